@@ -1,0 +1,47 @@
+// Package clock is the only way to the time of day and to timers outside
+// cmd/: rules take time as an argument or ask a Clock, so that tests and the
+// simulator can drive them without sleeping.
+//
+// Files: clock.go (the interface and the real one), manual.go (driven by hand).
+package clock
+
+import "time"
+
+// Clock tells the time and makes timers.
+type Clock interface {
+	// Now is the wall clock with a monotonic reading.
+	Now() time.Time
+	// AfterFunc calls f in its own goroutine (Real) or inside Advance (Manual)
+	// once d has passed; d <= 0 means at the next opportunity.
+	AfterFunc(d time.Duration, f func()) Timer
+	// NewTimer returns a timer whose channel receives once d has passed.
+	NewTimer(d time.Duration) ChanTimer
+}
+
+// Timer can be stopped or moved; Stop and Reset report whether it was pending.
+type Timer interface {
+	Stop() bool
+	Reset(d time.Duration) bool
+}
+
+// ChanTimer is a Timer that reports on a channel.
+type ChanTimer interface {
+	Timer
+	C() <-chan time.Time
+}
+
+// Real is the operating system's clock.
+type Real struct{}
+
+// Now implements Clock.
+func (Real) Now() time.Time { return time.Now() }
+
+// AfterFunc implements Clock.
+func (Real) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
+
+// NewTimer implements Clock.
+func (Real) NewTimer(d time.Duration) ChanTimer { return realTimer{time.NewTimer(d)} }
+
+type realTimer struct{ *time.Timer }
+
+func (t realTimer) C() <-chan time.Time { return t.Timer.C }

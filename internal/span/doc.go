@@ -1,0 +1,10 @@
+// Package span is how bytes travel from the log to a socket without a copy in
+// user space: a Buffer is pooled, counted memory that a request was read into;
+// a Span is memory or a range of a file; a List is an answer in flight that
+// pins everything it points at and writes itself out.
+//
+// Files: span.go (List), write.go (writev, sendfile), buffer.go (Buffer, Pool).
+//
+// Invariant: nothing a List points at is reused, unmapped or closed before
+// List.Release; a buffer returns to its pool when its last holder lets go.
+package span
