@@ -1,0 +1,2 @@
+// Package coordinator holds the group coordinator as pure state machines.
+package coordinator

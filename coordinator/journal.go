@@ -1,0 +1,24 @@
+package coordinator
+
+// Record is one key and value of a coordinator's internal topic, in Kafka's
+// own record format. A nil Value is a tombstone.
+type Record struct {
+	Key, Value []byte
+	Timestamp  int64 // ms; 0 means now
+}
+
+// Journal is one shard's durable memory: a partition of an internal topic.
+// The owner implements it over the log.
+type Journal interface {
+	// Append queues the records as one batch, in order with earlier calls, and
+	// returns at once. done is called once, from any goroutine, when the batch
+	// is below the high watermark (nil) or lost (an error; all later appends
+	// of the shard fail too until it has been loaded again).
+	Append(records []Record, done func(error))
+	// Barrier calls done when all that was appended before is below the high
+	// watermark; at once if it is already. Reads wait for it.
+	Barrier(done func(error))
+	// Load calls replay for each record in order from the log start to the
+	// high watermark, then returns. Used at start and after a failed append.
+	Load(replay func(Record) error) error
+}
