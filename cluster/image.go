@@ -1,6 +1,11 @@
 package cluster
 
-import "github.com/mainstem-mq/mainstem/internal/model"
+import (
+	"strings"
+	"sync/atomic"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
 
 // Image is an immutable snapshot of all metadata. Readers take the current
 // one (Metadata.Image) and keep it as long as they like; nothing in it ever
@@ -13,8 +18,21 @@ type Image struct {
 	BrokerConfigs map[string]string                    // cluster-wide dynamic broker configs
 	NodeConfigs   map[model.BrokerID]map[string]string // dynamic configs of one broker
 	GroupConfigs  map[string]map[string]string
-	topics        map[string]*Topic
-	topicsByID    map[model.TopicID]*Topic
+	topics        *shardMap[string, *Topic]
+	topicsByID    *shardMap[model.TopicID, *Topic]
+	ids           idState
+}
+
+// idState is what was given out and never comes back.
+type idState struct {
+	node          model.BrokerID    // whose metadata this is
+	nextPartition model.PartitionID // the next to give; all below are live or dropped
+	dropped       idRanges
+	nextProducer  model.ProducerID
+	configEpoch   uint64 // the Version at the last change of a broker config; see Resolver
+	// collisions finds a topic by its name with dots read as underscores; it
+	// holds only names that have one of the two.
+	collisions *shardMap[string, string]
 }
 
 // Broker is one node as clients see it; endpoints by listener name are the
@@ -31,6 +49,9 @@ type Topic struct {
 	Partitions []Partition       // by index
 	Configs    map[string]string // what was set explicitly
 	Internal   bool
+
+	// settings is a cache that Resolver fills: the only thing here that changes.
+	settings atomic.Pointer[TopicSettings]
 }
 
 // Partition is one partition's metadata, immutable.
@@ -38,7 +59,7 @@ type Partition struct {
 	ID          model.PartitionID
 	Index       int32
 	Leader      model.BrokerID
-	LeaderEpoch model.LeaderEpoch // as of the metadata; see Metadata.LeaderEpoch
+	LeaderEpoch model.LeaderEpoch // as of the metadata; see EpochAt
 	// EpochUncleanStarts is the leader's count of unclean starts when
 	// LeaderEpoch was written: the true epoch is LeaderEpoch + starts since.
 	EpochUncleanStarts uint32
@@ -46,20 +67,65 @@ type Partition struct {
 	ISR                []model.BrokerID
 }
 
+// EpochAt is the leader epoch once the leader has had that many unclean starts
+// in its life. A smaller count than at the time of writing (a new data
+// directory) does not lower it.
+func (p *Partition) EpochAt(uncleanStarts uint32) model.LeaderEpoch {
+	if uncleanStarts <= p.EpochUncleanStarts {
+		return p.LeaderEpoch
+	}
+	return p.LeaderEpoch + model.LeaderEpoch(uncleanStarts-p.EpochUncleanStarts)
+}
+
 // Topic finds a topic by name.
-func (i *Image) Topic(name string) (*Topic, bool) { t, ok := i.topics[name]; return t, ok }
+func (i *Image) Topic(name string) (*Topic, bool) { return i.topics.get(name) }
 
 // TopicByID finds a topic by id.
-func (i *Image) TopicByID(id model.TopicID) (*Topic, bool) { t, ok := i.topicsByID[id]; return t, ok }
+func (i *Image) TopicByID(id model.TopicID) (*Topic, bool) { return i.topicsByID.get(id) }
 
 // TopicCount is the number of topics, internal ones included.
-func (i *Image) TopicCount() int { return len(i.topics) }
+func (i *Image) TopicCount() int { return i.topics.len() }
 
 // Topics calls f for each topic, in no order, until it returns false.
 func (i *Image) Topics(f func(*Topic) bool) {
-	for _, t := range i.topics {
-		if !f(t) {
-			return
+	i.topics.all(func(_ string, t *Topic) bool { return f(t) })
+}
+
+// Broker finds a broker by id.
+func (i *Image) Broker(id model.BrokerID) (Broker, bool) {
+	for _, b := range i.Brokers {
+		if b.ID == id {
+			return b, true
 		}
 	}
+	return Broker{}, false
 }
+
+// Standing says what became of a partition id. Ids are given in ascending
+// order, so an id that was given and not dropped is alive.
+func (i *Image) Standing(id model.PartitionID) Standing {
+	switch {
+	case id == 0 || id >= i.ids.nextPartition:
+		return Unknown
+	case i.ids.dropped.contains(id):
+		return Dropped
+	default:
+		return Live
+	}
+}
+
+// colliding returns the existing topic that differs from name only in dots
+// and underscores: metric names could not tell the two apart.
+func (i *Image) colliding(name string) (string, bool) {
+	if !hasCollisionChars(name) {
+		return "", false
+	}
+	other, ok := i.ids.collisions.get(collisionKey(name))
+	return other, ok && other != name
+}
+
+func hasCollisionChars(name string) bool { return strings.ContainsAny(name, "._") }
+
+func collisionKey(name string) string { return strings.ReplaceAll(name, ".", "_") }
+
+func topicIDShard(id model.TopicID) uint8 { return id[15] }

@@ -1,6 +1,12 @@
 package log
 
-import "github.com/mainstem-mq/mainstem/internal/model"
+import (
+	"math"
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
 
 // EpochStart says at which offset a leader epoch began (KIP-101).
 type EpochStart struct {
@@ -8,23 +14,137 @@ type EpochStart struct {
 	Start model.Offset
 }
 
-// ProducerBatchesMax is how many batches of one producer are remembered, so
-// that a client with five requests in flight can repeat any of them (KIP-98).
-const ProducerBatchesMax = 5
-
-// ProducerState is what the written log knows of one idempotent producer.
-type ProducerState struct {
-	ID       model.ProducerID
-	Epoch    model.ProducerEpoch
-	LastTime int64                              // append time of its newest batch, ms
-	N        int                                // batches in use
-	Batches  [ProducerBatchesMax]ProducerBatch // oldest first, [:N]
+// partitionState is all that the log knows of a partition beside its index:
+// pure data, changed by the entries of the log in log order and by nothing
+// else. The writer and recovery call the same apply methods, so that a state
+// replayed from a checkpoint equals the one that lived.
+type partitionState struct {
+	start, end model.Offset
+	epochs     []EpochStart      // ascending by both
+	lastEpoch  model.LeaderEpoch // highest of any entry, also of one that was cut; -1 if none
+	producers  producerStates
+	totals     indexTotals
+	at         entryPositions
 }
 
-// ProducerBatch is one remembered batch.
-type ProducerBatch struct {
-	FirstSequence, LastSequence int32
-	LastOffset                  model.Offset
-	OffsetDelta                 int32 // LastOffset - base offset
-	Timestamp                   int64 // log append time, or the batch's max timestamp; ms
+// indexTotals is what the next index entry builds on.
+type indexTotals struct {
+	runningMax int64  // largest timestamp of all batches below end
+	bytes      uint64 // index.Entry.TotalBytes of the last batch
+	startBytes uint64 // the same of the last batch that lies wholly below start
+}
+
+// noTimestamp is less than every timestamp.
+const noTimestamp = math.MinInt64
+
+func newPartitionState() partitionState {
+	return partitionState{
+		lastEpoch: -1,
+		totals:    indexTotals{runningMax: noTimestamp},
+		at:        entryPositions{noPosition, noPosition, noPosition, noPosition},
+	}
+}
+
+// size is the length of the batches between start and end.
+func (s *partitionState) size() int64 { return int64(s.totals.bytes - s.totals.startBytes) }
+
+// applyBatches takes what one entry appended. A base above end is a hole that
+// damage left and is taken as it is; a base below end must have been made one
+// by applyTruncate before.
+func (s *partitionState) applyBatches(b *batchesApplied, producersMax int) {
+	if len(b.Headers) == 0 {
+		return
+	}
+	if n := len(s.epochs); n == 0 || s.epochs[n-1].Epoch < b.Epoch {
+		s.epochs = append(s.epochs, EpochStart{b.Epoch, b.Headers[0].BaseOffset})
+	}
+	s.raiseEpoch(b.Epoch)
+	for i := range b.Headers {
+		h := &b.Headers[i]
+		s.totals.runningMax = max(s.totals.runningMax, h.MaxTimestamp)
+		s.totals.bytes += uint64(h.Size)
+		s.producers.apply(h, b.AppendTime, producersMax)
+	}
+	s.end = b.Headers[len(b.Headers)-1].LastOffset() + 1
+	s.at.Batches = b.Entry
+}
+
+// applyTruncate lowers the end to at most end. totals is that of the batches
+// that remain. A partition that was cut below its start starts there.
+func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
+	if end >= s.end {
+		return
+	}
+	s.end = end
+	s.start = min(s.start, end)
+	n := len(s.epochs)
+	for n > 0 && s.epochs[n-1].Start >= end {
+		n--
+	}
+	s.epochs = s.epochs[:n:n]
+	s.producers.truncate(end)
+	s.totals = totals
+}
+
+// applyLogStart raises the start. startBytes is what stands wholly below it.
+// The epoch that holds the new start begins there from now on, as in Kafka.
+func (s *partitionState) applyLogStart(start model.Offset, startBytes uint64) {
+	if start <= s.start {
+		return
+	}
+	s.start = start
+	s.end = max(s.end, start)
+	s.totals.startBytes = startBytes
+	first := 0
+	for first+1 < len(s.epochs) && s.epochs[first+1].Start <= start {
+		first++
+	}
+	if len(s.epochs) > 0 {
+		// A copy: readers may hold the old slice.
+		s.epochs = slices.Clone(s.epochs[first:])
+		s.epochs[0].Start = max(s.epochs[0].Start, start)
+	}
+}
+
+// adopt takes over what a partition-state entry or a checkpoint says. Totals
+// stay its own: they belong to the index that is there.
+func (s *partitionState) adopt(o partitionState) {
+	totals, at := s.totals, s.at
+	*s = o
+	s.totals, s.at = totals, at
+}
+
+func (s *partitionState) raiseEpoch(epoch model.LeaderEpoch) { s.lastEpoch = max(s.lastEpoch, epoch) }
+
+// epochEnd answers "where did this leader epoch end?" (KIP-101, KIP-320): at
+// the start of the next higher epoch that the log holds, else at end. The
+// epoch returned is the largest that the log holds and that is not above the
+// one asked for; where there is none, the one asked for.
+//
+// Unlike Kafka it has an answer for epochs above all it holds: one whose
+// records a power cut took from an async topic, and a client that consumed
+// them must learn that the log is shorter now.
+func epochEnd(epochs []EpochStart, end model.Offset, epoch model.LeaderEpoch) EpochStart {
+	next, _ := slices.BinarySearchFunc(epochs, epoch, func(e EpochStart, asked model.LeaderEpoch) int {
+		if e.Epoch <= asked {
+			return -1
+		}
+		return 1
+	})
+	answer := EpochStart{Epoch: epoch, Start: end}
+	if next < len(epochs) {
+		answer.Start = epochs[next].Start
+	}
+	if next > 0 {
+		answer.Epoch = epochs[next-1].Epoch
+	}
+	return answer
+}
+
+// attributeControl marks a batch of transaction markers.
+const attributeControl = 1 << 5
+
+// sequenced reports whether a batch carries an idempotent producer's numbers.
+func sequenced(h *batch.Header) bool {
+	return h.ProducerID >= 0 && h.BaseSequence >= 0 && h.Attributes&attributeControl == 0
 }

@@ -3,7 +3,10 @@
 // a Span is memory or a range of a file; a List is an answer in flight that
 // pins everything it points at and writes itself out.
 //
-// Files: span.go (List), write.go (writev, sendfile), buffer.go (Buffer, Pool).
+// Files: span.go (List), write.go (Writer: a list to a connection), sendfile.go
+// (writev, sendfile), copy.go (where the kernel cannot), stall.go (clients that
+// take nothing), buffer.go (Buffer), pool.go (Pool: the budget), memory.go (size
+// classes, memory outside the Go heap). No goroutines.
 //
 // Invariant: nothing a List points at is reused, unmapped or closed before
 // List.Release; a buffer returns to its pool when its last holder lets go.

@@ -83,6 +83,3 @@ func (l *List) Release() {
 }
 
 var _ io.WriterTo = (*List)(nil)
-
-// WriteTo implements io.WriterTo. It does not release the list. See write.go.
-func (l *List) WriteTo(w io.Writer) (int64, error) { panic("not built") }

@@ -1,0 +1,55 @@
+# Mainstem: `make` shows what can be done.
+GO       ?= go
+BIN      := bin/mainstem
+DATA     ?= ./mainstem-data
+TOOL     := $(GO) tool -modfile=tools/go.mod
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 30s
+ROW      ?= all
+CLIENT   ?= all
+TARGET   ?= mainstem
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race lint fuzz crash planted bench killtest compat ci
+
+help: ## show this help
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build and start a broker on 127.0.0.1:9092, data in ./mainstem-data
+	@$(BIN) serve --data-dir $(DATA)
+
+build: ## one static binary: bin/mainstem
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/mainstem
+
+test: ## all tests, the short way
+	$(GO) test -short ./...
+
+race: ## all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -short -race ./...
+
+lint: ## formatting, linters, layers
+	$(TOOL) golangci-lint run ./...
+	$(GO) test ./internal/arch
+
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	@GO="$(GO)" FUZZTIME=$(FUZZTIME) ./tools/fuzz.sh
+
+crash: ## simulated power cuts and faults at every operation, the long way
+	$(GO) test -run 'Crash|Fault|Planted' -count=1 -timeout 30m -v ./log/... ./cluster/... | grep -v '^=== '
+
+planted: ## plant each known bug in a copy of the tree and see that a test catches it
+	@GO="$(GO)" ./tools/planted.sh
+
+bench: build ## Mainstem and Apache Kafka side by side (ROW=produce1m,... picks rows; BENCHFLAGS=...)
+	cd compat-tests && MAINSTEM_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -rows $(ROW) $(BENCHFLAGS)
+
+killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200")
+	cd compat-tests && MAINSTEM_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)
+
+compat: build ## real clients against a broker (CLIENT=franzgo|kcat|javatools|all TARGET=mainstem|kafka)
+	cd compat-tests && MAINSTEM_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
+
+ci: ## what the server runs
+	./.ci/run

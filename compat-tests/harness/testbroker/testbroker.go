@@ -1,0 +1,106 @@
+// Package testbroker gives the tests of one package a broker to share: Main
+// starts the one that TARGET names before the first test and removes it after
+// the last one.
+package testbroker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
+
+// Shared is a package's broker. Its zero value is ready for Main.
+type Shared struct {
+	broker harness.Broker
+	names  atomic.Int64
+}
+
+// Main runs a package's tests; call it from TestMain and exit with its result.
+func (s *Shared) Main(m *testing.M) int {
+	target, err := harness.ParseTarget(os.Getenv("TARGET"))
+	if err != nil {
+		return fail(err)
+	}
+	s.broker, err = harness.Start(context.Background(), target, harness.Options{Props: harness.TestProps()})
+	if err != nil {
+		return fail(err)
+	}
+	code := m.Run()
+	if code != 0 {
+		code = keepLog(s.broker, code)
+	}
+	if err := s.broker.Remove(); err != nil {
+		return fail(err)
+	}
+	return code
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "testbroker:", err)
+	return 1
+}
+
+// keepLog shows the end of the broker's log beside the failed tests.
+func keepLog(b harness.Broker, code int) int {
+	const most = 4000
+	log, err := os.ReadFile(b.LogFile())
+	if err != nil {
+		return fail(err)
+	}
+	if len(log) > most {
+		log = log[len(log)-most:]
+	}
+	fmt.Fprintf(os.Stderr, "--- end of the log of %s\n%s\n", b.Target(), log)
+	return code
+}
+
+// Broker is the broker that Main started.
+func (s *Shared) Broker() harness.Broker { return s.broker }
+
+// Addr is the broker's address.
+func (s *Shared) Addr() string { return s.broker.Addr() }
+
+// Name makes a name for a topic or group that no other test has.
+func (s *Shared) Name(t *testing.T) string {
+	t.Helper()
+	name := strings.NewReplacer("/", ".", "=", "-", "#", "-", ",", "-", " ", "_").Replace(t.Name())
+	return fmt.Sprintf("%s.%d", name, s.names.Add(1))
+}
+
+// Quick skips a test that the quick set leaves out.
+func Quick(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not in the quick set")
+	}
+}
+
+// Context ends with the test, and after a while at the latest.
+func Context(t *testing.T, most time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), most)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Eventually tries until there is no error.
+func Eventually(t *testing.T, most time.Duration, try func() error) {
+	t.Helper()
+	deadline := time.Now().Add(most)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still after %v: %v", most, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}

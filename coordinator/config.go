@@ -1,0 +1,85 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Config holds the rules of groups that a user can turn. Every field carries
+// the name of Kafka's setting. It is asked for anew at every step, so a change
+// of a dynamic setting holds from the next request on; Shards alone is fixed
+// for the life of a Groups.
+type Config struct {
+	// Shards is offsets.topic.num.partitions.
+	Shards int32
+	// SessionTimeoutMin is group.min.session.timeout.ms.
+	SessionTimeoutMin time.Duration
+	// SessionTimeoutMax is group.max.session.timeout.ms.
+	SessionTimeoutMax time.Duration
+	// MembersMax is group.max.size.
+	MembersMax int
+	// InitialRebalanceDelay is group.initial.rebalance.delay.ms: how long the
+	// first rebalance of an empty group waits for more members.
+	InitialRebalanceDelay time.Duration
+	// JoinTimeout bounds the wait of a new member's JoinGroup: such a client
+	// knows no member id yet, so it cannot send heartbeats. Kafka's is fixed.
+	JoinTimeout time.Duration
+	// OffsetMetadataMax is offset.metadata.max.bytes.
+	OffsetMetadataMax int
+	// OffsetsRetention is offsets.retention.minutes.
+	OffsetsRetention time.Duration
+	// OffsetsCheckInterval is offsets.retention.check.interval.ms.
+	OffsetsCheckInterval time.Duration
+	// BatchBytesMax bounds the records of one append; a single larger record
+	// goes alone. It must fit the internal topic's max.message.bytes.
+	BatchBytesMax int
+	// LoadRetry is the pause before a failed load is tried again.
+	LoadRetry time.Duration
+}
+
+// DefaultConfig is Kafka's.
+func DefaultConfig() Config {
+	return Config{
+		Shards:                50,
+		SessionTimeoutMin:     6 * time.Second,
+		SessionTimeoutMax:     30 * time.Minute,
+		MembersMax:            math.MaxInt32,
+		InitialRebalanceDelay: 3 * time.Second,
+		JoinTimeout:           5 * time.Minute,
+		OffsetMetadataMax:     4096,
+		OffsetsRetention:      7 * 24 * time.Hour,
+		OffsetsCheckInterval:  10 * time.Minute,
+		BatchBytesMax:         512 << 10,
+		LoadRetry:             time.Second,
+	}
+}
+
+// ErrConfig is wrapped by what Validate returns.
+var ErrConfig = errors.New("coordinator: bad configuration")
+
+// Validate refuses what cannot work.
+func (c Config) Validate() error {
+	for _, rule := range []struct {
+		ok   bool
+		text string
+	}{
+		{c.Shards > 0, "offsets.topic.num.partitions must be at least 1"},
+		{c.SessionTimeoutMin > 0, "group.min.session.timeout.ms must be positive"},
+		{c.SessionTimeoutMax >= c.SessionTimeoutMin, "group.max.session.timeout.ms must not be below the minimum"},
+		{c.MembersMax > 0, "group.max.size must be at least 1"},
+		{c.InitialRebalanceDelay >= 0, "group.initial.rebalance.delay.ms must not be negative"},
+		{c.JoinTimeout > 0, "the join timeout must be positive"},
+		{c.OffsetMetadataMax >= 0, "offset.metadata.max.bytes must not be negative"},
+		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},
+		{c.OffsetsCheckInterval > 0, "offsets.retention.check.interval.ms must be positive"},
+		{c.BatchBytesMax > 0, "the batch limit must be positive"},
+		{c.LoadRetry > 0, "the load retry pause must be positive"},
+	} {
+		if !rule.ok {
+			return fmt.Errorf("%w: %s", ErrConfig, rule.text)
+		}
+	}
+	return nil
+}

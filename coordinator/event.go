@@ -1,0 +1,67 @@
+package coordinator
+
+import "time"
+
+// EventKind says what an Event tells of.
+type EventKind int8
+
+// The kinds of events.
+const (
+	ShardLoaded      EventKind = iota // Members counts groups, Count offsets
+	ShardLoadFailed                   // Err; it is tried again
+	ShardUnloaded                     // the shard moved away or the coordinator closed
+	AppendFailed                      // Err; the shard drops its state and loads again
+	RecordSkipped                     // Err; a record that cannot be read was left out of a load
+	RebalanceStarted                  // Reason
+	GenerationFormed                  // all have joined; the leader assigns now
+	GroupStabilized                   // the assignment of Generation is stored
+	GroupEmptied                      // the last member is gone
+	GroupDeleted                      // by a request or because nothing was left in it
+	MemberRemoved                     // Reason
+	OffsetsExpired                    // Count
+)
+
+// Event is something worth a line in the log or a count in the metrics.
+type Event struct {
+	Kind       EventKind
+	Shard      int32
+	Group      string
+	Member     string
+	Generation int32
+	Members    int
+	Count      int
+	Reason     string
+	Took       time.Duration
+	Err        error
+}
+
+// String names the kind for logs.
+func (k EventKind) String() string {
+	switch k {
+	case ShardLoaded:
+		return "shard loaded"
+	case ShardLoadFailed:
+		return "shard load failed"
+	case ShardUnloaded:
+		return "shard unloaded"
+	case AppendFailed:
+		return "append failed"
+	case RecordSkipped:
+		return "record skipped"
+	case RebalanceStarted:
+		return "rebalance started"
+	case GenerationFormed:
+		return "generation formed"
+	case GroupStabilized:
+		return "group stabilized"
+	case GroupEmptied:
+		return "group emptied"
+	case GroupDeleted:
+		return "group deleted"
+	case MemberRemoved:
+		return "member removed"
+	case OffsetsExpired:
+		return "offsets expired"
+	}
+	return "unknown event"
+}

@@ -1,0 +1,106 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// load drops what the shard holds and reads its journal in the background.
+// first, if any, learns how the first attempt ended.
+func (sh *shard) load(journal Journal, first func(error)) {
+	if sh.closed {
+		if first != nil {
+			first(ErrUnloaded)
+		}
+		return
+	}
+	sh.drop(protocol.CoordinatorLoadInProgress)
+	sh.journal = journal
+	epoch, started := sh.epoch, sh.env.Clock.Now()
+	ok := sh.env.workers.start(func() {
+		m := newMachine()
+		skipped := 0
+		err := journal.Load(func(r Record) error {
+			if err := m.replay(r); err != nil {
+				// One unreadable record must not take all groups of the shard
+				// away; the older record of its key stays in force.
+				skipped++
+				sh.env.Events(Event{Kind: RecordSkipped, Shard: sh.index, Count: skipped, Err: err})
+			}
+			return nil
+		})
+		sh.post(mail{control: func() {
+			stale := sh.loaded(epoch, m, started, err)
+			if first != nil {
+				first(firstError(stale, err))
+			}
+		}})
+	})
+	if !ok && first != nil {
+		first(ErrUnloaded)
+	}
+}
+
+// loaded puts a machine into service that was read for this epoch.
+func (sh *shard) loaded(epoch uint64, m *machine, started time.Time, err error) error {
+	if epoch != sh.epoch {
+		return ErrUnloaded
+	}
+	config := sh.env.config()
+	s := sh.newStep(&config)
+	if err != nil {
+		sh.env.Events(Event{Kind: ShardLoadFailed, Shard: sh.index, Err: err})
+		sh.env.Clock.AfterFunc(config.LoadRetry, func() {
+			sh.post(mail{control: func() {
+				if epoch == sh.epoch {
+					sh.load(sh.journal, nil)
+				}
+			}})
+		})
+		return nil
+	}
+	sh.machine = m
+	sh.execute(s, func(m *machine, s *step) { m.restore(s) })
+	s.event(Event{
+		Kind: ShardLoaded, Members: len(m.groups), Count: m.offsetCount, Took: s.now.Sub(started),
+	})
+	sh.commit(s)
+	return nil
+}
+
+// unload ends the service: everything that waits or comes gets code.
+func (sh *shard) unload(code protocol.ErrorCode) {
+	sh.closed = sh.closed || code == protocol.CoordinatorNotAvailable
+	was := sh.journal != nil
+	if sh.closed {
+		code = protocol.CoordinatorNotAvailable
+	}
+	sh.drop(code)
+	sh.journal = nil
+	if was {
+		sh.env.Events(Event{Kind: ShardUnloaded, Shard: sh.index})
+	}
+}
+
+// drop forgets the machine and answers what was parked in it.
+func (sh *shard) drop(code protocol.ErrorCode) {
+	m := sh.machine
+	sh.machine = nil
+	sh.refusal = code
+	sh.epoch++
+	sh.arm() // stops the timer
+	sh.stats.clear()
+	if m != nil {
+		deliver(m.parked(), code)
+	}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// answer delivers one prepared response (NoError), or an error response in its
+// place when what the response speaks of was lost. It is called once.
+type answer func(protocol.ErrorCode)
+
+// step is one turn of a machine: the time and the rules that go in, and the
+// records, answers and events that come out. A machine never does anything
+// else to the world.
+type step struct {
+	now    time.Time
+	config *Config
+	suffix func() string
+
+	records []Record
+	answers []answer
+	events  []Event
+	commits int // partition offsets accepted
+}
+
+func (s *step) record(r Record) {
+	r.Timestamp = s.wall()
+	s.records = append(s.records, r)
+}
+
+func (s *step) answer(a answer)   { s.answers = append(s.answers, a) }
+func (s *step) event(e Event)     { s.events = append(s.events, e) }
+func (s *step) wall() int64       { return s.now.UnixMilli() }
+func (s *step) in(ms int32) time.Time { return s.now.Add(time.Duration(ms) * time.Millisecond) }
+
+func deliver(answers []answer, code protocol.ErrorCode) {
+	for _, a := range answers {
+		a(code)
+	}
+}
+
+// respond prepares resp as the answer to reply; failed makes what is sent in
+// its place when the step is lost.
+func respond[R any](s *step, reply func(R), resp R, failed func(protocol.ErrorCode) R) {
+	s.answer(func(code protocol.ErrorCode) {
+		if code != protocol.NoError {
+			reply(failed(code))
+			return
+		}
+		reply(resp)
+	})
+}

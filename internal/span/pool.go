@@ -1,0 +1,228 @@
+package span
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Pool hands out Buffers under one budget of bytes for the whole broker
+// (Kafka's queued.max.request.bytes), so that memory is bounded whatever
+// clients claim or how slow they are.
+//
+// Invariant: memory handed out plus memory kept for reuse never exceeds the
+// budget, except while one buffer larger than the budget is out, alone.
+//
+// Waiting is first come, first served: a large request is not overtaken for
+// ever by small ones.
+type Pool struct {
+	budget   int64
+	pressure func(need int64)
+
+	mu struct {
+		sync.Mutex
+		inUse   int64
+		idle    int64
+		free    [classes]freeList
+		waiters list.List // of *waiter, in order of arrival
+	}
+}
+
+// freeList is a stack, so that what is warm in the processor's cache goes out
+// first and what nobody needs gathers at the bottom.
+type freeList struct {
+	stack [][]byte
+	low   int // fewest since the last Trim: that many were not needed
+}
+
+type waiter struct {
+	size    int64
+	granted bool // guarded by the pool's mutex
+	ready   chan struct{}
+}
+
+// NewPool makes a pool; budget is in bytes. A single buffer larger than the
+// budget is still granted, alone, so that one large request can always pass.
+func NewPool(budget int64) *Pool { return &Pool{budget: budget} }
+
+// OnPressure sets a function that is called when a Get has to wait, by the
+// goroutine that will wait and outside all locks. It is how a long holder (the
+// tail ring) learns to let go, without which a large request could wait for
+// ever. Call it before the first Get.
+func (p *Pool) OnPressure(f func(need int64)) { p.pressure = f }
+
+// Get waits until n bytes fit in the budget. Contents are undefined.
+func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
+	if n < 0 {
+		panic("span: buffer of negative size")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
+	}
+	class, size := classOf(n)
+	if err := p.reserve(ctx, int64(size)); err != nil {
+		return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
+	}
+	mem, victims := p.take(class, int64(size))
+	freeAll(victims)
+	if mem == nil {
+		var err error
+		if mem, err = mapMemory(size); err != nil {
+			p.unreserve(int64(size))
+			return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
+		}
+	}
+	b := &Buffer{B: mem[:n:n], pool: p, mem: mem}
+	b.refs.Store(1)
+	return b, nil
+}
+
+// InUse is the number of bytes handed out now, counted by capacity.
+func (p *Pool) InUse() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.inUse
+}
+
+// Idle is the number of bytes kept for reuse.
+func (p *Pool) Idle() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.idle
+}
+
+// Waiting is the number of Gets that wait for the budget. While it is not
+// zero, a long holder should keep nothing.
+func (p *Pool) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.waiters.Len()
+}
+
+// Trim gives memory that was not needed since the last Trim back to the
+// operating system and returns how much that was. The owner calls it every
+// few seconds; two calls without traffic between them free everything idle.
+func (p *Pool) Trim() int64 {
+	var victims [][]byte
+	p.mu.Lock()
+	before := p.mu.idle
+	for c := range p.mu.free {
+		f := &p.mu.free[c]
+		for _, mem := range f.stack[:f.low] {
+			p.mu.idle -= int64(len(mem))
+			victims = append(victims, mem)
+		}
+		kept := copy(f.stack, f.stack[f.low:])
+		clear(f.stack[kept:])
+		f.stack = f.stack[:kept]
+		f.low = kept
+	}
+	freed := before - p.mu.idle
+	p.mu.Unlock()
+	freeAll(victims)
+	return freed
+}
+
+// reserve waits for size bytes of the budget.
+func (p *Pool) reserve(ctx context.Context, size int64) error {
+	p.mu.Lock()
+	if p.mu.waiters.Len() == 0 && p.fitsLocked(size) {
+		p.mu.inUse += size
+		p.mu.Unlock()
+		return nil
+	}
+	w := &waiter{size: size, ready: make(chan struct{})}
+	e := p.mu.waiters.PushBack(w)
+	p.mu.Unlock()
+	if p.pressure != nil {
+		p.pressure(size)
+	}
+
+	select {
+	case <-w.ready:
+		return nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.granted {
+		p.mu.inUse -= size
+	} else {
+		p.mu.waiters.Remove(e)
+	}
+	// Also when nothing came back: those behind a large head may fit.
+	p.grantLocked()
+	return ctx.Err()
+}
+
+func (p *Pool) unreserve(size int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.inUse -= size
+	p.grantLocked()
+}
+
+func (p *Pool) fitsLocked(size int64) bool {
+	return p.mu.inUse == 0 || p.mu.inUse+size <= p.budget
+}
+
+// grantLocked serves waiters in order until one does not fit.
+func (p *Pool) grantLocked() {
+	for e := p.mu.waiters.Front(); e != nil; e = p.mu.waiters.Front() {
+		w, ok := e.Value.(*waiter)
+		if !ok || !p.fitsLocked(w.size) {
+			return
+		}
+		p.mu.waiters.Remove(e)
+		p.mu.inUse += w.size
+		w.granted = true
+		close(w.ready)
+	}
+}
+
+// take returns idle memory of the class, or nil and the memory of other
+// classes that has to go before new memory may be made.
+func (p *Pool) take(class int, size int64) (mem []byte, victims [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if class < classes {
+		if f := &p.mu.free[class]; len(f.stack) > 0 {
+			return p.popLocked(f), nil
+		}
+	}
+	for c := classes - 1; c >= 0 && p.mu.idle > 0; c-- {
+		for len(p.mu.free[c].stack) > 0 && p.mu.inUse+p.mu.idle > p.budget {
+			victims = append(victims, p.popLocked(&p.mu.free[c]))
+		}
+	}
+	return nil, victims
+}
+
+func (p *Pool) popLocked(f *freeList) []byte {
+	last := len(f.stack) - 1
+	mem := f.stack[last]
+	f.stack[last] = nil
+	f.stack = f.stack[:last]
+	f.low = min(f.low, last)
+	p.mu.idle -= int64(len(mem))
+	return mem
+}
+
+// put takes memory back from the last holder of a buffer.
+func (p *Pool) put(mem []byte) {
+	class, size := classOf(len(mem))
+	p.mu.Lock()
+	p.mu.inUse -= int64(size)
+	p.grantLocked()
+	keep := class < classes && p.mu.inUse+p.mu.idle+int64(size) <= p.budget
+	if keep {
+		f := &p.mu.free[class]
+		f.stack = append(f.stack, mem)
+		p.mu.idle += int64(size)
+	}
+	p.mu.Unlock()
+	if !keep {
+		unmapMemory(mem)
+	}
+}

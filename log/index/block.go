@@ -1,0 +1,116 @@
+package index
+
+import (
+	"fmt"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// Block is the part of one file that holds entries of one partition, as the
+// partition keeps it in memory. Count may be less than the section's: a
+// truncation cuts the block, not the file. The zero Block is empty.
+type Block struct {
+	File  *File
+	First model.Offset // base offset of the first entry
+	Start uint32       // number of the first entry within the file
+	Count uint32
+}
+
+// Block is the section's part of the file.
+func (s *Section) Block(f *File) Block {
+	return Block{File: f, First: s.First, Start: s.Start, Count: s.Count}
+}
+
+// Reader reads entries of blocks of one partition and remembers the page it
+// looked at last, so that a walk asks the cache once a page. The zero Reader
+// with a Partition is ready. Not safe for concurrent use.
+type Reader struct {
+	Partition model.PartitionID
+	file      *File
+	number    uint32
+	page      []byte
+}
+
+// Entry returns the i-th entry of the block, i < b.Count.
+func (r *Reader) Entry(b Block, i uint32) (Entry, error) {
+	at := headerSize + (int64(b.Start)+int64(i))*EntrySize
+	number := uint32(at / pageSize)
+	if r.file != b.File || r.number != number {
+		p, err := b.File.page(number)
+		if err != nil {
+			return Entry{}, err
+		}
+		r.file, r.number, r.page = b.File, number, p
+	}
+	in := int(at % pageSize)
+	if in+EntrySize > len(r.page) {
+		return Entry{}, fmt.Errorf("index %s: %w: entry %d lies outside", b.File.path, ErrCorrupt, b.Start+i)
+	}
+	e, err := DecodeEntry(r.page[in:], r.Partition)
+	if err != nil {
+		return Entry{}, fmt.Errorf("index %s: entry %d: %w", b.File.path, b.Start+i, err)
+	}
+	return e, nil
+}
+
+// search returns the number of the first entry in [from, b.Count) for which
+// ok is true, or b.Count; ok must not fall back to false.
+func (r *Reader) search(b Block, from uint32, ok func(*Entry) bool) (uint32, error) {
+	low, high := from, b.Count
+	for low < high {
+		middle := low + (high-low)/2
+		e, err := r.Entry(b, middle)
+		if err != nil {
+			return 0, err
+		}
+		if ok(&e) {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low, nil
+}
+
+// Offset returns the number of the first entry whose last offset is at or
+// above the offset, or b.Count if there is none. The entry may begin above
+// the offset, where offsets have a gap.
+func (r *Reader) Offset(b Block, offset model.Offset) (uint32, error) {
+	return r.search(b, 0, func(e *Entry) bool { return e.LastOffset() >= offset })
+}
+
+// OffsetNear is Offset for somebody who expects the answer at or shortly after
+// the entry guess: it steps away from there in strides that double.
+func (r *Reader) OffsetNear(b Block, offset model.Offset, guess uint32) (uint32, error) {
+	if guess >= b.Count {
+		return r.Offset(b, offset)
+	}
+	at, stride := guess, uint32(1)
+	for at < b.Count {
+		e, err := r.Entry(b, at)
+		if err != nil {
+			return 0, err
+		}
+		if e.LastOffset() >= offset {
+			if at == guess && e.BaseOffset > offset {
+				return r.Offset(b, offset) // it lies before the guess
+			}
+			break
+		}
+		guess = at + 1
+		if b.Count-at <= stride {
+			at = b.Count
+			break
+		}
+		at += stride
+		stride *= 2
+	}
+	b.Count = at
+	return r.search(b, min(guess, at), func(e *Entry) bool { return e.LastOffset() >= offset })
+}
+
+// Time returns the number of the first entry whose running maximum timestamp
+// is at least ts, or b.Count.
+func (r *Reader) Time(b Block, ts int64) (uint32, error) {
+	return r.search(b, 0, func(e *Entry) bool { return e.RunningMax >= ts })
+}

@@ -1,0 +1,90 @@
+package log
+
+import "sync"
+
+// queue is what the writer feeds on. Putting never blocks; what is queued is
+// bounded by the buffers that callers hold.
+//
+// The writer takes everything at once by swapping slices, and is woken only
+// when it sleeps: at full load putting costs a lock and a store.
+type queue struct {
+	wake chan struct{}
+
+	mu struct {
+		sync.Mutex
+		appends []*Append
+		tasks   []func()
+		asleep  bool
+		closed  bool // nothing more comes in
+	}
+}
+
+func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+
+// put adds an append; false if the queue is closed.
+func (q *queue) put(a *Append) bool {
+	q.mu.Lock()
+	if q.mu.closed {
+		q.mu.Unlock()
+		return false
+	}
+	q.mu.appends = append(q.mu.appends, a)
+	q.unlockAndWake()
+	return true
+}
+
+// run has the writer call f between two groups, after everything that was put
+// before; false if the queue is closed.
+func (q *queue) run(f func()) bool {
+	q.mu.Lock()
+	if q.mu.closed {
+		q.mu.Unlock()
+		return false
+	}
+	q.mu.tasks = append(q.mu.tasks, f)
+	q.unlockAndWake()
+	return true
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.mu.closed = true
+	q.unlockAndWake()
+}
+
+func (q *queue) unlockAndWake() {
+	asleep := q.mu.asleep
+	q.mu.asleep = false
+	q.mu.Unlock()
+	if asleep {
+		q.wake <- struct{}{}
+	}
+}
+
+// take waits for work and returns all of it; ok is false once the queue is
+// closed and empty. spare's and tasks' memory is used for what comes next.
+func (q *queue) take(spare []*Append, spareTasks []func()) (appends []*Append, tasks []func(), ok bool) {
+	for {
+		q.mu.Lock()
+		if len(q.mu.appends)+len(q.mu.tasks) > 0 {
+			appends, tasks = q.mu.appends, q.mu.tasks
+			q.mu.appends, q.mu.tasks = spare[:0], spareTasks[:0]
+			q.mu.Unlock()
+			return appends, tasks, true
+		}
+		if q.mu.closed {
+			q.mu.Unlock()
+			return nil, nil, false
+		}
+		q.mu.asleep = true
+		q.mu.Unlock()
+		<-q.wake
+	}
+}
+
+// length is the number of appends that wait.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.mu.appends)
+}

@@ -1,0 +1,129 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"sync/atomic"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// segment is one open file of the CommitLog.
+//
+// Its descriptor is open while anybody holds it: the chain while it is part of
+// the log, a read while its answer is on the way to a socket. The file may
+// have lost its name by then.
+type segment struct {
+	segmentHeader
+
+	name string
+	file vfs.File
+	size int64        // bytes that may be used, the header included
+	refs atomic.Int32 // 0: closed
+	live atomic.Int64 // bytes of batches that a reader may still ask for
+}
+
+// segmentRange is a segment and what of it is part of the log.
+type segmentRange struct {
+	*segment
+	End Position
+}
+
+// offset is where in the file a Position stands.
+func (s *segment) offset(p Position) int64 { return segmentHeaderSize + int64(p-s.First) }
+
+// limit is the Position behind the last byte that may be used.
+func (s *segment) limit() Position { return s.First + Position(s.size-segmentHeaderSize) }
+
+// acquire adds a holder unless the last one has let go already.
+func (s *segment) acquire() bool {
+	for {
+		n := s.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// Release removes a holder; it implements span.Pin.
+func (s *segment) Release() {
+	if s.refs.Add(-1) > 0 {
+		return
+	}
+	// A descriptor that was only read, or whose bytes are synced or given up:
+	// nothing is lost if closing it fails, and nobody is there to be told.
+	_ = s.file.Close()
+}
+
+// chain is the segments of the log in order. It is immutable: a change makes a
+// new one, so that readers take no lock.
+type chain []*segment
+
+// find returns the segment that holds p, or nil.
+func (c chain) find(p Position) *segment {
+	i := sort.Search(len(c), func(i int) bool { return c[i].First > p })
+	if i == 0 {
+		return nil
+	}
+	return c[i-1]
+}
+
+// end is where segment i ends if the log is written up to written.
+func (c chain) end(i int, written Position) Position {
+	if i+1 < len(c) {
+		return min(c[i+1].First, c[i].limit())
+	}
+	return written
+}
+
+// last is the newest segment.
+func (c chain) last() *segment { return c[len(c)-1] }
+
+// between returns what of the chain lies in [from, to), in order.
+func (c chain) between(from, to Position) []segmentRange {
+	var out []segmentRange
+	for i, s := range c {
+		if end := c.end(i, to); end > from && s.First < to {
+			out = append(out, segmentRange{s, min(end, to)})
+		}
+	}
+	return out
+}
+
+// openSegment opens a segment file and reads its header. On a damaged header
+// it still returns the open file, with First from the name and the error.
+func openSegment(fsys vfs.FS, dir, name string) (*segment, error) {
+	first, ok := parseSegmentName(name)
+	if !ok {
+		return nil, fmt.Errorf("open segment %s: %w", name, fs.ErrInvalid)
+	}
+	f, err := fsys.OpenWritable(path.Join(dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("open segment: %w", err)
+	}
+	size, err := f.Size()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("size of segment: %w", err), f.Close())
+	}
+	s := &segment{name: name, file: f, size: max(size, segmentHeaderSize)}
+	s.refs.Store(1)
+	b := make([]byte, min(size, segmentHeaderUsed))
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("read segment header: %w", err), f.Close())
+	}
+	s.segmentHeader, err = decodeSegmentHeader(b)
+	if err == nil && s.First != first {
+		err = fmt.Errorf("%w: the name says %d, the header %d", errSegmentFields, first, s.First)
+	}
+	if err != nil {
+		s.segmentHeader = segmentHeader{First: first}
+		return s, fmt.Errorf("segment %s: %w", name, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,135 @@
+package log
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"strings"
+)
+
+// A segment file is a header block of 4 KiB, then entries end to end, then (in
+// the newest one) preallocated zeros. Numbers are little endian.
+//
+//	 0         8        10        12         16            24
+//	 +---------+---------+---------+----------+-------------+
+//	 |"MSTMSEGM"| version | zero    | salt     |first Position|
+//	 +---------+---------+---------+----------+-------------+
+//	24            32                   36        40                   48
+//	 +-------------+--------------------+---------+--------------------+
+//	 | generation  | predecessor's salt | flags   | predecessor's end  |
+//	 +-------------+--------------------+---------+--------------------+
+//	48          52
+//	 +-----------+ zeros up to 4096
+//	 |header CRC |
+//	 +-----------+
+//
+// The header has a block of its own because it must not share a sector with
+// entries: a sector that is in flight at a power cut may stay old, and must not
+// take the header of a segment along. With it entries also start on a fresh
+// block, so a padded group (Config.PadGroups) needs no other arithmetic.
+//
+// Positions do not count the header: the first Position of a segment is the
+// end of its predecessor.
+const (
+	segmentMagic      = "MSTMSEGM"
+	segmentVersion    = 1
+	segmentHeaderSize = 4096
+	segmentHeaderUsed = 52
+
+	// segmentFirst marks the first segment of a log: it has no predecessor.
+	segmentFirst = 1
+
+	segmentSuffix = ".segment"
+	tempSuffix    = ".temp"
+	// quarantinePrefix marks files that recovery set aside. They are never
+	// read and never deleted.
+	quarantinePrefix = "quarantine-"
+)
+
+// segmentHeader is the decoded header of a segment file.
+type segmentHeader struct {
+	First      Position
+	Salt       uint32
+	Generation uint64
+	// IsFirst says that the log began with this segment. Otherwise it follows
+	// PreviousSalt, whose bytes end at PreviousEnd (always equal to First: it
+	// is written twice so that a header that was put together wrongly shows).
+	IsFirst      bool
+	PreviousSalt uint32
+	PreviousEnd  Position
+}
+
+var (
+	errSegmentShort  = errors.New("shorter than a segment header")
+	errSegmentMagic  = errors.New("not a segment file")
+	errSegmentCRC    = errors.New("segment header CRC is wrong")
+	errSegmentFields = errors.New("segment header contradicts itself")
+)
+
+// encode returns the whole header block.
+func (h *segmentHeader) encode() []byte {
+	b := make([]byte, segmentHeaderSize)
+	le := binary.LittleEndian
+	copy(b, segmentMagic)
+	le.PutUint16(b[8:], segmentVersion)
+	le.PutUint32(b[12:], h.Salt)
+	le.PutUint64(b[16:], uint64(h.First))
+	le.PutUint64(b[24:], h.Generation)
+	le.PutUint32(b[32:], h.PreviousSalt)
+	if h.IsFirst {
+		le.PutUint32(b[36:], segmentFirst)
+	}
+	le.PutUint64(b[40:], uint64(h.PreviousEnd))
+	le.PutUint32(b[48:], crc32.Checksum(b[:48], castagnoli))
+	return b
+}
+
+func decodeSegmentHeader(b []byte) (segmentHeader, error) {
+	if len(b) < segmentHeaderUsed {
+		return segmentHeader{}, errSegmentShort
+	}
+	le := binary.LittleEndian
+	if string(b[:8]) != segmentMagic {
+		return segmentHeader{}, errSegmentMagic
+	}
+	if le.Uint32(b[48:]) != crc32.Checksum(b[:48], castagnoli) {
+		return segmentHeader{}, errSegmentCRC
+	}
+	if v := le.Uint16(b[8:]); v != segmentVersion {
+		return segmentHeader{}, fmt.Errorf("%w: version %d", errSegmentFields, v)
+	}
+	h := segmentHeader{
+		First:        Position(le.Uint64(b[16:])),
+		Salt:         le.Uint32(b[12:]),
+		Generation:   le.Uint64(b[24:]),
+		PreviousSalt: le.Uint32(b[32:]),
+		IsFirst:      le.Uint32(b[36:]) == segmentFirst,
+		PreviousEnd:  Position(le.Uint64(b[40:])),
+	}
+	switch {
+	case le.Uint16(b[10:]) != 0 || le.Uint32(b[36:])&^segmentFirst != 0:
+		return h, fmt.Errorf("%w: reserved bytes are set", errSegmentFields)
+	case h.First > positionMax || (!h.IsFirst && h.PreviousEnd != h.First):
+		return h, fmt.Errorf("%w: first Position %d behind %d", errSegmentFields, h.First, h.PreviousEnd)
+	}
+	return h, nil
+}
+
+// segmentName is the file name of the segment that starts at first. Names
+// sort like Positions.
+func segmentName(first Position) string { return fmt.Sprintf("%020d%s", uint64(first), segmentSuffix) }
+
+// parseSegmentName is the inverse of segmentName; false for any other name.
+func parseSegmentName(name string) (Position, bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	if !ok || len(digits) != 20 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil || segmentName(Position(n)) != name {
+		return 0, false
+	}
+	return Position(n), true
+}

@@ -1,0 +1,87 @@
+package batch
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// The compressors' pools; see the decompressors'.
+var (
+	gzipWriterPool = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
+	lz4WriterPool  = sync.Pool{New: func() any { return lz4.NewWriter(io.Discard) }}
+	zstdEncoder    = sync.OnceValues(func() (*zstd.Encoder, error) {
+		return zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true))
+	})
+)
+
+// xerialBlockBytes is the block size of the Java library.
+const xerialBlockBytes = 32 << 10
+
+// Compress appends the compressed form of src, in the framing that every Kafka
+// client reads, at the codec's default level.
+func Compress(dst []byte, c Codec, src []byte) ([]byte, error) {
+	switch c {
+	case None:
+		return append(dst, src...), nil
+	case Gzip:
+		z := gzipWriterPool.Get().(*gzip.Writer)
+		defer gzipWriterPool.Put(z)
+		return compressStream(dst, z, src)
+	case LZ4:
+		z := lz4WriterPool.Get().(*lz4.Writer)
+		defer lz4WriterPool.Put(z)
+		return compressStream(dst, z, src)
+	case Snappy:
+		return snappy(dst, src), nil
+	case Zstd:
+		z, err := zstdEncoder()
+		if err != nil {
+			return dst, err
+		}
+		return z.EncodeAll(src, dst), nil
+	}
+	return dst, fmt.Errorf("%w: number %d, the largest is %d (zstd)", ErrCodec, c, Zstd)
+}
+
+type compressor interface {
+	io.WriteCloser
+	Reset(w io.Writer)
+}
+
+func compressStream(dst []byte, z compressor, src []byte) ([]byte, error) {
+	w := bytes.NewBuffer(dst)
+	z.Reset(w)
+	if _, err := z.Write(src); err != nil {
+		return dst, err
+	}
+	if err := z.Close(); err != nil {
+		return dst, err
+	}
+	return w.Bytes(), nil
+}
+
+// snappy writes xerial's framing: old Java consumers read no other.
+func snappy(dst, src []byte) []byte {
+	dst = append(dst, xerialMagic...)
+	dst = binary.BigEndian.AppendUint32(dst, 1) // version
+	dst = binary.BigEndian.AppendUint32(dst, 1) // oldest version that can read it
+	for len(src) > 0 {
+		block := src[:min(len(src), xerialBlockBytes)]
+		src = src[len(block):]
+		at := len(dst)
+		dst = append(dst, 0, 0, 0, 0)
+		dst = grow(dst, s2.MaxEncodedLen(len(block)))
+		out := s2.EncodeSnappy(dst[len(dst):cap(dst)], block)
+		dst = dst[:len(dst)+len(out)]
+		binary.BigEndian.PutUint32(dst[at:], uint32(len(out))) //nolint:gosec // At most 32 KiB and a bit.
+	}
+	return dst
+}

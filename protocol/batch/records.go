@@ -1,0 +1,192 @@
+package batch
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+)
+
+// recordSizeMin is the least record: seven fields of one byte, no key, value
+// or headers.
+const recordSizeMin = 7
+
+// Record is one record of a batch. All bytes alias the batch or, if that is
+// compressed, a buffer that is reused after the callback.
+type Record struct {
+	OffsetDelta    int32
+	TimestampDelta int64
+	Key            []byte // nil is null, which is not the same as empty
+	Value          []byte // nil is null: a tombstone where the topic is compacted
+
+	headers     []byte // checked
+	headerCount int
+}
+
+// HeaderCount is the number of headers.
+func (r *Record) HeaderCount() int { return r.headerCount }
+
+// Headers walks over keys and values; a nil value is null.
+func (r *Record) Headers() iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		f := fields{src: r.headers}
+		for range r.headerCount {
+			key, value := f.bytes(), f.bytes()
+			if !yield(key, value) {
+				return
+			}
+		}
+	}
+}
+
+// Records calls do for each record of the batch of header h at the start of b,
+// until do fails. Compressed records may have limit bytes when uncompressed,
+// else ErrTooLarge. Uncompressed ones cost no allocation.
+//
+// Every record is checked to lie within its length and the batch, and offset
+// deltas to ascend up to the header's; what do sees of a damaged batch before
+// the error is sound by itself.
+func Records(b []byte, h *Header, limit int, do func(Record) error) error {
+	section := b[HeaderSize:h.Size]
+	if h.Codec() == None {
+		return eachRecord(section, h, do)
+	}
+	return decompressed(h.Codec(), section, limit, func(plain []byte) error {
+		return eachRecord(plain, h, do)
+	})
+}
+
+func eachRecord(src []byte, h *Header, do func(Record) error) error {
+	f := fields{src: src}
+	last := int32(-1)
+	for i := range h.Records {
+		rec, err := f.record()
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: record %d of %d: %w", ErrCorrupt, i, h.Records, err)
+		case rec.OffsetDelta <= last || rec.OffsetDelta > h.LastOffsetDelta:
+			return fmt.Errorf("%w: record %d of %d: offset delta is %d, expected %d to %d",
+				ErrInvalid, i, h.Records, rec.OffsetDelta, last+1, h.LastOffsetDelta)
+		}
+		last = rec.OffsetDelta
+		if err := do(rec); err != nil {
+			return err
+		}
+	}
+	if len(f.src) != 0 {
+		return fmt.Errorf("%w: %d bytes follow the last of %d records", ErrInvalid, len(f.src), h.Records)
+	}
+	return nil
+}
+
+// fieldError says which field of a record is wrong. The record's number is
+// added by the caller.
+type fieldError struct {
+	field string
+	got   int64
+	left  int
+}
+
+func (e *fieldError) Error() string {
+	return fmt.Sprintf("%s is %d, with %d bytes left", e.field, e.got, e.left)
+}
+
+// fields reads the fields of records one after the other. Once a field was
+// wrong, bad is set and everything else reads as 0.
+type fields struct {
+	src []byte
+	bad *fieldError
+}
+
+// record reads a record, and requires that it ends where its length says.
+func (f *fields) record() (Record, error) {
+	size := f.length("length", 0)
+	if f.bad != nil {
+		return Record{}, f.bad
+	}
+	body := fields{src: f.src[:size]}
+	f.src = f.src[size:]
+	body.skipByte() // attributes: without a meaning so far
+	rec := Record{
+		TimestampDelta: body.varint("timestamp delta", math.MinInt64, math.MaxInt64),
+		OffsetDelta:    int32(body.varint("offset delta", 0, math.MaxInt32)), //nolint:gosec // In range.
+	}
+	rec.Key = body.named("key length")
+	rec.Value = body.named("value length")
+	// A header is two bytes at least, so the count is bounded too.
+	rec.headerCount = int(body.varint("number of headers", 0, int64(len(body.src)/2)))
+	rec.headers = body.src
+	for range rec.headerCount {
+		if key := body.named("header key length"); key == nil && body.bad == nil {
+			body.fail("header key length", -1)
+		}
+		body.named("header value length")
+	}
+	if body.bad == nil && len(body.src) != 0 {
+		body.fail("length", int64(size))
+	}
+	if body.bad != nil {
+		return Record{}, body.bad
+	}
+	return rec, nil
+}
+
+func (f *fields) fail(field string, got int64) {
+	if f.bad == nil {
+		f.bad = &fieldError{field: field, got: got, left: len(f.src)}
+	}
+	f.src = nil
+}
+
+func (f *fields) skipByte() {
+	if len(f.src) == 0 {
+		f.fail("attributes", 0)
+		return
+	}
+	f.src = f.src[1:]
+}
+
+// varint reads a zigzag varint, which must lie within the bounds.
+func (f *fields) varint(field string, low, high int64) int64 {
+	var n int64
+	if len(f.src) > 0 && f.src[0] < 0x80 {
+		n = int64(f.src[0]>>1) ^ -int64(f.src[0]&1)
+		f.src = f.src[1:]
+	} else {
+		var size int
+		if n, size = binary.Varint(f.src); size <= 0 {
+			f.fail(field, 0)
+			return 0
+		}
+		f.src = f.src[size:]
+	}
+	if n < low || n > high {
+		f.fail(field, n)
+		return 0
+	}
+	return n
+}
+
+// length reads a length that the bytes after it must bear out.
+func (f *fields) length(field string, low int64) int {
+	n := f.varint(field, low, math.MaxInt32)
+	if n > int64(len(f.src)) {
+		f.fail(field, n)
+		return 0
+	}
+	return int(n)
+}
+
+// named reads a nullable byte field.
+func (f *fields) named(field string) []byte {
+	n := f.length(field, -1)
+	if n < 0 || f.bad != nil {
+		return nil
+	}
+	b := f.src[:n:n]
+	f.src = f.src[n:]
+	return b
+}
+
+// bytes reads a nullable byte field that was checked before.
+func (f *fields) bytes() []byte { return f.named("") }

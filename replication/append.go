@@ -1,0 +1,206 @@
+package replication
+
+import (
+	"errors"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// pendingAppend is one batch between the partition's lock and the log's
+// answer: one allocation for the log's unit of work, its header and its waiter.
+type pendingAppend struct {
+	unit   log.Append
+	header [1]batch.Header
+	wait   waiter
+	part   *Partition
+	// hold: the high watermark passes the batch only once it is durable.
+	hold bool
+}
+
+// Append checks a batch and queues it; it never blocks on the disk. done is
+// called exactly once, from any goroutine (perhaps before Append returns),
+// when the batch is below the high watermark or has failed; it must not
+// block. The caller keeps its own hold on the buffer.
+func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
+	s := p.env.Settings(p.Topic())
+	now := p.env.Clock.Now().UnixMilli()
+	h, err, bad := checkBatch(&r, s, now)
+	if err != nil {
+		res := failure(err)
+		res.RecordErrors = bad
+		done(res)
+		return
+	}
+	appendTime := int64(-1)
+	if s.LogAppendTime {
+		h.CRC = batch.SetLogAppendTime(r.Batch, now)
+		h.MaxTimestamp, appendTime = now, now
+	}
+	a := &pendingAppend{part: p}
+	a.header[0] = h
+	a.wait.done = done
+	a.wait.result = AppendResult{LogAppendTime: appendTime}
+	a.unit = log.Append{
+		Partition: p.log, Kind: log.KindBatches, Epoch: p.epoch,
+		Payload: r.Batch, Buffer: r.Buffer, Done: a,
+	}
+	a.unit.Headers = a.header[:]
+	if now, refused := p.enqueue(a, s, now); refused != nil {
+		done(*refused)
+	} else if now != nil {
+		done(*now)
+	}
+}
+
+// enqueue gives the offset and queues the append, or returns the answer that
+// can be given at once: a duplicate's below the watermark, or a refusal.
+func (p *Partition) enqueue(a *pendingAppend, s *Settings, nowMs int64) (answer, refused *AppendResult) {
+	h := &a.header[0]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.refusalLocked(); err != nil {
+		res := failure(err)
+		return nil, &res
+	}
+	if h.ProducerID >= 0 {
+		view := p.producerLocked(h.ProducerID, nowMs)
+		dup, err := checkSequence(&view, h)
+		if err != nil {
+			res := failure(err)
+			return nil, &res
+		}
+		if dup != nil {
+			return p.duplicateLocked(a, dup), nil
+		}
+	}
+	h.BaseOffset, h.LeaderEpoch = p.mu.next, p.epoch
+	batch.SetBaseOffset(a.unit.Payload, h.BaseOffset)
+	batch.SetLeaderEpoch(a.unit.Payload, p.epoch)
+	a.unit.BaseOffset = h.BaseOffset
+	a.unit.Generation = p.mu.gen
+	p.mu.next = h.LastOffset() + 1
+	a.wait.until = p.mu.next
+	a.wait.result.BaseOffset, a.wait.result.LastOffset = h.BaseOffset, h.LastOffset()
+	a.hold, a.unit.Sync = p.flushLocked(s, int64(h.Records), nowMs)
+	if a.hold {
+		p.mu.holdUntil = p.mu.next
+	}
+	p.mu.pending = append(p.mu.pending, a)
+	p.mu.waiters.add(&a.wait)
+	p.env.Log.Enqueue(&a.unit)
+	return nil, nil
+}
+
+func (p *Partition) refusalLocked() *protocol.Error {
+	if p.mu.dropped != nil {
+		return p.mu.dropped
+	}
+	if err := p.log.Refused(); err != nil {
+		return storageError(err)
+	}
+	return nil
+}
+
+// duplicateLocked answers a repeated batch with its original's offsets, but
+// not before the original is below the high watermark: an answer is a promise.
+func (p *Partition) duplicateLocked(a *pendingAppend, original *log.ProducerBatch) *AppendResult {
+	a.wait.until = original.LastOffset + 1
+	a.wait.result.BaseOffset = original.LastOffset - model.Offset(original.OffsetDelta)
+	a.wait.result.LastOffset = original.LastOffset
+	if a.wait.result.LogAppendTime >= 0 {
+		a.wait.result.LogAppendTime = original.Timestamp
+	}
+	if a.wait.until <= p.mu.hw {
+		a.wait.result.LogStart = p.log.Start()
+		return &a.wait.result
+	}
+	p.mu.waiters.add(&a.wait)
+	return nil
+}
+
+// producerLocked merges the written state with the pending appends.
+func (p *Partition) producerLocked(id model.ProducerID, nowMs int64) producerView {
+	var v producerView
+	if st, ok := p.log.Producer(id); ok && nowMs-st.LastTime < p.env.ProducerExpirationMs() {
+		v.known, v.epoch = true, st.Epoch
+		v.recent = append(v.recent, st.Batches[:st.N]...)
+		if st.N > 0 {
+			v.lastSequence = st.Batches[st.N-1].LastSequence
+		}
+	}
+	// The log's writer applies an append before it reports it, so the newest
+	// written batches may be seen in both places.
+	for _, a := range p.mu.pending {
+		h := &a.header[0]
+		if h.ProducerID != id || v.holds(h) {
+			continue
+		}
+		if !v.known || h.ProducerEpoch > v.epoch {
+			v.recent = v.recent[:0]
+		}
+		v.known, v.epoch, v.lastSequence = true, h.ProducerEpoch, h.LastSequence()
+		v.recent = append(v.recent, log.ProducerBatch{
+			FirstSequence: h.BaseSequence, LastSequence: v.lastSequence,
+			LastOffset: h.LastOffset(), OffsetDelta: h.LastOffsetDelta, Timestamp: h.MaxTimestamp,
+		})
+	}
+	if n := len(v.recent); n > log.ProducerBatchesMax {
+		v.recent = v.recent[n-log.ProducerBatchesMax:]
+	}
+	return v
+}
+
+// holds reports whether the written state covers a pending batch already.
+func (v *producerView) holds(h *batch.Header) bool {
+	n := len(v.recent)
+	return n > 0 && v.recent[n-1].LastOffset >= h.LastOffset()
+}
+
+// flushLocked decides, by the flush policy, whether the watermark waits for
+// the disk (hold) and whether this append asks for a sync.
+func (p *Partition) flushLocked(s *Settings, records, nowMs int64) (hold, sync bool) {
+	async := s.FlushMessages > 1
+	if p.mu.async && !async && !p.mu.syncing {
+		// From async to sync: the policy changes once all that was served
+		// unsynced is durable.
+		p.mu.syncing = true
+		p.env.Log.Sync(func(err error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.mu.syncing = false
+			if err == nil {
+				p.mu.async = false
+			}
+		})
+	} else if async {
+		p.mu.async = true
+	}
+	if !async {
+		return true, true
+	}
+	p.mu.unflushed += records
+	if p.mu.unflushed >= s.FlushMessages || nowMs-p.mu.flushedAt >= s.FlushMs {
+		p.mu.unflushed, p.mu.flushedAt = 0, nowMs
+		return false, true
+	}
+	return false, false
+}
+
+// storageError turns the log's error into Kafka's, with words.
+func storageError(err error) *protocol.Error {
+	switch {
+	case errors.Is(err, log.ErrCorrupt):
+		return protocol.Errorf(protocol.CorruptMessage, "%v: the range is fenced and nothing was truncated; see `mainstem log dump`", err)
+	case errors.Is(err, log.ErrOutOfRange):
+		return protocol.Errorf(protocol.OffsetOutOfRange, "%v", err)
+	case errors.Is(err, log.ErrDiskFull):
+		return protocol.Errorf(protocol.KafkaStorageError, "the broker's disk is full: free space or lower retention; nothing was written")
+	case errors.Is(err, log.ErrTooLarge):
+		return protocol.Errorf(protocol.MessageTooLarge, "%v", err)
+	default:
+		return protocol.Errorf(protocol.KafkaStorageError, "%v", err)
+	}
+}

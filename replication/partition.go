@@ -1,0 +1,117 @@
+package replication
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// Partition is one partition that this broker leads.
+type Partition struct {
+	env   *Env
+	log   *log.PartitionLog
+	index int32
+	epoch model.LeaderEpoch
+	topic atomic.Pointer[cluster.Topic]
+
+	mu struct {
+		sync.Mutex
+		next    model.Offset // what the next batch gets
+		hw      model.Offset
+		gen     uint32 // the log's generation that next was built on
+		pending []*pendingAppend
+		waiters waiterList
+		// holdUntil is the end of the newest append that the watermark may pass
+		// only once it is durable; while it is above hw, no written batch
+		// raises the watermark.
+		holdUntil model.Offset
+		// listeners is replaced, never changed, so that it can be read unlocked.
+		listeners []Listener
+		// unflushed and flushedAt serve flush.messages and flush.ms of async topics.
+		unflushed int64
+		flushedAt int64
+		syncing   bool            // a switch to sync flush awaits its sync
+		async     bool            // the flush policy in force
+		dropped   *protocol.Error // the topic is gone
+	}
+}
+
+func newPartition(env *Env, pl *log.PartitionLog, topic *cluster.Topic, index int32, epoch model.LeaderEpoch) *Partition {
+	p := &Partition{env: env, log: pl, index: index, epoch: epoch}
+	p.topic.Store(topic)
+	p.mu.next = pl.End()
+	// What recovery kept is durable: it was synced before anything was served.
+	p.mu.hw = p.mu.next
+	p.mu.gen = pl.Generation()
+	return p
+}
+
+// Topic is the topic's metadata as last seen.
+func (p *Partition) Topic() *cluster.Topic { return p.topic.Load() }
+
+// Index is the partition's number within its topic.
+func (p *Partition) Index() int32 { return p.index }
+
+// Epoch is the leader epoch that new batches carry.
+func (p *Partition) Epoch() model.LeaderEpoch { return p.epoch }
+
+// Bytes is the size of the partition's batches.
+func (p *Partition) Bytes() int64 { return p.log.Bytes() }
+
+// Offsets returns the partition's borders.
+func (p *Partition) Offsets() Offsets {
+	start := p.log.Start() // before the watermark: a start is never above it
+	hw := p.highWatermark()
+	return Offsets{LogStart: start, LastStable: hw, HighWatermark: hw, End: p.log.End(), Epoch: p.epoch}
+}
+
+func (p *Partition) highWatermark() model.Offset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.hw
+}
+
+// Subscribe makes l hear of news until Unsubscribe.
+func (p *Partition) Subscribe(l Listener) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	grown := make([]Listener, len(p.mu.listeners), len(p.mu.listeners)+1)
+	copy(grown, p.mu.listeners)
+	p.mu.listeners = append(grown, l)
+}
+
+// Unsubscribe ends one Subscribe of l.
+func (p *Partition) Unsubscribe(l Listener) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, x := range p.mu.listeners {
+		if x == l {
+			kept := make([]Listener, 0, len(p.mu.listeners)-1)
+			kept = append(kept, p.mu.listeners[:i]...)
+			p.mu.listeners = append(kept, p.mu.listeners[i+1:]...)
+			return
+		}
+	}
+}
+
+func (p *Partition) notify(listeners []Listener) {
+	for _, l := range listeners {
+		l.Advanced(p)
+	}
+}
+
+// drop fails all that waits: the topic was deleted.
+func (p *Partition) drop(err *protocol.Error) {
+	p.mu.Lock()
+	p.mu.dropped = err
+	p.mu.pending = nil
+	failed := p.mu.waiters.takeAbove(-1)
+	listeners := p.mu.listeners
+	p.mu.Unlock()
+	failAll(failed, err)
+	p.notify(listeners)
+}

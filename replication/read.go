@@ -1,0 +1,87 @@
+package replication
+
+import (
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// Read adds whole batches to out. It may block on the disk for cold data.
+func (p *Partition) Read(r ReadRequest, out *span.List) ReadResult {
+	o := p.Offsets()
+	res := ReadResult{HighWatermark: o.HighWatermark, LastStable: o.LastStable, LogStart: o.LogStart, Epoch: p.epoch}
+	if res.Err = p.readRefusal(&r, &o, &res); res.Err != nil || res.Diverging != nil {
+		return res
+	}
+	limit := o.HighWatermark
+	if r.ReadCommitted {
+		limit = o.LastStable
+	}
+	if r.From >= limit {
+		return res
+	}
+	n, err := p.log.Read(log.ReadRequest{From: r.From, Limit: limit, MaxBytes: r.MaxBytes, MinOne: r.MinOne}, out)
+	res.Bytes = n
+	if err != nil && n == 0 {
+		res.Err = storageError(err)
+	}
+	return res
+}
+
+// readRefusal applies the epoch rules of KIP-320 and the range check. A log
+// that differs from the client's is told by res.Diverging, which is no error.
+func (p *Partition) readRefusal(r *ReadRequest, o *Offsets, res *ReadResult) *protocol.Error {
+	if err := p.droppedError(); err != nil {
+		return err
+	}
+	if err := p.checkEpoch(r.CurrentEpoch); err != nil {
+		return err
+	}
+	if r.LastFetchedEpoch >= 0 {
+		end := p.epochEnd(r.LastFetchedEpoch)
+		if end.End < 0 {
+			return protocol.Errorf(protocol.OffsetOutOfRange,
+				"the last fetched epoch %d is unknown here (the epoch is now %d): reset the position", r.LastFetchedEpoch, p.epoch)
+		}
+		if r.From >= o.LogStart && (end.Epoch < r.LastFetchedEpoch || end.End < r.From) {
+			res.Diverging = &end
+			return nil
+		}
+	}
+	if r.From < o.LogStart || r.From > o.End {
+		return protocol.Errorf(protocol.OffsetOutOfRange,
+			"offset %d is outside %d to %d that the partition holds", r.From, o.LogStart, o.End)
+	}
+	return nil
+}
+
+func (p *Partition) droppedError() *protocol.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.dropped
+}
+
+// checkEpoch fences clients whose metadata is older or newer than ours.
+func (p *Partition) checkEpoch(current model.LeaderEpoch) *protocol.Error {
+	switch {
+	case current < 0 || current == p.epoch:
+		return nil
+	case current < p.epoch:
+		return protocol.Errorf(protocol.FencedLeaderEpoch,
+			"leader epoch %d is over, it is now %d: refresh metadata", current, p.epoch)
+	default:
+		return protocol.Errorf(protocol.UnknownLeaderEpoch,
+			"leader epoch %d is not known here yet, it is %d: retry", current, p.epoch)
+	}
+}
+
+// Available is how many bytes a Read from an offset could give now, at most
+// limit, for fetch.min.bytes. It does not touch the log's data.
+func (p *Partition) Available(from model.Offset, limit int) int {
+	hw := p.highWatermark()
+	if from >= hw {
+		return 0
+	}
+	return p.log.BytesBetween(from, hw, limit)
+}

@@ -1,0 +1,104 @@
+package replication
+
+import (
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// trim is a log-start entry on its way.
+type trim struct {
+	unit log.Append
+	part *Partition
+	done func(model.Offset, *protocol.Error)
+}
+
+// Written implements log.Completion: the start has moved for readers.
+func (t *trim) Written(*log.Append) {
+	t.part.mu.Lock()
+	listeners := t.part.mu.listeners
+	t.part.mu.Unlock()
+	t.part.notify(listeners)
+}
+
+// Durable implements log.Completion.
+func (t *trim) Durable(*log.Append) { t.done(t.part.log.Start(), nil) }
+
+// Failed implements log.Completion.
+func (t *trim) Failed(_ *log.Append, err error) { t.done(-1, storageError(err)) }
+
+// DeleteRecords raises the log start to before (-1: the high watermark); done
+// is called once the new start is durable, with the resulting log start. A
+// start at or below the present one is answered with the present one.
+func (p *Partition) DeleteRecords(before model.Offset, done func(model.Offset, *protocol.Error)) {
+	o := p.Offsets()
+	if before == -1 {
+		before = o.HighWatermark
+	}
+	if before < 0 || before > o.HighWatermark {
+		done(-1, protocol.Errorf(protocol.OffsetOutOfRange,
+			"records can be deleted up to the high watermark %d, not up to %d", o.HighWatermark, before))
+		return
+	}
+	if before <= o.LogStart {
+		// Its entry may still be on the way to the disk: an answer is a promise.
+		p.env.Log.Sync(func(err error) {
+			if err != nil {
+				done(-1, storageError(err))
+				return
+			}
+			done(p.log.Start(), nil)
+		})
+		return
+	}
+	p.raiseStart(before, true, done)
+}
+
+func (p *Partition) raiseStart(to model.Offset, sync bool, done func(model.Offset, *protocol.Error)) {
+	t := &trim{part: p, done: done}
+	t.unit = log.Append{
+		Partition: p.log, Kind: log.KindLogStart, Epoch: p.epoch,
+		BaseOffset: to, Sync: sync, Done: t,
+	}
+	p.mu.Lock()
+	refused := p.refusalLocked()
+	if refused == nil {
+		t.unit.Generation = p.mu.gen
+		p.env.Log.Enqueue(&t.unit)
+	}
+	p.mu.Unlock()
+	if refused != nil {
+		done(-1, refused)
+	}
+}
+
+// Retain applies the topics' retention by time and size to every partition
+// that has data, and lets the log unlink what died. failed hears of each
+// partition that could not be looked at; the others go on.
+func (ps *Partitions) Retain(failed func(*Partition, error)) {
+	now := ps.env.Clock.Now().UnixMilli()
+	ps.env.Image().Topics(func(t *cluster.Topic) bool {
+		s := ps.env.Settings(t)
+		if !s.Delete || s.RetentionMs < 0 && s.RetentionBytes < 0 {
+			return true
+		}
+		for i := range t.Partitions {
+			p := ps.loaded(&t.Partitions[i], t)
+			if p == nil {
+				continue
+			}
+			start, err := p.log.ExpiredStart(now, s.RetentionMs, s.RetentionBytes, p.highWatermark())
+			if err != nil {
+				failed(p, err)
+			} else if start > p.log.Start() {
+				p.raiseStart(start, false, func(_ model.Offset, err *protocol.Error) {
+					if err != nil {
+						failed(p, err)
+					}
+				})
+			}
+		}
+		return true
+	})
+}

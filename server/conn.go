@@ -1,0 +1,191 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// errHangUp is why the server itself ends a connection.
+var errHangUp = errors.New("the server ends the connection")
+
+// conn is one client connection. Its goroutine reads requests and starts
+// them; see pipeline for who answers.
+type conn struct {
+	srv      *Server
+	listener *listener
+	nc       net.Conn
+	address  string // of the peer, without port
+	frames   *frameReader
+	pipe     *pipeline
+	clientID string // of the last request, so that equal ones are kept once
+	// software is the client's name and version, from ApiVersions (KIP-511).
+	software   atomic.Pointer[software]
+	goroutines sync.WaitGroup
+	ended      sync.Once
+	draining   atomic.Bool
+	watch      watch
+}
+
+// software is what a client says of itself.
+type software struct{ name, version string }
+
+// watch is what the janitor remembers of a connection between its rounds.
+type watch struct {
+	total int64     // bytes read when it last looked
+	since time.Time // when they last changed
+}
+
+func newConn(l *listener, nc net.Conn) *conn {
+	s := l.srv
+	c := &conn{srv: s, listener: l, nc: nc, address: addressOf(nc)}
+	c.frames = newFrameReader(nc, s.pool, s.cfg.RequestBytesMax)
+	c.pipe = newPipeline(c, span.NewWriter(nc, s.clock.Now, s.cfg.StallMax), s.cfg.PipelineMax)
+	c.software.Store(&software{})
+	c.watch.since = s.clock.Now()
+	return c
+}
+
+// run serves the connection until it ends.
+func (c *conn) run() {
+	for {
+		f, err := c.frames.next(c.srv.lifetime)
+		if err != nil {
+			if c.draining.Load() {
+				c.pipe.drain()
+			}
+			c.end(err)
+			break
+		}
+		c.srv.metrics.bytesIn.Add(uint64(len(f.data)) + 4)
+		err = c.start(&f)
+		f.release()
+		if err != nil {
+			c.end(err)
+			break
+		}
+	}
+	c.goroutines.Wait()
+}
+
+// start runs the first phase of one request.
+func (c *conn) start(f *frame) error {
+	header, body, err := protocol.ParseHeader(f.data)
+	if header.ClientID == c.clientID {
+		header.ClientID = c.clientID
+	} else {
+		c.clientID = header.ClientID
+	}
+	// A client that asks for an ApiVersions of the future may use a header of
+	// the future: it needs an answer all the same.
+	if err != nil && (header.Key != protocol.KeyApiVersions || header.Version <= protocol.ApiVersionsVersionMax) {
+		c.srv.metrics.unsupported(header, c.software.Load())
+		return fmt.Errorf("%s v%d: %w", header.Key, header.Version, err)
+	}
+	k := &call{conn: c, header: header, frame: f, start: c.srv.clock.Now()}
+	k.api = c.srv.table.find(header.Key)
+	if k.api == nil || !k.api.serves(header.Version) {
+		return c.unsupported(k, body)
+	}
+	if k.api.keepsBytes {
+		body = append([]byte(nil), body...)
+	}
+	req, err := protocol.Decode(header.Key, header.Version, body)
+	if err != nil {
+		return fmt.Errorf("%s v%d: %w", header.Key, header.Version, err)
+	}
+	if !c.pipe.push(k) {
+		return net.ErrClosed
+	}
+	k.api.handle(c.srv, k, req)
+	k.frame = nil
+	c.pipe.handled(k)
+	return nil
+}
+
+// unsupported answers a request in a version that is not served, if a client
+// could read the answer, and else ends the connection; it is always logged and
+// counted, so that an operator sees who needs what.
+func (c *conn) unsupported(k *call, body []byte) error {
+	sw := c.software.Load()
+	c.srv.metrics.unsupported(k.header, sw)
+	c.srv.limitedWarn("a client asked for a version that is not served",
+		zap.Stringer("api", k.header.Key), zap.Int16("version", k.header.Version),
+		zap.String("served", k.api.rangeText()), zap.String("client_id", k.header.ClientID),
+		zap.String("software", sw.name), zap.String("software_version", sw.version),
+		zap.String("address", c.address))
+	resp := unsupportedResponse(k.header, body)
+	if resp == nil {
+		return fmt.Errorf("%w: %s v%d is not served", errHangUp, k.header.Key, k.header.Version)
+	}
+	k.api = c.srv.table.strangers
+	if !c.pipe.push(k) {
+		return net.ErrClosed
+	}
+	k.code = protocol.UnsupportedVersion
+	k.answer(resp)
+	c.pipe.handled(k)
+	return nil
+}
+
+// end closes the connection; the first reason given is the one that counts.
+func (c *conn) end(err error) {
+	c.ended.Do(func() {
+		c.report(err)
+		c.pipe.kill()
+		closeQuietly(c.nc)
+	})
+}
+
+// drain stops reading, lets what was asked be answered, and ends.
+func (c *conn) drain() {
+	c.draining.Store(true)
+	// The past: the reader returns at once, answers still go out.
+	if err := c.nc.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		c.end(err)
+	}
+}
+
+// report logs why a connection ended, if that is of interest.
+func (c *conn) report(err error) {
+	switch {
+	case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), c.draining.Load():
+		return
+	case errors.Is(err, errIdle):
+		c.srv.metrics.closed("idle")
+		return
+	case errors.Is(err, protocol.ErrTLS):
+		c.srv.metrics.closed("tls")
+	case errors.Is(err, protocol.ErrHTTP):
+		c.srv.metrics.closed("http")
+	case errors.Is(err, protocol.ErrFrameSize):
+		c.srv.metrics.closed("frame")
+	case errors.Is(err, errHangUp):
+		c.srv.metrics.closed("refused")
+	case isNetwork(err):
+		c.srv.metrics.closed("network")
+		c.srv.log.Debug("connection lost", zap.String("address", c.address), zap.Error(err))
+		return
+	default:
+		c.srv.metrics.closed("request")
+	}
+	sw := c.software.Load()
+	c.srv.limitedWarn("connection closed", zap.Error(err), zap.String("address", c.address),
+		zap.String("listener", c.listener.name), zap.String("client_id", c.clientID),
+		zap.String("software", sw.name), zap.String("software_version", sw.version))
+}
+
+// isNetwork knows the errors of the network itself.
+func isNetwork(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) || errors.Is(err, io.ErrUnexpectedEOF)
+}

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"errors"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+)
+
+// janitorPeriod is how often the connections are looked over. One timer for
+// all of them is far cheaper than a deadline moved with every request.
+const janitorPeriod = time.Second
+
+// trimRounds is after how many rounds unused buffer memory goes back.
+const trimRounds = 5
+
+var (
+	errIdle    = errors.New("idle for longer than connections.max.idle.ms")
+	errStalled = errors.New("the client stopped in the middle of a request")
+)
+
+// janitor closes idle and stalled connections. (Clients that do not read
+// their answers are the writer's business: see span.Writer.)
+type janitor struct {
+	srv   *Server
+	timer clock.Timer
+	round int
+}
+
+func (j *janitor) start() { j.timer = j.srv.clock.AfterFunc(janitorPeriod, j.look) }
+
+// look looks at each connection once.
+func (j *janitor) look() {
+	now := j.srv.clock.Now()
+	idleMax := j.srv.settings.idleMax()
+	for _, c := range j.srv.conns.snapshot() {
+		if err := c.overdue(now, idleMax, j.srv.cfg.StallMax); err != nil {
+			c.end(err)
+		}
+	}
+	if j.round++; j.round%trimRounds == 0 {
+		j.srv.pool.Trim()
+	}
+	j.srv.sessions.expire(now)
+	j.srv.whileOpen(func() { j.timer.Reset(janitorPeriod) })
+}
+
+// overdue says why a connection should end, or nil. Only the janitor calls it.
+func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
+	total := c.frames.total.Load()
+	if total != c.watch.total || c.pipe.busy() {
+		c.watch = watch{total: total, since: now}
+		return nil
+	}
+	rest := now.Sub(c.watch.since)
+	switch {
+	case c.frames.inside.Load() && rest >= stallMax:
+		return errStalled
+	case idleMax > 0 && rest >= idleMax:
+		return errIdle
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// acceptPause is the rest after a failed accept (usually: no descriptors left).
+const acceptPause = 50 * time.Millisecond
+
+// endpoint is an address that clients are told.
+type endpoint struct {
+	host string
+	port int32
+}
+
+// listener accepts the connections of one address.
+type listener struct {
+	srv        *Server
+	name       string
+	nl         net.Listener
+	advertised endpoint
+	conns      sync.WaitGroup
+}
+
+// bind opens a listener's socket; nothing is accepted before run.
+func bind(ctx context.Context, s *Server, l Listener) (*listener, error) {
+	var lc net.ListenConfig
+	nl, err := lc.Listen(ctx, "tcp", l.Bind)
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+	}
+	host, portText, err := net.SplitHostPort(nl.Addr().String())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listener %s: %w", l.Name, err), nl.Close())
+	}
+	if bindHost, _, splitErr := net.SplitHostPort(l.Bind); splitErr == nil && bindHost != "" {
+		host = bindHost // a name stays a name
+	}
+	port, err := strconv.ParseInt(portText, 10, 32)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listener %s: %w", l.Name, err), nl.Close())
+	}
+	at := endpoint{host: host, port: int32(port)}
+	if l.AdvertisedHost != "" {
+		at.host = l.AdvertisedHost
+	}
+	if l.AdvertisedPort != 0 {
+		at.port = l.AdvertisedPort
+	}
+	return &listener{srv: s, name: l.Name, nl: nl, advertised: at}, nil
+}
+
+// run accepts until the listener is closed, and returns only when the
+// goroutines of all its connections have ended.
+func (l *listener) run() {
+	defer l.conns.Wait()
+	for {
+		nc, err := l.nl.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			l.srv.log.Warn("accept failed", zap.String("listener", l.name), zap.Error(err))
+			if !l.srv.rest(acceptPause) {
+				return
+			}
+			continue
+		}
+		if !l.srv.conns.admit(l.srv, nc) {
+			continue
+		}
+		c := newConn(l, nc)
+		l.srv.conns.add(c)
+		l.conns.Add(1)
+		go func() {
+			defer l.conns.Done()
+			c.run()
+			l.srv.conns.remove(c)
+		}()
+	}
+}

@@ -1,0 +1,113 @@
+package server
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// api is one row of the table: what is served, and by whom.
+type api struct {
+	key      protocol.Key
+	min, max int16
+	// advertisedMin, if lower than min, is what ApiVersions says: see the card
+	// of Produce.
+	advertisedMin int16
+	// keepsBytes: the handler holds on to byte fields of the request, so it is
+	// decoded from memory of its own.
+	keepsBytes bool
+	handle     func(*Server, *call, kmsg.Request)
+	stats      *apiStats
+}
+
+func (a *api) serves(version int16) bool { return version >= a.min && version <= a.max }
+
+func (a *api) rangeText() string {
+	if a == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d-%d", a.min, a.max)
+}
+
+// table is all served APIs. Dispatch and ApiVersions both read it, so that
+// what is advertised is what is served.
+type table struct {
+	rows      [128]*api
+	served    []protocol.VersionRange
+	strangers *api // stands for all that is not served, in the metrics
+}
+
+func (t *table) find(k protocol.Key) *api {
+	if k < 0 || int(k) >= len(t.rows) {
+		return nil
+	}
+	return t.rows[k]
+}
+
+// typed makes a row's handler from a method that takes its own request type.
+func typed[R kmsg.Request](f func(*Server, *call, R)) func(*Server, *call, kmsg.Request) {
+	return func(s *Server, c *call, req kmsg.Request) {
+		r, ok := req.(R)
+		if !ok {
+			panic(fmt.Sprintf("server: the table's row of %s has another request's handler", c.header.Key))
+		}
+		f(s, c, r)
+	}
+}
+
+// rows is the table. The version ranges are Kafka 4.2's; when a version is
+// added to one, its card must say what it brought. Flexible versions are the
+// business of protocol.Key.
+//
+// Not served, and so not advertised: transactions (24 to 28), KIP-848 groups,
+// security, quotas, and all that only brokers ask each other.
+func rows() []api {
+	return []api{
+		{key: protocol.KeyProduce, min: 3, max: 13, handle: typed((*Server).produce)}, // advertised from 0, see its card
+		{key: protocol.KeyFetch, min: 4, max: 18, handle: typed((*Server).fetch)},
+		{key: protocol.KeyListOffsets, min: 1, max: 11, handle: typed((*Server).listOffsets)},
+		{key: protocol.KeyMetadata, min: 0, max: 13, handle: typed((*Server).metadata)},
+		{key: protocol.KeyOffsetCommit, min: 2, max: 10, handle: typed((*Server).offsetCommit)},
+		{key: protocol.KeyOffsetFetch, min: 1, max: 10, handle: typed((*Server).offsetFetch)},
+		{key: protocol.KeyFindCoordinator, min: 0, max: 6, handle: typed((*Server).findCoordinator)},
+		{key: protocol.KeyJoinGroup, min: 0, max: 9, keepsBytes: true, handle: typed((*Server).joinGroup)},
+		{key: protocol.KeyHeartbeat, min: 0, max: 4, handle: typed((*Server).heartbeat)},
+		{key: protocol.KeyLeaveGroup, min: 0, max: 5, handle: typed((*Server).leaveGroup)},
+		{key: protocol.KeySyncGroup, min: 0, max: 5, keepsBytes: true, handle: typed((*Server).syncGroup)},
+		{key: protocol.KeyDescribeGroups, min: 0, max: 6, handle: typed((*Server).describeGroups)},
+		{key: protocol.KeyListGroups, min: 0, max: 5, handle: typed((*Server).listGroups)},
+		{key: protocol.KeyApiVersions, min: 0, max: protocol.ApiVersionsVersionMax, handle: typed((*Server).apiVersions)},
+		{key: protocol.KeyCreateTopics, min: 2, max: 7, handle: typed((*Server).createTopics)},
+		{key: protocol.KeyDeleteTopics, min: 1, max: 6, handle: typed((*Server).deleteTopics)},
+		{key: protocol.KeyDeleteRecords, min: 0, max: 2, handle: typed((*Server).deleteRecords)},
+		{key: protocol.KeyInitProducerID, min: 0, max: 5, handle: typed((*Server).initProducerID)},
+		{key: protocol.KeyOffsetForLeaderEpoch, min: 2, max: 4, handle: typed((*Server).offsetForLeaderEpoch)},
+		{key: protocol.KeyDescribeConfigs, min: 1, max: 4, handle: typed((*Server).describeConfigs)},
+		{key: protocol.KeyAlterConfigs, min: 0, max: 2, handle: typed((*Server).alterConfigs)},
+		{key: protocol.KeyDescribeLogDirs, min: 1, max: 4, handle: typed((*Server).describeLogDirs)},
+		{key: protocol.KeyCreatePartitions, min: 0, max: 3, handle: typed((*Server).createPartitions)},
+		{key: protocol.KeyDeleteGroups, min: 0, max: 2, handle: typed((*Server).deleteGroups)},
+		{key: protocol.KeyIncrementalAlterConfigs, min: 0, max: 1, handle: typed((*Server).incrementalAlterConfigs)},
+		{key: protocol.KeyOffsetDelete, min: 0, max: 0, handle: typed((*Server).offsetDelete)},
+		{key: protocol.KeyDescribeCluster, min: 0, max: 2, handle: typed((*Server).describeCluster)},
+		{key: protocol.KeyDescribeTopicPartitions, min: 0, max: 0, handle: typed((*Server).describeTopicPartitions)},
+	}
+}
+
+func newTable(m *metrics) *table {
+	t := &table{strangers: &api{stats: m.api("other", 0)}}
+	all := rows()
+	for i := range all {
+		a := &all[i]
+		a.advertisedMin = a.min
+		if a.key == protocol.KeyProduce {
+			a.advertisedMin = 0
+		}
+		a.stats = m.api(a.key.String(), a.max)
+		t.rows[a.key] = a
+		t.served = append(t.served, protocol.VersionRange{Key: a.key, Min: a.advertisedMin, Max: a.max})
+	}
+	return t
+}
