@@ -89,7 +89,11 @@ func (f *files) roll(img *Image) error {
 	}
 	size, err := f.writeSnapshot(next, img)
 	if err != nil {
-		return errors.Join(err, journal.Close(), f.discard(journalName(next)))
+		err = errors.Join(err, journal.Close())
+		if errors.Is(err, errUnsynced) { // the snapshot may count already: it needs its journal
+			return err
+		}
+		return errors.Join(err, f.discard(journalName(next)))
 	}
 	old, oldGeneration := f.journal, f.generation
 	f.generation, f.journal, f.salt = next, journal, salt

@@ -39,8 +39,6 @@ const (
 	fileHeaderSize  = 40
 	frameHeaderSize = 40
 	frameAlign      = 8
-	// frameBodyMax bounds what a reader takes memory for; one commit stays far below.
-	frameBodyMax = 1 << 30
 )
 
 type fileKind byte

@@ -44,12 +44,3 @@ func (r idRanges) with(add idRange) idRanges {
 	out = append(out, add)
 	return append(out, r[j:]...)
 }
-
-// count is the number of ids in the set.
-func (r idRanges) count() uint64 {
-	var n uint64
-	for _, e := range r {
-		n += uint64(e.To-e.From) + 1
-	}
-	return n
-}

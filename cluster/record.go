@@ -14,26 +14,19 @@ type recordKind uint8
 
 // The kinds, with their payloads in order.
 const (
-	// cluster id string, node id
-	kindIdentity recordKind = 1
-	// broker id, rack string
-	kindBroker recordKind = 2
-	// topic id (16 bytes), name string, internal bool, configs map, runs
-	kindTopic recordKind = 3
-	// topic id: the topic is gone and its partition ids are dropped for ever
-	kindTopicDeleted recordKind = 4
-	// topic id, runs: partitions behind those that the topic has
-	kindPartitions recordKind = 5
-	// resource type, resource name string, count, then key string, set bool,
-	// value string (only if set)
-	kindConfigs recordKind = 6
-	// the next producer id that nobody has been given
-	kindProducerIDs recordKind = 7
-	// next partition id, count, then from and to of each dropped range
-	// (snapshots only: a journal implies it)
+	kindIdentity     recordKind = 1 // cluster id string, node id
+	kindBroker       recordKind = 2 // broker id, rack string
+	kindTopic        recordKind = 3 // topic id (16 bytes), name string, internal bool, configs map, runs
+	kindTopicDeleted recordKind = 4 // topic id: gone, its partition ids are dropped for ever
+	kindPartitions   recordKind = 5 // topic id, runs: partitions behind those that the topic has
+	// Resource type, resource name string, count, then for each change its key
+	// string, a bool that says whether it sets, and the value string if it does.
+	kindConfigs     recordKind = 6
+	kindProducerIDs recordKind = 7 // the lowest producer id that nobody has been given
+	// In snapshots only, as a journal implies it: next partition id, count, then
+	// from and to of each dropped range.
 	kindPartitionIDs recordKind = 8
-	// number of records before it (snapshots only: the last record)
-	kindSnapshotEnd recordKind = 9
+	kindSnapshotEnd  recordKind = 9 // in snapshots only, at the end: number of records before it
 )
 
 // A record in a frame is its length (uvarint), its kind (a byte), its payload.

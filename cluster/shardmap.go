@@ -92,9 +92,6 @@ func (w *shardWriter[K, V]) remove(k K) {
 	w.m.n--
 }
 
-// done gives the map away; the writer must not be used again.
-func (w *shardWriter[K, V]) done() *shardMap[K, V] { return w.m }
-
 // stringShard is FNV-1a folded to a byte. Names chosen to collide only make
 // one part larger.
 func stringShard(s string) uint8 {

@@ -1,2 +1,41 @@
-// Package coordinator holds the group coordinator as pure state machines.
+// Package coordinator holds the group coordinator: classic consumer groups and
+// their committed offsets as pure state machines. It does no I/O and has no
+// clock of its own; its memory is a Journal that the owner implements over the
+// partitions of __consumer_offsets, in Kafka's own record formats.
+//
+// Reading order:
+//
+//	journal.go       the durable memory of one shard, an interface
+//	groups.go        the coordinator as the server sees it: shards by group id
+//	config.go        the settings; event.go: what happens, for the log
+//	step.go          what goes into one turn of a machine, and what comes out
+//	shard.go         the runtime: a mailbox, one append per batch, held answers
+//	load.go          load, failure and reload, unload
+//	machine.go       the state of a shard; replay, the only way to change what is durable
+//	group.go         one group; roster.go, member.go: who is in it
+//	join.go          JoinGroup; static.go: static members that come back
+//	rebalance.go     from the first join to the next generation, and time-outs
+//	sync.go          SyncGroup; heartbeat.go, leave.go
+//	commit.go        OffsetCommit; offsets.go: the table; fetch.go: OffsetFetch
+//	delete.go        DeleteGroups, OffsetDelete, deleted topics; expiry.go
+//	describe.go      DescribeGroups and ListGroups; gather.go: answers in parts
+//	records.go       the record formats; subscription.go: what consumers subscribe to
+//	timers.go        deadlines; metrics.go: counts
+//
+// Invariants:
+//
+//   - Replaying all records of a journal gives the durable state of the live
+//     machine (group.stored, group.offsets): handlers return records, and only
+//     replay applies them, at the moment they are appended.
+//   - An answer leaves when all that it may have seen is below the high
+//     watermark, reads too. If an append is lost, the shard drops its machine
+//     first, answers COORDINATOR_LOAD_IN_PROGRESS, and loads again.
+//   - What is soft (who waits, who has a member id only, deadlines) dies with
+//     the machine; an Empty or Stable group is what its record says.
+//   - Every request is answered exactly once, also when its shard is dropped.
+//   - No group waits for another: a handler never blocks.
+//
+// Goroutines: a shard's mailbox is drained by whoever posts to it while it is
+// idle. Groups starts a goroutine for each load, and one for a shard that keeps
+// its caller too long; Close waits for them. Timers of the clock only post.
 package coordinator

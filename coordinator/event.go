@@ -7,18 +7,19 @@ type EventKind int8
 
 // The kinds of events.
 const (
-	ShardLoaded      EventKind = iota // Members counts groups, Count offsets
-	ShardLoadFailed                   // Err; it is tried again
-	ShardUnloaded                     // the shard moved away or the coordinator closed
-	AppendFailed                      // Err; the shard drops its state and loads again
-	RecordSkipped                     // Err; a record that cannot be read was left out of a load
-	RebalanceStarted                  // Reason
-	GenerationFormed                  // all have joined; the leader assigns now
-	GroupStabilized                   // the assignment of Generation is stored
-	GroupEmptied                      // the last member is gone
-	GroupDeleted                      // by a request or because nothing was left in it
-	MemberRemoved                     // Reason
-	OffsetsExpired                    // Count
+	ShardLoading     EventKind = iota
+	ShardLoaded                // Groups; Count of offsets
+	ShardLoadFailed            // Err; it is tried again
+	ShardUnloaded              // the shard moved away or the coordinator closed
+	AppendFailed               // Err; the shard drops its state and loads again
+	RecordSkipped              // Err; a record that cannot be read was left out of a load
+	RebalanceStarted           // Reason
+	GenerationFormed           // all have joined; the leader assigns now
+	GroupStabilized            // the assignment of Generation is stored
+	GroupEmptied               // the last member is gone
+	GroupDeleted               // by a request or because nothing was left in it
+	MemberRemoved              // Reason
+	OffsetsExpired             // Count
 )
 
 // Event is something worth a line in the log or a count in the metrics.
@@ -29,6 +30,7 @@ type Event struct {
 	Member     string
 	Generation int32
 	Members    int
+	Groups     int
 	Count      int
 	Reason     string
 	Took       time.Duration
@@ -38,6 +40,8 @@ type Event struct {
 // String names the kind for logs.
 func (k EventKind) String() string {
 	switch k {
+	case ShardLoading:
+		return "shard loading"
 	case ShardLoaded:
 		return "shard loaded"
 	case ShardLoadFailed:

@@ -97,15 +97,15 @@ func (g *Groups) Unload(shard int32) {
 	if shard < 0 || int(shard) >= len(g.shards) {
 		return
 	}
-	sh := g.shards[shard]
-	sh.post(mail{control: func() { sh.unload(protocol.NotCoordinator) }})
+	g.shards[shard].unloadAndWait(protocol.NotCoordinator)
 }
 
 // Close unloads all shards and waits for the coordinator's goroutines. What
-// waits, and all that comes later, gets COORDINATOR_NOT_AVAILABLE.
+// waits, and all that comes later, gets COORDINATOR_NOT_AVAILABLE. Like Load
+// and Unload it must not be called from within a reply.
 func (g *Groups) Close() {
 	for _, sh := range g.shards {
-		sh.post(mail{control: func() { sh.unload(protocol.CoordinatorNotAvailable) }})
+		sh.unloadAndWait(protocol.CoordinatorNotAvailable)
 	}
 	g.workers.close()
 }

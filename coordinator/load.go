@@ -17,6 +17,7 @@ func (sh *shard) load(journal Journal, first func(error)) {
 	}
 	sh.drop(protocol.CoordinatorLoadInProgress)
 	sh.journal = journal
+	sh.env.Events(Event{Kind: ShardLoading, Shard: sh.index})
 	epoch, started := sh.epoch, sh.env.Clock.Now()
 	ok := sh.env.workers.start(func() {
 		m := newMachine()
@@ -63,10 +64,19 @@ func (sh *shard) loaded(epoch uint64, m *machine, started time.Time, err error) 
 	sh.machine = m
 	sh.execute(s, func(m *machine, s *step) { m.restore(s) })
 	s.event(Event{
-		Kind: ShardLoaded, Members: len(m.groups), Count: m.offsetCount, Took: s.now.Sub(started),
+		Kind: ShardLoaded, Groups: len(m.groups), Count: m.offsetCount, Took: s.now.Sub(started),
 	})
 	sh.commit(s)
 	return nil
+}
+
+func (sh *shard) unloadAndWait(code protocol.ErrorCode) {
+	done := make(chan struct{})
+	sh.post(mail{control: func() {
+		sh.unload(code)
+		close(done)
+	}})
+	<-done
 }
 
 // unload ends the service: everything that waits or comes gets code.

@@ -29,9 +29,9 @@ func (s *step) record(r Record) {
 	s.records = append(s.records, r)
 }
 
-func (s *step) answer(a answer)   { s.answers = append(s.answers, a) }
-func (s *step) event(e Event)     { s.events = append(s.events, e) }
-func (s *step) wall() int64       { return s.now.UnixMilli() }
+func (s *step) answer(a answer)       { s.answers = append(s.answers, a) }
+func (s *step) event(e Event)         { s.events = append(s.events, e) }
+func (s *step) wall() int64           { return s.now.UnixMilli() }
 func (s *step) in(ms int32) time.Time { return s.now.Add(time.Duration(ms) * time.Millisecond) }
 
 func deliver(answers []answer, code protocol.ErrorCode) {

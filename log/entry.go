@@ -30,10 +30,10 @@ import (
 //	 +-----------+-----------+------------+-------------+------------+
 //	 |last delta |leader ep. |payload len |batch count  |prefix CRC  |
 //	 +-----------+-----------+------------+-------------+------------+
-//	76          80                      88          92    93       96
-//	 +-----------+-----------------------+-----------+-----+--------+
-//	 |prev. part.|prev. base or argument |prev. delta|kind |zero    |
-//	 +-----------+-----------------------+-----------+-----+--------+
+//	76          80                      88          92    93           96
+//	 +-----------+-----------------------+-----------+-----+------------+
+//	 |prev. part.|prev. base or argument |prev. delta|kind |size / 8    |
+//	 +-----------+-----------------------+-----------+-----+------------+
 //
 // Why each odd choice:
 //   - own Position and the segment's salt: a scan that lost its way searches the
@@ -45,7 +45,8 @@ import (
 //     covers what it leaves out (the first 21 bytes of every batch), or the
 //     payload if the entry does not hold batches.
 //   - the previous entry's identity: one entry whose header is damaged is always
-//     known by its successor.
+//     known by its successor; its size tells that it was only one. The size fits
+//     24 bits because it counts units of 8.
 //   - syncedPos: the highest Position known durable when the entry was written;
 //     it tells a torn tail from damage.
 const (
@@ -54,8 +55,8 @@ const (
 	entryHeaderSize = 96
 	entryAlign      = 8
 
-	// entrySizeMax bounds what a header may claim, whatever the segment size.
-	entrySizeMax = 1 << 30
+	// entrySizeMax is what the 24 bits of the previous entry's size can say.
+	entrySizeMax = (1<<24 - 1) * entryAlign
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -81,7 +82,9 @@ type entryHeader struct {
 	Payload    uint32
 	Batches    uint32
 	PrefixCRC  uint32
-	Previous   entryIdentity
+
+	Previous     entryIdentity
+	PreviousSize uint32
 }
 
 // Errors that say why bytes are not an entry. The scan treats all alike; the
@@ -124,8 +127,7 @@ func (h *entryHeader) encode(b []byte) {
 	le.PutUint32(b[76:], uint32(h.Previous.Partition))
 	le.PutUint64(b[80:], uint64(h.Previous.BaseOffset))
 	le.PutUint32(b[88:], uint32(h.Previous.LastDelta))
-	b[92] = byte(h.Previous.Kind)
-	b[93], b[94], b[95] = 0, 0, 0
+	le.PutUint32(b[92:], uint32(h.Previous.Kind)|h.PreviousSize/entryAlign<<8)
 	le.PutUint32(b[8:], entryHeaderCRC(b))
 }
 
@@ -173,13 +175,14 @@ func decodeEntryHeader(b []byte) (entryHeader, error) {
 			BaseOffset: model.Offset(le.Uint64(b[80:])),
 			LastDelta:  int32(le.Uint32(b[88:])),
 		},
+		PreviousSize: le.Uint32(b[92:]) >> 8 * entryAlign,
 	}
-	return h, h.check(b)
+	return h, h.check()
 }
 
 // check refuses headers whose fields cannot be together. With a good CRC they
 // come from a newer version or a bug, not from the disk.
-func (h *entryHeader) check(b []byte) error {
+func (h *entryHeader) check() error {
 	switch {
 	case h.Size > entrySizeMax || h.Payload > h.Size || int(h.Size) != entrySize(int(h.Payload)):
 		return fmt.Errorf("%w: size %d, payload %d", errEntryFields, h.Size, h.Payload)
@@ -193,8 +196,8 @@ func (h *entryHeader) check(b []byte) error {
 		return fmt.Errorf("%w: offset %d+%d", errEntryFields, h.BaseOffset, h.LastDelta)
 	case h.Position > positionMax || h.Synced > h.Position:
 		return fmt.Errorf("%w: at %d, synced %d", errEntryFields, h.Position, h.Synced)
-	case b[93]|b[94]|b[95] != 0 || h.Flags != 0:
-		return fmt.Errorf("%w: reserved bytes are set", errEntryFields)
+	case h.Flags != 0:
+		return fmt.Errorf("%w: flags %#x", errEntryFields, h.Flags)
 	}
 	return nil
 }

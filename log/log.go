@@ -2,23 +2,13 @@ package log
 
 import (
 	"errors"
-	"time"
+	"fmt"
+	"sync"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
-
-// Config is what an operator may turn. Zero values mean the defaults.
-type Config struct {
-	SegmentBytes       int64         // size of a segment file; default 256 MiB, at least 1 MiB (tests go lower)
-	RingBytes          int64         // memory of the tail ring; default 32 MiB
-	CheckpointBytes    int64         // log bytes between checkpoints; default 256 MiB
-	CheckpointInterval time.Duration // time between checkpoints while there is something new; default 10 s
-	AsyncFlushInterval time.Duration // longest time that an append without Sync stays unsynced; default 1 s
-	PadGroups          bool          // pad each group to 4 KiB, for disks that may tear a sector in flight
-	ProducerStatesMax  int           // per partition; the least recently used goes; default 10,000
-}
 
 // Standing is what the metadata says of a partition id.
 type Standing uint8
@@ -58,72 +48,143 @@ var (
 	ErrStale        = errors.New("built on an append that failed")
 	ErrTooLarge     = errors.New("larger than a segment")
 	ErrEpoch        = errors.New("leader epoch is lower than the log's")
+	ErrDropped      = errors.New("the partition was deleted")
 )
 
 // Log is one broker's CommitLog.
-type Log struct{}
+type Log struct {
+	cfg   Config
+	env   Env
+	found Recovery
+
+	partitions *partitionTable
+	shared     partitionShared
+	segments   *segments
+	indexes    *indexFiles
+	liveness   *liveness
+	queue      *queue
+	writer     *writer
+	syncer     *syncer
+	ring       *ring
+	cold       *coldLane
+	latch      *latch
+	keeper     *keeper
+	merger     *merger
+
+	running sync.WaitGroup // writer and syncer
+	keeping sync.WaitGroup // keeper and merger
+}
 
 // Open recovers the log in env.Dir (or makes a new one) and starts its
 // goroutines. The returned Recovery says what was found.
-func Open(cfg Config, env Env) (*Log, *Recovery, error) { panic("not built") }
-
-// Recovery is what Open found.
-type Recovery struct {
-	Fresh         bool          // a new, empty log
-	Unclean       bool          // the clean mark was missing
-	UncleanStarts uint32        // in the directory's life, this one included
-	Took          time.Duration // whole recovery
-	ScannedBytes  int64
-	RebuiltIndex  bool
-	Corrupt       []PositionRange // damaged, fenced, nothing truncated
-	Quarantined   []string        // files set aside
-	TornBytes     int64           // cut at the tail
+func Open(cfg Config, env Env) (*Log, *Recovery, error) {
+	cfg = cfg.withDefaults()
+	if env.Events == nil {
+		env.Events = func(Event) {}
+	}
+	l := &Log{cfg: cfg, env: env, partitions: newPartitionTable(), queue: newQueue()}
+	l.latch = &latch{fatal: l.fatal}
+	env.FS = &guardedFS{env.FS, l.latch}
+	l.env = env
+	l.segments = newSegments(env.FS, env.Dir, cfg.SegmentBytes)
+	l.liveness = &liveness{segments: l.segments}
+	l.ring = newRing(cfg.RingBytes)
+	l.indexes = newIndexFiles(env.FS, env.Dir, indexCacheBytes)
+	l.syncer = newSyncer(l.segments, l.latch, env.Clock, cfg.AsyncFlushInterval)
+	l.cold = newColdLane()
+	l.shared = partitionShared{batches: l, producersMax: cfg.ProducerStatesMax}
+	l.writer = &writer{
+		queue: l.queue, segments: l.segments, ring: l.ring, syncer: l.syncer,
+		liveness: l.liveness, latch: l.latch, clock: env.Clock, events: env.Events, padding: cfg.PadGroups,
+		scratch: writeScratch{zeros: make([]byte, padBlock+entryHeaderSize)},
+	}
+	l.keeper, l.merger = newKeeper(l), newMerger(l)
+	l.writer.keeper = l.keeper
+	if err := l.recover(); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err), l.segments.close())
+	}
+	l.syncer.idle = func() { l.queue.run(l.writer.writeMark) }
+	l.running.Go(l.writer.run)
+	l.running.Go(l.syncer.run)
+	l.keeping.Go(l.keeper.run)
+	l.keeping.Go(l.merger.run)
+	env.Events(Recovered{l.found})
+	found := l.found
+	return l, &found, nil
 }
 
-// PositionRange is [From, To).
-type PositionRange struct{ From, To Position }
+// fatal hears once that an fsync failed.
+func (l *Log) fatal(err error) {
+	l.env.Events(Latched{Err: err})
+	l.syncer.kick()
+	if l.env.Fatal != nil {
+		l.env.Fatal(err)
+	}
+}
 
 // UncleanStarts counts the unclean starts in the directory's life. The leader
 // epoch of a partition rises with it (design section 4, What is visible).
-func (l *Log) UncleanStarts() uint32 { panic("not built") }
+func (l *Log) UncleanStarts() uint32 { return l.found.UncleanStarts }
 
 // Partition returns the handle of a partition, new and empty if the log has
 // none yet. The caller has the partition durably in the metadata.
-func (l *Log) Partition(id model.PartitionID) *PartitionLog { panic("not built") }
+func (l *Log) Partition(id model.PartitionID) *PartitionLog {
+	return l.partitions.findOrAdd(id, func() *PartitionLog { return newPartitionLog(id, l) })
+}
 
 // Drop forgets a partition whose deletion is durable in the metadata: reads
 // and appends fail from now on, its bytes no longer count as live.
-func (l *Log) Drop(id model.PartitionID) { panic("not built") }
+func (l *Log) Drop(id model.PartitionID) {
+	p := l.partitions.bury(id)
+	if p == nil {
+		return
+	}
+	p.refuse(ErrDropped)
+	l.queue.run(func() { l.liveness.entomb(p) })
+}
 
 // Enqueue hands an append to the writer. It never blocks; what is queued is
 // bounded by the buffers that callers hold. Appends of one partition must be
 // enqueued in offset order (under the partition's lock).
-func (l *Log) Enqueue(a *Append) { panic("not built") }
+func (l *Log) Enqueue(a *Append) {
+	if a.Buffer != nil {
+		a.Buffer.Retain()
+	}
+	if l.queue.put(a) {
+		return
+	}
+	// Closed. The caller may hold a lock that Failed takes, so it is told from
+	// another goroutine; nobody waits for that one, and it ends at once.
+	release(a)
+	go a.Done.Failed(a, ErrClosed)
+}
 
 // Sync makes everything enqueued before the call durable, then calls done
 // (from a goroutine of the log; nil error means durable).
-func (l *Log) Sync(done func(error)) { panic("not built") }
-
-// Reclaim unlinks the segments that hold no live bytes and lie below the checkpoint.
-func (l *Log) Reclaim() (segments int, bytes int64, err error) { panic("not built") }
-
-// Stats is a snapshot for metrics.
-type Stats struct {
-	Written, Synced, Oldest Position
-	Segments                int
-	Partitions              int
-	QueuedAppends           int
-	Groups, Syncs           uint64
-	AppendedBytes           uint64
-	SyncSeconds             float64 // total time in fdatasync
-	RingBytes               int64
-	ColdReads               uint64
-	LastCheckpoint          time.Time
-	FreeBytes, TotalBytes   int64
+func (l *Log) Sync(done func(error)) {
+	if !l.queue.run(func() { l.syncer.sync(done) }) {
+		go done(ErrClosed)
+	}
 }
 
-// Stats returns current figures.
-func (l *Log) Stats() Stats { panic("not built") }
+// ShedMemory has the tail ring let go of n bytes of request buffers. It is
+// what a span.Pool calls under pressure.
+func (l *Log) ShedMemory(n int64) { l.ring.shed(n) }
 
-// Close flushes, writes a checkpoint and the clean mark, and stops all goroutines.
-func (l *Log) Close() error { panic("not built") }
+// Close flushes, writes a checkpoint and the clean mark, and stops all
+// goroutines. Appends that were enqueued before are written; reads must have
+// ended.
+func (l *Log) Close() error {
+	close(l.keeper.stop)
+	close(l.merger.stop)
+	l.keeping.Wait()
+	l.queue.close()
+	l.syncer.close()
+	l.running.Wait()
+	l.ring.clear()
+	err := l.latch.err()
+	if err == nil {
+		err = l.keeper.finish()
+	}
+	return errors.Join(err, l.indexes.close(), l.segments.close())
+}

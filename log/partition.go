@@ -1,83 +1,142 @@
 package log
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/mainstem-mq/mainstem/internal/model"
-	"github.com/mainstem-mq/mainstem/internal/span"
 )
 
 // PartitionLog is one partition's view of the CommitLog: its offsets, its
 // index, its log start, epoch starts and producer states, all as *written*
 // (what is still queued is the caller's to know). One exists for each
 // partition that the log holds or has been asked for; it is cheap when idle.
-type PartitionLog struct{}
+type PartitionLog struct {
+	id       model.PartitionID
+	log      *Log
+	writer   partitionWriter // touched by the writer goroutine only
+	verified offsetRange     // touched by Read only
+
+	mu struct {
+		sync.Mutex
+		state      partitionState
+		durable    model.Offset
+		generation uint32
+		refused    error
+		index      partitionIndex
+		checkpoint partitionCheckpoint
+	}
+}
+
+// partitionShared is what all partitions of a log have in common.
+type partitionShared struct {
+	batches      batchReader
+	dirty        dirtySet // owned by the goroutine that applies
+	producersMax int
+}
+
+func newPartitionLog(id model.PartitionID, l *Log) *PartitionLog {
+	p := &PartitionLog{id: id, log: l}
+	p.mu.state = newPartitionState()
+	p.mu.checkpoint.truncatedTo = -1
+	return p
+}
 
 // ID is the partition's number in the log.
-func (p *PartitionLog) ID() model.PartitionID { panic("not built") }
+func (p *PartitionLog) ID() model.PartitionID { return p.id }
 
 // Start is the first offset a reader may ask for.
-func (p *PartitionLog) Start() model.Offset { panic("not built") }
+func (p *PartitionLog) Start() model.Offset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.state.start
+}
 
 // End is the offset after the last written record.
-func (p *PartitionLog) End() model.Offset { panic("not built") }
+func (p *PartitionLog) End() model.Offset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.state.end
+}
 
 // DurableEnd is the offset after the last record known to be on disk; at most End.
-func (p *PartitionLog) DurableEnd() model.Offset { panic("not built") }
+func (p *PartitionLog) DurableEnd() model.Offset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.durable
+}
 
 // Generation counts the failed appends of this partition; see Append.Generation.
-func (p *PartitionLog) Generation() uint32 { panic("not built") }
+func (p *PartitionLog) Generation() uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.generation
+}
 
 // Bytes is the size of the batches between Start and End.
-func (p *PartitionLog) Bytes() int64 { panic("not built") }
+func (p *PartitionLog) Bytes() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.state.size()
+}
 
 // Refused says why the partition takes no appends (ErrOwnerUnknown: damage
 // whose owners are unknown, see Recovery), or nil.
-func (p *PartitionLog) Refused() error { panic("not built") }
+func (p *PartitionLog) Refused() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.refused
+}
 
 // Epochs returns the leader epochs and their first offsets, ascending.
-func (p *PartitionLog) Epochs() []EpochStart { panic("not built") }
+func (p *PartitionLog) Epochs() []EpochStart {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.mu.state.epochs)
+}
+
+// EpochEnd answers where a leader epoch ended, as written: the largest epoch
+// that the log holds and that is not above the one asked for, and the start of
+// the next higher one, or End (KIP-101, KIP-320).
+func (p *PartitionLog) EpochEnd(epoch model.LeaderEpoch) (model.LeaderEpoch, model.Offset) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := epochEnd(p.mu.state.epochs, p.mu.state.end, epoch)
+	return e.Epoch, e.Start
+}
 
 // Producer returns a copy of the written state of one idempotent producer.
-func (p *PartitionLog) Producer(id model.ProducerID) (ProducerState, bool) { panic("not built") }
-
-// Producers calls f for each producer state, in no order, until it returns false.
-func (p *PartitionLog) Producers(f func(ProducerState) bool) { panic("not built") }
-
-// ReadRequest asks for whole batches.
-type ReadRequest struct {
-	From     model.Offset // the batch that holds it comes first
-	Limit    model.Offset // exclusive: no batch that reaches to or past it
-	MaxBytes int          // stop before exceeding it...
-	MinOne   bool         // ...but give the first batch whatever its size (KIP-74)
+func (p *PartitionLog) Producer(id model.ProducerID) (ProducerState, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, ok := p.mu.state.producers.find(id)
+	if !ok {
+		return ProducerState{}, false
+	}
+	return *p.mu.state.producers[i], true
 }
 
-// Read appends to out the batches that the request asks for: memory from the
-// tail ring, file ranges that are in the page cache, or memory read by the
-// cold lane (this may block on the disk). It returns the bytes added; 0 if
-// From is at or past Limit. Errors: ErrOutOfRange, ErrCorrupt (the range holds
-// damaged bytes; batches before it are served by earlier reads), or a disk error.
-func (p *PartitionLog) Read(r ReadRequest, out *span.List) (int, error) { panic("not built") }
-
-// TimestampOffset is the answer of the lookups by time.
-type TimestampOffset struct {
-	Offset    model.Offset
-	Timestamp int64 // ms
-	Epoch     model.LeaderEpoch
+// Producers calls f for each producer state, in no order, until it returns
+// false. It works on a copy: f may call back.
+func (p *PartitionLog) Producers(f func(ProducerState) bool) {
+	p.mu.Lock()
+	producers := make([]ProducerState, len(p.mu.state.producers))
+	for i, s := range p.mu.state.producers {
+		producers[i] = *s
+	}
+	p.mu.Unlock()
+	for _, s := range producers {
+		if !f(s) {
+			return
+		}
+	}
 }
 
-// FirstAtOrAfter finds the first record below limit whose timestamp is at
-// least ts; false if there is none. It reads (and decompresses) one batch.
-func (p *PartitionLog) FirstAtOrAfter(ts int64, limit model.Offset) (TimestampOffset, bool, error) {
-	panic("not built")
-}
-
-// MaxTimestamp finds the first record below limit that carries the largest timestamp (KIP-734).
-func (p *PartitionLog) MaxTimestamp(limit model.Offset) (TimestampOffset, bool, error) {
-	panic("not built")
-}
-
-// ExpiredStart returns the log start that retention asks for: see the rules in
-// design section 4. maxAge in ms and maxBytes; negative means no limit. Only
-// an expired prefix of whole batches below limit goes.
-func (p *PartitionLog) ExpiredStart(now, maxAge, maxBytes int64, limit model.Offset) (model.Offset, error) {
-	panic("not built")
+// ExpireProducers forgets the idempotent producers whose newest batch was
+// appended before this time, ms, and returns how many. It is no entry of the
+// log: after a crash some may be back, and expire again.
+func (p *PartitionLog) ExpireProducers(before int64) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.state.producers.expire(before)
 }

@@ -23,7 +23,9 @@ import (
 //	applyLogStart(at Position, start model.Offset, epoch model.LeaderEpoch)
 //	applyState(at Position, payload []byte, epoch model.LeaderEpoch) error // a partition-state entry
 //	stateEntry() []byte        // the payload of a partition-state entry: everything but the index
-//	setDurable(end model.Offset) // raises DurableEnd to min(end, End)
+//	applyHole(at Position, end model.Offset) // a damaged entry held [End, end): End rises, the index does not
+//	setDurable(at Position, end model.Offset) // the entry at this Position is on disk: raises DurableEnd to
+//	                           // min(end, End); ignored if a truncate entry stands behind at
 //	raiseGeneration()          // a failed append
 //	refuse(err error)          // nil lifts it
 //	positions() entryPositions // where the newest entry of each kind stands (kept in the state blob)

@@ -76,7 +76,7 @@ func (s *segments) pin(p Position) *segment {
 // durably: its entries may be written when roll returns. A segment that starts
 // at first already (it has no good entry) is replaced.
 //
-// Errors: vfs no-space errors leave all as it was; a *syncError is fatal.
+// An error leaves all as it was; that of an fsync has latched the log.
 func (s *segments) roll(first Position) (*segment, error) {
 	header := segmentHeader{First: first, Salt: newSalt(), Generation: 1, IsFirst: true, PreviousEnd: first}
 	c := s.all()
@@ -108,13 +108,13 @@ func (s *segments) finish(spare *spareSegment, header segmentHeader) (*segment, 
 		return nil, fmt.Errorf("write segment header: %w", err)
 	}
 	if err := spare.file.Datasync(); err != nil {
-		return nil, &syncError{fmt.Errorf("sync segment %s: %w", name, err)}
+		return nil, fmt.Errorf("sync segment %s: %w", name, err)
 	}
 	if err := s.fs.Rename(path.Join(s.dir, spare.name), path.Join(s.dir, name)); err != nil {
 		return nil, fmt.Errorf("name segment: %w", err)
 	}
 	if err := s.fs.SyncDir(s.dir); err != nil {
-		return nil, &syncError{fmt.Errorf("sync directory of segment %s: %w", name, err)}
+		return nil, fmt.Errorf("sync directory of segment %s: %w", name, err)
 	}
 	seg := &segment{segmentHeader: header, name: name, file: spare.file, size: s.bytes}
 	seg.refs.Store(1)
@@ -229,16 +229,4 @@ func (s *segments) close() error {
 	}
 	s.chain.Store(&chain{})
 	return err
-}
-
-// syncError is a failed fsync: the log cannot go on.
-type syncError struct{ err error }
-
-func (e *syncError) Error() string { return e.err.Error() }
-func (e *syncError) Unwrap() error { return e.err }
-
-// isSyncError reports whether err is, or wraps, a failed fsync.
-func isSyncError(err error) bool {
-	var s *syncError
-	return errors.As(err, &s)
 }

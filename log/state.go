@@ -141,10 +141,8 @@ func epochEnd(epochs []EpochStart, end model.Offset, epoch model.LeaderEpoch) Ep
 	return answer
 }
 
-// attributeControl marks a batch of transaction markers.
-const attributeControl = 1 << 5
-
-// sequenced reports whether a batch carries an idempotent producer's numbers.
+// sequenced reports whether a batch has a place in its producer's sequence. A
+// transaction marker names its producer but has none.
 func sequenced(h *batch.Header) bool {
-	return h.ProducerID >= 0 && h.BaseSequence >= 0 && h.Attributes&attributeControl == 0
+	return h.IsIdempotent() && h.BaseSequence >= 0 && !h.IsControl()
 }

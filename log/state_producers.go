@@ -43,7 +43,7 @@ func (s producerStates) find(id model.ProducerID) (int, bool) {
 // before the append. A newer epoch, also one that a transaction marker
 // carries, makes the older one's batches unrepeatable.
 func (s *producerStates) apply(h *batch.Header, appendTime int64, producersMax int) {
-	if h.ProducerID < 0 {
+	if !h.IsIdempotent() {
 		return
 	}
 	i, ok := s.find(h.ProducerID)
@@ -67,7 +67,7 @@ func (s *producerStates) apply(h *batch.Header, appendTime int64, producersMax i
 	}
 	p.Batches[p.N] = ProducerBatch{
 		FirstSequence: h.BaseSequence,
-		LastSequence:  addSequence(h.BaseSequence, h.LastOffsetDelta),
+		LastSequence:  h.LastSequence(),
 		LastOffset:    h.LastOffset(),
 		OffsetDelta:   h.LastOffsetDelta,
 		Timestamp:     h.MaxTimestamp,

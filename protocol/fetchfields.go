@@ -5,16 +5,9 @@ import "encoding/binary"
 // The encodings of single fields, for FetchEncoder. Flexible versions write
 // lengths as unsigned varints of the length + 1, where 0 stands for null.
 
-//nolint:gosec // The conversions keep bits: negative numbers are meant to pass.
 func (e *FetchEncoder) int16(n int16) { e.buf = binary.BigEndian.AppendUint16(e.buf, uint16(n)) }
-
-//nolint:gosec // The conversions keep bits: negative numbers are meant to pass.
 func (e *FetchEncoder) int32(n int32) { e.buf = binary.BigEndian.AppendUint32(e.buf, uint32(n)) }
-
-//nolint:gosec // The conversions keep bits: negative numbers are meant to pass.
 func (e *FetchEncoder) int64(n int64) { e.buf = binary.BigEndian.AppendUint64(e.buf, uint64(n)) }
-
-//nolint:gosec // Lengths are not negative.
 func (e *FetchEncoder) uvarint(n int) { e.buf = binary.AppendUvarint(e.buf, uint64(n)) }
 
 // arrayLen writes the length of an array or of a byte field; -1 is null.
@@ -23,14 +16,14 @@ func (e *FetchEncoder) arrayLen(n int) {
 		e.uvarint(n + 1)
 		return
 	}
-	e.int32(int32(n)) //nolint:gosec // Bounded by fetch.max.bytes.
+	e.int32(int32(n))
 }
 
 func (e *FetchEncoder) string(s string) {
 	if e.flexible {
 		e.uvarint(len(s) + 1)
 	} else {
-		e.int16(int16(len(s))) //nolint:gosec // Topic names have 249 bytes at most.
+		e.int16(int16(len(s)))
 	}
 	e.buf = append(e.buf, s...)
 }

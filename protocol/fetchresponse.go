@@ -216,7 +216,7 @@ func (e *FetchEncoder) End(endpoints []NodeEndpoint) ([]byte, []Cut) {
 		e.noTags()
 	}
 	size := len(e.buf) - e.start - 4 + e.records
-	binary.BigEndian.PutUint32(e.buf[e.start:], uint32(size)) //nolint:gosec // Bounded by fetch.max.bytes.
+	binary.BigEndian.PutUint32(e.buf[e.start:], uint32(size))
 	return e.buf, e.cuts
 }
 

@@ -29,7 +29,7 @@ var (
 // Other protocols give themselves away here: the text of an HTTP request and a
 // TLS hello both read as a size far above any sensible limit.
 func FrameSize(prefix [4]byte, limit int) (int, error) {
-	n := int(int32(binary.BigEndian.Uint32(prefix[:]))) //nolint:gosec // A negative size is meant to show as one.
+	n := int(int32(binary.BigEndian.Uint32(prefix[:])))
 	switch {
 	case n >= frameBytesMin && n <= limit:
 		return n, nil
@@ -58,7 +58,7 @@ func AppendResponse(dst []byte, correlation int32, resp kmsg.Response, flexibleH
 	start := len(dst)
 	dst = appendResponseHeader(dst, correlation, flexibleHeader)
 	dst = resp.AppendTo(dst)
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4)) //nolint:gosec // Answers are far below 2 GiB.
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
 	return dst
 }
 
@@ -66,7 +66,7 @@ func AppendResponse(dst []byte, correlation int32, resp kmsg.Response, flexibleH
 // version 1, with no tagged fields, if flexible, else version 0.
 func appendResponseHeader(dst []byte, correlation int32, flexible bool) []byte {
 	dst = append(dst, 0, 0, 0, 0)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(correlation)) //nolint:gosec // Bits, not a number.
+	dst = binary.BigEndian.AppendUint32(dst, uint32(correlation))
 	if flexible {
 		dst = append(dst, 0)
 	}

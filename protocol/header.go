@@ -31,9 +31,9 @@ func ParseHeader(frame []byte) (RequestHeader, []byte, error) {
 		return RequestHeader{}, nil, fmt.Errorf("%w: %d bytes, at least %d expected", ErrHeader, len(frame), frameBytesMin)
 	}
 	h := RequestHeader{
-		Key:         Key(binary.BigEndian.Uint16(frame)),       //nolint:gosec // Bits, not a number.
-		Version:     int16(binary.BigEndian.Uint16(frame[2:])), //nolint:gosec // Bits, not a number.
-		Correlation: int32(binary.BigEndian.Uint32(frame[4:])), //nolint:gosec // Bits, not a number.
+		Key:         Key(binary.BigEndian.Uint16(frame)),
+		Version:     int16(binary.BigEndian.Uint16(frame[2:])),
+		Correlation: int32(binary.BigEndian.Uint32(frame[4:])),
 	}
 	body := frame[frameBytesMin:]
 	if h.Key == KeyControlledShutdown && h.Version == 0 {
@@ -62,7 +62,7 @@ func clientID(b []byte) (string, []byte, error) {
 	if len(b) < 2 {
 		return "", nil, fmt.Errorf("%w: it ends before the client id", ErrHeader)
 	}
-	n := int(int16(binary.BigEndian.Uint16(b))) //nolint:gosec // -1 is null.
+	n := int(int16(binary.BigEndian.Uint16(b)))
 	b = b[2:]
 	switch {
 	case n < 0:

@@ -19,7 +19,7 @@ func (r *reader) int16() (int, bool) {
 	if len(r.src) < 2 {
 		return 0, false
 	}
-	n := int16(binary.BigEndian.Uint16(r.src)) //nolint:gosec // -1 is null.
+	n := int16(binary.BigEndian.Uint16(r.src))
 	r.src = r.src[2:]
 	return int(n), true
 }
@@ -28,7 +28,7 @@ func (r *reader) int32() (int, bool) {
 	if len(r.src) < 4 {
 		return 0, false
 	}
-	n := int32(binary.BigEndian.Uint32(r.src)) //nolint:gosec // -1 is null.
+	n := int32(binary.BigEndian.Uint32(r.src))
 	r.src = r.src[4:]
 	return int(n), true
 }
@@ -45,7 +45,7 @@ func (r *reader) uvarint() (int, bool) {
 		return 0, false
 	}
 	r.src = r.src[size:]
-	return int(n), true //nolint:gosec // At most 32 bits.
+	return int(n), true
 }
 
 // skipTags passes over tagged fields without looking at what they say.

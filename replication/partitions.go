@@ -104,7 +104,7 @@ func (ps *Partitions) load(m *cluster.Partition, t *cluster.Topic) (*Partition, 
 // LeaderEpoch is a partition's true leader epoch: that of the metadata plus
 // the leader's unclean starts since it was written.
 func (ps *Partitions) LeaderEpoch(m *cluster.Partition) model.LeaderEpoch {
-	return m.LeaderEpoch + model.LeaderEpoch(ps.env.Log.UncleanStarts()-m.EpochUncleanStarts)
+	return m.EpochAt(ps.env.Log.UncleanStarts())
 }
 
 // Changed follows the metadata: partitions of deleted topics are dropped. The

@@ -27,6 +27,11 @@ type call struct {
 	inline bool // the reader is still in the handler: it writes by itself
 	ready  bool
 	cancel func() // wakes a parked call whose connection ended or drains
+	// onExpiry ends a call that is not ready after timeout, to the janitor's second.
+	onExpiry func()
+	timeout  time.Duration
+
+	abandon func() // gives back what finish would have, if the connection ends first
 
 	finish func(*call) // makes out; run by the goroutine that writes
 	out    span.List
@@ -69,11 +74,26 @@ func (c *call) refuse(why string) {
 // the disk. wake must end the call soon, and may be called more than once.
 func (c *call) parked(wake func()) { c.conn.pipe.park(c, wake) }
 
+// expires makes the janitor end the call if it takes longer than d.
+func (c *call) expires(d time.Duration, end func()) {
+	c.conn.pipe.mu.Lock()
+	defer c.conn.pipe.mu.Unlock()
+	c.timeout, c.onExpiry = d, end
+}
+
 // encode writes the response frame into the call's output.
 func (c *call) encode(resp kmsg.Response) {
 	resp.SetVersion(c.header.Version)
 	flexible := c.header.Key.FlexibleResponseHeader(c.header.Version)
 	c.out.AddMem(protocol.AppendResponse(nil, c.header.Correlation, resp, flexible))
+}
+
+// drop ends a call whose connection is gone.
+func (c *call) drop() {
+	c.out.Release()
+	if c.abandon != nil {
+		c.abandon()
+	}
 }
 
 // failed notes the first error of an answer for the metrics, and passes the

@@ -34,6 +34,10 @@ type conn struct {
 	ended      sync.Once
 	draining   atomic.Bool
 	watch      watch
+
+	// The writing goroutine's: what one Fetch answer leaves for the next.
+	fetchEncoder protocol.FetchEncoder
+	fetchArena   []byte
 }
 
 // software is what a client says of itself.
@@ -144,6 +148,12 @@ func (c *conn) end(err error) {
 		c.pipe.kill()
 		closeQuietly(c.nc)
 	})
+}
+
+// hangUp ends the connection from a goroutine that must not block.
+func (c *conn) hangUp(why string) {
+	// Closing a socket does not block; the log line may, for a moment.
+	c.end(fmt.Errorf("%w: %s", errHangUp, why))
 }
 
 // drain stops reading, lets what was asked be answered, and ends.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
@@ -23,17 +24,38 @@ var (
 // their answers are the writer's business: see span.Writer.)
 type janitor struct {
 	srv   *Server
-	timer clock.Timer
 	round int
+	mu    sync.Mutex
+	timer clock.Timer
+	over  bool
 }
 
-func (j *janitor) start() { j.timer = j.srv.clock.AfterFunc(janitorPeriod, j.look) }
+func (j *janitor) start() { j.again() }
+
+// again sets the timer for the next round.
+func (j *janitor) again() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.over {
+		j.timer = j.srv.clock.AfterFunc(janitorPeriod, func() { j.srv.tasks.start(j.look) })
+	}
+}
+
+func (j *janitor) stop() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.over = true
+	if j.timer != nil {
+		j.timer.Stop()
+	}
+}
 
 // look looks at each connection once.
 func (j *janitor) look() {
 	now := j.srv.clock.Now()
 	idleMax := j.srv.settings.idleMax()
 	for _, c := range j.srv.conns.snapshot() {
+		c.pipe.expire(now)
 		if err := c.overdue(now, idleMax, j.srv.cfg.StallMax); err != nil {
 			c.end(err)
 		}
@@ -42,7 +64,7 @@ func (j *janitor) look() {
 		j.srv.pool.Trim()
 	}
 	j.srv.sessions.expire(now)
-	j.srv.whileOpen(func() { j.timer.Reset(janitorPeriod) })
+	j.again()
 }
 
 // overdue says why a connection should end, or nil. Only the janitor calls it.

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/span"
 )
@@ -77,7 +78,7 @@ func (p *pipeline) complete(c *call) {
 	switch {
 	case p.dead:
 		p.mu.Unlock()
-		c.out.Release()
+		c.drop()
 		return
 	case c.inline || p.writing || p.head != c:
 		// The reader, the writer, or whoever completes the head will see it.
@@ -207,7 +208,7 @@ func (p *pipeline) write(first *call) error {
 			end = fmt.Errorf("%w: %s", errHangUp, c.hangUp)
 		}
 		if end != nil {
-			c.out.Release()
+			c.drop()
 			continue
 		}
 		p.out.Append(&c.out)
@@ -270,7 +271,7 @@ func (p *pipeline) kill() {
 	}
 	p.mu.Unlock()
 	for _, c := range ready {
-		c.out.Release()
+		c.drop()
 	}
 	for _, w := range wakes {
 		w()
@@ -293,4 +294,20 @@ func (p *pipeline) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.head != nil || p.writing
+}
+
+// expire ends the calls whose time is over. The janitor calls it.
+func (p *pipeline) expire(now time.Time) {
+	var due []func()
+	p.mu.Lock()
+	for c := p.head; c != nil; c = c.next {
+		if !c.ready && c.onExpiry != nil && now.Sub(c.start) >= c.timeout {
+			due = append(due, c.onExpiry)
+			c.onExpiry = nil
+		}
+	}
+	p.mu.Unlock()
+	for _, f := range due {
+		f()
+	}
 }

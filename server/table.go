@@ -12,9 +12,8 @@ import (
 type api struct {
 	key      protocol.Key
 	min, max int16
-	// advertisedMin, if lower than min, is what ApiVersions says: see the card
-	// of Produce.
-	advertisedMin int16
+	// fromZero makes ApiVersions say 0 whatever min is: see the card of Produce.
+	fromZero bool
 	// keepsBytes: the handler holds on to byte fields of the request, so it is
 	// decoded from memory of its own.
 	keepsBytes bool
@@ -65,7 +64,7 @@ func typed[R kmsg.Request](f func(*Server, *call, R)) func(*Server, *call, kmsg.
 // security, quotas, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
-		{key: protocol.KeyProduce, min: 3, max: 13, handle: typed((*Server).produce)}, // advertised from 0, see its card
+		{key: protocol.KeyProduce, min: 3, max: 13, fromZero: true, handle: typed((*Server).produce)},
 		{key: protocol.KeyFetch, min: 4, max: 18, handle: typed((*Server).fetch)},
 		{key: protocol.KeyListOffsets, min: 1, max: 11, handle: typed((*Server).listOffsets)},
 		{key: protocol.KeyMetadata, min: 0, max: 13, handle: typed((*Server).metadata)},
@@ -101,13 +100,13 @@ func newTable(m *metrics) *table {
 	all := rows()
 	for i := range all {
 		a := &all[i]
-		a.advertisedMin = a.min
-		if a.key == protocol.KeyProduce {
-			a.advertisedMin = 0
-		}
 		a.stats = m.api(a.key.String(), a.max)
 		t.rows[a.key] = a
-		t.served = append(t.served, protocol.VersionRange{Key: a.key, Min: a.advertisedMin, Max: a.max})
+		served := protocol.VersionRange{Key: a.key, Min: a.min, Max: a.max}
+		if a.fromZero {
+			served.Min = 0
+		}
+		t.served = append(t.served, served)
 	}
 	return t
 }

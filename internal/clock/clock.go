@@ -1,8 +1,3 @@
-// Package clock is the only way to the time of day and to timers outside
-// cmd/: rules take time as an argument or ask a Clock, so that tests and the
-// simulator can drive them without sleeping.
-//
-// Files: clock.go (the interface and the real one), manual.go (driven by hand).
 package clock
 
 import "time"

@@ -64,7 +64,7 @@ func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
 	if err := p.reserve(ctx, int64(size)); err != nil {
 		return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
 	}
-	mem, victims := p.take(class, int64(size))
+	mem, victims := p.take(class)
 	freeAll(victims)
 	if mem == nil {
 		var err error
@@ -183,7 +183,7 @@ func (p *Pool) grantLocked() {
 
 // take returns idle memory of the class, or nil and the memory of other
 // classes that has to go before new memory may be made.
-func (p *Pool) take(class int, size int64) (mem []byte, victims [][]byte) {
+func (p *Pool) take(class int) (mem []byte, victims [][]byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if class < classes {
@@ -214,13 +214,15 @@ func (p *Pool) put(mem []byte) {
 	class, size := classOf(len(mem))
 	p.mu.Lock()
 	p.mu.inUse -= int64(size)
-	p.grantLocked()
+	// Judged before others are served: under a full budget the next in line
+	// then finds warm memory instead of mapping it anew.
 	keep := class < classes && p.mu.inUse+p.mu.idle+int64(size) <= p.budget
 	if keep {
 		f := &p.mu.free[class]
 		f.stack = append(f.stack, mem)
 		p.mu.idle += int64(size)
 	}
+	p.grantLocked()
 	p.mu.Unlock()
 	if !keep {
 		unmapMemory(mem)

@@ -26,9 +26,9 @@ func (l *List) WriteTo(w io.Writer) (int64, error) {
 // cleared again, so that an answer that fits costs no timer.
 type Writer struct {
 	w       io.Writer
-	raw     syscall.RawConn     // nil: copy
+	raw     syscall.RawConn       // nil: copy
 	step    func(fd uintptr) bool // w.drain, bound once
-	more    bool                // the socket understands MSG_MORE
+	more    bool                  // the socket understands MSG_MORE
 	stall   stallGuard
 	cur     cursor
 	vec     vector
@@ -82,7 +82,7 @@ func (w *Writer) WriteList(l *List) (int64, error) {
 func (w *Writer) drain(fd uintptr) bool {
 	defer w.vec.clear()
 	for !w.cur.done() && !w.cur.copying() {
-		n, err := w.send(int(fd)) //nolint:gosec // Descriptors are small.
+		n, err := w.send(int(fd))
 		if n > 0 {
 			w.written += int64(n)
 			w.cur.advance(n)

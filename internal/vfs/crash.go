@@ -71,13 +71,17 @@ func (m *Mem) cutFileLocked(ino *inode, odds int, rng *rand.Rand) {
 		resizes = len(ino.resizes)
 	}
 	// A version older than a surviving cut of its sector cannot survive it.
-	oldest := map[int64]int{}
+	oldest, before := map[int64]int{}, ino.diskSize
 	for k, size := range ino.resizes[:resizes] {
 		for s := range ino.pending {
+			if size >= before {
+				break // it grew
+			}
 			if s >= sectorsOf(size) {
 				oldest[s] = k + 1
 			}
 		}
+		before = size
 	}
 	ino.applyResizes(resizes)
 	survive := func(s int64, c sector) {

@@ -64,7 +64,8 @@ func (f *faultFile) Datasync() error {
 	if err == nil {
 		return f.File.Datasync()
 	}
-	if mem, ok := f.File.(*memFile); ok {
+	// A dead process did not sync at all: its pages are still to be written.
+	if mem, ok := f.File.(*memFile); ok && !errors.Is(err, ErrDead) {
 		mem.failSync()
 	}
 	return err

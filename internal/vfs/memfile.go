@@ -103,7 +103,7 @@ func (f *memFile) Datasync() error {
 
 // failSync is what a Fault does instead of a sync that it lets fail.
 func (f *memFile) failSync() {
-	//nolint:errcheck // On a dead disk there is nothing left to lose.
+	// On a dead disk there is nothing left to lose.
 	_ = f.with("sync", false, func() error {
 		f.ino.failSync()
 		return nil

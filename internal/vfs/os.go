@@ -115,7 +115,7 @@ func (OS) Space(dir string) (free, total int64, err error) {
 	if unit == 0 {
 		unit = st.Bsize
 	}
-	return int64(st.Bavail) * unit, int64(st.Blocks) * unit, nil //nolint:gosec // No disk has 2^63 bytes.
+	return int64(st.Bavail) * unit, int64(st.Blocks) * unit, nil
 }
 
 // Lock implements FS. The lock belongs to the open file, so that it goes with

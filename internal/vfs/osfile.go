@@ -165,7 +165,7 @@ func (f *osFile) Size() (int64, error) {
 
 // DropCache implements File.
 func (f *osFile) DropCache(off, n int64) {
-	//nolint:errcheck // A hint: without it only memory is used longer.
+	// A hint: without it only memory is used longer.
 	_ = unix.Fadvise(f.fd, off, n, unix.FADV_DONTNEED)
 }
 

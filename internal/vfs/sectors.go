@@ -127,13 +127,12 @@ func sectorsOf(size int64) int64 { return (size + sectorSize - 1) / sectorSize }
 // sync makes the cache durable, but for what an earlier sync lost.
 func (i *inode) sync() {
 	i.applyResizes(len(i.resizes))
-	for s, v := range i.pending {
+	for s := range i.pending {
 		if s < sectorsOf(i.diskSize) {
 			i.disk = put(i.disk, s, at(i.cache, s))
 		}
-		clear(v)
-		delete(i.pending, s)
 	}
+	clear(i.pending)
 	i.resizes = i.resizes[:0]
 }
 

@@ -7,18 +7,20 @@ import (
 )
 
 // Block is the part of one file that holds entries of one partition, as the
-// partition keeps it in memory. Count may be less than the section's: a
-// truncation cuts the block, not the file. The zero Block is empty.
+// partition keeps it in memory. A truncation lowers End and leaves the rest
+// alone, so that it needs no look at the disk: entries that reach past End are
+// there no more.
 type Block struct {
 	File  *File
 	First model.Offset // base offset of the first entry
+	End   model.Offset // one past what counts
 	Start uint32       // number of the first entry within the file
 	Count uint32
 }
 
 // Block is the section's part of the file.
 func (s *Section) Block(f *File) Block {
-	return Block{File: f, First: s.First, Start: s.Start, Count: s.Count}
+	return Block{File: f, First: s.First, End: s.End, Start: s.Start, Count: s.Count}
 }
 
 // Reader reads entries of blocks of one partition and remembers the page it
@@ -33,7 +35,11 @@ type Reader struct {
 
 // Entry returns the i-th entry of the block, i < b.Count.
 func (r *Reader) Entry(b Block, i uint32) (Entry, error) {
-	at := headerSize + (int64(b.Start)+int64(i))*EntrySize
+	n := uint64(b.Start) + uint64(i)
+	if n >= b.File.footer.entries {
+		return Entry{}, fmt.Errorf("index %s: %w: entry %d of %d", b.File.path, ErrCorrupt, n, b.File.footer.entries)
+	}
+	at := headerSize + int64(n)*EntrySize
 	number := uint32(at / pageSize)
 	if r.file != b.File || r.number != number {
 		p, err := b.File.page(number)
@@ -42,13 +48,9 @@ func (r *Reader) Entry(b Block, i uint32) (Entry, error) {
 		}
 		r.file, r.number, r.page = b.File, number, p
 	}
-	in := int(at % pageSize)
-	if in+EntrySize > len(r.page) {
-		return Entry{}, fmt.Errorf("index %s: %w: entry %d lies outside", b.File.path, ErrCorrupt, b.Start+i)
-	}
-	e, err := DecodeEntry(r.page[in:], r.Partition)
+	e, err := DecodeEntry(r.page[at%pageSize:], r.Partition)
 	if err != nil {
-		return Entry{}, fmt.Errorf("index %s: entry %d: %w", b.File.path, b.Start+i, err)
+		return Entry{}, fmt.Errorf("index %s: entry %d: %w", b.File.path, n, err)
 	}
 	return e, nil
 }

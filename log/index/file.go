@@ -93,7 +93,7 @@ func readFull(r io.ReaderAt, b []byte, at int64) error {
 func checkDirectory(file vfs.File, f *footer) error {
 	n := int64(f.sections)*recordSize + int64(f.stateBytes)
 	sum := crc32.New(castagnoli)
-	buffer := make([]byte, min(n, readBufferBytes))
+	buffer := make([]byte, max(1, min(n, readBufferBytes)))
 	if _, err := io.CopyBuffer(sum, io.NewSectionReader(file, f.directoryAt(), n), buffer); err != nil {
 		return fmt.Errorf("read directory: %w", err)
 	}
@@ -182,7 +182,7 @@ func (f *File) page(number uint32) ([]byte, error) {
 	}
 	defer func() { _ = f.Release() }()
 	at := int64(number) * pageSize
-	b := make([]byte, min(pageSize, int64(f.footer.length)-at))
+	b := make([]byte, min(pageSize, f.footer.directoryAt()-at))
 	if err := readFull(f.file, b, at); err != nil {
 		return nil, fmt.Errorf("index %s: %w", f.path, err)
 	}
@@ -214,6 +214,9 @@ func newSectionIterator(file io.ReaderAt, f *footer, states bool) *sectionIterat
 
 func (it *sectionIterator) next() (Section, bool, error) {
 	if it.left == 0 {
+		if it.entries != it.f.entries || it.used != it.f.stateBytes {
+			return Section{}, false, fmt.Errorf("%w: the directory leaves entries or states out", ErrCorrupt)
+		}
 		return Section{}, false, nil
 	}
 	it.left--

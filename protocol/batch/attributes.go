@@ -90,5 +90,5 @@ func (h *Header) LastSequence() int32 {
 	if !h.IsIdempotent() {
 		return -1
 	}
-	return int32((int64(h.BaseSequence) + int64(h.LastOffsetDelta)) & 0x7fffffff) //nolint:gosec // Masked to 31 bits.
+	return int32((int64(h.BaseSequence) + int64(h.LastOffsetDelta)) & 0x7fffffff)
 }

@@ -91,7 +91,6 @@ func (b *Builder) Build(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-//nolint:gosec // Bits, not numbers: negative values are meant to pass.
 func (b *Builder) writeHeader(dst []byte) {
 	put16, put32, put64 := binary.BigEndian.PutUint16, binary.BigEndian.PutUint32, binary.BigEndian.PutUint64
 	attributes := int16(b.Codec)
@@ -133,7 +132,7 @@ func bytesLen(b []byte) int {
 
 func varintLen(n int64) int {
 	size := 1
-	for u := uint64(n)<<1 ^ uint64(n>>63); u >= 0x80; u >>= 7 { //nolint:gosec // Zigzag.
+	for u := uint64(n)<<1 ^ uint64(n>>63); u >= 0x80; u >>= 7 {
 		size++
 	}
 	return size

@@ -81,7 +81,7 @@ func snappy(dst, src []byte) []byte {
 		dst = grow(dst, s2.MaxEncodedLen(len(block)))
 		out := s2.EncodeSnappy(dst[len(dst):cap(dst)], block)
 		dst = dst[:len(dst)+len(out)]
-		binary.BigEndian.PutUint32(dst[at:], uint32(len(out))) //nolint:gosec // At most 32 KiB and a bit.
+		binary.BigEndian.PutUint32(dst[at:], uint32(len(out)))
 	}
 	return dst
 }

@@ -35,8 +35,10 @@ var (
 	})
 )
 
-// zstdWindowMax is the window of zstd's highest level, 22.
-const zstdWindowMax = 128 << 20
+const (
+	zstdWindowMax  = 128 << 20       // the window of zstd's highest level, 22; it costs no memory here
+	zstdBlockBytes = 128<<10 + 1<<10 // the most that a block yields, and what the decoder wants above it
+)
 
 // errLimit is returned by decoders that would exceed their limit.
 var errLimit = errors.New("limit")
@@ -138,22 +140,25 @@ func grow(dst []byte, n int) []byte {
 	return append(make([]byte, 0, len(dst)+n), dst...)
 }
 
-// unzstd tries with more and more room: a frame may claim any size, and
-// doubling costs at most as much again as the last try.
+// unzstd tries with more and more room, as a frame may claim any size; that
+// costs at most as much again as the last try. There is always room for one
+// block more, since the decoder does not say which error is for want of room:
+// it is one if more came out than was asked for.
 func unzstd(dst, src []byte, limit int) ([]byte, error) {
 	z, err := zstdDecoder()
 	if err != nil {
 		return dst, err
 	}
 	for room := min(limit, max(plainBytesMin, 4*len(src))); ; room = min(limit, 2*room) {
-		dst = grow(dst, room)
-		out, err := z.DecodeAll(src, dst[:len(dst):len(dst)+room])
+		dst = grow(dst, room+zstdBlockBytes)
+		out, err := z.DecodeAll(src, dst[:len(dst):len(dst)+room+zstdBlockBytes])
+		size := len(out) - len(dst)
 		switch {
-		case err == nil:
+		case err == nil && size <= limit:
 			return out, nil
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		case err != nil && !errors.Is(err, zstd.ErrDecoderSizeExceeded) && size <= room:
 			return dst, err
-		case room == limit:
+		case err == nil || room == limit:
 			return dst, errLimit
 		}
 	}

@@ -67,7 +67,7 @@ const Magic = 2
 // Parse reads the header of the batch at the start of b, which may go on with
 // more batches. The batch is known to lie in b whole; nothing else is checked.
 //
-//nolint:gosec // The conversions give the bits their sign back.
+
 func Parse(b []byte) (Header, error) {
 	if len(b) <= atMagic {
 		return Header{}, fmt.Errorf("%w: %d bytes, a header has %d", ErrTruncated, len(b), HeaderSize)
@@ -113,16 +113,16 @@ type Batch struct {
 // Split walks over consecutive batches. After an error there are no more.
 func Split(b []byte) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
-		for len(b) > 0 {
-			h, err := Parse(b)
+		for rest := b; len(rest) > 0; {
+			h, err := Parse(rest)
 			if err != nil {
 				yield(Batch{}, err)
 				return
 			}
-			if !yield(Batch{Header: h, Bytes: b[:h.Size:h.Size]}, nil) {
+			if !yield(Batch{Header: h, Bytes: rest[:h.Size:h.Size]}, nil) {
 				return
 			}
-			b = b[h.Size:]
+			rest = rest[h.Size:]
 		}
 	}
 }

@@ -60,10 +60,11 @@ func eachRecord(src []byte, h *Header, do func(Record) error) error {
 	f := fields{src: src}
 	last := int32(-1)
 	for i := range h.Records {
-		rec, err := f.record()
+		var rec Record
+		f.record(&rec)
 		switch {
-		case err != nil:
-			return fmt.Errorf("%w: record %d of %d: %w", ErrCorrupt, i, h.Records, err)
+		case f.bad != nil:
+			return fmt.Errorf("%w: record %d of %d: %w", ErrCorrupt, i, h.Records, f.bad)
 		case rec.OffsetDelta <= last || rec.OffsetDelta > h.LastOffsetDelta:
 			return fmt.Errorf("%w: record %d of %d: offset delta is %d, expected %d to %d",
 				ErrInvalid, i, h.Records, rec.OffsetDelta, last+1, h.LastOffsetDelta)
@@ -82,12 +83,16 @@ func eachRecord(src []byte, h *Header, do func(Record) error) error {
 // fieldError says which field of a record is wrong. The record's number is
 // added by the caller.
 type fieldError struct {
-	field string
-	got   int64
-	left  int
+	field   string
+	missing bool // or not a number
+	got     int64
+	left    int
 }
 
 func (e *fieldError) Error() string {
+	if e.missing {
+		return e.field + " is missing or has no end"
+	}
 	return fmt.Sprintf("%s is %d, with %d bytes left", e.field, e.got, e.left)
 }
 
@@ -99,69 +104,74 @@ type fields struct {
 }
 
 // record reads a record, and requires that it ends where its length says.
-func (f *fields) record() (Record, error) {
+func (f *fields) record(rec *Record) {
 	size := f.length("length", 0)
 	if f.bad != nil {
-		return Record{}, f.bad
+		return
 	}
-	body := fields{src: f.src[:size]}
-	f.src = f.src[size:]
-	body.skipByte() // attributes: without a meaning so far
-	rec := Record{
-		TimestampDelta: body.varint("timestamp delta", math.MinInt64, math.MaxInt64),
-		OffsetDelta:    int32(body.varint("offset delta", 0, math.MaxInt32)), //nolint:gosec // In range.
-	}
-	rec.Key = body.named("key length")
-	rec.Value = body.named("value length")
+	rest := f.src[size:]
+	f.src = f.src[:size]
+	f.skipByte() // attributes: without a meaning so far
+	rec.TimestampDelta = f.varint("timestamp delta", math.MinInt64, math.MaxInt64)
+	rec.OffsetDelta = int32(f.varint("offset delta", 0, math.MaxInt32))
+	rec.Key = f.named("key length")
+	rec.Value = f.named("value length")
 	// A header is two bytes at least, so the count is bounded too.
-	rec.headerCount = int(body.varint("number of headers", 0, int64(len(body.src)/2)))
-	rec.headers = body.src
+	rec.headerCount = int(f.varint("number of headers", 0, int64(len(f.src)/2)))
+	rec.headers = f.src
 	for range rec.headerCount {
-		if key := body.named("header key length"); key == nil && body.bad == nil {
-			body.fail("header key length", -1)
+		if key := f.named("header key length"); key == nil && f.bad == nil {
+			f.fail(fieldError{field: "header key length", got: -1})
 		}
-		body.named("header value length")
+		f.named("header value length")
 	}
-	if body.bad == nil && len(body.src) != 0 {
-		body.fail("length", int64(size))
+	if f.bad == nil && len(f.src) != 0 {
+		f.fail(fieldError{field: "length", got: int64(size)})
 	}
-	if body.bad != nil {
-		return Record{}, body.bad
-	}
-	return rec, nil
+	f.src = rest
 }
 
-func (f *fields) fail(field string, got int64) {
+func (f *fields) fail(e fieldError) {
 	if f.bad == nil {
-		f.bad = &fieldError{field: field, got: got, left: len(f.src)}
+		e.left = len(f.src)
+		f.bad = &e
 	}
 	f.src = nil
 }
 
 func (f *fields) skipByte() {
 	if len(f.src) == 0 {
-		f.fail("attributes", 0)
+		f.fail(fieldError{field: "attributes", missing: true})
 		return
 	}
 	f.src = f.src[1:]
 }
 
+// shortVarint reads a zigzag varint of one or two bytes, nearly all that there
+// are, without a call; its size is 0 if it is none.
+func shortVarint(b []byte) (int64, int) {
+	switch {
+	case len(b) > 0 && b[0] < 0x80:
+		return int64(b[0]>>1) ^ -int64(b[0]&1), 1
+	case len(b) > 1 && b[1] < 0x80:
+		u := int64(b[0]&0x7f) | int64(b[1])<<7
+		return u>>1 ^ -(u & 1), 2
+	}
+	return 0, 0
+}
+
 // varint reads a zigzag varint, which must lie within the bounds.
 func (f *fields) varint(field string, low, high int64) int64 {
-	var n int64
-	if len(f.src) > 0 && f.src[0] < 0x80 {
-		n = int64(f.src[0]>>1) ^ -int64(f.src[0]&1)
-		f.src = f.src[1:]
-	} else {
-		var size int
+	n, size := shortVarint(f.src)
+	if size == 0 {
 		if n, size = binary.Varint(f.src); size <= 0 {
-			f.fail(field, 0)
+			f.fail(fieldError{field: field, missing: true})
 			return 0
 		}
-		f.src = f.src[size:]
 	}
+	f.src = f.src[size:]
 	if n < low || n > high {
-		f.fail(field, n)
+		f.fail(fieldError{field: field, got: n})
 		return 0
 	}
 	return n
@@ -171,7 +181,7 @@ func (f *fields) varint(field string, low, high int64) int64 {
 func (f *fields) length(field string, low int64) int {
 	n := f.varint(field, low, math.MaxInt32)
 	if n > int64(len(f.src)) {
-		f.fail(field, n)
+		f.fail(fieldError{field: field, got: n})
 		return 0
 	}
 	return int(n)

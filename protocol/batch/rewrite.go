@@ -12,12 +12,12 @@ import (
 
 // SetBaseOffset gives the batch its place in the partition.
 func SetBaseOffset(b []byte, offset model.Offset) {
-	binary.BigEndian.PutUint64(b[atBaseOffset:], uint64(offset)) //nolint:gosec // Bits, not a number.
+	binary.BigEndian.PutUint64(b[atBaseOffset:], uint64(offset))
 }
 
 // SetLeaderEpoch notes under which leadership the batch was appended.
 func SetLeaderEpoch(b []byte, epoch model.LeaderEpoch) {
-	binary.BigEndian.PutUint32(b[atLeaderEpoch:], uint32(epoch)) //nolint:gosec // Bits, not a number.
+	binary.BigEndian.PutUint32(b[atLeaderEpoch:], uint32(epoch))
 }
 
 // SetLogAppendTime makes ts, in milliseconds since 1970, the time of all
@@ -29,7 +29,7 @@ func SetLeaderEpoch(b []byte, epoch model.LeaderEpoch) {
 func SetLogAppendTime(b []byte, ts int64) uint32 {
 	size := int(binary.BigEndian.Uint32(b[atLength:])) + sizeOverhead
 	binary.BigEndian.PutUint16(b[atAttributes:], binary.BigEndian.Uint16(b[atAttributes:])|uint16(logAppendTimeBit))
-	binary.BigEndian.PutUint64(b[atMaxTimestamp:], uint64(ts)) //nolint:gosec // Bits, not a number.
+	binary.BigEndian.PutUint64(b[atMaxTimestamp:], uint64(ts))
 	return sealCRC(b[:size])
 }
 

@@ -36,7 +36,7 @@ func Validate(b []byte, h *Header) error {
 	switch {
 	case h.Attributes&producerForbidden != 0:
 		return fmt.Errorf("%w: attributes are %#04x, a producer may set no more than %#04x "+
-			"(control batches and LogAppendTime are the broker's)", ErrInvalid, uint16(h.Attributes), uint16(^producerForbidden)) //nolint:gosec // Bits.
+			"(control batches and LogAppendTime are the broker's)", ErrInvalid, uint16(h.Attributes), uint16(^producerForbidden))
 	case !h.Codec().Known():
 		return fmt.Errorf("%w: number %d, the largest is %d (zstd)", ErrCodec, h.Codec(), Zstd)
 	}

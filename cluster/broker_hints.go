@@ -1,0 +1,104 @@
+package cluster
+
+import "strings"
+
+// brokerHintDefs are broker settings without effect that are checked and shown
+// all the same: defaults of topic settings without effect, and what Kafka lets
+// an operator turn while running.
+func brokerHintDefs() []ConfigDef {
+	defs := []ConfigDef{
+		{Name: "compression.gzip.level", Rule: gzipLevel(), Default: "-1", Doc: "The compression.gzip.level of topics."},
+		{Name: "compression.lz4.level", Rule: intBetween(1, 17), Default: "9", Doc: "The compression.lz4.level of topics."},
+		{Name: "compression.zstd.level", Rule: intBetween(-131072, 22), Default: "3", Doc: "The compression.zstd.level of topics."},
+		{Name: "log.cleaner.delete.retention.ms", Rule: longFrom(0), Default: day, Doc: "The delete.retention.ms of topics."},
+		{Name: "log.cleaner.max.compaction.lag.ms", Rule: longFrom(1), Default: maxLong, Doc: "The max.compaction.lag.ms of topics."},
+		{Name: "log.cleaner.min.compaction.lag.ms", Rule: longFrom(0), Default: "0", Doc: "The min.compaction.lag.ms of topics."},
+		{Name: "log.cleaner.min.cleanable.ratio", Rule: ratio(), Default: "0.5", Doc: "The min.cleanable.dirty.ratio of topics."},
+		{Name: "log.index.interval.bytes", Rule: intFrom(0), Default: "4096", Doc: "The index.interval.bytes of topics."},
+		{Name: "log.index.size.max.bytes", Rule: intFrom(4), Default: "10485760", Doc: "The segment.index.bytes of topics."},
+		{Name: "log.local.retention.bytes", Rule: longFrom(-2), Default: "-2", Doc: "The local.retention.bytes of topics."},
+		{Name: "log.local.retention.ms", Rule: longFrom(-2), Default: "-2", Doc: "The local.retention.ms of topics."},
+		{Name: "log.preallocate", Rule: boolean(), Default: "false", Doc: "The preallocate of topics."},
+		{Name: "log.roll.ms", Rule: longFrom(1), Null: true, Synonyms: []Unit{{"log.roll.hours", 3_600_000}}, Doc: "The segment.ms of topics."},
+		{Name: "log.roll.jitter.ms", Rule: longFrom(0), Null: true, Synonyms: []Unit{{"log.roll.jitter.hours", 3_600_000}}, Doc: "The segment.jitter.ms of topics."},
+		{Name: "log.segment.bytes", Rule: intFrom(1 << 20), Default: "1073741824", Doc: "The segment.bytes of topics; see mainstem.log.segment.bytes."},
+		{Name: "log.segment.delete.delay.ms", Rule: longFrom(0), Default: "60000", Doc: "The file.delete.delay.ms of topics."},
+		{Name: "unclean.leader.election.enable", Rule: boolean(), Default: "false", Doc: "The unclean.leader.election.enable of topics."},
+		{Name: "background.threads", Rule: intFrom(1), Default: "10", Doc: "Threads for background work."},
+		{Name: "log.cleaner.backoff.ms", Rule: longFrom(0), Default: "15000", Doc: "Pause of an idle log cleaner."},
+		{Name: "log.cleaner.dedupe.buffer.size", Rule: anyLong(), Default: "134217728", Doc: "Memory of the log cleaner's map of keys."},
+		{Name: "log.cleaner.io.buffer.load.factor", Rule: ratio(), Default: "0.9", Doc: "How full the log cleaner's map of keys may be."},
+		{Name: "log.cleaner.io.buffer.size", Rule: intFrom(0), Default: "524288", Doc: "Memory of the log cleaner's buffers."},
+		{Name: "log.cleaner.io.max.bytes.per.second", Rule: doubleBetween(0, 1.7976931348623157e308), Default: "1.7976931348623157E308", Doc: "Speed limit of the log cleaner."},
+		{Name: "log.cleaner.threads", Rule: intFrom(0), Default: "1", Doc: "Threads of the log cleaner."},
+		{Name: "max.connection.creation.rate", Rule: intFrom(0), Default: "2147483647", Doc: "The most new connections a second."},
+		{Name: "num.io.threads", Rule: intFrom(1), Default: "8", Doc: "Threads that carry out requests."},
+		{Name: "num.network.threads", Rule: intFrom(1), Default: "3", Doc: "Threads that read requests."},
+		{Name: "num.recovery.threads.per.data.dir", Rule: intFrom(1), Default: "2", Doc: "Threads that recover the log."},
+		{Name: "num.replica.fetchers", Rule: intFrom(1), Default: "1", Doc: "Threads that fetch from another broker."},
+		{Name: "transaction.partition.verification.enable", Rule: boolean(), Default: "true", Doc: "Whether a transactional write is checked against its coordinator."},
+	}
+	for i := range defs {
+		defs[i].Effect, defs[i].Dynamic = Hint, ClusterWide
+	}
+	return append(defs, fixedHintDefs()...)
+}
+
+// fixedHintDefs are those that Kafka does not change while running either.
+func fixedHintDefs() []ConfigDef {
+	defs := []ConfigDef{
+		{Name: "log.roll.hours", Rule: intFrom(1), Default: "168", Doc: "The segment.ms of topics, in hours."},
+		{Name: "log.roll.jitter.hours", Rule: intFrom(0), Default: "0", Doc: "The segment.jitter.ms of topics, in hours."},
+		{Name: "offsets.topic.replication.factor", Rule: shortFrom(1), Default: "1", Doc: "Replicas of __consumer_offsets."},
+		{Name: "offsets.topic.segment.bytes", Rule: intFrom(1), Default: "104857600", Doc: "The segment.bytes of __consumer_offsets."},
+		{Name: "transaction.max.timeout.ms", Rule: intFrom(1), Default: "900000", Doc: "The longest transaction timeout that a producer may ask for."},
+		{Name: "transaction.state.log.num.partitions", Rule: intFrom(1), Default: "50", Doc: "Partitions of __transaction_state."},
+		{Name: "transaction.state.log.replication.factor", Rule: shortFrom(1), Default: "1", Doc: "Replicas of __transaction_state."},
+		{Name: "transaction.state.log.min.isr", Rule: intFrom(1), Default: "1", Doc: "The min.insync.replicas of __transaction_state."},
+		{Name: "transactional.id.expiration.ms", Rule: intFrom(1), Default: week, Doc: "How long an idle transactional id is kept."},
+		{
+			Name: "authorizer.class.name", Rule: class(),
+			Refuse: refuseSet("there is no authorizer in this broker, so everyone would be let in; remove the setting to accept that"),
+			Doc:    "The class that decides who may do what.",
+		},
+		{
+			Name: "security.inter.broker.protocol", Rule: oneOf("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), Default: "PLAINTEXT",
+			Doc: "The security protocol between brokers.",
+		},
+		{
+			Name: "remote.log.storage.system.enable", Rule: boolean(), Default: "false",
+			Refuse: refuseTrue("there is no tiered storage in this broker; leave it false"),
+			Doc:    "Whether tiered storage is switched on.",
+		},
+	}
+	for i := range defs {
+		defs[i].Effect = Hint
+	}
+	return defs
+}
+
+func refuseSet(reason string) func(string, Limits) string {
+	return func(v string, _ Limits) string {
+		if strings.TrimSpace(v) == "" {
+			return ""
+		}
+		return reason
+	}
+}
+
+// isMeaningless reports whether a name is a setting of a Kafka broker that
+// means nothing here. A server.properties that has it works all the same; the
+// operator is told.
+func isMeaningless(name string) bool {
+	for _, prefix := range []string{"listener.name.", "zookeeper.", "rsm.config.", "rlmm.config."} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	for known := range strings.FieldsSeq(meaninglessNames) {
+		if name == known {
+			return true
+		}
+	}
+	return false
+}

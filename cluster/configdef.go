@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
+// ConfigType is what a value is; the numbers are DescribeConfigs'.
+type ConfigType int8
+
+// The config types.
+const (
+	TypeBoolean  ConfigType = 1
+	TypeString   ConfigType = 2
+	TypeInt      ConfigType = 3
+	TypeShort    ConfigType = 4
+	TypeLong     ConfigType = 5
+	TypeDouble   ConfigType = 6
+	TypeList     ConfigType = 7
+	TypeClass    ConfigType = 8
+	TypePassword ConfigType = 9
+)
+
+// ConfigSource is where a value came from; the numbers are DescribeConfigs'.
+type ConfigSource int8
+
+// The config sources.
+const (
+	SourceTopic         ConfigSource = 1 // set on the topic
+	SourceBroker        ConfigSource = 2 // set on this broker while running
+	SourceDefaultBroker ConfigSource = 3 // set for all brokers while running
+	SourceStatic        ConfigSource = 4 // file, environment or flag
+	SourceDefault       ConfigSource = 5
+	SourceGroup         ConfigSource = 8 // set on the group
+)
+
+// Effect says what a setting does in this broker.
+type Effect uint8
+
+// The effects.
+const (
+	// Obeyed settings do what their description says.
+	Obeyed Effect = iota
+	// Hint settings speak of a file layout, threads or features that this
+	// broker does not have: checked, stored and shown, without effect.
+	Hint
+)
+
+// DynamicScope says whether a broker config can be changed while running.
+type DynamicScope uint8
+
+// The scopes.
+const (
+	ReadOnly    DynamicScope = iota // needs a restart
+	ClusterWide                     // for all brokers or for one
+)
+
+// ConfigDef is one setting.
+type ConfigDef struct {
+	Name    string
+	Rule    Rule
+	Default string
+	Null    bool // there is no default: the value is null
+	Effect  Effect
+	Dynamic DynamicScope
+	// Refuse says why a value that Kafka would accept is refused, or "". May be nil.
+	Refuse func(value string, l Limits) string
+	// Synonyms are the broker settings that give a topic or group setting its
+	// default, or a broker setting its value in another unit, strongest first.
+	Synonyms []Unit
+	Doc      string
+}
+
+// Unit is a setting under another name, in a unit Scale times as large.
+type Unit struct {
+	Name  string
+	Scale int64
+}
+
+// Limits are the sizes that values are held against.
+type Limits struct {
+	SegmentBytes int64 // of the CommitLog: no batch may be larger
+}
+
+// Documentation is the text that DescribeConfigs shows.
+func (d *ConfigDef) Documentation() string {
+	if d.Effect == Hint {
+		return d.Doc + " Stored and shown, without effect in Mainstem."
+	}
+	return d.Doc
+}
+
+// Sensitive reports whether the value must not be shown.
+func (d *ConfigDef) Sensitive() bool { return d.Rule.Type == TypePassword }
+
+// defSet is a family of settings, by name and in name order.
+type defSet struct {
+	list   []*ConfigDef
+	byName map[string]*ConfigDef
+}
+
+func newDefSet(defs ...[]ConfigDef) *defSet {
+	s := &defSet{byName: make(map[string]*ConfigDef)}
+	for _, family := range defs {
+		for i := range family {
+			s.list = append(s.list, &family[i])
+			s.byName[family[i].Name] = &family[i]
+		}
+	}
+	slices.SortFunc(s.list, func(a, b *ConfigDef) int { return strings.Compare(a.Name, b.Name) })
+	return s
+}
+
+func (s *defSet) names() []string {
+	names := make([]string, len(s.list))
+	for i, d := range s.list {
+		names[i] = d.Name
+	}
+	return names
+}
+
+// The three families, built once.
+var (
+	topicDefs  = sync.OnceValue(func() *defSet { return newDefSet(topicConfigDefs(), topicHintDefs()) })
+	brokerDefs = sync.OnceValue(func() *defSet { return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerHintDefs()) })
+	groupDefs  = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs()) })
+)
+
+// TopicConfigDefs lists the topic settings in name order.
+func TopicConfigDefs() []*ConfigDef { return slices.Clone(topicDefs().list) }
+
+// BrokerConfigDefs lists the broker settings in name order.
+func BrokerConfigDefs() []*ConfigDef { return slices.Clone(brokerDefs().list) }
+
+// GroupConfigDefs lists the group settings in name order.
+func GroupConfigDefs() []*ConfigDef { return slices.Clone(groupDefs().list) }
+
+// BrokerConfigDef finds a broker setting by name.
+func BrokerConfigDef(name string) (*ConfigDef, bool) {
+	d, ok := brokerDefs().byName[name]
+	return d, ok
+}

@@ -1,0 +1,285 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// script makes changes one after the other and keeps what was acknowledged.
+// SnapshotBytes is so small that it rolls several times.
+type script struct {
+	states []string // after each acknowledged change; the last one counts
+	tried  bool     // a change after that was not acknowledged
+}
+
+func (s *script) acknowledge(j *Journal, err error) bool {
+	if err != nil {
+		s.tried = true
+		return false
+	}
+	s.states = append(s.states, state(j.Image()))
+	return true
+}
+
+func scriptOptions() Options { return Options{NodeID: 1, SnapshotBytes: 700} }
+
+// run goes on until something fails.
+func (s *script) run(fs vfs.FS, from int) {
+	j, err := Open(fs, "data", scriptOptions())
+	if err != nil {
+		return
+	}
+	defer func() { _ = j.Close() }()
+	if len(s.states) == 0 {
+		s.acknowledge(j, nil)
+	}
+	for i := from; i < from+8; i++ {
+		name := fmt.Sprint("topic.", i)
+		if !s.acknowledge(j, j.CreateTopics([]TopicSpec{{Name: name, Partitions: 2}})[0].Err) {
+			return
+		}
+		if i%3 == 0 && !s.acknowledge(j, j.DeleteTopics([]string{name})[0]) {
+			return
+		}
+		v := strings.Repeat("x", 40)
+		if !s.acknowledge(j, j.AlterConfigs(Resource{Type: ResourceGroup, Name: name}, []ConfigChange{{"k", &v}})) {
+			return
+		}
+		if _, err := j.AllocateProducerIDs(10); !s.acknowledge(j, err) {
+			return
+		}
+	}
+}
+
+// check opens what a crash left and holds it against what was acknowledged.
+func (s *script) check(t *testing.T, what string, fs vfs.FS) {
+	t.Helper()
+	j, err := Open(fs, "data", scriptOptions())
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	defer func() { _ = j.Close() }()
+	if len(s.states) == 0 {
+		return
+	}
+	got := state(j.Image())
+	if got == s.states[len(s.states)-1] {
+		return
+	}
+	// What was under way may have been made, as a whole.
+	for _, old := range s.states {
+		if got == old {
+			t.Fatalf("%s: acknowledged changes are lost", what)
+		}
+	}
+	if !s.tried {
+		t.Fatalf("%s: a state that never was:\n%s\nwant\n%s", what, got, s.states[len(s.states)-1])
+	}
+	s.states = append(s.states, got)
+}
+
+func changesOfScript() int64 {
+	fault := vfs.NewFault(vfs.NewMem(), nil)
+	new(script).run(fault, 0)
+	return fault.Count(vfs.AnyChange)
+}
+
+func TestCrashAtEachOperation(t *testing.T) {
+	n := changesOfScript()
+	if n < 60 {
+		t.Fatalf("the script makes only %d changes", n)
+	}
+	cuts := 12
+	if testing.Short() {
+		cuts = 3
+	}
+	for at := int64(1); at <= n; at++ {
+		for _, prefix := range []int{0, 17, 90} {
+			disk := vfs.NewMem()
+			var s script
+			s.run(vfs.NewFault(disk, vfs.CrashAt(at, prefix)), 0)
+			for cut := range cuts {
+				rng := rand.New(rand.NewPCG(uint64(at), uint64(cut)))
+				what := fmt.Sprintf("crash at change %d, prefix %d, cut %d", at, prefix, cut)
+				again := script{states: append([]string(nil), s.states...), tried: s.tried}
+				next := disk.Clone()
+				if cut == 0 {
+					next = next.Kill()
+				} else {
+					next = next.PowerCut(rng)
+				}
+				// A second crash, somewhere in the recovery or soon after.
+				second := vfs.NewFault(next, vfs.CrashAt(int64(1+rng.IntN(14)), prefix))
+				again.run(second, 100)
+				again.check(t, what, next.PowerCut(rng))
+			}
+		}
+	}
+}
+
+func TestFaultAtEachOperation(t *testing.T) {
+	n := changesOfScript()
+	for at := int64(1); at <= n; at++ {
+		for _, fault := range []error{vfs.ErrIO, &vfs.Short{Bytes: 100, Err: vfs.ErrNoSpace}} {
+			disk := vfs.NewMem()
+			var s script
+			s.run(vfs.NewFault(disk, vfs.FailNth(at, vfs.AnyChange, fault)), 0)
+			rng := rand.New(rand.NewPCG(uint64(at), 1))
+			what := fmt.Sprintf("%v at change %d", fault, at)
+			clone := disk.Clone()
+			cut := script{states: append([]string(nil), s.states...), tried: s.tried}
+			s.check(t, what+", kill", disk.Kill())
+			cut.check(t, what+", power cut", clone.PowerCut(rng))
+		}
+	}
+}
+
+// A disk that lies about syncs must lose something, or the crash tests above
+// prove nothing.
+func TestCrashTestCatchesALyingDisk(t *testing.T) {
+	lost := 0
+	for seed := range uint64(20) {
+		disk := vfs.NewMem()
+		disk.SyncLies(true)
+		var s script
+		s.run(disk, 0)
+		next := disk.PowerCut(rand.New(rand.NewPCG(seed, 0)))
+		j, err := Open(next, "data", scriptOptions())
+		if err != nil {
+			lost++
+			continue
+		}
+		if state(j.Image()) != s.states[len(s.states)-1] {
+			lost++
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lost == 0 {
+		t.Fatal("nothing was lost")
+	}
+}
+
+// journalOnDisk makes a journal of some frames and returns its name and content.
+func journalOnDisk(t *testing.T) (disk *vfs.Mem, name string, content []byte) {
+	t.Helper()
+	disk = vfs.NewMem()
+	j := open(t, disk, Options{NodeID: 1})
+	for i := range 5 {
+		mustCreate(t, j, fmt.Sprint("t", i), 3)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f := files{fs: disk, dir: "data/metadata"}
+	content, err := f.read("journal-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return disk, "data/metadata/journal-1", content
+}
+
+func TestFlippedBitsAreNeverCut(t *testing.T) {
+	disk, name, content := journalOnDisk(t)
+	lastFrame := 0
+	if _, err := scanFrames(content, leSalt(content), func(fr frame) error {
+		lastFrame = fr.end - frameHeaderSize - (len(fr.body)+7)/8*8
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for off := range len(content) {
+		flipped := disk.Clone()
+		if err := flipped.FlipBit(name, int64(off), uint(off)); err != nil {
+			t.Fatal(err)
+		}
+		j, err := Open(flipped, "data", Options{NodeID: 1})
+		if off < lastFrame {
+			if err == nil {
+				// Padding is not covered: zeros of no meaning.
+				if j.Image().TopicCount() == 5 {
+					_ = j.Close()
+					continue
+				}
+				t.Fatalf("flip at %d: %d topics", off, j.Image().TopicCount())
+			}
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewerFormat) {
+				t.Fatalf("flip at %d: %v", off, err)
+			}
+			if _, err := flipped.Size(name); err != nil {
+				t.Fatalf("flip at %d: the journal was touched: %v", off, err)
+			}
+			continue
+		}
+		// The last frame looks torn: it is cut, and what was cut is kept.
+		if err != nil {
+			t.Fatalf("flip at %d: %v", off, err)
+		}
+		if j.Image().TopicCount() == 4 {
+			if _, err := flipped.Size("data/metadata/torn-1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestDamagedSnapshotIsRefused(t *testing.T) {
+	disk, _, _ := journalOnDisk(t)
+	size, err := disk.Size("data/metadata/snapshot-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for off := range size {
+		flipped := disk.Clone()
+		if err := flipped.FlipBit("data/metadata/snapshot-1", off, uint(off)); err != nil {
+			t.Fatal(err)
+		}
+		j, err := Open(flipped, "data", Options{NodeID: 1})
+		if err == nil {
+			if j.Image().TopicCount() != 5 {
+				t.Fatalf("flip at %d: %d topics", off, j.Image().TopicCount())
+			}
+			_ = j.Close()
+			continue
+		}
+		if _, err := flipped.Size("data/metadata/snapshot-1"); err != nil {
+			t.Fatalf("flip at %d: the snapshot was touched: %v", off, err)
+		}
+	}
+	if err := disk.Remove("data/metadata/snapshot-1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(disk, "data", Options{NodeID: 1}); !errors.Is(err, ErrCorrupt) {
+		t.Fatal("a journal without its snapshot:", err)
+	}
+}
+
+func TestNewerFormatIsRefused(t *testing.T) {
+	disk, name, content := journalOnDisk(t)
+	file, err := disk.OpenWritable(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt([]byte{9}, 8); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(disk, "data", Options{NodeID: 1})
+	if !errors.Is(err, ErrNewerFormat) || !strings.Contains(err.Error(), "version 9") {
+		t.Fatal(err)
+	}
+	if size, err := disk.Size(name); err != nil || size != int64(len(content)) {
+		t.Fatal(size, err)
+	}
+}
+
+func leSalt(content []byte) uint64 { return binary.LittleEndian.Uint64(content[24:]) }

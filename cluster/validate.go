@@ -1,0 +1,154 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// check holds one value against its definition; nil or an error that names the
+// setting, the value and what would do.
+func (d *ConfigDef) check(value string, l Limits) error {
+	if words := d.Rule.Check(value); words != "" {
+		return fmt.Errorf("invalid value %s for %s: it %s", d.shown(value), d.Name, words)
+	}
+	if d.Refuse != nil {
+		if words := d.Refuse(value, l); words != "" {
+			return fmt.Errorf("value %s for %s is not possible: %s", d.shown(value), d.Name, words)
+		}
+	}
+	return nil
+}
+
+func (d *ConfigDef) shown(value string) string {
+	if d.Sensitive() {
+		return "[hidden]"
+	}
+	return strconv.Quote(value)
+}
+
+// checkAll validates every value of a resource, and reports all that is wrong.
+func (s *defSet) checkAll(noun string, values map[string]string, l Limits) error {
+	var errs []string
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		d, ok := s.byName[k]
+		if !ok {
+			errs = append(errs, fmt.Sprintf("unknown %s config %q%s", noun, k, didYouMean(k, s.names())))
+			continue
+		}
+		if err := d.check(values[k], l); err != nil {
+			errs = append(errs, err.Error())
+		}
+	}
+	if len(errs) > 0 {
+		return protocol.Errorf(protocol.InvalidConfig, "%s", sentence(strings.Join(errs, "; ")))
+	}
+	return nil
+}
+
+// ValidateTopicConfigs checks the configs of a topic, as set at creation or as
+// they would stand after a change. The error is an INVALID_CONFIG.
+func (r *Resolver) ValidateTopicConfigs(configs map[string]string) error {
+	if err := topicDefs().checkAll("topic", configs, r.limits); err != nil {
+		return err
+	}
+	lag := func(key string) int64 {
+		v, ok := configs[key]
+		if !ok {
+			v = topicDefs().byName[key].Default
+		}
+		n, _ := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+		return n
+	}
+	if lo, hi := lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms"); lo > hi {
+		return protocol.Errorf(protocol.InvalidConfig,
+			"min.compaction.lag.ms=%d is more than max.compaction.lag.ms=%d; lower the first or raise the second.", lo, hi)
+	}
+	return nil
+}
+
+// ValidateGroupConfigs checks the configs of a group.
+func (r *Resolver) ValidateGroupConfigs(configs map[string]string) error {
+	return groupDefs().checkAll("group", configs, r.limits)
+}
+
+// ValidateBrokerConfigs checks configs that are to be set on brokers while they run.
+func (r *Resolver) ValidateBrokerConfigs(configs map[string]string) error {
+	for _, k := range slices.Sorted(maps.Keys(configs)) {
+		d, ok := brokerDefs().byName[k]
+		if !ok && isMeaningless(k) {
+			return protocol.Errorf(protocol.InvalidRequest,
+				"The broker config %s means nothing in Mainstem and cannot be set while it runs.", k)
+		}
+		if ok && d.Dynamic == ReadOnly {
+			return protocol.Errorf(protocol.InvalidRequest,
+				"The broker config %s cannot be changed while the broker runs: set it in the configuration file, "+
+					"by --set or in the environment, and restart.", k)
+		}
+	}
+	return brokerDefs().checkAll("broker", configs, r.limits)
+}
+
+// CheckStatic checks the broker settings of the file, the environment and the
+// flags. Warnings name what was accepted without effect; the error names all
+// that is wrong.
+func CheckStatic(values map[string]string) (warnings []string, err error) {
+	limits := NewResolver(values).limits
+	var errs []error
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		d, ok := brokerDefs().byName[k]
+		switch {
+		case !ok && isMeaningless(k):
+			warnings = append(warnings, fmt.Sprintf("the setting %s of Apache Kafka means nothing in Mainstem", k))
+			continue
+		case !ok:
+			errs = append(errs, unknownSetting(k))
+			continue
+		}
+		if err := d.check(values[k], limits); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if d.Effect == Hint {
+			warnings = append(warnings, fmt.Sprintf("the setting %s has no effect in Mainstem", k))
+		}
+	}
+	errs = append(errs, checkNodeID(values))
+	return warnings, errors.Join(errs...)
+}
+
+func unknownSetting(key string) error {
+	if _, ok := topicDefs().byName[key]; ok {
+		for _, u := range topicDefs().byName[key].Synonyms {
+			return fmt.Errorf("%q is a topic config; its default for all topics is set by %s", key, u.Name)
+		}
+	}
+	return fmt.Errorf("unknown setting %q%s", key, didYouMean(key, brokerDefs().names()))
+}
+
+func checkNodeID(values map[string]string) error {
+	id, hasID := values[NodeIDKey]
+	old, hasOld := values[BrokerIDKey]
+	if hasID && hasOld && strings.TrimSpace(old) != "-1" && strings.TrimSpace(old) != strings.TrimSpace(id) {
+		return fmt.Errorf("node.id=%s and broker.id=%s contradict each other; they are one setting, remove broker.id", id, old)
+	}
+	return nil
+}
+
+// sentence gives an error text a capital and a full stop, as it ends up before
+// a user's eyes.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return s
+}

@@ -1,0 +1,10 @@
+// Command mainstem is the broker and its tools. It only wires the rooms
+// together: flags to configuration, configuration to parts, parts to a running
+// broker.
+//
+// Files, in reading order: main.go (entry, exit codes), root.go (the command
+// tree), config.go (what a configuration is), layers.go (file, environment and
+// flags, and which wins), properties.go (Java's file format), listeners.go
+// (addresses), serve.go (running), configprint.go, logdump.go and version.go
+// (the other verbs).
+package main

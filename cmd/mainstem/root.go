@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `Mainstem is a message broker that speaks the Apache Kafka protocol and keeps all
+partitions in one log.
+
+Without a command it serves, as "mainstem serve" does. Settings have Kafka's
+names. They come from --set and the other flags, else from the environment
+(MAINSTEM_ and the name in capitals, dots as underscores), else from the file of
+--config, else they have their default: "mainstem config print" shows each value
+and where it comes from.`
+
+const rootExample = `  mainstem                                     serve on 127.0.0.1:9092, data in ./mainstem-data
+  mainstem serve --data-dir /var/lib/mainstem --listen 0.0.0.0:9092
+  mainstem serve --config server.properties --set log.retention.hours=24
+  MAINSTEM_NUM_PARTITIONS=6 mainstem config print
+  mainstem log dump --data-dir /var/lib/mainstem`
+
+func newRoot(p process) *cobra.Command {
+	root := newServe(p)
+	root.Use = "mainstem"
+	root.Short = "A Kafka-compatible message broker with one log for all partitions"
+	root.Long = rootLong
+	root.Example = rootExample
+	root.Args = nil // cobra then names the command nearest to a mistyped one
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
+	})
+	root.AddCommand(newServe(p), newConfig(p), newLog(p), newVersion())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	return root
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs one client's tests against one target and judges them by its allow.txt.
+#
+#   ./run.sh CLIENT TARGET [quick|write]
+#
+# CLIENT  franzgo, kcat, javatools, behaviour, or all
+# TARGET  mainstem (default) or kafka
+# quick   leaves the slow tests out; `all quick` also leaves javatools out,
+#         which needs a JVM and Apache Kafka's jars
+# write   writes the tests that pass to allow.txt
+#
+# MAINSTEM_BIN names a binary to test instead of building one.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+client=${1:?usage: ./run.sh CLIENT TARGET [quick|write]}
+target=${2:-mainstem}
+mode=${3:-}
+
+case $mode in
+'') test_flags=() report_flags=() ;;
+quick) test_flags=(-short) report_flags=(-quick) ;;
+write) test_flags=() report_flags=(-write) ;;
+*)
+	echo "run.sh: unknown mode '$mode'" >&2
+	exit 2
+	;;
+esac
+
+if [[ $client == all ]]; then
+	clients=(behaviour franzgo kcat)
+	[[ $mode == quick ]] || clients+=(javatools)
+	status=0
+	for one in "${clients[@]}"; do
+		"./run.sh" "$one" "$target" "$mode" || status=1
+	done
+	exit $status
+fi
+
+case $client in
+behaviour) dir=behaviour ;;
+franzgo | kcat | javatools) dir=clients/$client ;;
+*)
+	echo "run.sh: unknown client '$client'" >&2
+	exit 2
+	;;
+esac
+
+echo "== $client on $target ${mode:+($mode)}"
+# The report judges, so the exit code of the tests themselves is not asked.
+{ TARGET=$target go test -json -count=1 -timeout 20m "${test_flags[@]}" "./$dir" || true; } |
+	go run ./report -allow "$dir/allow.txt" -target "$target" "${report_flags[@]}"

@@ -1,0 +1,155 @@
+package coordinator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// durableGroup is all that records say of a group.
+type durableGroup struct {
+	Stored  *kmsg.GroupMetadataValue
+	Offsets offsetTable
+}
+
+func durable(m *machine) map[string]durableGroup {
+	out := map[string]durableGroup{}
+	for id, g := range m.groups {
+		if g.stored != nil || len(g.offsets) > 0 {
+			out[id] = durableGroup{g.stored, g.offsets}
+		}
+	}
+	return out
+}
+
+func diff(a, b any) string {
+	return gocmp.Diff(a, b, gocmp.AllowUnexported(committed{}), cmpopts.EquateEmpty(),
+		cmpopts.IgnoreFields(kmsg.GroupMetadataValue{}, "UnknownTags"),
+		cmpopts.IgnoreFields(kmsg.GroupMetadataValueMember{}, "UnknownTags"))
+}
+
+// checkDurable compares a live machine with a replay of all records.
+func checkDurable(live *machine, records []Record) error {
+	replayed := newMachine()
+	for _, r := range records {
+		if err := replayed.replay(r); err != nil {
+			return err
+		}
+	}
+	if d := diff(durable(replayed), durable(live)); d != "" {
+		return fmt.Errorf("replay of all records (-) and live state (+) differ:\n%s", d)
+	}
+	if replayed.offsetCount != live.offsetCount {
+		return fmt.Errorf("%d offsets replayed, %d live", replayed.offsetCount, live.offsetCount)
+	}
+	return nil
+}
+
+// checkMachine checks what group.go, roster.go and machine.go promise.
+func checkMachine(m *machine) error {
+	var states [stateCount]int
+	offsets := 0
+	for id, g := range m.groups {
+		states[g.state]++
+		offsets += g.offsets.size()
+		if err := cmp.Or(g.checkRoster(), g.checkState(), m.checkTimers(g)); err != nil {
+			return fmt.Errorf("group %s, %s: %w", id, g.state, err)
+		}
+	}
+	if states != m.states || offsets != m.offsetCount {
+		return fmt.Errorf("counts %v and %d, in truth %v and %d", m.states, m.offsetCount, states, offsets)
+	}
+	return nil
+}
+
+func (g *group) checkRoster() error {
+	offers, static, awaiting := map[string]int{}, 0, 0
+	for _, m := range g.order {
+		if g.byID[m.id] != m {
+			return fmt.Errorf("member %s is not known by its id", m.id)
+		}
+		if m.instance != nil {
+			static++
+			if g.byInstance[*m.instance] != m {
+				return fmt.Errorf("member %s is not known by its instance", m.id)
+			}
+		}
+		if m.join != nil {
+			awaiting++
+		}
+		for _, p := range m.protocols {
+			offers[p.name]++
+		}
+	}
+	if len(g.byID) != len(g.order) || len(g.byInstance) != static || awaiting != g.awaitingJoin {
+		return fmt.Errorf("%d members, %d by id; %d static, %d by instance; %d wait, %d counted",
+			len(g.order), len(g.byID), static, len(g.byInstance), awaiting, g.awaitingJoin)
+	}
+	if d := diff(offers, g.offers); d != "" {
+		return fmt.Errorf("offers: %s", d)
+	}
+	if (g.leader == "") != (len(g.order) == 0) || g.leader != "" && g.byID[g.leader] == nil {
+		return fmt.Errorf("leader %q of %d members", g.leader, len(g.order))
+	}
+	return nil
+}
+
+func (g *group) checkState() error {
+	waits := slices.ContainsFunc(g.order, func(m *member) bool { return m.sync != nil })
+	switch {
+	case g.state == stateEmpty && len(g.order) > 0:
+		return fmt.Errorf("%d members", len(g.order))
+	case (g.state == stateCompleting || g.state == stateStable) && len(g.order) == 0:
+		return fmt.Errorf("no members")
+	case g.state != statePreparing && g.awaitingJoin > 0:
+		return fmt.Errorf("%d members wait to join", g.awaitingJoin)
+	case g.state != stateCompleting && waits:
+		return fmt.Errorf("a member waits for an assignment")
+	case g.state != statePreparing && g.initial != initialDelay{}:
+		return fmt.Errorf("initial delay %v", g.initial)
+	}
+	if g.stored == nil || g.state != stateEmpty && g.state != stateStable {
+		return nil
+	}
+	// An Empty or Stable group is what its record says.
+	copied := newGroup(g.id)
+	copied.stored = g.stored
+	copied.restore()
+	if d := diff(copied.snapshot(), g.snapshot()); d != "" {
+		return fmt.Errorf("restored (-) and live (+) differ:\n%s", d)
+	}
+	if copied.state != g.state {
+		return fmt.Errorf("it would be restored as %s", copied.state)
+	}
+	if d := diff(copied.subscribed, g.subscribed); d != "" {
+		return fmt.Errorf("subscriptions: %s", d)
+	}
+	return nil
+}
+
+func (m *machine) checkTimers(g *group) error {
+	for _, member := range g.order {
+		if !m.timers.has(timerKey{timerSession, g.id, member.id}) && !member.excused() {
+			return fmt.Errorf("nobody watches member %s", member.id)
+		}
+	}
+	for id := range g.pendingJoin {
+		if !m.timers.has(timerKey{timerSession, g.id, id}) {
+			return fmt.Errorf("nobody watches pending member %s", id)
+		}
+	}
+	if m.timers.has(timerKey{timerJoin, g.id, ""}) != (g.state == statePreparing) {
+		return fmt.Errorf("join timer")
+	}
+	if m.timers.has(timerKey{timerSync, g.id, ""}) != (len(g.pendingSync) > 0) {
+		return fmt.Errorf("sync timer with %d members to sync", len(g.pendingSync))
+	}
+	if !m.timers.has(timerKey{kind: timerExpiry}) {
+		return fmt.Errorf("no expiry timer")
+	}
+	return nil
+}

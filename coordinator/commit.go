@@ -1,0 +1,154 @@
+package coordinator
+
+import (
+	"unicode/utf16"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// CommitOffsets handles OffsetCommit, versions 1 to 10. Topics are taken by
+// name: for version 10 the caller fills the names in, and in any version it
+// passes only topics that exist. The answer lists topics as the request does.
+func (g *Groups) CommitOffsets(req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse)) {
+	failed := func(code protocol.ErrorCode) *kmsg.OffsetCommitResponse { return commitResponse(req, code) }
+	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
+	switch {
+	case len(req.Group) > stringMax:
+		fail(protocol.InvalidGroupID)
+	case !commitFits(req):
+		fail(protocol.InvalidRequest)
+	default:
+		g.post(req.Group, func(m *machine, s *step) { respond(s, reply, m.commit(s, req), failed) }, fail)
+	}
+}
+
+func commitFits(req *kmsg.OffsetCommitRequest) bool {
+	for i := range req.Topics {
+		if len(req.Topics[i].Topic) > stringMax {
+			return false
+		}
+	}
+	return true
+}
+
+// commitResponse answers every partition with code.
+func commitResponse(req *kmsg.OffsetCommitRequest, code protocol.ErrorCode) *kmsg.OffsetCommitResponse {
+	resp := kmsg.NewPtrOffsetCommitResponse()
+	resp.Version = req.Version
+	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		from, to := &req.Topics[i], &resp.Topics[i]
+		to.Topic, to.TopicID = from.Topic, from.TopicID
+		to.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(from.Partitions))
+		for j := range from.Partitions {
+			to.Partitions[j].Partition = from.Partitions[j].Partition
+			to.Partitions[j].ErrorCode = int16(code)
+		}
+	}
+	return resp
+}
+
+func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
+	g := m.groups[req.Group]
+	code := checkCommit(g, req)
+	resp := commitResponse(req, code)
+	if code != protocol.NoError {
+		return resp
+	}
+	if g != nil && (g.state == stateStable || g.state == statePreparing) {
+		m.watch(s, g, g.byID[req.MemberID]) // a commit is as good as a heartbeat
+	}
+	if g == nil {
+		m.scheduleExpiry(s)
+	}
+	room := arena{free: make([]byte, 0, commitSize(req))}
+	limit := min(s.config.OffsetMetadataMax, stringMax)
+	for i := range req.Topics {
+		topic := &req.Topics[i]
+		for j := range topic.Partitions {
+			p := &topic.Partitions[j]
+			if tooLong(p.Metadata, limit) {
+				resp.Topics[i].Partitions[j].ErrorCode = int16(protocol.OffsetMetadataTooLarge)
+				continue
+			}
+			s.record(room.offsetRecord(req.Group, topic.Topic, p.Partition, committedOf(s, req, p)))
+			s.commits++
+		}
+	}
+	return resp
+}
+
+// checkCommit finds out whether the caller may commit. Without a generation it
+// is a consumer that assigns itself or a tool: allowed as long as the group has
+// no members whose offsets it could disturb.
+func checkCommit(g *group, req *kmsg.OffsetCommitRequest) protocol.ErrorCode {
+	if g == nil {
+		switch {
+		case req.Generation < 0:
+			return protocol.NoError
+		case req.Version >= 9:
+			return protocol.GroupIDNotFound
+		}
+		return protocol.IllegalGeneration
+	}
+	if req.Generation < 0 && g.state == stateEmpty {
+		return protocol.NoError
+	}
+	if req.Generation < 0 && req.MemberID == "" && req.InstanceID == nil {
+		return protocol.UnknownMemberID
+	}
+	if code := g.checkMember(req.MemberID, req.InstanceID); code != protocol.NoError {
+		return code
+	}
+	switch {
+	case req.Generation != g.generation:
+		return protocol.IllegalGeneration
+	case g.state == stateCompleting:
+		// The member knows the generation, yet its partitions are being dealt out.
+		return protocol.RebalanceInProgress
+	}
+	return protocol.NoError
+}
+
+func committedOf(s *step, req *kmsg.OffsetCommitRequest, p *kmsg.OffsetCommitRequestTopicPartition) committed {
+	c := committed{
+		offset: p.Offset, leaderEpoch: p.LeaderEpoch, metadata: deref(p.Metadata),
+		commitTime: s.wall(), expireTime: noTime,
+	}
+	if req.Version < 6 {
+		c.leaderEpoch = -1
+	}
+	if req.Version == 1 && p.Timestamp >= 0 {
+		c.commitTime = p.Timestamp
+	}
+	if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
+		c.expireTime = c.commitTime + req.RetentionTimeMillis
+		c.leaderEpoch = -1 // the record version with an expiry time has none
+	}
+	return c
+}
+
+// commitSize bounds the bytes of the records that a request makes.
+func commitSize(req *kmsg.OffsetCommitRequest) int {
+	const fixed = 10 + 32
+	n := 0
+	for i := range req.Topics {
+		topic := &req.Topics[i]
+		n += len(topic.Partitions) * (fixed + len(req.Group) + len(topic.Topic))
+		for j := range topic.Partitions {
+			n += min(len(deref(topic.Partitions[j].Metadata)), stringMax)
+		}
+	}
+	return n
+}
+
+// tooLong counts as Kafka does, in UTF-16 units; the record's format counts
+// bytes.
+func tooLong(metadata *string, limit int) bool {
+	if metadata == nil || len(*metadata) <= limit {
+		return false
+	}
+	return len(*metadata) > stringMax || len(utf16.Encode([]rune(*metadata))) > limit
+}

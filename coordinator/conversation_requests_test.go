@@ -1,0 +1,273 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// arguments reads a command's arguments by name.
+type arguments struct {
+	t *testing.T
+	d *datadriven.TestData
+}
+
+func (a arguments) list(name string) []string {
+	for _, arg := range a.d.CmdArgs {
+		if arg.Key == name {
+			return arg.Vals
+		}
+	}
+	return nil
+}
+
+func (a arguments) has(name string) bool { return a.d.HasArg(name) }
+
+func (a arguments) text(name, otherwise string) string {
+	if v := a.list(name); len(v) > 0 {
+		return v[0]
+	}
+	return otherwise
+}
+
+func (a arguments) optional(name string) *string {
+	if !a.has(name) {
+		return nil
+	}
+	s := a.text(name, "")
+	return &s
+}
+
+func (a arguments) number(name string, otherwise int) int {
+	a.t.Helper()
+	if !a.has(name) {
+		return otherwise
+	}
+	n, err := strconv.Atoi(a.text(name, ""))
+	if err != nil {
+		a.d.Fatalf(a.t, "%s: %v", name, err)
+	}
+	return n
+}
+
+func (a arguments) millis(name string, otherwise time.Duration) int32 {
+	a.t.Helper()
+	if a.has(name) {
+		span, err := time.ParseDuration(a.text(name, ""))
+		if err != nil {
+			a.d.Fatalf(a.t, "%s: %v", name, err)
+		}
+		otherwise = span
+	}
+	return int32(otherwise.Milliseconds())
+}
+
+// pairs reads NAME:VALUE items.
+func (a arguments) pairs(name string) [][2]string {
+	var out [][2]string
+	for _, item := range a.list(name) {
+		key, value, _ := strings.Cut(item, ":")
+		out = append(out, [2]string{key, value})
+	}
+	return out
+}
+
+func (a arguments) partition(s string) int32 {
+	a.t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		a.d.Fatalf(a.t, "%v", err)
+	}
+	return int32(n)
+}
+
+// request sends one request; its answer is said whenever it comes.
+func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
+	t.Helper()
+	a := arguments{t, d}
+	c.requests++
+	tag := a.text("as", "#"+strconv.Itoa(c.requests))
+	switch d.Cmd {
+	case "join":
+		caller := Caller{ClientID: a.text("client", "c"), ClientHost: "/127.0.0.1"}
+		c.groups.Join(a.join(), caller, reply(c, tag, joinText))
+	case "sync":
+		c.groups.Sync(a.sync(), reply(c, tag, syncText))
+	case "heartbeat":
+		c.groups.Heartbeat(a.heartbeat(), reply(c, tag, heartbeatText))
+	case "leave":
+		c.groups.Leave(a.leave(), reply(c, tag, leaveText))
+	case "commit":
+		c.groups.CommitOffsets(a.commit(), reply(c, tag, commitText))
+	case "fetch":
+		c.groups.FetchOffsets(a.fetch(), reply(c, tag, fetchText))
+	case "describe":
+		c.groups.DescribeGroups(&kmsg.DescribeGroupsRequest{Version: int16(a.number("v", 6)), Groups: a.list("g")},
+			reply(c, tag, describeText))
+	case "list":
+		c.groups.ListGroups(&kmsg.ListGroupsRequest{
+			Version: 5, StatesFilter: a.list("states"), TypesFilter: a.list("types"),
+		}, reply(c, tag, listText))
+	case "delete":
+		c.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Version: 3, Groups: a.list("g")}, reply(c, tag, deleteText))
+	case "delete-offsets":
+		c.groups.DeleteOffsets(a.deleteOffsets(), reply(c, tag, deleteOffsetsText))
+	case "drop-topics":
+		c.groups.DropTopics(a.list("topics"), reply(c, tag, func(err error) string {
+			if err != nil {
+				return err.Error()
+			}
+			return "dropped"
+		}))
+	default:
+		d.Fatalf(t, "no command %s", d.Cmd)
+	}
+}
+
+// reply says an answer and insists that it is the only one.
+func reply[R any](c *conversation, tag string, text func(R) string) func(R) {
+	c.lines.Lock()
+	defer c.lines.Unlock()
+	c.open[tag] = true
+	return func(r R) {
+		c.lines.Lock()
+		again := !c.open[tag]
+		delete(c.open, tag)
+		c.lines.Unlock()
+		if again {
+			c.say("%s ANSWERED TWICE", tag)
+		}
+		c.say("%s %s", tag, text(r))
+	}
+}
+
+func (a arguments) join() *kmsg.JoinGroupRequest {
+	req := kmsg.NewPtrJoinGroupRequest()
+	req.Version = int16(a.number("v", 9))
+	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.SessionTimeoutMillis = a.millis("session", 10*time.Second)
+	req.RebalanceTimeoutMillis = a.millis("rebalance", time.Minute)
+	req.ProtocolType, req.Reason = a.text("type", "consumer"), a.optional("reason")
+	if a.has("topics") {
+		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription(a.list("topics"))}}
+	}
+	for _, p := range a.pairs("protocols") {
+		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: p[0], Metadata: []byte(p[1])})
+	}
+	if !a.has("topics") && !a.has("protocols") {
+		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("m")}}
+	}
+	return req
+}
+
+// subscription is version 1 of the consumer's, as clients send it.
+func subscription(topics []string) []byte {
+	b := binary.BigEndian.AppendUint16(nil, 1)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(topics)))
+	for _, t := range topics {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(t)))
+		b = append(b, t...)
+	}
+	return append(b, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0) // no user data, nothing owned
+}
+
+func (a arguments) sync() *kmsg.SyncGroupRequest {
+	req := kmsg.NewPtrSyncGroupRequest()
+	req.Version = int16(a.number("v", 5))
+	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.Generation = int32(a.number("gen", -1))
+	protocolType, name := a.text("type", "consumer"), a.text("protocol", "range")
+	if !a.has("untyped") {
+		req.ProtocolType, req.Protocol = &protocolType, &name
+	}
+	for _, p := range a.pairs("assign") {
+		req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{
+			MemberID: p[0], MemberAssignment: []byte(p[1]),
+		})
+	}
+	return req
+}
+
+func (a arguments) heartbeat() *kmsg.HeartbeatRequest {
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Version = 4
+	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.Generation = int32(a.number("gen", -1))
+	return req
+}
+
+func (a arguments) leave() *kmsg.LeaveGroupRequest {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Version, req.Group = int16(a.number("v", 5)), a.text("g", "g")
+	for _, item := range a.list("members") {
+		id, instance, static := strings.Cut(item, "/")
+		m := kmsg.LeaveGroupRequestMember{MemberID: id, Reason: a.optional("reason")}
+		if static {
+			m.InstanceID = &instance
+		}
+		req.MemberID = id
+		req.Members = append(req.Members, m)
+	}
+	return req
+}
+
+func (a arguments) commit() *kmsg.OffsetCommitRequest {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Version = int16(a.number("v", 9))
+	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.Generation = int32(a.number("gen", -1))
+	if a.has("retention") {
+		req.RetentionTimeMillis = int64(a.millis("retention", 0))
+	}
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic = a.text("topic", "t")
+	for _, p := range a.pairs("offsets") {
+		part := kmsg.NewOffsetCommitRequestTopicPartition()
+		part.Partition, part.Offset = a.partition(p[0]), int64(a.partition(p[1]))
+		part.LeaderEpoch, part.Metadata = int32(a.number("epoch", -1)), a.optional("meta")
+		part.Timestamp = int64(a.number("timestamp", -1))
+		topic.Partitions = append(topic.Partitions, part)
+	}
+	req.Topics = append(req.Topics, topic)
+	return req
+}
+
+func (a arguments) fetch() *kmsg.OffsetFetchRequest {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Version = int16(a.number("v", 9))
+	groups := a.list("g")
+	if groups == nil {
+		groups = []string{"g"}
+	}
+	req.Group = groups[0]
+	for _, id := range groups {
+		group := kmsg.NewOffsetFetchRequestGroup()
+		group.Group = id
+		for _, p := range a.pairs("topics") {
+			group.Topics = append(group.Topics, kmsg.OffsetFetchRequestGroupTopic{
+				Topic: p[0], Partitions: []int32{a.partition(p[1])},
+			})
+		}
+		req.Groups = append(req.Groups, group)
+	}
+	for _, t := range req.Groups[0].Topics {
+		req.Topics = append(req.Topics, kmsg.OffsetFetchRequestTopic{Topic: t.Topic, Partitions: t.Partitions})
+	}
+	return req
+}
+
+func (a arguments) deleteOffsets() *kmsg.OffsetDeleteRequest {
+	req := kmsg.NewPtrOffsetDeleteRequest()
+	req.Group = a.text("g", "g")
+	topic := kmsg.OffsetDeleteRequestTopic{Topic: a.text("topic", "t")}
+	for _, p := range a.list("partitions") {
+		topic.Partitions = append(topic.Partitions, kmsg.OffsetDeleteRequestTopicPartition{Partition: a.partition(p)})
+	}
+	req.Topics = append(req.Topics, topic)
+	return req
+}

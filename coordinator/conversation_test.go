@@ -1,0 +1,285 @@
+package coordinator
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+)
+
+// TestConversations plays testdata/*.txt. A command stands on one line, what
+// happened because of it follows after the dashes: records written, answers in
+// the order in which they left, and events. Answers carry the request's tag
+// (as=TAG, or its number).
+//
+//	setup [shards=N] [SETTING=VALUE ...] a fresh coordinator, shards loaded
+//	config SETTING=VALUE ...             delay, size, retention, check, metadata, batch
+//	join [g=G] [member=ID] [instance=I] [client=C] [type=T] [protocols=(P:META,...)]
+//	     [topics=(T,...)] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
+//	sync [g=G] member=ID gen=N [instance=I] [assign=(ID:TEXT,...)] [type=T] [protocol=P]
+//	heartbeat [g=G] member=ID gen=N [instance=I]
+//	leave [g=G] members=(ID | ID/INSTANCE | /INSTANCE,...)
+//	commit [g=G] [topic=T] [offsets=(P:OFFSET,...)] [member=ID] [gen=N] [instance=I]
+//	       [meta=TEXT] [epoch=N] [retention=D] [timestamp=N]
+//	fetch [g=(G,...)] [topics=(T:P,...)]     without topics: all of them
+//	describe | delete g=(G,...)
+//	list [states=(S,...)] [types=(T,...)]
+//	delete-offsets [g=G] topic=T partitions=(P,...)
+//	drop-topics topics=(T,...)
+//	advance D                             moves the clock
+//	journal hold|flow|release|lose|refuse|accept|break-load|heal-load|close-gate|open-gate
+//	load | unload | close | restart       restart: a new coordinator over the same journals
+//	records | metrics | timers
+func TestConversations(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	for _, path := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				talk := newConversation(t, nil)
+				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+					return talk.play(t, d)
+				})
+				talk.shut()
+				for tag := range talk.open {
+					t.Errorf("request %s was never answered", tag)
+				}
+			})
+		})
+	}
+}
+
+// conversation drives one coordinator and writes down what it does.
+type conversation struct {
+	clock    *clock.Manual
+	groups   *Groups
+	journals []*memoryJournal
+	config   Config
+	requests int
+	suffixes int
+	lines    struct {
+		sync.Mutex
+		text []string
+	}
+	open map[string]bool // requests that have no answer yet
+}
+
+func newConversation(t *testing.T, change func(*Config)) *conversation {
+	t.Helper()
+	c := &conversation{
+		clock:  clock.NewManual(time.UnixMilli(1_000_000)),
+		config: DefaultConfig(), open: map[string]bool{},
+	}
+	c.config.Shards = 1
+	if change != nil {
+		change(&c.config)
+	}
+	for i := range c.config.Shards {
+		c.journals = append(c.journals, &memoryJournal{
+			onAppend: func(records []Record) { c.sayRecords(int(i), records) },
+		})
+	}
+	c.start(t)
+	c.taken()
+	return c
+}
+
+func (c *conversation) start(t *testing.T) {
+	t.Helper()
+	groups, err := New(func() Config { return c.config }, Env{
+		Clock:        c.clock,
+		Journals:     func(shard int32) Journal { return c.journals[shard] },
+		Events:       func(e Event) { c.say("  * %s", eventText(e)) },
+		MemberSuffix: func() string { c.suffixes++; return strconv.Itoa(c.suffixes) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.groups = groups
+	c.load()
+}
+
+func (c *conversation) load() {
+	for i := range c.journals {
+		go func() {
+			if err := c.groups.Load(int32(i)); err != nil {
+				c.say("load %d: %v", i, err)
+			}
+		}()
+		synctest.Wait()
+	}
+}
+
+func (c *conversation) shut() {
+	c.groups.Close()
+	synctest.Wait()
+}
+
+func (c *conversation) say(format string, args ...any) {
+	c.lines.Lock()
+	defer c.lines.Unlock()
+	c.lines.text = append(c.lines.text, fmt.Sprintf(format, args...))
+}
+
+// taken returns what was said and forgets it.
+func (c *conversation) taken() string {
+	synctest.Wait()
+	c.lines.Lock()
+	defer c.lines.Unlock()
+	text := c.lines.text
+	c.lines.text = nil
+	if len(text) == 0 {
+		return "ok\n"
+	}
+	return strings.Join(text, "\n") + "\n"
+}
+
+func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	switch d.Cmd {
+	case "setup":
+		c.shut()
+		fresh := newConversation(t, func(config *Config) { setConfig(t, d, config) })
+		c.clock, c.groups, c.journals, c.config = fresh.clock, fresh.groups, fresh.journals, fresh.config
+		for i := range c.journals { // they speak to this conversation from now on
+			c.journals[i].onAppend = func(records []Record) { c.sayRecords(i, records) }
+		}
+		c.restart(t)
+		c.suffixes, c.requests = 0, 0
+		c.taken()
+		return "ok\n"
+	case "config":
+		setConfig(t, d, &c.config)
+	case "advance":
+		by, err := time.ParseDuration(d.CmdArgs[0].Key)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		c.advance(by)
+	case "journal":
+		c.journal(t, d)
+	case "load":
+		c.load()
+	case "unload":
+		for i := range c.journals {
+			c.groups.Unload(int32(i))
+		}
+	case "close":
+		c.groups.Close()
+	case "restart":
+		c.restart(t)
+	case "records":
+		for i, j := range c.journals {
+			c.sayRecords(i, j.all())
+		}
+	case "metrics":
+		c.say("%s", metricsText(c.groups.Metrics()))
+	case "timers":
+		c.say("%d of the clock", c.clock.Pending())
+	default:
+		c.request(t, d)
+	}
+	return c.taken()
+}
+
+func (c *conversation) sayRecords(shard int, records []Record) {
+	prefix := ""
+	if len(c.journals) > 1 {
+		prefix = fmt.Sprintf("%d ", shard)
+	}
+	for _, r := range records {
+		c.say("%sappend %s", prefix, recordText(r))
+	}
+}
+
+func (c *conversation) restart(t *testing.T) {
+	t.Helper()
+	c.shut()
+	c.start(t)
+}
+
+// advance stops at each timer, so that loads which one starts end before the next.
+func (c *conversation) advance(by time.Duration) {
+	end := c.clock.Now().Add(by)
+	for {
+		next, ok := c.clock.Next()
+		if !ok || next.After(end) {
+			break
+		}
+		c.clock.Advance(max(next.Sub(c.clock.Now()), 0))
+		synctest.Wait()
+	}
+	c.clock.Set(end)
+	synctest.Wait()
+}
+
+func (c *conversation) journal(t *testing.T, d *datadriven.TestData) {
+	t.Helper()
+	for _, j := range c.journals {
+		switch what := d.CmdArgs[0].Key; what {
+		case "hold", "flow":
+			j.set(func(j *memoryJournal) { j.mu.hold = what == "hold" })
+			if what == "flow" {
+				j.release(-1)
+			}
+		case "release":
+			n := -1
+			d.MaybeScanArgs(t, "n", &n)
+			j.release(n)
+		case "lose":
+			j.lose()
+		case "refuse", "accept":
+			j.set(func(j *memoryJournal) { j.mu.refuse = what == "refuse" })
+		case "break-load":
+			j.set(func(j *memoryJournal) { j.mu.loadErr = errJournal })
+		case "heal-load":
+			j.set(func(j *memoryJournal) { j.mu.loadErr = nil })
+		case "close-gate":
+			j.set(func(j *memoryJournal) { j.mu.gate = make(chan struct{}) })
+		case "open-gate":
+			j.set(func(j *memoryJournal) { close(j.mu.gate); j.mu.gate = nil })
+		default:
+			d.Fatalf(t, "journal %s?", what)
+		}
+	}
+}
+
+func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
+	t.Helper()
+	for _, arg := range d.CmdArgs {
+		value := arg.Vals[0]
+		number, numberErr := strconv.Atoi(value)
+		span, spanErr := time.ParseDuration(value)
+		if numberErr != nil && spanErr != nil {
+			d.Fatalf(t, "%s is neither a number nor a time", value)
+		}
+		switch arg.Key {
+		case "shards":
+			config.Shards = int32(number)
+		case "delay":
+			config.InitialRebalanceDelay = span
+		case "size":
+			config.MembersMax = number
+		case "retention":
+			config.OffsetsRetention = span
+		case "check":
+			config.OffsetsCheckInterval = span
+		case "metadata":
+			config.OffsetMetadataMax = number
+		case "batch":
+			config.BatchBytesMax = number
+		default:
+			d.Fatalf(t, "no setting %s", arg.Key)
+		}
+	}
+}

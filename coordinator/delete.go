@@ -1,0 +1,166 @@
+package coordinator
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// DeleteGroups handles DeleteGroups, versions 0 to 2 (3 carries a message).
+// Only a group without members can go; its offsets go with it.
+func (g *Groups) DeleteGroups(req *kmsg.DeleteGroupsRequest, reply func(*kmsg.DeleteGroupsResponse)) {
+	resp := kmsg.NewPtrDeleteGroupsResponse()
+	resp.Version = req.Version
+	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(req.Groups))
+	all := newGather(len(req.Groups), func() { reply(resp) })
+	for i, id := range req.Groups {
+		slot := &resp.Groups[i]
+		slot.Group = id
+		end := func(code protocol.ErrorCode) {
+			if code != protocol.NoError {
+				slot.ErrorCode, slot.ErrorMessage = int16(code), messageOf(code, id)
+			}
+			all.done()
+		}
+		if len(id) > stringMax {
+			end(protocol.InvalidGroupID)
+			continue
+		}
+		g.post(id, func(m *machine, s *step) {
+			if code := m.deleteGroup(s, id); code != protocol.NoError {
+				slot.ErrorCode, slot.ErrorMessage = int16(code), messageOf(code, id)
+			}
+			s.answer(end)
+		}, end)
+	}
+}
+
+func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
+	g := m.groups[id]
+	if g == nil {
+		return protocol.GroupIDNotFound
+	}
+	if g.state != stateEmpty {
+		return protocol.NonEmptyGroup
+	}
+	var room arena
+	for topic, partitions := range g.offsets {
+		for partition := range partitions {
+			s.record(Record{Key: room.offsetKey(id, topic, partition)})
+		}
+	}
+	m.deleteEmpty(s, g)
+	return protocol.NoError
+}
+
+// deleteEmpty removes a group without members, after its offsets. Who was about
+// to join it learns that its member id is unknown.
+func (m *machine) deleteEmpty(s *step, g *group) {
+	for id := range g.pendingJoin {
+		m.timers.cancel(timerKey{timerSession, g.id, id})
+	}
+	clear(g.pendingJoin)
+	s.record(Record{Key: groupKey(g.id)})
+	s.event(Event{Kind: GroupDeleted, Group: g.id})
+}
+
+// DeleteOffsets handles OffsetDelete, version 0. The caller passes only topics
+// that exist. A topic that members are subscribed to keeps its offsets.
+func (g *Groups) DeleteOffsets(req *kmsg.OffsetDeleteRequest, reply func(*kmsg.OffsetDeleteResponse)) {
+	failed := func(code protocol.ErrorCode) *kmsg.OffsetDeleteResponse {
+		resp := kmsg.NewPtrOffsetDeleteResponse()
+		resp.Version, resp.ErrorCode = req.Version, int16(code)
+		return resp
+	}
+	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
+	if req.Group == "" || len(req.Group) > stringMax {
+		fail(protocol.InvalidGroupID)
+		return
+	}
+	g.post(req.Group, func(m *machine, s *step) {
+		resp := failed(protocol.NoError)
+		m.deleteOffsets(s, req, resp)
+		respond(s, reply, resp, failed)
+	}, fail)
+}
+
+func (m *machine) deleteOffsets(s *step, req *kmsg.OffsetDeleteRequest, resp *kmsg.OffsetDeleteResponse) {
+	g := m.groups[req.Group]
+	switch {
+	case g == nil:
+		resp.ErrorCode = int16(protocol.GroupIDNotFound)
+		return
+	case g.state != stateEmpty && g.protocolType != consumerType:
+		// What such members consume is unknown.
+		resp.ErrorCode = int16(protocol.NonEmptyGroup)
+		return
+	}
+	var room arena
+	for _, topic := range req.Topics {
+		used := g.consumes(topic.Topic)
+		out := kmsg.OffsetDeleteResponseTopic{Topic: topic.Topic}
+		for _, p := range topic.Partitions {
+			part := kmsg.OffsetDeleteResponseTopicPartition{Partition: p.Partition}
+			if used {
+				part.ErrorCode = int16(protocol.GroupSubscribedToTopic)
+			} else if _, ok := g.offsets.get(topic.Topic, p.Partition); ok {
+				s.record(Record{Key: room.offsetKey(g.id, topic.Topic, p.Partition)})
+			}
+			out.Partitions = append(out.Partitions, part)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+}
+
+// DropTopics removes the offsets of deleted topics from every group of the
+// shards that are here, and calls done when that is durable. An error says that
+// a shard is loading or lost its records; the caller may try again.
+func (g *Groups) DropTopics(topics []string, done func(error)) {
+	codes := make([]protocol.ErrorCode, len(g.shards))
+	all := newGather(len(g.shards), func() {
+		for i, code := range codes {
+			if code != protocol.NoError && code != protocol.NotCoordinator {
+				done(protocol.Errorf(code, "the offsets of deleted topics in shard %d are still there", i))
+				return
+			}
+		}
+		done(nil)
+	})
+	for i, sh := range g.shards {
+		end := func(code protocol.ErrorCode) {
+			codes[i] = code
+			all.done()
+		}
+		sh.post(mail{run: func(m *machine, s *step) {
+			m.dropTopics(s, topics)
+			s.answer(end)
+		}, fail: end})
+	}
+}
+
+func (m *machine) dropTopics(s *step, topics []string) {
+	var room arena
+	for id, g := range m.groups {
+		for _, topic := range topics {
+			for partition := range g.offsets[topic] {
+				s.record(Record{Key: room.offsetKey(id, topic, partition)})
+			}
+		}
+	}
+}
+
+// messageOf says in words what is wrong with a group.
+func messageOf(code protocol.ErrorCode, group string) *string {
+	var text string
+	switch code {
+	case protocol.GroupIDNotFound:
+		text = fmt.Sprintf("Group %s not found.", group)
+	case protocol.NonEmptyGroup:
+		text = fmt.Sprintf("Group %s is not empty: it has active members.", group)
+	default:
+		text = code.String()
+	}
+	return &text
+}

@@ -1,0 +1,72 @@
+package coordinator
+
+// scheduleExpiry sets the next look through the offsets, unless it is set. A
+// shard without groups has none.
+func (m *machine) scheduleExpiry(s *step) {
+	key := timerKey{kind: timerExpiry}
+	if !m.timers.has(key) {
+		m.timers.set(key, s.now.Add(s.config.OffsetsCheckInterval))
+	}
+}
+
+// expireOffsets removes offsets whose retention has passed, and groups of which
+// nothing is left then.
+func (m *machine) expireOffsets(s *step) {
+	var room arena
+	for _, g := range m.groups {
+		expired := 0
+		if since, can := g.expiresSince(); can {
+			for topic, partitions := range g.offsets {
+				if g.consumes(topic) && g.state != stateEmpty {
+					continue
+				}
+				for partition, c := range partitions {
+					if c.expired(s, since) {
+						expired++
+						s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
+					}
+				}
+			}
+		}
+		if expired > 0 {
+			s.event(Event{Kind: OffsetsExpired, Group: g.id, Count: expired})
+		}
+		if expired == g.offsets.size() && g.state == stateEmpty && g.idle() {
+			m.deleteEmpty(s, g)
+		}
+	}
+	if len(m.groups) > 0 {
+		m.scheduleExpiry(s)
+	}
+}
+
+// expiresSince tells from when on the retention of the group's offsets runs
+// (noTime: from each one's commit), and whether it runs at all:
+//
+//   - nobody joined ever, only offsets were committed: from the commit;
+//   - all members are gone: from when the group became empty, if known;
+//   - consumers are at work: from the commit, for topics that none consumes;
+//   - otherwise it is unknown what is in use: never.
+func (g *group) expiresSince() (int64, bool) {
+	switch {
+	case g.protocolType == "":
+		return noTime, true
+	case g.state == stateEmpty:
+		return g.since, true
+	case g.state == stateStable && g.protocolType == consumerType && g.subscribed != nil:
+		return noTime, true
+	}
+	return 0, false
+}
+
+// expired reports whether the offset may go; a client of old could set its time
+// with the commit.
+func (c committed) expired(s *step, since int64) bool {
+	if c.expireTime != noTime {
+		return s.wall() >= c.expireTime
+	}
+	if since == noTime {
+		since = c.commitTime
+	}
+	return s.wall()-since >= s.config.OffsetsRetention.Milliseconds()
+}

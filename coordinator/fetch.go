@@ -1,0 +1,137 @@
+package coordinator
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// FetchOffsets handles OffsetFetch, versions 0 to 10; 2 made "all topics" of
+// null and added a top-level error, 7 require_stable (there are no open
+// transactions here: every offset is stable), 8 many groups per request, 10
+// topic ids, which the caller maps to names and back.
+func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetFetchResponse)) {
+	if req.Version < 8 {
+		g.fetchOne(req, reply)
+		return
+	}
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	resp.Version = req.Version
+	resp.Groups = make([]kmsg.OffsetFetchResponseGroup, len(req.Groups))
+	all := newGather(len(req.Groups), func() { reply(resp) })
+	for i := range req.Groups {
+		group, slot := &req.Groups[i], &resp.Groups[i]
+		slot.Group = group.Group
+		end := func(code protocol.ErrorCode) {
+			if code != protocol.NoError {
+				slot.Topics, slot.ErrorCode = nil, int16(code)
+			}
+			all.done()
+		}
+		if len(group.Group) > stringMax {
+			end(protocol.InvalidGroupID)
+			continue
+		}
+		g.post(group.Group, func(m *machine, s *step) {
+			slot.Topics = m.groups[group.Group].fetch(group.Topics)
+			s.answer(end)
+		}, end)
+	}
+}
+
+// fetchOne handles the versions that speak of one group.
+func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetFetchResponse)) {
+	failed := func(code protocol.ErrorCode) *kmsg.OffsetFetchResponse { return fetchFailed(req, code) }
+	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
+	if len(req.Group) > stringMax {
+		fail(protocol.InvalidGroupID)
+		return
+	}
+	topics := make([]kmsg.OffsetFetchRequestGroupTopic, 0, len(req.Topics))
+	for _, t := range req.Topics {
+		topics = append(topics, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
+	}
+	if req.Topics == nil {
+		topics = nil
+	}
+	g.post(req.Group, func(m *machine, s *step) {
+		resp := kmsg.NewPtrOffsetFetchResponse()
+		resp.Version = req.Version
+		for _, t := range m.groups[req.Group].fetch(topics) {
+			old := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
+			for _, p := range t.Partitions {
+				old.Partitions = append(old.Partitions, kmsg.OffsetFetchResponseTopicPartition(p))
+			}
+			resp.Topics = append(resp.Topics, old)
+		}
+		respond(s, reply, resp, failed)
+	}, fail)
+}
+
+// fetchFailed answers with an error; the oldest versions have a field for it
+// only with each partition.
+func fetchFailed(req *kmsg.OffsetFetchRequest, code protocol.ErrorCode) *kmsg.OffsetFetchResponse {
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	resp.Version, resp.ErrorCode = req.Version, int16(code)
+	for _, t := range req.Topics {
+		topic := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
+		for _, partition := range t.Partitions {
+			p := kmsg.OffsetFetchResponseTopicPartition(unknownOffset(partition))
+			p.ErrorCode = int16(code)
+			topic.Partitions = append(topic.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
+// fetch reads committed offsets, all of them if topics is nil. A group that
+// does not exist has none.
+func (g *group) fetch(topics []kmsg.OffsetFetchRequestGroupTopic) []kmsg.OffsetFetchResponseGroupTopic {
+	if topics == nil {
+		return g.fetchAll()
+	}
+	out := make([]kmsg.OffsetFetchResponseGroupTopic, 0, len(topics))
+	for i := range topics {
+		from := &topics[i]
+		to := kmsg.OffsetFetchResponseGroupTopic{Topic: from.Topic, TopicID: from.TopicID}
+		to.Partitions = make([]kmsg.OffsetFetchResponseGroupTopicPartition, 0, len(from.Partitions))
+		for _, partition := range from.Partitions {
+			p := unknownOffset(partition)
+			if g != nil {
+				if c, ok := g.offsets.get(from.Topic, partition); ok {
+					p = knownOffset(partition, c)
+				}
+			}
+			to.Partitions = append(to.Partitions, p)
+		}
+		out = append(out, to)
+	}
+	return out
+}
+
+func (g *group) fetchAll() []kmsg.OffsetFetchResponseGroupTopic {
+	out := []kmsg.OffsetFetchResponseGroupTopic{}
+	if g == nil {
+		return out
+	}
+	for topic, partitions := range g.offsets {
+		to := kmsg.OffsetFetchResponseGroupTopic{Topic: topic}
+		to.Partitions = make([]kmsg.OffsetFetchResponseGroupTopicPartition, 0, len(partitions))
+		for partition, c := range partitions {
+			to.Partitions = append(to.Partitions, knownOffset(partition, c))
+		}
+		out = append(out, to)
+	}
+	return out
+}
+
+func unknownOffset(partition int32) kmsg.OffsetFetchResponseGroupTopicPartition {
+	return knownOffset(partition, committed{offset: -1, leaderEpoch: -1})
+}
+
+func knownOffset(partition int32, c committed) kmsg.OffsetFetchResponseGroupTopicPartition {
+	return kmsg.OffsetFetchResponseGroupTopicPartition{
+		Partition: partition, Offset: c.offset, LeaderEpoch: c.leaderEpoch, Metadata: &c.metadata,
+	}
+}

@@ -1,0 +1,202 @@
+package coordinator
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// groupState is where a classic group stands.
+//
+//	          first member joins                 all have joined
+//	Empty ------------------------> Preparing ------------------> Completing
+//	  ^                              |     ^                        |    |
+//	  '---- all members are gone ----'     |  a member joins,       |    | the leader's
+//	                                       |  leaves or changes     |    | SyncGroup is
+//	                                       +------------------------'    | stored
+//	                                       '--------- Stable <-----------'
+//
+// A group that does not exist is Dead.
+type groupState int8
+
+const (
+	stateEmpty groupState = iota
+	statePreparing
+	stateCompleting
+	stateStable
+	stateCount
+)
+
+// stateDead is how a group that does not exist is described.
+const stateDead = "Dead"
+
+// String is Kafka's name of the state.
+func (s groupState) String() string {
+	switch s {
+	case stateEmpty:
+		return "Empty"
+	case statePreparing:
+		return "PreparingRebalance"
+	case stateCompleting:
+		return "CompletingRebalance"
+	case stateStable:
+		return "Stable"
+	case stateCount:
+	}
+	return stateDead
+}
+
+// consumerType is the protocol type whose subscriptions the coordinator reads.
+const consumerType = "consumer"
+
+// group is one classic group. stored and offsets are durable: only replay
+// changes them. All else is soft, and equal to what restore makes of stored
+// whenever the group is Empty or Stable.
+type group struct {
+	id      string
+	stored  *kmsg.GroupMetadataValue // nil: none, as for a group that only commits offsets
+	offsets offsetTable
+
+	roster
+	state        groupState
+	since        int64 // when it came into that state, ms; noTime: unknown
+	protocolType string
+	protocol     string // chosen by the members' votes
+	generation   int32
+	leader       string              // "": none
+	pendingJoin  map[string]struct{} // given a member id, yet to join with it
+	pendingSync  map[string]struct{} // told the generation, yet to ask for the assignment
+	subscribed   map[string]struct{} // topics; nil: unknown
+	initial      initialDelay
+}
+
+// initialDelay is the first rebalance of an empty group, which waits for more
+// members and longer while they come.
+type initialDelay struct {
+	active   bool
+	joined   bool  // a member came since the delay was last set
+	delay    int64 // ms, as last set
+	remained int64 // ms left to extend it by
+}
+
+func newGroup(id string) *group {
+	return &group{
+		id: id, offsets: offsetTable{}, since: noTime, roster: newRoster(),
+		pendingJoin: map[string]struct{}{}, pendingSync: map[string]struct{}{},
+	}
+}
+
+// restore derives the soft part from what is stored.
+func (g *group) restore() {
+	v := g.stored
+	g.roster = newRoster()
+	g.state, g.since = stateEmpty, v.CurrentStateTimestamp
+	g.protocolType, g.generation = v.ProtocolType, v.Generation
+	if len(v.Members) > 0 {
+		g.state = stateStable
+		g.protocol, g.leader = deref(v.Protocol), deref(v.Leader)
+	}
+	for i := range v.Members {
+		if g.byID[v.Members[i].MemberID] == nil {
+			g.add(restoreMember(&v.Members[i], g.protocol))
+		}
+	}
+	g.subscribed = g.subscriptions()
+}
+
+// snapshot is what a record shall say of the group as it stands.
+func (g *group) snapshot() *kmsg.GroupMetadataValue {
+	v := &kmsg.GroupMetadataValue{
+		Version:               groupValueVersion,
+		ProtocolType:          g.protocolType,
+		Generation:            g.generation,
+		CurrentStateTimestamp: g.since,
+	}
+	if len(g.order) == 0 {
+		return v
+	}
+	v.Protocol, v.Leader = &g.protocol, &g.leader
+	for _, m := range g.order {
+		v.Members = append(v.Members, kmsg.GroupMetadataValueMember{
+			MemberID:               m.id,
+			InstanceID:             m.instance,
+			ClientID:               m.clientID,
+			ClientHost:             m.clientHost,
+			RebalanceTimeoutMillis: m.rebalanceTimeout,
+			SessionTimeoutMillis:   m.sessionTimeout,
+			Subscription:           m.metadata(g.protocol),
+			Assignment:             m.assignment,
+		})
+	}
+	return v
+}
+
+// idle reports that nobody is in the group or about to join it.
+func (g *group) idle() bool { return len(g.order) == 0 && len(g.pendingJoin) == 0 }
+
+// discharge takes a member out and passes the leadership on.
+func (g *group) discharge(id string) {
+	g.remove(id)
+	delete(g.pendingJoin, id)
+	delete(g.pendingSync, id)
+	if g.leader != id {
+		return
+	}
+	g.leader = ""
+	if len(g.order) > 0 {
+		g.leader = g.order[0].id
+	}
+}
+
+// allJoined reports that the rebalance need not wait any longer.
+func (g *group) allJoined() bool {
+	return g.awaitingJoin == len(g.order) && len(g.pendingJoin) == 0
+}
+
+// supports reports whether a member with these protocols can be in the group.
+func (g *group) supports(protocolType string, protocols []offer) bool {
+	if g.state == stateEmpty {
+		return protocolType != "" && len(protocols) > 0
+	}
+	return protocolType == g.protocolType && g.shared(protocols)
+}
+
+// consumes reports whether the topic is in use by the group's members.
+func (g *group) consumes(topic string) bool {
+	if g.subscribed == nil {
+		return g.protocolType == consumerType
+	}
+	_, ok := g.subscribed[topic]
+	return ok
+}
+
+// subscriptions reads the topics from the members' metadata, if it is the
+// consumer protocol's. Nil: unknown.
+func (g *group) subscriptions() map[string]struct{} {
+	if g.protocolType != consumerType {
+		return nil
+	}
+	topics := map[string]struct{}{}
+	for _, m := range g.order {
+		if !readSubscription(m.metadata(g.protocol), topics) {
+			return nil
+		}
+	}
+	return topics
+}
+
+// joinMembers lists the members for the leader's JoinGroup response.
+func (g *group) joinMembers() []kmsg.JoinGroupResponseMember {
+	members := make([]kmsg.JoinGroupResponseMember, 0, len(g.order))
+	for _, m := range g.order {
+		members = append(members, kmsg.JoinGroupResponseMember{
+			MemberID: m.id, InstanceID: m.instance, ProtocolMetadata: m.metadata(g.protocol),
+		})
+	}
+	return members
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

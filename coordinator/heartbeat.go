@@ -1,0 +1,52 @@
+package coordinator
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// Heartbeat handles Heartbeat, versions 0 to 4; 3 brought static members.
+func (g *Groups) Heartbeat(req *kmsg.HeartbeatRequest, reply func(*kmsg.HeartbeatResponse)) {
+	fail := func(code protocol.ErrorCode) { reply(heartbeatFailed(req, code)) }
+	if req.Group == "" || len(req.Group) > stringMax {
+		fail(protocol.InvalidGroupID)
+		return
+	}
+	g.post(req.Group, func(m *machine, s *step) {
+		code := m.heartbeat(s, req)
+		respond(s, reply, heartbeatFailed(req, code), func(lost protocol.ErrorCode) *kmsg.HeartbeatResponse {
+			return heartbeatFailed(req, lost)
+		})
+	}, fail)
+}
+
+// heartbeatFailed makes a response. While a shard loads, a heartbeat is simply
+// taken, as Kafka does: members get a new session afterwards anyway, and
+// clients do not expect COORDINATOR_LOAD_IN_PROGRESS here.
+func heartbeatFailed(req *kmsg.HeartbeatRequest, code protocol.ErrorCode) *kmsg.HeartbeatResponse {
+	if code == protocol.CoordinatorLoadInProgress {
+		code = protocol.NoError
+	}
+	resp := kmsg.NewPtrHeartbeatResponse()
+	resp.Version, resp.ErrorCode = req.Version, int16(code)
+	return resp
+}
+
+func (m *machine) heartbeat(s *step, req *kmsg.HeartbeatRequest) protocol.ErrorCode {
+	g := m.groups[req.Group]
+	if g == nil {
+		return protocol.UnknownMemberID
+	}
+	if code := g.checkMember(req.MemberID, req.InstanceID); code != protocol.NoError {
+		return code
+	}
+	if req.Generation != g.generation {
+		return protocol.IllegalGeneration
+	}
+	m.watch(s, g, g.byID[req.MemberID])
+	if g.state == statePreparing {
+		return protocol.RebalanceInProgress
+	}
+	return protocol.NoError
+}

@@ -1,0 +1,71 @@
+package coordinator
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// Leave handles LeaveGroup, versions 0 to 5. From version 3 on it removes many
+// members at once, also by instance id alone (an administrator's removal).
+func (g *Groups) Leave(req *kmsg.LeaveGroupRequest, reply func(*kmsg.LeaveGroupResponse)) {
+	failed := func(code protocol.ErrorCode) *kmsg.LeaveGroupResponse {
+		resp := kmsg.NewPtrLeaveGroupResponse()
+		resp.Version, resp.ErrorCode = req.Version, int16(code)
+		return resp
+	}
+	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
+	if req.Group == "" || len(req.Group) > stringMax {
+		fail(protocol.InvalidGroupID)
+		return
+	}
+	g.post(req.Group, func(m *machine, s *step) { respond(s, reply, m.leave(s, req), failed) }, fail)
+}
+
+func (m *machine) leave(s *step, req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {
+	leaving := req.Members
+	if req.Version < 3 {
+		leaving = []kmsg.LeaveGroupRequestMember{{MemberID: req.MemberID}}
+	}
+	resp := kmsg.NewPtrLeaveGroupResponse()
+	resp.Version = req.Version
+	g := m.groups[req.Group]
+	left := 0
+	for _, l := range leaving {
+		code := protocol.UnknownMemberID
+		if g != nil {
+			code = m.leaveOne(s, g, l)
+		}
+		if code == protocol.NoError {
+			left++
+		}
+		resp.Members = append(resp.Members, kmsg.LeaveGroupResponseMember{
+			MemberID: l.MemberID, InstanceID: l.InstanceID, ErrorCode: int16(code),
+		})
+	}
+	if req.Version < 3 {
+		resp.ErrorCode, resp.Members = resp.Members[0].ErrorCode, nil
+	}
+	if left > 0 {
+		m.afterDismissal(s, g, "members left")
+	}
+	return resp
+}
+
+func (m *machine) leaveOne(s *step, g *group, l kmsg.LeaveGroupRequestMember) protocol.ErrorCode {
+	id := l.MemberID
+	if _, pending := g.pendingJoin[id]; !pending {
+		if id == "" && l.InstanceID != nil && g.byInstance[*l.InstanceID] != nil {
+			id = g.byInstance[*l.InstanceID].id
+		}
+		if code := g.checkMember(id, l.InstanceID); code != protocol.NoError {
+			return code
+		}
+	}
+	reason := "it left"
+	if l.Reason != nil && *l.Reason != "" {
+		reason += "; it says: " + *l.Reason
+	}
+	m.dismiss(s, g, id, protocol.UnknownMemberID, reason)
+	return protocol.NoError
+}

@@ -1,0 +1,172 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// machine is the state of one shard: all its groups and their offsets. It is
+// pure: it has no clock, no lock and no I/O, and one caller at a time. Each
+// group has a durable part, which only replay changes, and a soft part (who
+// waits for what), which dies with the machine.
+type machine struct {
+	groups      map[string]*group
+	offsetCount int
+	states      [stateCount]int // groups by state
+	timers      timers
+}
+
+func newMachine() *machine { return &machine{groups: map[string]*group{}} }
+
+// replay applies one record. Kinds of other coordinators' groups are skipped.
+func (m *machine) replay(r Record) error {
+	if len(r.Key) < 2 {
+		return fmt.Errorf("%w: a key of %d bytes", errRecord, len(r.Key))
+	}
+	switch version := binary.BigEndian.Uint16(r.Key); version {
+	case 0, 1:
+		return m.replayOffset(r)
+	case groupKeyVersion:
+		return m.replayGroup(r)
+	default:
+		return nil
+	}
+}
+
+func (m *machine) replayOffset(r Record) error {
+	var key kmsg.OffsetCommitKey
+	// The key's strings are only looked up, and cloned where they are kept:
+	// most commits are about a partition that is known already.
+	if err := key.UnsafeReadFrom(r.Key); err != nil {
+		return fmt.Errorf("%w: offset key: %w", errRecord, err)
+	}
+	if r.Value == nil {
+		g := m.groups[key.Group]
+		if g != nil && g.offsets.remove(key.Topic, key.Partition) {
+			m.offsetCount--
+			m.forget(g)
+		}
+		return nil
+	}
+	c, err := decodeOffsetValue(r.Value)
+	if err != nil {
+		return err
+	}
+	if m.obtain(key.Group).offsets.put(key.Topic, key.Partition, c) {
+		m.offsetCount++
+	}
+	return nil
+}
+
+func (m *machine) replayGroup(r Record) error {
+	var key kmsg.GroupMetadataKey
+	if err := key.UnsafeReadFrom(r.Key); err != nil {
+		return fmt.Errorf("%w: group key: %w", errRecord, err)
+	}
+	if r.Value == nil {
+		if g := m.groups[key.Group]; g != nil {
+			g.stored = nil
+			m.forget(g)
+		}
+		return nil
+	}
+	value, err := decodeGroupValue(r.Value)
+	if err != nil {
+		return err
+	}
+	m.obtain(key.Group).stored = value
+	return nil
+}
+
+// obtain returns a group, made if it is not there.
+func (m *machine) obtain(id string) *group {
+	g := m.groups[id]
+	if g == nil {
+		g = newGroup(strings.Clone(id))
+		m.groups[g.id] = g
+		m.states[g.state]++
+	}
+	return g
+}
+
+// forget removes a group of which nothing is left, neither stored nor soft.
+func (m *machine) forget(g *group) {
+	if g.stored != nil || len(g.offsets) > 0 || !g.idle() || m.groups[g.id] != g {
+		return
+	}
+	delete(m.groups, g.id)
+	m.states[g.state]--
+}
+
+// restore makes the soft part of freshly loaded groups: a member gets a new
+// session timeout, as nobody knows when it was last heard of.
+func (m *machine) restore(s *step) {
+	for _, g := range m.groups {
+		if g.stored == nil {
+			continue
+		}
+		m.states[g.state]--
+		g.restore()
+		m.states[g.state]++
+		for _, member := range g.order {
+			m.watch(s, g, member)
+		}
+		if len(g.order) > s.config.MembersMax {
+			m.prepareRebalance(s, g, "the loaded group is above group.max.size")
+		}
+	}
+	if len(m.groups) > 0 {
+		m.scheduleExpiry(s)
+	}
+}
+
+// fire handles a deadline that has passed.
+func (m *machine) fire(s *step, key timerKey) {
+	if key.kind == timerExpiry {
+		m.expireOffsets(s)
+		return
+	}
+	g := m.groups[key.group]
+	if g == nil {
+		return
+	}
+	switch key.kind {
+	case timerSession:
+		m.expireSession(s, g, key.member)
+	case timerJoin:
+		m.expireJoin(s, g)
+	case timerSync:
+		m.expireSync(s, g)
+	case timerExpiry: // handled above: it belongs to no group
+	}
+}
+
+// transition moves a group to a state and counts it there.
+func (m *machine) transition(s *step, g *group, to groupState) {
+	m.states[g.state]--
+	m.states[to]++
+	g.state = to
+	g.since = s.wall()
+}
+
+// parked takes out the answers that members wait for, each to be given an
+// error: the machine is being dropped.
+func (m *machine) parked() []answer {
+	var answers []answer
+	for _, g := range m.groups {
+		for _, member := range g.order {
+			if w := member.takeJoin(); w != nil {
+				answers = append(answers, func(code protocol.ErrorCode) { w.reply(w.failed(code)) })
+			}
+			if w := member.takeSync(); w != nil {
+				answers = append(answers, func(code protocol.ErrorCode) { w.reply(w.failed(code)) })
+			}
+		}
+	}
+	return answers
+}

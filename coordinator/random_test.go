@@ -1,0 +1,301 @@
+package coordinator
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"pgregory.net/rapid"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// seedsMin is how many random conversations a plain test run holds.
+const seedsMin = 2000
+
+// TestRandomConversations lets clients do what they like, right and wrong,
+// while the journal is slow, loses appends and fails to load. After every step
+// the machine must be what its records say and every invariant must hold; at
+// the end every request must have had its one answer.
+func TestRandomConversations(t *testing.T) {
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := flag.Set("rapid.checks", strconv.Itoa(seedsMin)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = flag.Set("rapid.checks", f.DefValue) })
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(*testing.T) {
+			w := newWorld(rt)
+			rt.Repeat(map[string]func(*rapid.T){
+				"": w.check, "join": w.join, "rejoin": w.rejoin, "sync": w.sync, "sync leader": w.sync,
+				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
+				"fetch": w.fetch, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
+			})
+			w.end(rt)
+		})
+	})
+}
+
+// identity is what a client knows of its membership.
+type identity struct {
+	group, id string
+	instance  *string
+	gen       int32
+	leads     []string // the members it has to assign to
+}
+
+// world is one coordinator with one shard, its clients and their knowledge.
+type world struct {
+	clock    *clock.Manual
+	journal  *memoryJournal
+	groups   *Groups
+	known    []identity
+	asked    int
+	answered int
+	twice    bool
+	suffix   int
+
+	// A group of its own, whose offset only grows: what was acknowledged may
+	// never be missing from a later answer.
+	sent, acked int64
+	lostOffset  string
+}
+
+func newWorld(rt *rapid.T) *world {
+	w := &world{clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}}
+	w.start(rt)
+	return w
+}
+
+func (w *world) start(rt *rapid.T) {
+	config := DefaultConfig()
+	config.Shards, config.MembersMax, config.BatchBytesMax = 1, 4, 300
+	config.OffsetsRetention, config.OffsetsCheckInterval = 10*time.Minute, 2*time.Minute
+	groups, err := New(func() Config { return config }, Env{
+		Clock:        w.clock,
+		Journals:     func(int32) Journal { return w.journal },
+		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
+	})
+	if err != nil {
+		rt.Fatal(err)
+	}
+	w.groups = groups
+	go func() { _ = w.groups.Load(0) }() // a failure is retried
+	synctest.Wait()
+}
+
+// expect counts a request and makes the reply that may come once.
+func expect[R any](w *world, f func(R)) func(R) {
+	w.asked++
+	done := false
+	return func(r R) {
+		w.twice = w.twice || done
+		done = true
+		w.answered++
+		f(r)
+	}
+}
+
+func (w *world) group(rt *rapid.T) string {
+	return rapid.SampledFrom([]string{"g", "h"}).Draw(rt, "group")
+}
+
+func (w *world) someone(rt *rapid.T) *identity {
+	if len(w.known) == 0 {
+		return &identity{group: "g", id: "nobody"}
+	}
+	return &w.known[rapid.IntRange(max(0, len(w.known)-6), len(w.known)-1).Draw(rt, "who")]
+}
+
+func (w *world) join(rt *rapid.T) {
+	me := identity{group: w.group(rt)}
+	if rapid.Bool().Draw(rt, "static") {
+		instance := rapid.SampledFrom([]string{"i", "j"}).Draw(rt, "instance")
+		me.instance = &instance
+	}
+	w.sendJoin(rt, me, rapid.SampledFrom([]int16{3, 8, 9}).Draw(rt, "version"))
+}
+
+func (w *world) rejoin(rt *rapid.T) { w.sendJoin(rt, *w.someone(rt), 9) }
+
+func (w *world) sendJoin(rt *rapid.T, me identity, version int16) {
+	req := kmsg.NewPtrJoinGroupRequest()
+	req.Version, req.Group, req.MemberID, req.InstanceID = version, me.group, me.id, me.instance
+	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 10_000, 30_000
+	req.ProtocolType = rapid.SampledFrom([]string{"consumer", "consumer", "connect"}).Draw(rt, "type")
+	for _, name := range rapid.SampledFrom([][]string{{"a"}, {"b"}, {"a", "b"}, {"b", "a"}}).Draw(rt, "protocols") {
+		topics := rapid.SampledFrom([][]string{{"t"}, {"u"}, {"t", "u"}}).Draw(rt, "topics")
+		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: name, Metadata: subscription(topics)})
+	}
+	w.groups.Join(req, Caller{ClientID: "c", ClientHost: "h"}, expect(w, func(r *kmsg.JoinGroupResponse) {
+		if r.ErrorCode != 0 && protocol.ErrorCode(r.ErrorCode) != protocol.MemberIDRequired {
+			return
+		}
+		now := identity{group: me.group, id: r.MemberID, instance: me.instance, gen: r.Generation}
+		for _, m := range r.Members {
+			now.leads = append(now.leads, m.MemberID)
+		}
+		w.known = slices.DeleteFunc(w.known, func(k identity) bool { return k.id == now.id })
+		w.known = append(w.known, now)
+	}))
+}
+
+func (w *world) sync(rt *rapid.T) {
+	me := w.someone(rt)
+	req := kmsg.NewPtrSyncGroupRequest()
+	req.Version, req.Group, req.MemberID, req.InstanceID, req.Generation = 3, me.group, me.id, me.instance, me.gen
+	for _, id := range me.leads {
+		req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{
+			MemberID: id, MemberAssignment: fmt.Appendf(nil, "%s@%d", id, me.gen),
+		})
+	}
+	w.groups.Sync(req, expect(w, func(*kmsg.SyncGroupResponse) {}))
+}
+
+func (w *world) heartbeat(rt *rapid.T) {
+	me := w.someone(rt)
+	w.groups.Heartbeat(&kmsg.HeartbeatRequest{
+		Version: 4, Group: me.group, MemberID: me.id, InstanceID: me.instance, Generation: me.gen,
+	}, expect(w, func(*kmsg.HeartbeatResponse) {}))
+}
+
+func (w *world) leave(rt *rapid.T) {
+	me := w.someone(rt)
+	req := &kmsg.LeaveGroupRequest{Version: 5, Group: me.group}
+	m := kmsg.LeaveGroupRequestMember{MemberID: me.id, InstanceID: me.instance}
+	if me.instance != nil && rapid.Bool().Draw(rt, "by instance") {
+		m.MemberID = ""
+	}
+	req.Members = append(req.Members, m)
+	w.groups.Leave(req, expect(w, func(*kmsg.LeaveGroupResponse) {}))
+}
+
+func commitRequest(group, topic string, partition int32, offset int64) *kmsg.OffsetCommitRequest {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Version, req.Group = 8, group
+	part := kmsg.NewOffsetCommitRequestTopicPartition()
+	part.Partition, part.Offset = partition, offset
+	req.Topics = []kmsg.OffsetCommitRequestTopic{{
+		Topic: topic, Partitions: []kmsg.OffsetCommitRequestTopicPartition{part},
+	}}
+	return req
+}
+
+func (w *world) commit(rt *rapid.T) {
+	me := w.someone(rt)
+	topic := rapid.SampledFrom([]string{"t", "u", "v"}).Draw(rt, "topic")
+	req := commitRequest(me.group, topic, rapid.Int32Range(0, 3).Draw(rt, "partition"), 1)
+	if rapid.Bool().Draw(rt, "as member") {
+		req.MemberID, req.InstanceID, req.Generation = me.id, me.instance, me.gen
+	}
+	w.groups.CommitOffsets(req, expect(w, func(*kmsg.OffsetCommitResponse) {}))
+}
+
+// simple commits the next offset of the group that only grows.
+func (w *world) simple(*rapid.T) {
+	w.sent++
+	offset := w.sent
+	w.groups.CommitOffsets(commitRequest("grows", "t", 0, offset), expect(w, func(r *kmsg.OffsetCommitResponse) {
+		if r.Topics[0].Partitions[0].ErrorCode == 0 {
+			w.acked = max(w.acked, offset)
+		}
+	}))
+}
+
+func (w *world) fetch(*rapid.T) {
+	least := w.acked
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Version, req.Group = 7, "grows"
+	req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0}}}
+	w.groups.FetchOffsets(req, expect(w, func(r *kmsg.OffsetFetchResponse) {
+		got := r.Topics[0].Partitions[0].Offset
+		if r.ErrorCode == 0 && (got > w.sent || least > 0 && got < least) {
+			w.lostOffset = fmt.Sprintf("fetched %d after %d was acknowledged, %d sent", got, least, w.sent)
+		}
+	}))
+}
+
+func (w *world) delete(rt *rapid.T) {
+	group := w.group(rt)
+	switch rapid.IntRange(0, 2).Draw(rt, "what") {
+	case 0:
+		w.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Groups: []string{group}},
+			expect(w, func(*kmsg.DeleteGroupsResponse) {}))
+	case 1:
+		w.groups.DeleteOffsets(&kmsg.OffsetDeleteRequest{Group: group, Topics: []kmsg.OffsetDeleteRequestTopic{{
+			Topic: "t", Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{Partition: 0}, {Partition: 1}},
+		}}}, expect(w, func(*kmsg.OffsetDeleteResponse) {}))
+	case 2:
+		w.groups.DropTopics([]string{"v", "u"}, expect(w, func(error) {}))
+	}
+}
+
+func (w *world) advance(rt *rapid.T) {
+	by := rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second, 9 * time.Second, time.Minute}).Draw(rt, "by")
+	if w.acked > 0 { // keep what grows from expiring
+		w.simple(rt)
+	}
+	w.clock.Advance(by)
+}
+
+func (w *world) disturb(rt *rapid.T) {
+	switch rapid.IntRange(0, 6).Draw(rt, "how") {
+	case 0:
+		w.journal.set(func(j *memoryJournal) { j.mu.hold = true })
+	case 1, 2, 3:
+		w.journal.set(func(j *memoryJournal) { j.mu.hold = false })
+		w.journal.release(-1)
+	case 4:
+		w.journal.release(1)
+	case 5:
+		w.journal.lose()
+	case 6:
+		fail := rapid.Bool().Draw(rt, "break")
+		w.journal.set(func(j *memoryJournal) {
+			j.mu.loadErr = nil
+			if fail {
+				j.mu.loadErr = errJournal
+			}
+		})
+	}
+}
+
+func (w *world) restart(rt *rapid.T) {
+	w.journal.release(-1)
+	w.groups.Close()
+	w.journal.set(func(j *memoryJournal) { j.mu.broken, j.mu.loadErr = false, nil })
+	w.start(rt)
+}
+
+func (w *world) check(rt *rapid.T) {
+	synctest.Wait()
+	if w.twice || w.lostOffset != "" {
+		rt.Fatalf("answered twice: %v; %s", w.twice, w.lostOffset)
+	}
+	sh := w.groups.shards[0]
+	if sh.machine == nil {
+		return
+	}
+	if err := checkMachine(sh.machine); err != nil {
+		rt.Fatal(err)
+	}
+	if err := checkDurable(sh.machine, w.journal.all()); err != nil {
+		rt.Fatal(err)
+	}
+}
+
+func (w *world) end(rt *rapid.T) {
+	w.journal.release(-1)
+	w.groups.Close()
+	synctest.Wait()
+	if w.answered != w.asked {
+		rt.Fatalf("%d requests, %d answers", w.asked, w.answered)
+	}
+}

@@ -1,0 +1,203 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// The records of __consumer_offsets are Kafka's own, so that tools which read
+// the topic keep working. A key begins with a version that tells its kind:
+//
+//	key 0, 1: group, topic, partition     -> a committed offset
+//	          value 3 is written (1 where the client set a retention, for only
+//	          that version has an expiry time); 0 to 4 are read
+//	key 2:    group                       -> a classic group
+//	          value 3 is written; 0 to 4 are read
+//	others:   of other kinds of groups    -> skipped
+//
+// A nil value is a tombstone.
+const (
+	offsetKeyVersion         = 1
+	offsetValueVersion       = 3
+	offsetValueVersionExpire = 1
+	groupKeyVersion          = 2
+	groupValueVersion        = 3
+	offsetValueVersionMax    = 4
+	groupValueVersionMax     = 4
+)
+
+// stringMax is the longest string that the records' formats can hold.
+const stringMax = math.MaxInt16
+
+// errRecord is wrapped by what replay says of a record that it cannot read.
+var errRecord = errors.New("coordinator: bad record")
+
+// arena hands out the bytes of many small records from few allocations.
+type arena struct{ free []byte }
+
+// seal cuts what was appended to buf (which began as a.open()) off the arena.
+func (a *arena) seal(buf []byte) []byte {
+	a.free = buf[len(buf):]
+	return buf[:len(buf):len(buf)]
+}
+
+// open returns an empty slice with room for n bytes.
+func (a *arena) open(n int) []byte {
+	if cap(a.free)-len(a.free) < n {
+		a.free = make([]byte, 0, max(n, 4096))
+	}
+	return a.free[:0]
+}
+
+func (a *arena) offsetKey(group, topic string, partition int32) []byte {
+	key := kmsg.OffsetCommitKey{Version: offsetKeyVersion, Group: group, Topic: topic, Partition: partition}
+	return a.seal(key.AppendTo(a.open(10 + len(group) + len(topic))))
+}
+
+func (a *arena) offsetRecord(group, topic string, partition int32, c committed) Record {
+	value := kmsg.OffsetCommitValue{
+		Version:         offsetValueVersion,
+		Offset:          c.offset,
+		LeaderEpoch:     c.leaderEpoch,
+		Metadata:        c.metadata,
+		CommitTimestamp: c.commitTime,
+		ExpireTimestamp: c.expireTime,
+	}
+	if c.expireTime != noTime {
+		value.Version = offsetValueVersionExpire
+	}
+	key := a.offsetKey(group, topic, partition)
+	return Record{Key: key, Value: a.seal(value.AppendTo(a.open(32 + len(c.metadata))))}
+}
+
+func groupKey(group string) []byte {
+	key := kmsg.GroupMetadataKey{Version: groupKeyVersion, Group: group}
+	return key.AppendTo(nil)
+}
+
+func groupRecord(group string, value *kmsg.GroupMetadataValue) Record {
+	return Record{Key: groupKey(group), Value: value.AppendTo(nil)}
+}
+
+func decodeOffsetValue(value []byte) (committed, error) {
+	var v kmsg.OffsetCommitValue
+	if err := checkVersion(value, offsetValueVersionMax); err != nil {
+		return committed{}, fmt.Errorf("offset value: %w", err)
+	}
+	if err := v.ReadFrom(value); err != nil {
+		return committed{}, fmt.Errorf("%w: offset value: %w", errRecord, err)
+	}
+	c := committed{
+		offset:      v.Offset,
+		leaderEpoch: v.LeaderEpoch,
+		metadata:    v.Metadata,
+		commitTime:  v.CommitTimestamp,
+		expireTime:  v.ExpireTimestamp,
+	}
+	// What a version does not have, the codec leaves at 0.
+	if v.Version < offsetValueVersion {
+		c.leaderEpoch = -1
+	}
+	if v.Version != offsetValueVersionExpire {
+		c.expireTime = noTime
+	}
+	return c, nil
+}
+
+// decodeGroupValue copies what it reads: the record belongs to the journal.
+func decodeGroupValue(value []byte) (*kmsg.GroupMetadataValue, error) {
+	if err := checkVersion(value, groupValueVersionMax); err != nil {
+		return nil, fmt.Errorf("group value: %w", err)
+	}
+	if !membersFit(value) {
+		return nil, fmt.Errorf("%w: group value: more members than bytes", errRecord)
+	}
+	v := &kmsg.GroupMetadataValue{}
+	if err := v.ReadFrom(append([]byte(nil), value...)); err != nil {
+		return nil, fmt.Errorf("%w: group value: %w", errRecord, err)
+	}
+	if v.Version < 2 {
+		v.CurrentStateTimestamp = noTime
+	}
+	for i := range v.Members {
+		if v.Version < 1 {
+			v.Members[i].RebalanceTimeoutMillis = v.Members[i].SessionTimeoutMillis
+		}
+	}
+	return v, nil
+}
+
+func checkVersion(b []byte, most int16) error {
+	if len(b) < 2 {
+		return fmt.Errorf("%w: %d bytes are no version", errRecord, len(b))
+	}
+	if v := int16(binary.BigEndian.Uint16(b)); v < 0 || v > most {
+		return fmt.Errorf("%w: unknown version %d", errRecord, v)
+	}
+	return nil
+}
+
+// membersFit reports whether a group value is long enough for the members that
+// it claims, as the decoder allocates them before it reads them.
+func membersFit(value []byte) bool {
+	version := int16(binary.BigEndian.Uint16(value))
+	c := cursor{rest: value[2:], compact: version >= 4, ok: true}
+	c.text()
+	c.skip(4) // generation
+	c.text()  // protocol
+	c.text()  // leader
+	if version >= 2 {
+		c.skip(8) // state timestamp
+	}
+	count := c.length(4)
+	if c.compact {
+		const memberMin = 15 // seven lengths of one byte, two numbers
+		return c.ok && count <= len(c.rest)/memberMin
+	}
+	const memberMin = 18 // three strings, one number, two byte arrays
+	return c.ok && count <= len(c.rest)/memberMin
+}
+
+// cursor walks over a value without allocating.
+type cursor struct {
+	rest    []byte
+	compact bool
+	ok      bool
+}
+
+func (c *cursor) skip(n int) {
+	if n < 0 || n > len(c.rest) {
+		c.ok, c.rest = false, nil
+		return
+	}
+	c.rest = c.rest[n:]
+}
+
+func (c *cursor) text() { c.skip(c.length(2)) }
+
+// length reads a length of the given width, or a compact one; null counts as 0.
+func (c *cursor) length(width int) int {
+	if c.compact {
+		n, size := binary.Uvarint(c.rest)
+		if size <= 0 || n > math.MaxInt32 {
+			c.skip(-1)
+			return 0
+		}
+		c.skip(size)
+		return max(int(n)-1, 0)
+	}
+	if len(c.rest) < width {
+		c.skip(-1)
+		return 0
+	}
+	n := int(int16(binary.BigEndian.Uint16(c.rest)))
+	if width == 4 {
+		n = int(int32(binary.BigEndian.Uint32(c.rest)))
+	}
+	c.skip(width)
+	return max(n, 0)
+}

@@ -1,0 +1,128 @@
+package coordinator
+
+import (
+	"bytes"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// Sync handles SyncGroup, versions 0 to 5. Followers wait for the leader, whose
+// request brings the assignment. Version 3 brought static members, 5 the
+// protocol type and name, which must be the group's.
+func (g *Groups) Sync(req *kmsg.SyncGroupRequest, reply func(*kmsg.SyncGroupResponse)) {
+	w := &syncWait{req: req, reply: reply}
+	fail := func(code protocol.ErrorCode) { reply(w.failed(code)) }
+	switch {
+	case req.Group == "" || len(req.Group) > stringMax:
+		fail(protocol.InvalidGroupID)
+	case req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil):
+		fail(protocol.InconsistentGroupProtocol)
+	default:
+		g.post(req.Group, func(m *machine, s *step) { m.sync(s, w) }, fail)
+	}
+}
+
+// syncFailed makes an error response. What was lost with a shard is the running
+// rebalance, so the member has to join again; older clients take
+// COORDINATOR_LOAD_IN_PROGRESS here for fatal, and say so to their user.
+func syncFailed(req *kmsg.SyncGroupRequest, code protocol.ErrorCode) *kmsg.SyncGroupResponse {
+	if code == protocol.CoordinatorLoadInProgress {
+		code = protocol.RebalanceInProgress
+	}
+	resp := kmsg.NewPtrSyncGroupResponse()
+	resp.Version, resp.ErrorCode, resp.MemberAssignment = req.Version, int16(code), []byte{}
+	return resp
+}
+
+func (w *syncWait) refuse(s *step, code protocol.ErrorCode) {
+	respond(s, w.reply, w.failed(code), w.failed)
+}
+
+// accept answers with the member's assignment.
+func (w *syncWait) accept(s *step, g *group, member *member) {
+	resp := w.failed(protocol.NoError)
+	protocolType, name := g.protocolType, g.protocol
+	resp.ProtocolType, resp.Protocol = &protocolType, &name
+	if member.assignment != nil {
+		resp.MemberAssignment = member.assignment
+	}
+	respond(s, w.reply, resp, w.failed)
+}
+
+func (m *machine) sync(s *step, w *syncWait) {
+	req := w.req
+	g := m.groups[req.Group]
+	if g == nil || g.state == stateEmpty {
+		w.refuse(s, protocol.UnknownMemberID)
+		return
+	}
+	if code := g.checkSync(req); code != protocol.NoError {
+		w.refuse(s, code)
+		return
+	}
+	member := g.byID[req.MemberID]
+	switch g.state {
+	case statePreparing:
+		w.refuse(s, protocol.RebalanceInProgress)
+	case stateCompleting:
+		if before := member.takeSync(); before != nil {
+			before.refuse(s, protocol.RebalanceInProgress)
+		}
+		member.sync = w
+		m.synced(g, member)
+		if g.leader == member.id {
+			m.stabilize(s, g, req)
+		}
+	case stateStable:
+		m.synced(g, member)
+		w.accept(s, g, member)
+	case stateEmpty, stateCount: // answered above
+	}
+}
+
+func (g *group) checkSync(req *kmsg.SyncGroupRequest) protocol.ErrorCode {
+	if code := g.checkMember(req.MemberID, req.InstanceID); code != protocol.NoError {
+		return code
+	}
+	switch {
+	case req.Generation != g.generation:
+		return protocol.IllegalGeneration
+	case req.ProtocolType != nil && *req.ProtocolType != g.protocolType,
+		req.Protocol != nil && *req.Protocol != g.protocol:
+		return protocol.InconsistentGroupProtocol
+	}
+	return protocol.NoError
+}
+
+// synced notes that the member asked for its assignment.
+func (m *machine) synced(g *group, member *member) {
+	delete(g.pendingSync, member.id)
+	if len(g.pendingSync) == 0 {
+		m.timers.cancel(timerKey{timerSync, g.id, ""})
+	}
+}
+
+// stabilize stores the leader's assignment and hands it out. Nobody sees it
+// before it is stored: answers wait for the records of their step. A member
+// that the leader forgot gets nothing to do.
+func (m *machine) stabilize(s *step, g *group, req *kmsg.SyncGroupRequest) {
+	for _, member := range g.order {
+		member.assignment = nil
+	}
+	for _, a := range req.GroupAssignment {
+		if member := g.byID[a.MemberID]; member != nil {
+			member.assignment = bytes.Clone(a.MemberAssignment)
+		}
+	}
+	m.transition(s, g, stateStable)
+	s.record(groupRecord(g.id, g.snapshot()))
+	s.event(Event{Kind: GroupStabilized, Group: g.id, Generation: g.generation, Members: len(g.order)})
+	for _, member := range g.order {
+		if w := member.takeSync(); w != nil {
+			w.accept(s, g, member)
+			m.watch(s, g, member)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+)
+
+// snapshot is the log as of one Position, taken between two groups.
+type snapshot struct {
+	at         Position
+	partitions []*PartitionLog // that changed since the snapshot before
+	number     uint32
+	segments   []checkpointSegment
+	dead       []deadRange // died before, not counted yet
+}
+
+// takeSnapshot is called by the writer goroutine, or when that has ended.
+func (k *keeper) takeSnapshot() *snapshot {
+	l := k.log
+	s := &snapshot{at: l.writer.written, dead: l.liveness.take()}
+	s.partitions, s.number = l.shared.dirty.snapshot()
+	for _, seg := range l.segments.all() {
+		if !k.condemned[seg] {
+			s.segments = append(s.segments, checkpointSegment{
+				First: seg.First, Generation: seg.Generation, LiveBytes: seg.live.Load(), Salt: seg.Salt,
+			})
+		}
+	}
+	return s
+}
+
+// checkpoint makes everything that recovery needs durable as of one Position,
+// so that it has to scan from there only. In this order, each step durable
+// before the next begins: the log up to the Position, the index file, the
+// checkpoint that names it.
+func (k *keeper) checkpoint() error {
+	l := k.log
+	begin := l.env.Clock.Now()
+	s, err := k.snapshot()
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	k.running.Store(&ended)
+	defer func() {
+		k.running.Store(nil)
+		close(ended)
+	}()
+	if err := k.finishCheckpoint(s); err != nil {
+		return err
+	}
+	k.last.Store(uint64(s.at))
+	now := l.env.Clock.Now()
+	k.lastTime.Store(now.UnixNano())
+	l.env.Events(CheckpointWritten{At: s.at, Partitions: len(s.partitions), Took: now.Sub(begin)})
+	return nil
+}
+
+func (k *keeper) finishCheckpoint(s *snapshot) error {
+	l := k.log
+	if err := k.bury(s); err != nil {
+		k.restore(s)
+		return err
+	}
+	if err := k.syncTo(s.at); err != nil {
+		return err // the log has latched or is closed: nothing to restore for
+	}
+	if _, err := l.indexes.write(s.partitions, s.number); err != nil {
+		k.restore(s)
+		return err
+	}
+	c := checkpoint{
+		Generation: k.generation + 1,
+		Position:   s.at,
+		Synced:     max(s.at, l.syncer.position()),
+		Segments:   s.segments,
+		Indexes:    l.indexes.list(),
+		Damage:     k.damage,
+	}
+	if err := l.writeSmallFile(checkpointName(c.Generation), c.encode()); err != nil {
+		return err
+	}
+	k.generation = c.Generation
+	k.kept = append(k.kept, c.Position)
+	for len(k.kept) > checkpointsKept {
+		k.kept = k.kept[1:]
+	}
+	return errors.Join(l.indexes.checkpointed(), k.removeCheckpoints())
+}
+
+// bury counts what died before the snapshot, in the segments and in what the
+// checkpoint will say of them, and empties dropped partitions: what the
+// checkpoint counts no longer must not be found in its indexes.
+func (k *keeper) bury(s *snapshot) error {
+	at := make(map[Position]*checkpointSegment, len(s.segments))
+	for i := range s.segments {
+		at[s.segments[i].First] = &s.segments[i]
+	}
+	for len(s.dead) > 0 {
+		d := s.dead[0]
+		err := k.log.liveness.countWith(d, func(seg *segment, bytes int64) {
+			if c := at[seg.First]; c != nil {
+				c.LiveBytes -= bytes
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if d.dropped {
+			d.partition.empty(s.number)
+		}
+		s.dead = s.dead[1:]
+	}
+	return nil
+}
+
+// restore gives back what a failed checkpoint has taken.
+func (k *keeper) restore(s *snapshot) {
+	l := k.log
+	l.liveness.giveBack(s.dead)
+	task := func() { l.shared.dirty.restore(s.partitions) }
+	if !l.queue.run(task) && k.writerEnded {
+		task()
+	}
+}
+
+// removeCheckpoints removes the generations that are not kept.
+func (k *keeper) removeCheckpoints() error {
+	l := k.log
+	names, err := l.env.FS.List(l.env.Dir)
+	if err != nil {
+		return fmt.Errorf("list checkpoints: %w", err)
+	}
+	for _, name := range names {
+		g, ok := parseCheckpointName(name)
+		if !ok || g+checkpointsKept > k.generation {
+			continue
+		}
+		if err := l.env.FS.Remove(path.Join(l.env.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// reclaimable is the Position below which no checkpoint on disk needs the log.
+func (k *keeper) reclaimable() Position {
+	if len(k.kept) == 0 {
+		return 0
+	}
+	return k.kept[0]
+}
+
+// lastCheckpoint is when the newest checkpoint of this life was written.
+func (k *keeper) lastCheckpoint() time.Time {
+	n := k.lastTime.Load()
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n)
+}

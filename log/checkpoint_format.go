@@ -1,0 +1,257 @@
+package log
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"strings"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// A checkpoint file says from where recovery may start, and what is on disk as
+// of there. Two generations are kept: if the newer one can not be read, the
+// older one still leads to the same state by a longer scan. Little endian:
+//
+//	 0       8         12          16           24         32        40
+//	 +-------+---------+-----------+------------+----------+---------+
+//	 | magic | version |  damages  | generation | Position | synced  |
+//	 +-------+---------+-----------+------------+----------+---------+
+//	40         44          48
+//	 +---------+-----------+------------------------+----------------------+-----+
+//	 |segments | indexes   | segments, 32 each      | indexes, 24 each     | ...
+//	 +---------+-----------+------------------------+----------------------+
+//	                        | damages, 24 each      | CRC |
+//	                        +-----------------------+-----+
+//
+//	segment: first Position 8, generation 8, live bytes 8, salt 4, zero 4
+//	index:   id 8, bytes 8, level 4, directory CRC 4; oldest first
+//	damage:  from 8, to 8, highest partition id then 4, zero 4
+//
+// The CRC32C covers all before it. The state of the partitions is not here but
+// in the index files, which are on disk before a checkpoint names them; so a
+// checkpoint has a few kilobytes whatever the number of partitions.
+//
+// Invariant: Position <= Synced. A checkpoint that named bytes of the log that
+// a power cut can take would bring back entries that never were.
+const (
+	checkpointMagic   = "MSTMCHKP"
+	checkpointVersion = 1
+	checkpointHeader  = 48
+	checkpointSegSize = 32
+	checkpointIdxSize = 24
+	checkpointDmgSize = 24
+
+	checkpointPrefix = "checkpoint-"
+	// checkpointsKept is how many generations stay on disk.
+	checkpointsKept = 2
+)
+
+// checkpoint is the decoded file.
+type checkpoint struct {
+	Generation uint64
+	Position   Position // everything is as of here; recovery scans from here
+	Synced     Position // the log was durable up to here when this was written
+	Segments   []checkpointSegment
+	Indexes    []checkpointIndex // oldest first
+	Damage     []checkpointDamage
+}
+
+// checkpointDamage is a damaged range whose owners are not known: partitions
+// without an entry behind it refuse appends. It is remembered here because
+// recovery does not scan that part of the log again.
+type checkpointDamage struct {
+	PositionRange
+
+	// MaxPartition is the highest partition id there was then. One that was
+	// made later owns nothing in the range.
+	MaxPartition model.PartitionID
+}
+
+// checkpointSegment is what was counted of one segment.
+type checkpointSegment struct {
+	First      Position
+	Generation uint64
+	LiveBytes  int64
+	Salt       uint32
+}
+
+// checkpointIndex names one index file and proves that it is the one meant.
+type checkpointIndex struct {
+	ID           uint64
+	Bytes        int64
+	Level        uint32
+	DirectoryCRC uint32
+}
+
+var (
+	errCheckpoint        = errors.New("checkpoint is damaged")
+	errCheckpointVersion = errors.New("checkpoint of an unknown version")
+)
+
+// checkpointName is the file name of a generation.
+func checkpointName(generation uint64) string {
+	return fmt.Sprintf("%s%016x", checkpointPrefix, generation)
+}
+
+// parseCheckpointName is the inverse of checkpointName.
+func parseCheckpointName(name string) (generation uint64, ok bool) {
+	digits, ok := strings.CutPrefix(name, checkpointPrefix)
+	if !ok || len(digits) != 16 {
+		return 0, false
+	}
+	generation, err := strconv.ParseUint(digits, 16, 64)
+	return generation, err == nil && checkpointName(generation) == name
+}
+
+func (c *checkpoint) encode() []byte {
+	le := binary.LittleEndian
+	size := checkpointHeader + len(c.Segments)*checkpointSegSize + len(c.Indexes)*checkpointIdxSize + len(c.Damage)*checkpointDmgSize + 4
+	b := make([]byte, 0, size)
+	b = append(b, checkpointMagic...)
+	b = le.AppendUint32(b, checkpointVersion)
+	b = le.AppendUint32(b, uint32(len(c.Damage)))
+	b = le.AppendUint64(b, c.Generation)
+	b = le.AppendUint64(b, uint64(c.Position))
+	b = le.AppendUint64(b, uint64(c.Synced))
+	b = le.AppendUint32(b, uint32(len(c.Segments)))
+	b = le.AppendUint32(b, uint32(len(c.Indexes)))
+	for _, s := range c.Segments {
+		b = le.AppendUint64(b, uint64(s.First))
+		b = le.AppendUint64(b, s.Generation)
+		b = le.AppendUint64(b, uint64(s.LiveBytes))
+		b = le.AppendUint32(b, s.Salt)
+		b = le.AppendUint32(b, 0)
+	}
+	for _, x := range c.Indexes {
+		b = le.AppendUint64(b, x.ID)
+		b = le.AppendUint64(b, uint64(x.Bytes))
+		b = le.AppendUint32(b, x.Level)
+		b = le.AppendUint32(b, x.DirectoryCRC)
+	}
+	for _, d := range c.Damage {
+		b = le.AppendUint64(b, uint64(d.From))
+		b = le.AppendUint64(b, uint64(d.To))
+		b = le.AppendUint32(b, uint32(d.MaxPartition))
+		b = le.AppendUint32(b, 0)
+	}
+	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func decodeCheckpoint(b []byte) (*checkpoint, error) {
+	le := binary.LittleEndian
+	if len(b) < checkpointHeader+4 || string(b[:8]) != checkpointMagic {
+		return nil, fmt.Errorf("%w: %d bytes, no magic", errCheckpoint, len(b))
+	}
+	body, sum := b[:len(b)-4], le.Uint32(b[len(b)-4:])
+	if crc32.Checksum(body, castagnoli) != sum {
+		return nil, fmt.Errorf("%w: CRC", errCheckpoint)
+	}
+	if v := le.Uint32(b[8:]); v != checkpointVersion {
+		return nil, fmt.Errorf("%w: %d, this program knows %d; a newer Mainstem wrote it", errCheckpointVersion, v, checkpointVersion)
+	}
+	segments, indexes, damages := uint64(le.Uint32(b[40:])), uint64(le.Uint32(b[44:])), uint64(le.Uint32(b[12:]))
+	if checkpointHeader+segments*checkpointSegSize+indexes*checkpointIdxSize+damages*checkpointDmgSize != uint64(len(body)) {
+		return nil, fmt.Errorf("%w: %d segments, %d indexes, %d damages in %d bytes", errCheckpoint, segments, indexes, damages, len(b))
+	}
+	c := &checkpoint{
+		Generation: le.Uint64(b[16:]),
+		Position:   Position(le.Uint64(b[24:])),
+		Synced:     Position(le.Uint64(b[32:])),
+		Segments:   make([]checkpointSegment, segments),
+		Indexes:    make([]checkpointIndex, indexes),
+		Damage:     make([]checkpointDamage, damages),
+	}
+	at := body[checkpointHeader:]
+	for i := range c.Segments {
+		c.Segments[i] = checkpointSegment{
+			First:      Position(le.Uint64(at)),
+			Generation: le.Uint64(at[8:]),
+			LiveBytes:  int64(le.Uint64(at[16:])),
+			Salt:       le.Uint32(at[24:]),
+		}
+		at = at[checkpointSegSize:]
+	}
+	for i := range c.Indexes {
+		c.Indexes[i] = checkpointIndex{
+			ID:           le.Uint64(at),
+			Bytes:        int64(le.Uint64(at[8:])),
+			Level:        le.Uint32(at[16:]),
+			DirectoryCRC: le.Uint32(at[20:]),
+		}
+		at = at[checkpointIdxSize:]
+	}
+	for i := range c.Damage {
+		c.Damage[i] = checkpointDamage{
+			PositionRange: PositionRange{Position(le.Uint64(at)), Position(le.Uint64(at[8:]))},
+			MaxPartition:  model.PartitionID(le.Uint32(at[16:])),
+		}
+		at = at[checkpointDmgSize:]
+	}
+	return c, c.check()
+}
+
+// check refuses what can not be together. With a good CRC that is a bug.
+func (c *checkpoint) check() error {
+	if c.Position > c.Synced {
+		return fmt.Errorf("%w: at %d, synced only to %d", errCheckpoint, c.Position, c.Synced)
+	}
+	for i := 1; i < len(c.Segments); i++ {
+		if c.Segments[i].First < c.Segments[i-1].First {
+			return fmt.Errorf("%w: segment %d after %d", errCheckpoint, c.Segments[i].First, c.Segments[i-1].First)
+		}
+	}
+	return nil
+}
+
+// The start mark says how the last life of the directory ended. Little endian:
+//
+//	0       8         12      16               20    24
+//	+-------+---------+-------+----------------+-----+
+//	| magic | version | clean | unclean starts | CRC |
+//	+-------+---------+-------+----------------+-----+
+//
+// clean is 1 only between a clean shutdown and the next start. The counter is
+// not part of a checkpoint because a start has to raise it durably before the
+// first checkpoint of its life: leader epochs build on it.
+const (
+	startMarkMagic   = "MSTMMARK"
+	startMarkVersion = 1
+	startMarkSize    = 24
+	startMarkName    = "start"
+)
+
+// startMark is the decoded mark.
+type startMark struct {
+	Clean         bool
+	UncleanStarts uint32
+}
+
+var errStartMark = errors.New("start mark is damaged")
+
+func (m startMark) encode() []byte {
+	le := binary.LittleEndian
+	clean := uint32(0)
+	if m.Clean {
+		clean = 1
+	}
+	b := append(make([]byte, 0, startMarkSize), startMarkMagic...)
+	b = le.AppendUint32(b, startMarkVersion)
+	b = le.AppendUint32(b, clean)
+	b = le.AppendUint32(b, m.UncleanStarts)
+	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func decodeStartMark(b []byte) (startMark, error) {
+	le := binary.LittleEndian
+	if len(b) != startMarkSize || string(b[:8]) != startMarkMagic ||
+		crc32.Checksum(b[:20], castagnoli) != le.Uint32(b[20:]) {
+		return startMark{}, fmt.Errorf("%w: %d bytes", errStartMark, len(b))
+	}
+	if v := le.Uint32(b[8:]); v != startMarkVersion || le.Uint32(b[12:]) > 1 {
+		return startMark{}, fmt.Errorf("%w: version %d", errStartMark, v)
+	}
+	return startMark{Clean: le.Uint32(b[12:]) == 1, UncleanStarts: le.Uint32(b[16:])}, nil
+}

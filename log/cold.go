@@ -1,0 +1,89 @@
+package log
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+const (
+	// coldReaders is how many reads wait for the disk at once. More would only
+	// delay the writer's syncs.
+	coldReaders = 4
+	// coldBytes is the pooled memory that answers read from files may hold.
+	coldBytes = 64 << 20
+)
+
+// errBusy ends an answer early: it has something already, and the memory for
+// more is held by answers on their way to slow clients.
+var errBusy = errors.New("no memory for more of the answer")
+
+// coldLane reads into memory: small extents that are in the page cache, and
+// all that is not. What it had to fetch from the disk it drops from the cache
+// again, so that a reader of old data does not evict what is live.
+//
+// It never waits for memory: answers hold several buffers at once, so waiting
+// for one another they would stand still.
+type coldLane struct {
+	pool  *span.Pool
+	turns chan struct{}
+	reads atomic.Uint64
+}
+
+func newColdLane() *coldLane {
+	// The pool's own budget would make a read wait; memory looks at coldBytes.
+	return &coldLane{pool: span.NewPool(math.MaxInt64), turns: make(chan struct{}, coldReaders)}
+}
+
+// read adds n bytes of f at off to out, read before it returns, so that an
+// error of the disk can still be told to the client.
+func (c *coldLane) read(f vfs.File, off int64, n int, out *span.List) error {
+	b, pin, err := c.memory(n, out.Len() == 0)
+	if err != nil {
+		return err
+	}
+	if err := c.fill(f, off, b); err != nil {
+		pin.Release()
+		return err
+	}
+	out.AddMem(b)
+	out.AddPin(pin)
+	return nil
+}
+
+// memory returns n bytes. The first part of an answer always gets some.
+func (c *coldLane) memory(n int, first bool) ([]byte, span.Pin, error) {
+	// Two that look at once may both go over; the budget is no hard line.
+	if !first && c.pool.InUse()+int64(n) > coldBytes {
+		return nil, nil, errBusy
+	}
+	b, err := c.pool.Get(context.Background(), n)
+	if err != nil {
+		return nil, nil, fmt.Errorf("memory for a read: %w", err)
+	}
+	return b.B, b, nil
+}
+
+// fill reads b from memory, and what is missing from the disk.
+func (c *coldLane) fill(f vfs.File, off int64, b []byte) error {
+	n, err := f.ReadAtCached(b, off)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, vfs.ErrWouldBlock) {
+		return fmt.Errorf("read log: %w", err)
+	}
+	c.turns <- struct{}{}
+	defer func() { <-c.turns }()
+	c.reads.Add(1)
+	if _, err := f.ReadAt(b[n:], off+int64(n)); err != nil {
+		return fmt.Errorf("read log: %w", err)
+	}
+	f.DropCache(off+int64(n), int64(len(b)-n))
+	return nil
+}

@@ -1,0 +1,47 @@
+package log
+
+import "time"
+
+// Config is what an operator may turn. Zero values mean the defaults.
+type Config struct {
+	SegmentBytes       int64         // size of a segment file; default 256 MiB, at least 1 MiB (tests go lower)
+	RingBytes          int64         // memory of the tail ring; default 32 MiB
+	CheckpointBytes    int64         // log bytes between checkpoints; default 256 MiB
+	CheckpointInterval time.Duration // time between checkpoints while there is something new; default 10 s
+	AsyncFlushInterval time.Duration // longest time that an append without Sync stays unsynced; default 1 s
+	PadGroups          bool          // pad each group to 4 KiB, for disks that may tear a sector in flight
+	ProducerStatesMax  int           // per partition; the least recently used goes; default 10,000
+}
+
+// The defaults of Config.
+const (
+	segmentBytesDefault       = 256 << 20
+	segmentBytesMin           = 2 * segmentHeaderSize
+	ringBytesDefault          = 32 << 20
+	checkpointBytesDefault    = 256 << 20
+	checkpointIntervalDefault = 10 * time.Second
+	asyncFlushIntervalDefault = time.Second
+	producerStatesMaxDefault  = 10_000
+
+	// indexCacheBytes is what the pages of index files may take in memory.
+	indexCacheBytes = 16 << 20
+)
+
+// withDefaults fills in what was left zero.
+func (c Config) withDefaults() Config {
+	set(&c.SegmentBytes, segmentBytesDefault)
+	set(&c.RingBytes, ringBytesDefault)
+	set(&c.CheckpointBytes, checkpointBytesDefault)
+	set(&c.CheckpointInterval, checkpointIntervalDefault)
+	set(&c.AsyncFlushInterval, asyncFlushIntervalDefault)
+	set(&c.ProducerStatesMax, producerStatesMaxDefault)
+	c.SegmentBytes = max(c.SegmentBytes, segmentBytesMin)
+	return c
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

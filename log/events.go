@@ -1,0 +1,100 @@
+package log
+
+import (
+	"fmt"
+	"time"
+)
+
+// The events of the log, as Env.Events gets them. Each is one change of state
+// worth a line in the broker's log.
+type (
+	// Recovered ends Open.
+	Recovered struct{ Recovery }
+	// SegmentCreated: the log goes on in a new segment.
+	SegmentCreated struct {
+		First      Position
+		Generation uint64
+	}
+	// SegmentRemoved: nothing in it was alive.
+	SegmentRemoved struct {
+		First Position
+		Bytes int64
+	}
+	// AppendsFailed: a write failed, or the log has latched.
+	AppendsFailed struct {
+		Entries int
+		At      Position
+		Err     error
+	}
+	// Latched: an fsync failed; the process should end.
+	Latched struct{ Err error }
+	// CheckpointWritten tells what a checkpoint took.
+	CheckpointWritten struct {
+		At         Position
+		Partitions int
+		Took       time.Duration
+	}
+	// CheckpointFailed is retried at the next occasion; until then recovery
+	// would take longer.
+	CheckpointFailed struct{ Err error }
+	// CorruptionFound: bytes that were durable are damaged.
+	CorruptionFound struct {
+		Range PositionRange
+		What  string
+	}
+	// FileQuarantined: a file was set aside.
+	FileQuarantined struct{ Name, As, Why string }
+	// RebuildProgress: the indexes are being made anew.
+	RebuildProgress struct{ At, End Position }
+	// BackgroundFailed: housekeeping failed and will be tried again.
+	BackgroundFailed struct {
+		What string
+		Err  error
+	}
+)
+
+func (e Recovered) String() string {
+	how := "clean"
+	if e.Unclean {
+		how = "unclean"
+	}
+	if e.Fresh {
+		how = "fresh"
+	}
+	return fmt.Sprintf("log opened (%s start): scanned %d bytes in %v, %d bytes torn off, %d damaged ranges, %d files set aside",
+		how, e.ScannedBytes, e.Took, e.TornBytes, len(e.Corrupt), len(e.Quarantined))
+}
+
+func (e SegmentCreated) String() string {
+	return fmt.Sprintf("new segment at %d, generation %d", e.First, e.Generation)
+}
+
+func (e SegmentRemoved) String() string {
+	return fmt.Sprintf("segment at %d removed, %d bytes freed", e.First, e.Bytes)
+}
+
+func (e AppendsFailed) String() string {
+	return fmt.Sprintf("%d entries failed at %d: %v", e.Entries, e.At, e.Err)
+}
+
+func (e Latched) String() string { return fmt.Sprintf("the log stops: %v", e.Err) }
+
+func (e CheckpointWritten) String() string {
+	return fmt.Sprintf("checkpoint at %d: %d partitions in %v", e.At, e.Partitions, e.Took)
+}
+
+func (e CheckpointFailed) String() string { return fmt.Sprintf("checkpoint failed: %v", e.Err) }
+
+func (e CorruptionFound) String() string {
+	return fmt.Sprintf("damaged: [%d, %d): %s", e.Range.From, e.Range.To, e.What)
+}
+
+func (e FileQuarantined) String() string {
+	return fmt.Sprintf("file %s set aside as %s: %s", e.Name, e.As, e.Why)
+}
+
+func (e RebuildProgress) String() string {
+	return fmt.Sprintf("rebuilding the indexes: at %d of %d", e.At, e.End)
+}
+
+func (e BackgroundFailed) String() string { return fmt.Sprintf("%s failed: %v", e.What, e.Err) }

@@ -1,0 +1,44 @@
+package log
+
+import "github.com/mainstem-mq/mainstem/internal/model"
+
+// ExpiredStart returns the log start that retention asks for: see the rules in
+// design section 4. maxAge in ms and maxBytes; negative means no limit. Only
+// an expired prefix of whole batches below limit goes.
+//
+// A batch's age counts from the earlier of its largest timestamp and its
+// append, so that a producer whose clock is ahead can not keep its records
+// forever; without a timestamp it counts from its append. Size goes by what is
+// left: a batch is spared if less than maxBytes would remain, as in Kafka.
+func (p *PartitionLog) ExpiredStart(now, maxAge, maxBytes int64, limit model.Offset) (model.Offset, error) {
+	start, left := p.startAndBytes()
+	if maxAge < 0 && maxBytes < 0 {
+		return start, nil
+	}
+	it, err := p.iterate(start)
+	if err != nil {
+		return start, err
+	}
+	for {
+		e, _, ok, err := it.next()
+		if err != nil || !ok || e.LastOffset() >= limit {
+			return start, err
+		}
+		since := e.AppendTime
+		if e.MaxTimestamp >= 0 {
+			since = min(since, e.MaxTimestamp)
+		}
+		left -= int64(e.Length)
+		old := maxAge >= 0 && now-since > maxAge
+		if surplus := maxBytes >= 0 && left >= maxBytes; !old && !surplus {
+			return start, nil
+		}
+		start = e.LastOffset() + 1
+	}
+}
+
+func (p *PartitionLog) startAndBytes() (model.Offset, int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.state.start, p.mu.state.size()
+}

@@ -1,0 +1,240 @@
+package log
+
+import (
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+)
+
+// A checkpoint says everything as of one Position, but nobody stops for it:
+//
+//  1. Between two groups the writer takes the list of dirty partitions and
+//     raises the dirty set's number (dirtySet.snapshot). That is the moment.
+//  2. The checkpoint's goroutine collects one partition after the other. A
+//     partition that the writer wants to change before it was collected is
+//     frozen by the writer first (touchLocked).
+//  3. Once the index file is on disk, published moves the frozen entries over
+//     to a block of it; if it could not be written, thaw takes them back and
+//     the writer's goroutine calls dirtySet.restore.
+//
+// A truncation in between needs no special care: what is frozen stays as it
+// was at the moment, so the file says nothing wrong about it; only the view of
+// readers is cut, and the next checkpoint says so.
+//
+// Invariant: one checkpoint at a time from snapshot to published or restore.
+
+// dirtySet lists the partitions that changed since the last snapshot. It
+// belongs to the goroutine that applies entries: recovery, then the writer.
+type dirtySet struct {
+	number     uint32 // of the checkpoint that will hold the changes made now
+	partitions []*PartitionLog
+	entries    int // index entries in memory that no file holds yet
+}
+
+// snapshot hands out the partitions that changed, for the checkpoint of the
+// number that it returns. Changes from now on belong to the next.
+func (d *dirtySet) snapshot() ([]*PartitionLog, uint32) {
+	partitions, number := d.partitions, d.number
+	d.partitions, d.entries = nil, 0
+	d.number++
+	return partitions, number
+}
+
+// restore makes partitions dirty again whose checkpoint failed.
+func (d *dirtySet) restore(partitions []*PartitionLog) {
+	for _, p := range partitions {
+		p.mu.Lock()
+		d.entries += len(p.mu.index.tail)
+		if p.mu.checkpoint.dirtyAt != d.number+1 {
+			p.mu.checkpoint.dirtyAt = d.number + 1
+			d.partitions = append(d.partitions, p)
+		}
+		p.mu.Unlock()
+	}
+}
+
+// partitionCheckpoint is what a partition knows of its place in checkpoints.
+type partitionCheckpoint struct {
+	dirtyAt     uint32       // 1 + number of the checkpoint that will hold the newest change; 0: none
+	frozenAt    uint32       // the same of the newest that has it frozen
+	whole       bool         // the next section supersedes all older files
+	truncatedTo model.Offset // the next section cuts older files there; -1: it does not
+	start       model.Offset // log start in the newest file: durable
+	frozen      *frozenPartition
+}
+
+// frozenPartition is a partition as of a checkpoint's Position.
+type frozenPartition struct {
+	state       []byte
+	start       model.Offset
+	entries     []index.Entry // all that are to be written, also if readers see fewer by now
+	truncatedTo model.Offset
+	whole       bool
+}
+
+func (c *partitionCheckpoint) cut(end model.Offset) {
+	if c.truncatedTo < 0 || end < c.truncatedTo {
+		c.truncatedTo = end
+	}
+}
+
+// touchLocked comes before every change of what a checkpoint holds.
+func (p *PartitionLog) touchLocked() {
+	c, d := &p.mu.checkpoint, &p.log.shared.dirty
+	if c.dirtyAt == d.number+1 {
+		return
+	}
+	if c.frozenAt < c.dirtyAt {
+		p.freezeLocked()
+	}
+	c.dirtyAt = d.number + 1
+	d.partitions = append(d.partitions, p)
+}
+
+func (p *PartitionLog) freezeLocked() {
+	c, x := &p.mu.checkpoint, &p.mu.index
+	c.frozen = &frozenPartition{
+		state:       p.mu.state.encode(nil),
+		start:       p.mu.state.start,
+		entries:     x.tail,
+		truncatedTo: c.truncatedTo,
+		whole:       c.whole,
+	}
+	x.frozen, x.tail = x.tail, nil
+	c.frozenAt, c.truncatedTo, c.whole = c.dirtyAt, -1, false
+}
+
+// collect returns the partition as of the snapshot with this number.
+func (p *PartitionLog) collect(number uint32) *frozenPartition {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.checkpoint.frozenAt < number+1 {
+		p.freezeLocked()
+	}
+	return p.mu.checkpoint.frozen
+}
+
+// published hears that the frozen part is on disk, from this entry of the file
+// on, and returns how many entries it has there.
+func (p *PartitionLog) published(f *index.File, start uint32) uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, x := &p.mu.checkpoint, &p.mu.index
+	frozen := c.frozen
+	// A new slice always: readers hold the old one.
+	blocks := make([]index.Block, 0, len(x.blocks)+1)
+	for _, b := range x.blocks {
+		if b.End > frozen.start {
+			blocks = append(blocks, b)
+		}
+	}
+	if n := len(x.frozen); n > 0 {
+		blocks = append(blocks, index.Block{
+			File:  f,
+			First: x.frozen[0].BaseOffset,
+			End:   x.frozen[n-1].LastOffset() + 1, // a truncation may have cut it since
+			Start: start,
+			Count: uint32(n),
+		})
+	}
+	if len(blocks) == 0 {
+		blocks = nil
+	}
+	x.blocks, x.frozen = blocks, nil
+	c.start, c.frozen = frozen.start, nil
+	return uint32(len(frozen.entries))
+}
+
+// loadState takes over a state from an index file.
+func (p *PartitionLog) loadState(b []byte) error {
+	s, err := decodeState(b)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.state = s
+	p.mu.durable = s.end // a checkpoint holds durable entries only
+	p.mu.checkpoint.start = s.start
+	return nil
+}
+
+// loadBlocks takes over the blocks that go with the state.
+func (p *PartitionLog) loadBlocks(blocks []index.Block) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.index.blocks = slices.DeleteFunc(blocks, func(b index.Block) bool { return b.End <= p.mu.state.start })
+}
+
+// thaw takes the frozen part back: its file could not be written.
+func (p *PartitionLog) thaw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, x := &p.mu.checkpoint, &p.mu.index
+	if c.frozen == nil {
+		return
+	}
+	if len(x.frozen) > 0 {
+		x.tail = append(x.frozen[:len(x.frozen):len(x.frozen)], x.tail...)
+	}
+	if to := c.frozen.truncatedTo; to >= 0 {
+		c.cut(to)
+	}
+	c.whole = c.whole || c.frozen.whole
+	x.frozen, c.frozen = nil, nil
+}
+
+// replaced hears that the blocks which lie in the inputs of a merge are one
+// section of the output now; s is nil if nothing of the partition was kept.
+func (p *PartitionLog) replaced(inputs map[*index.File]bool, f *index.File, s *index.Section) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := &p.mu.index
+	blocks := make([]index.Block, 0, len(x.blocks))
+	merged, end := -1, model.Offset(0)
+	for _, b := range x.blocks {
+		if !inputs[b.File] {
+			blocks = append(blocks, b)
+			continue
+		}
+		if merged < 0 {
+			merged = len(blocks)
+			blocks = append(blocks, index.Block{})
+		}
+		end = b.End // the newest: a truncation cut it, and what was merged with it
+	}
+	switch {
+	case merged < 0:
+		return // all of it was truncated, expired or dropped since
+	case s == nil || s.Count == 0 || s.First >= end:
+		blocks = append(blocks[:merged], blocks[merged+1:]...)
+	default:
+		blocks[merged] = s.Block(f)
+		blocks[merged].End = min(s.End, end)
+	}
+	x.blocks, x.hint = blocks, indexHint{}
+}
+
+// rebuild forgets what index files hold of the partition: the entries that
+// are applied from now on are all there is.
+func (p *PartitionLog) rebuild() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.index.blocks = nil
+	p.mu.checkpoint.whole = true
+}
+
+// drop lets go of the index of a partition whose topic was deleted.
+func (p *PartitionLog) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.index = partitionIndex{}
+}
+
+// durableStart is the log start that the newest index file holds.
+func (p *PartitionLog) durableStart() model.Offset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.checkpoint.start
+}

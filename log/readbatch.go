@@ -1,0 +1,69 @@
+package log
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+)
+
+var _ batchReader = (*Log)(nil)
+
+// readBatch implements batchReader: one whole batch in memory.
+func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
+	at, n := Position(e.Position), int(e.Length)
+	if b, buffer, ok := l.ring.get(at, n); ok {
+		release = func() {}
+		if buffer != nil {
+			release = buffer.Release
+		}
+		if len(b) == n {
+			return b, release, nil
+		}
+		release()
+	}
+	seg := l.segments.pin(at)
+	if seg == nil {
+		return nil, nil, fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+	}
+	defer seg.Release()
+	b = make([]byte, n)
+	if err := l.cold.fill(seg.file, seg.offset(at), b); err != nil {
+		return nil, nil, err
+	}
+	return b, func() {}, nil
+}
+
+// verify checks that the log holds what an index entry says: an entry of this
+// partition with a batch of this base offset and length.
+func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
+	at := Position(e.Position) - Position(e.EntryDistance)
+	seg := l.segments.pin(at)
+	if seg == nil {
+		return fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+	}
+	defer seg.Release()
+	var b [entryHeaderSize]byte
+	if err := l.cold.fill(seg.file, seg.offset(at), b[:]); err != nil {
+		return err
+	}
+	h, err := decodeEntryHeader(b[:])
+	if err == nil {
+		err = h.checkPlace(at, seg.Salt)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: entry at %d: %w", ErrCorrupt, at, err)
+	}
+	const enough = 12 // base offset and length
+	if err := l.cold.fill(seg.file, seg.offset(Position(e.Position)), b[:enough]); err != nil {
+		return err
+	}
+	base, size := binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint32(b[8:])+enough
+	if h.Kind != KindBatches || h.Partition != id || e.EntryDistance+e.Length > h.Size ||
+		base != uint64(e.BaseOffset) || size != e.Length {
+		return fmt.Errorf("%w: the index says offset %d of partition %d, %d bytes, at %d; the log has offset %d of partition %d, %d bytes",
+			ErrCorrupt, e.BaseOffset, id, e.Length, e.Position, base, h.Partition, size)
+	}
+	return nil
+}

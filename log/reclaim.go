@@ -1,0 +1,133 @@
+package log
+
+import (
+	"fmt"
+	"path"
+)
+
+// Reclaim unlinks the segments that hold no live bytes and lie below the
+// checkpoint. It returns how many, and how many bytes of disk came back.
+//
+// A dead segment may still hold the newest entry that says where a partition
+// starts or ends, or that truncated one whose cut records an older segment
+// still has. Indexes must be rebuildable from what remains, so before anything
+// is unlinked such partitions are restated by a partition-state entry, and
+// checkpoints that no longer name the segments are on disk; two of them, since
+// recovery may have to fall back by one.
+func (l *Log) Reclaim() (segments int, bytes int64, err error) {
+	err = l.keeper.do(func() error {
+		segments, bytes, err = l.keeper.reclaim()
+		return err
+	})
+	return segments, bytes, err
+}
+
+func (k *keeper) reclaim() (int, int64, error) {
+	l := k.log
+	// Count what died since the last checkpoint; without that nothing new is dead.
+	if err := k.checkpoint(); err != nil {
+		return 0, 0, err
+	}
+	dead := k.deadSegments()
+	if len(dead) == 0 {
+		return 0, 0, nil
+	}
+	err := k.inWriter(func() {
+		k.restate(dead)
+		for _, r := range dead {
+			k.condemned[r.segment] = true
+		}
+	})
+	for range checkpointsKept {
+		if err == nil {
+			err = k.checkpoint()
+		}
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return k.unlink(dead)
+}
+
+// deadSegments are those without live bytes that no checkpoint needs.
+func (k *keeper) deadSegments() []segmentRange {
+	c := k.log.segments.all()
+	below := Position(k.last.Load())
+	var dead []segmentRange
+	for i, s := range c {
+		end := c.end(i, below)
+		if i+1 < len(c) && end <= below && s.live.Load() == 0 {
+			dead = append(dead, segmentRange{s, end})
+		}
+	}
+	return dead
+}
+
+// restate writes a partition-state entry for each partition that only the dead
+// segments speak of. It runs in the writer goroutine.
+func (k *keeper) restate(dead []segmentRange) {
+	l := k.log
+	var list []*Append
+	for _, p := range l.partitions.all() {
+		if !p.restatedBehind(dead) {
+			list = append(list, &Append{
+				Partition: p, Kind: KindPartitionState, Epoch: p.lastEpoch(), BaseOffset: p.End(),
+				Payload: p.stateEntry(), Generation: p.Generation(), Done: ignoredCompletion{},
+			})
+		}
+	}
+	for len(list) > 0 {
+		list = list[l.writer.step(list):]
+	}
+}
+
+// restatedBehind reports whether all that a dead segment says of the partition
+// is also said behind it.
+func (p *PartitionLog) restatedBehind(dead []segmentRange) bool {
+	at := p.positions()
+	for _, r := range dead {
+		in := func(x Position) bool { return x != noPosition && x >= r.First && x < r.End }
+		if at.State != noPosition && at.State >= r.End {
+			continue
+		}
+		if in(at.Batches) || in(at.Truncate) || in(at.LogStart) || in(at.State) {
+			return false
+		}
+	}
+	return true
+}
+
+// unlink removes dead segments. Answers in flight keep their descriptors.
+func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
+	l := k.log
+	gone := make(map[*segment]bool)
+	for _, r := range dead {
+		if err = l.env.FS.Remove(path.Join(l.env.Dir, r.name)); err != nil {
+			err = fmt.Errorf("remove segment: %w", err)
+			break
+		}
+		gone[r.segment] = true
+		bytes += r.size
+		l.env.Events(SegmentRemoved{First: r.First, Bytes: r.size})
+	}
+	l.segments.remove(gone)
+	if forget := k.inWriter(func() {
+		for s := range gone {
+			delete(k.condemned, s)
+		}
+	}); err == nil {
+		err = forget
+	}
+	if syncErr := l.env.FS.SyncDir(l.env.Dir); err == nil {
+		err = syncErr
+	}
+	return len(gone), bytes, err
+}
+
+// ignoredCompletion is for entries that nobody waits for: what depends on
+// them waits for the checkpoint behind them.
+type ignoredCompletion struct{}
+
+func (ignoredCompletion) Written(*Append)       {}
+func (ignoredCompletion) Durable(*Append)       {}
+func (ignoredCompletion) Failed(*Append, error) {}

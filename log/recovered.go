@@ -1,0 +1,19 @@
+package log
+
+import "time"
+
+// Recovery is what Open found.
+type Recovery struct {
+	Fresh         bool          // a new, empty log
+	Unclean       bool          // the clean mark was missing
+	UncleanStarts uint32        // in the directory's life, this one included
+	Took          time.Duration // whole recovery
+	ScannedBytes  int64
+	RebuiltIndex  bool
+	Corrupt       []PositionRange // damaged, fenced, nothing truncated
+	Quarantined   []string        // files set aside
+	TornBytes     int64           // cut at the tail
+}
+
+// PositionRange is [From, To).
+type PositionRange struct{ From, To Position }

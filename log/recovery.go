@@ -1,0 +1,211 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// errUnknownPartition refuses a start: the metadata does not know a partition
+// that the log holds, so one of the two belongs to something else.
+var errUnknownPartition = errors.New("the log holds a partition that the metadata does not know; " +
+	"log and metadata do not belong together, nothing was changed")
+
+// errMissing refuses a start: a file that must be there is not.
+var errMissing = errors.New("a file of the log is missing; nothing was changed")
+
+// recovery is one run of Open's work on the disk, in this order:
+//
+//	look:   read marks, checkpoint and indexes, open the chain of segments
+//	replay: scan from the checkpoint on, apply what is good, find the end
+//	settle: raise the start counter, set files aside, write the tail again,
+//	        begin a new segment
+//
+// Nothing on the disk changes before settle, and settle begins by making the
+// raised counter durable.
+type recovery struct {
+	log   *Log
+	found *Recovery
+	begun int64
+
+	mark        startMark
+	fresh       bool
+	names       []string
+	checkpoints []*checkpoint // newest first
+	chosen      *checkpoint   // the one recovery starts from, or nil
+	aside       []asideFile   // to be set aside in settle
+	temps       []string      // to be removed in settle
+
+	replay replay
+}
+
+// asideFile is a file that recovery sets aside, and why.
+type asideFile struct{ name, why string }
+
+// recover finds what is on the disk and makes the log ready to write.
+func (l *Log) recover() error {
+	begin := l.env.Clock.Now()
+	r := &recovery{log: l, found: &l.found}
+	if err := r.look(); err != nil {
+		return err
+	}
+	if err := r.run(); err != nil {
+		return err
+	}
+	if err := r.settle(); err != nil {
+		return err
+	}
+	l.found.Took = l.env.Clock.Now().Sub(begin)
+	return nil
+}
+
+// look reads everything that is small.
+func (r *recovery) look() error {
+	l := r.log
+	var err error
+	if r.names, err = l.env.FS.List(l.env.Dir); err != nil {
+		return fmt.Errorf("list files: %w", err)
+	}
+	if err := r.readMark(); err != nil {
+		return err
+	}
+	if err := r.readCheckpoints(); err != nil {
+		return err
+	}
+	if err := r.openChain(); err != nil {
+		return err
+	}
+	r.fresh = len(l.segments.all()) == 0
+	if r.fresh && len(r.checkpoints) > 0 {
+		return fmt.Errorf("%w: there is a checkpoint, but no segment", errMissing)
+	}
+	r.found.Fresh = r.fresh
+	r.found.Unclean = !r.fresh && !r.mark.Clean
+	return nil
+}
+
+// readMark reads the start mark. Without it, or with a damaged one, the start
+// is unclean.
+func (r *recovery) readMark() error {
+	b, err := r.log.readSmallFile(startMarkName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.mark, err = decodeStartMark(b); err != nil {
+		// The counter in it is what leader epochs are made of; guessing it low
+		// would let consumers take new records for lost ones.
+		return fmt.Errorf("read %s: %w", startMarkName, err)
+	}
+	return nil
+}
+
+// run loads the checkpoint's state and replays the log behind it.
+func (r *recovery) run() error {
+	l := r.log
+	if err := r.loadCheckpoint(); err != nil {
+		return err
+	}
+	if err := r.checkSegments(); err != nil {
+		return err
+	}
+	r.replay = replay{log: l, rebuild: r.chosen == nil && !r.fresh, events: l.env.Events}
+	from := Position(0)
+	if r.chosen != nil {
+		from = r.chosen.Position
+		r.replay.synced = r.chosen.Synced
+	} else if c := l.segments.all(); len(c) > 0 {
+		from = c[0].First
+	}
+	if err := r.replay.run(l.segments.all(), from); err != nil {
+		return err
+	}
+	r.found.ScannedBytes = r.replay.scanned
+	r.found.Corrupt = r.replay.corrupt
+	r.found.TornBytes = r.replay.torn()
+	r.found.RebuiltIndex = r.replay.rebuild
+	r.refuseOwners()
+	return nil
+}
+
+// loadCheckpoint gives the partitions the state of the newest checkpoint whose
+// indexes are whole. If there is none, all is rebuilt by scanning the log.
+func (r *recovery) loadCheckpoint() error {
+	l := r.log
+	for _, c := range r.checkpoints {
+		err := l.indexes.open(c.Indexes)
+		if err == nil {
+			err = r.loadPartitions()
+		}
+		if err == nil {
+			r.chosen = c
+			return nil
+		}
+		if errors.Is(err, errUnknownPartition) {
+			return err
+		}
+		l.env.Events(BackgroundFailed{What: fmt.Sprintf("loading the indexes of checkpoint %d", c.Generation), Err: err})
+		l.partitions = newPartitionTable()
+	}
+	return nil
+}
+
+func (r *recovery) loadPartitions() error {
+	l := r.log
+	unknown := model.PartitionID(0)
+	err := l.indexes.load(func(id model.PartitionID) *PartitionLog {
+		switch l.env.Standing(id) {
+		case Live:
+			return l.Partition(id)
+		case Dropped:
+			// It comes back to count its bytes as dead, and to be forgotten.
+			p := l.Partition(id)
+			p.refuse(ErrDropped)
+			return p
+		case Unknown:
+		}
+		unknown = id
+		return nil
+	})
+	if unknown != 0 {
+		return fmt.Errorf("%w: partition %d", errUnknownPartition, unknown)
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range l.partitions.all() {
+		if errors.Is(p.Refused(), ErrDropped) {
+			l.Drop(p.ID())
+		}
+	}
+	return nil
+}
+
+// refuseOwners has partitions refuse appends to which damage of unknown owner
+// may belong: those that have no entry behind it.
+func (r *recovery) refuseOwners() {
+	if len(r.replay.unowned) == 0 {
+		return
+	}
+	last := r.replay.unowned[len(r.replay.unowned)-1]
+	for _, p := range r.log.partitions.all() {
+		if !saysEndBehind(p.positions(), last.From) {
+			p.refuse(ErrOwnerUnknown)
+		}
+	}
+}
+
+// saysEndBehind reports whether an entry at or behind a Position tells where
+// the partition ends.
+func saysEndBehind(at entryPositions, from Position) bool {
+	for _, p := range []Position{at.Batches, at.Truncate, at.State} {
+		if p != noPosition && p >= from {
+			return true
+		}
+	}
+	return false
+}

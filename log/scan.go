@@ -1,0 +1,225 @@
+package log
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// scanWindow is how much a scan reads at once.
+const scanWindow = 4 << 20
+
+// scanKind says what a scan met.
+type scanKind uint8
+
+const (
+	scanEntry   scanKind = iota + 1 // a good entry
+	scanDamaged                     // its header is good, its payload is not
+	scanGap                         // nothing that could be read, up to the next good header
+)
+
+// scanItem is one thing that a scan met: [At, End).
+type scanItem struct {
+	Kind    scanKind
+	At, End Position // a gap up to the end of the log has End == positionMax
+	Header  entryHeader
+	// Batches and Payload (of entries without batches) are valid until the next
+	// call of next; keep copies them.
+	Batches []batch.Header
+	Payload []byte
+	Why     error
+}
+
+// keep makes the item independent of the scanner's memory.
+func (it *scanItem) keep() {
+	it.Batches = append([]batch.Header(nil), it.Batches...)
+	it.Payload = append([]byte(nil), it.Payload...)
+}
+
+// scanner walks over the entries of a chain of segments. At bytes that are not
+// an entry it goes on at the next good header on the 8-byte grid.
+type scanner struct {
+	chain chain
+	at    Position
+	seg   int // of at
+	// synced is the highest syncedPos in any good header so far.
+	synced Position
+	read   int64 // bytes read from the disk
+
+	window   []byte
+	windowAt Position
+	batches  []batch.Header
+	done     bool
+}
+
+func newScanner(c chain, from Position) *scanner {
+	s := &scanner{chain: c, at: from}
+	for s.seg+1 < len(c) && c[s.seg+1].First <= from {
+		s.seg++
+	}
+	return s
+}
+
+// segmentEnd is where the scan of the present segment ends.
+func (s *scanner) segmentEnd() Position {
+	end := s.chain[s.seg].limit()
+	if s.seg+1 < len(s.chain) {
+		end = min(end, s.chain[s.seg+1].First)
+	}
+	return end
+}
+
+// enter moves to the segment in which at lies; false at the end of the chain.
+func (s *scanner) enter() bool {
+	for s.at >= s.segmentEnd() {
+		if s.seg+1 == len(s.chain) {
+			return false
+		}
+		s.seg++
+		s.at = max(s.at, s.chain[s.seg].First)
+		s.window = s.window[:0]
+	}
+	return true
+}
+
+// next returns what comes next; io.EOF at the end of the chain.
+func (s *scanner) next() (scanItem, error) {
+	if s.done || len(s.chain) == 0 || !s.enter() {
+		return scanItem{}, io.EOF
+	}
+	item, why := s.tryAt(s.at)
+	if why == nil || item.Kind == scanDamaged {
+		s.at = item.End
+		return item, nil
+	}
+	if s.reclaimedBehind() {
+		s.at = s.segmentEnd()
+		return s.next()
+	}
+	gap := scanItem{Kind: scanGap, At: s.at, Why: why}
+	if !s.search() {
+		s.done = true
+		gap.End = positionMax
+		return gap, nil
+	}
+	gap.End = s.at
+	return gap, nil
+}
+
+// reclaimedBehind reports whether the segment ends at s.at, because nothing
+// was ever written there and its successor was reclaimed.
+func (s *scanner) reclaimedBehind() bool {
+	if s.seg+1 == len(s.chain) || s.chain[s.seg+1].PreviousSalt == s.chain[s.seg].Salt {
+		return false
+	}
+	n := min(entryHeaderSize, s.segmentEnd()-s.at)
+	return bytes.Count(s.bytes(s.at, int(n)), []byte{0}) == int(n)
+}
+
+// tryAt reads the entry at p in the present segment. A good header whose
+// payload is bad gives an item of kind scanDamaged and the reason.
+func (s *scanner) tryAt(p Position) (scanItem, error) {
+	h, err := s.headerAt(p)
+	if err != nil {
+		return scanItem{}, err
+	}
+	s.synced = max(s.synced, h.Synced)
+	item := scanItem{Kind: scanEntry, At: p, End: h.end(), Header: h}
+	b := s.bytes(p, int(h.Size))
+	s.batches, err = h.checkBody(b, s.batches[:0])
+	if err != nil {
+		item.Kind, item.Why = scanDamaged, err
+		return item, err
+	}
+	item.Batches = s.batches
+	if h.Kind != KindBatches {
+		item.Payload = b[entryHeaderSize : entryHeaderSize+int(h.Payload)]
+	}
+	return item, nil
+}
+
+// headerAt decodes the header at p and checks that it belongs there.
+func (s *scanner) headerAt(p Position) (entryHeader, error) {
+	room := s.segmentEnd() - p
+	if room < entryHeaderSize {
+		return entryHeader{}, errEntryShort
+	}
+	h, err := decodeEntryHeader(s.bytes(p, entryHeaderSize))
+	if err != nil {
+		return entryHeader{}, err
+	}
+	if err := h.checkPlace(p, s.chain[s.seg].Salt); err != nil {
+		return entryHeader{}, err
+	}
+	if Position(h.Size) > room {
+		return entryHeader{}, errEntryShort
+	}
+	return h, nil
+}
+
+// search moves to the next good header behind at; false if there is none.
+func (s *scanner) search() bool {
+	s.at += entryAlign
+	for s.enter() {
+		end := s.segmentEnd()
+		for s.at+entryHeaderSize <= end {
+			n := min(int(end-s.at), scanWindow) //nolint:gosec // Bounded by scanWindow.
+			b := s.bytes(s.at, n)
+			i := 0
+			for ; i+entryHeaderSize <= n; i += entryAlign {
+				if binary.LittleEndian.Uint32(b[i:]) != entryMagic {
+					continue
+				}
+				if _, err := s.headerAt(s.at + Position(i)); err == nil { //nolint:gosec // Not negative.
+					s.at += Position(i) //nolint:gosec // As above.
+					return true
+				}
+				b = s.bytes(s.at, n) // headerAt may have moved the window
+			}
+			s.at += Position(i) //nolint:gosec // As above.
+		}
+		s.at = end
+	}
+	return false
+}
+
+// bytes returns n bytes at p of the present segment. What the disk does not
+// give is zero, and so no entry.
+func (s *scanner) bytes(p Position, n int) []byte {
+	if p >= s.windowAt && p+Position(n) <= s.windowAt+Position(len(s.window)) {
+		from := int(p - s.windowAt)
+		return s.window[from : from+n : from+n]
+	}
+	want := max(n, int(min(scanWindow, s.segmentEnd()-p)))
+	if cap(s.window) < want {
+		s.window = make([]byte, max(want, scanWindow))
+	}
+	s.window = s.window[:want]
+	s.windowAt = p
+	s.fill(s.window, p)
+	return s.window[:n:n]
+}
+
+func (s *scanner) fill(b []byte, p Position) {
+	seg := s.chain[s.seg]
+	n, err := seg.file.ReadAt(b, seg.offset(p))
+	s.read += int64(n)
+	if err == nil {
+		return
+	}
+	clear(b[n:])
+	if errors.Is(err, io.EOF) {
+		return
+	}
+	// A bad sector: go on block by block, so that what is readable behind it is seen.
+	const block = 4096
+	for at := n; at < len(b); at += block {
+		part := b[at:min(at+block, len(b))]
+		if k, err := seg.file.ReadAt(part, seg.offset(p)+int64(at)); err != nil {
+			clear(part[k:])
+		}
+	}
+}

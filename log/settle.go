@@ -1,0 +1,218 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+)
+
+// settle makes the disk fit what replay found, and the log ready to write.
+func (r *recovery) settle() error {
+	l := r.log
+	r.found.UncleanStarts = r.mark.UncleanStarts
+	if r.found.Unclean {
+		r.found.UncleanStarts++
+	}
+	// From here on a crash is an unclean start that counts.
+	if err := l.writeSmallFile(startMarkName, startMark{UncleanStarts: r.found.UncleanStarts}.encode()); err != nil {
+		return err
+	}
+	if err := r.tidy(); err != nil {
+		return err
+	}
+	end := r.replay.end
+	switch {
+	case r.fresh:
+		end = 0
+		if _, err := l.segments.roll(0); err != nil {
+			return err
+		}
+	case r.found.Unclean || r.replay.goodBehind() || len(r.replay.corrupt) > 0:
+		if err := r.cut(end); err != nil {
+			return err
+		}
+	}
+	for _, p := range l.partitions.all() {
+		p.setDurable(end, p.End())
+	}
+	l.writer.written, l.writer.previous, l.writer.prevSize = end, r.replay.previous, r.replay.prevSize
+	l.syncer.start(end)
+	return nil
+}
+
+// tidy removes what this program left half made, and sets aside what does not
+// belong to the log.
+func (r *recovery) tidy() error {
+	l := r.log
+	for _, name := range r.temps {
+		if err := l.env.FS.Remove(path.Join(l.env.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove %s: %w", name, err)
+		}
+	}
+	if _, err := l.indexes.sweep(r.checkpoints...); err != nil {
+		return err
+	}
+	for _, f := range r.aside {
+		if err := r.quarantine(f.name, f.why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quarantine renames a file so that it is never looked at again. The start
+// counter in the name keeps it from meeting one of an earlier start.
+func (r *recovery) quarantine(name, why string) error {
+	l := r.log
+	as := r.quarantineName(name)
+	if err := l.env.FS.Rename(path.Join(l.env.Dir, name), path.Join(l.env.Dir, as)); err != nil {
+		return fmt.Errorf("set %s aside: %w", name, err)
+	}
+	r.found.Quarantined = append(r.found.Quarantined, as)
+	l.env.Events(FileQuarantined{Name: name, As: as, Why: why})
+	return nil
+}
+
+func (r *recovery) quarantineName(name string) string {
+	return fmt.Sprintf("%s%d-%s", quarantinePrefix, r.found.UncleanStarts, name)
+}
+
+// cut ends the log at end, durably, and begins a new segment there.
+func (r *recovery) cut(end Position) error {
+	l := r.log
+	if r.replay.goodBehind() {
+		if err := r.keepCut(end); err != nil {
+			return err
+		}
+	}
+	if err := r.rewrite(min(r.replay.synced, end), end); err != nil {
+		return err
+	}
+	// What begins behind the end goes, durably before the first append: else
+	// entries of an earlier life could follow those of this one.
+	behind := make(map[*segment]bool)
+	for _, s := range l.segments.all() {
+		if s.First > end || s.First == end && r.replay.goodBehind() {
+			behind[s] = true
+			if err := r.quarantine(s.name, "it begins behind the end of the log"); err != nil {
+				return err
+			}
+		}
+	}
+	if len(r.found.Quarantined) > 0 {
+		if err := l.env.FS.SyncDir(l.env.Dir); err != nil {
+			return fmt.Errorf("sync directory: %w", err)
+		}
+	}
+	last := chainBefore(l.segments.all(), end)
+	l.segments.remove(behind)
+	if _, err := l.segments.roll(end); err != nil {
+		return err
+	}
+	return r.trim(last, end)
+}
+
+// chainBefore is the segment that holds the byte before end, or nil.
+func chainBefore(c chain, end Position) *segment {
+	if end == 0 {
+		return nil
+	}
+	if s := c.find(end - 1); s != nil && s.First < end {
+		return s
+	}
+	return nil
+}
+
+// rewriteChunk is how much of the tail is written again at once.
+const rewriteChunk = 1 << 20
+
+// rewrite writes the same bytes again, whole sectors, and syncs them. After a
+// failed fsync, or a kill whose fsync nobody saw, the page cache may show as
+// clean what never reached the disk; a plain fsync would prove nothing.
+func (r *recovery) rewrite(from, to Position) error {
+	buf := make([]byte, rewriteChunk)
+	for _, s := range r.log.segments.all().between(from, to) {
+		lo, hi := s.offset(max(from, s.First)), s.offset(s.End)
+		lo -= lo % padBlock // never below the segment's header block
+		for at := lo; at < hi; {
+			b := buf[:min(int64(len(buf)), hi-at)]
+			if _, err := s.file.ReadAt(b, at); err != nil {
+				return fmt.Errorf("write the tail of %s again: %w", s.name, err)
+			}
+			if _, err := s.file.WriteAt(b, at); err != nil {
+				return fmt.Errorf("write the tail of %s again: %w", s.name, err)
+			}
+			at += int64(len(b))
+		}
+		if err := s.file.Datasync(); err != nil {
+			return fmt.Errorf("sync the tail of %s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// keepCut copies the bytes that are cut although good entries stand among
+// them: in the last group or two damage can not be told from a torn tail, and
+// an operator may want to look. Later segments are set aside as they are.
+func (r *recovery) keepCut(end Position) (err error) {
+	l := r.log
+	s := chainBefore(l.segments.all(), end)
+	if s == nil {
+		return nil
+	}
+	to := min(r.replay.lastGood, s.limit())
+	if c := l.segments.all(); c.last() != s {
+		to = min(to, c[indexOf(c, s)+1].First)
+	}
+	if to <= end {
+		return nil
+	}
+	name := r.quarantineName(fmt.Sprintf("%020d.cut", uint64(end)))
+	f, err := l.env.FS.Create(path.Join(l.env.Dir, name))
+	if errors.Is(err, fs.ErrExist) {
+		return nil // an earlier try of this start got that far
+	}
+	if err != nil {
+		return fmt.Errorf("keep what is cut: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	buf := make([]byte, rewriteChunk)
+	for at := end; at < to; {
+		b := buf[:min(Position(len(buf)), to-at)]
+		if _, err := s.file.ReadAt(b, s.offset(at)); err != nil {
+			return fmt.Errorf("keep what is cut: %w", err)
+		}
+		if _, err := f.WriteAt(b, int64(at-end)); err != nil { //nolint:gosec // Within a segment.
+			return fmt.Errorf("keep what is cut: %w", err)
+		}
+		at += Position(len(b))
+	}
+	if err := f.Datasync(); err != nil {
+		return fmt.Errorf("keep what is cut: %w", err)
+	}
+	r.found.Quarantined = append(r.found.Quarantined, name)
+	l.env.Events(FileQuarantined{Name: s.name, As: name, Why: "good entries stood behind the end of the log"})
+	return nil
+}
+
+func indexOf(c chain, s *segment) int {
+	for i := range c {
+		if c[i] == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// trim gives back the preallocated space behind the end of a segment that the
+// log left early. Nobody looks at those bytes any more.
+func (r *recovery) trim(s *segment, end Position) error {
+	if s == nil {
+		return nil
+	}
+	if err := s.file.Truncate(s.offset(end)); err != nil {
+		return fmt.Errorf("trim %s: %w", s.name, err)
+	}
+	return nil
+}

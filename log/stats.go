@@ -1,0 +1,44 @@
+package log
+
+import "time"
+
+// Stats is a snapshot for metrics.
+type Stats struct {
+	Written, Synced, Oldest Position
+	Segments                int
+	Partitions              int
+	QueuedAppends           int
+	Groups, Syncs           uint64
+	AppendedBytes           uint64
+	SyncSeconds             float64 // total time in fdatasync
+	RingBytes               int64
+	ColdReads               uint64
+	LastCheckpoint          time.Time
+	FreeBytes, TotalBytes   int64
+}
+
+// Stats returns current figures.
+func (l *Log) Stats() Stats {
+	segs := l.segments.all()
+	s := Stats{
+		Written:       l.syncer.end(),
+		Synced:        l.syncer.position(),
+		Segments:      len(segs),
+		Partitions:    l.partitions.count(),
+		QueuedAppends: l.queue.length(),
+		Groups:        l.writer.counted.groups.Load(),
+		Syncs:         l.syncer.syncs.Load(),
+		AppendedBytes: l.writer.counted.bytes.Load(),
+		SyncSeconds:   time.Duration(l.syncer.nanos.Load()).Seconds(),
+		RingBytes:     l.ring.size(),
+		ColdReads:     l.cold.reads.Load(),
+
+		LastCheckpoint: l.keeper.lastCheckpoint(),
+	}
+	if len(segs) > 0 {
+		s.Oldest = segs[0].First
+	}
+	// A file system that does not tell leaves zeros: "not known".
+	s.FreeBytes, s.TotalBytes, _ = l.env.FS.Space(l.env.Dir)
+	return s
+}

@@ -1,0 +1,30 @@
+// Package batch reads, checks, rewrites and makes record batches of Kafka's
+// message format v2: the one format that is both on the wire and on disk.
+//
+// Files in reading order:
+//
+//	header.go      Header, the decoded fixed part
+//	parse.go       the fields drawn; bytes to headers; errors
+//	attributes.go  the bits of the attributes; codecs
+//	validate.go    what is checked of a producer's batch; CRCs
+//	rewrite.go     what a broker changes before it appends
+//	records.go     the records inside
+//	decompress.go  compressed records, within limits
+//	compress.go    the other way
+//	builder.go     batches made here: journals and tests
+//
+// Whoever receives bytes calls Parse or Split, then Validate for a producer's
+// batches or Verify for stored ones. After that the rewriters and Records may
+// be used; they trust the header.
+//
+// Invariants:
+//
+//   - A batch's own CRC and PrefixCRC together cover every one of its bytes.
+//   - What was built or received is passed on as it is: only base offset,
+//     leader epoch and, for LogAppendTime, attribute bit, max timestamp and CRC
+//     are ever rewritten.
+//   - No input makes this package panic, or take more memory than the limit
+//     that the caller gives.
+//
+// There are no goroutines. The only state is in pools of decoders and buffers.
+package batch

@@ -1,0 +1,265 @@
+package server
+
+import (
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+	"github.com/mainstem-mq/mainstem/replication"
+)
+
+// Produce (key 0), versions 3 to 13.
+//
+// Versions:
+//   - v3: record batches of magic 2, the transactional id
+//   - v5: log start offset in the answer
+//   - v7: zstd may be used (before, it is refused)
+//   - v8: which records were refused and why (KIP-467)
+//   - v9: flexible
+//   - v10: the current leader and its address in the answer (KIP-951)
+//   - v12: transactions of the second version (KIP-890); not served
+//   - v13: topic ids instead of names (KIP-516)
+//
+// Versions 0 to 2 carry message sets of magic 0 and 1. They are advertised, as
+// Kafka does: librdkafka up to 2.11.0 turns compression off if the lowest
+// version is not 0. A client that really sends one gets UNSUPPORTED_VERSION for
+// each partition in an answer of its own version, where Kafka closes the
+// connection without a word.
+//
+// Differs from Kafka:
+//   - acks=1 waits for the high watermark, as acks=all does: with the default
+//     flush policy nothing is acknowledged that is not on disk.
+//   - The same partition twice in one request is refused the second time.
+//   - Requests of one connection overlap; Kafka handles one after the other.
+
+// produceCall is a Produce request whose batches are on their way.
+type produceCall struct {
+	call *call
+	resp *kmsg.ProduceResponse
+
+	mu   sync.Mutex
+	left int  // partitions without an answer, and one for the handler itself
+	over bool // the answer is being sent
+}
+
+func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
+	p := &produceCall{call: c, resp: &kmsg.ProduceResponse{}, left: 1}
+	p.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		t := &p.resp.Topics[i]
+		t.Topic, t.TopicID = req.Topics[i].Topic, req.Topics[i].TopicID
+		t.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(req.Topics[i].Partitions))
+		p.left += len(t.Partitions)
+		for j := range t.Partitions {
+			t.Partitions[j] = unsettled(req.Topics[i].Partitions[j].Partition)
+		}
+	}
+	refusal := refuseProduce(req)
+	if req.Acks == 0 {
+		s.produceUnanswered(c, req, refusal)
+		return
+	}
+	seen := newSeenPartitions(p.left - 1)
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		for j := range t.Partitions {
+			part, err := s.produceTarget(req, t, &t.Partitions[j], refusal, seen)
+			slot := &p.resp.Topics[i].Partitions[j]
+			if err != nil {
+				p.settle(slot, part, replication.AppendResult{Err: err, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
+				continue
+			}
+			part.Append(replication.AppendRequest{Batch: t.Partitions[j].Records, Buffer: c.buffer()},
+				func(r replication.AppendResult) { p.settle(slot, part, r) })
+		}
+	}
+	c.expires(time.Duration(req.TimeoutMillis)*time.Millisecond, p.expire)
+	p.leave()
+}
+
+// refuseProduce finds what is wrong with a request as a whole.
+func refuseProduce(req *kmsg.ProduceRequest) *protocol.Error {
+	switch {
+	case req.Acks < -1 || req.Acks > 1:
+		return protocol.Errorf(protocol.InvalidRequiredAcks, "acks=%d; only -1 (all), 0 and 1 have a meaning", req.Acks)
+	case req.TransactionID != nil:
+		return noTransactions(*req.TransactionID)
+	}
+	return nil
+}
+
+// produceTarget finds the partition that a batch is for.
+func (s *Server) produceTarget(
+	req *kmsg.ProduceRequest, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition,
+	refusal *protocol.Error, seen seenPartitions,
+) (*replication.Partition, *protocol.Error) {
+	if refusal != nil {
+		return nil, refusal
+	}
+	var part *replication.Partition
+	var err *protocol.Error
+	if req.Version >= 13 {
+		part, err = s.partitions.FindByID(t.TopicID, rp.Partition)
+	} else {
+		part, err = s.partitions.Find(t.Topic, rp.Partition)
+	}
+	if err != nil {
+		return nil, err
+	}
+	name := part.Topic().Name
+	switch {
+	case !seen.add(part):
+		return nil, protocol.Errorf(protocol.InvalidRequest, "%s-%d appears twice in one request", name, rp.Partition)
+	case cluster.IsInternalTopic(name):
+		return nil, protocol.Errorf(protocol.InvalidTopicException, "clients cannot append to the internal topic %s", name)
+	case len(rp.Records) == 0:
+		return nil, protocol.Errorf(protocol.InvalidRecord, "the request has no record batch for %s-%d", name, rp.Partition)
+	case req.Version < 7 && codecOf(rp.Records) == batch.Zstd:
+		return nil, protocol.Errorf(protocol.UnsupportedCompressionType,
+			"zstd needs Produce version 7 or later, this request has %d", req.Version)
+	}
+	return part, nil
+}
+
+// codecOf reads the codec of a batch that may be damaged in any way.
+func codecOf(records []byte) batch.Codec {
+	if len(records) < batch.HeaderSize {
+		return batch.None
+	}
+	return batch.Codec(records[22] & 7)
+}
+
+// settle notes the fate of one batch; it runs on any goroutine.
+func (p *produceCall) settle(slot *kmsg.ProduceResponseTopicPartition, part *replication.Partition, r replication.AppendResult) {
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return
+	}
+	slot.BaseOffset, slot.LogAppendTime, slot.LogStartOffset = int64(r.BaseOffset), r.LogAppendTime, int64(r.LogStart)
+	slot.ErrorCode = 0
+	if r.Err != nil {
+		p.describe(slot, part, &r)
+	}
+	p.mu.Unlock()
+	p.leave()
+}
+
+// describe fills the fields of a partition that went wrong.
+func (p *produceCall) describe(slot *kmsg.ProduceResponseTopicPartition, part *replication.Partition, r *replication.AppendResult) {
+	slot.ErrorCode = p.call.failed(r.Err.Code)
+	slot.ErrorMessage = protocol.MessageOf(r.Err)
+	for _, bad := range r.RecordErrors {
+		e := kmsg.ProduceResponseTopicPartitionErrorRecord{RelativeOffset: bad.Index}
+		if bad.Message != "" {
+			e.ErrorMessage = &bad.Message
+		}
+		slot.ErrorRecords = append(slot.ErrorRecords, e)
+	}
+	if r.Err.Code != protocol.NotLeaderOrFollower || part == nil {
+		return
+	}
+	o := part.Topic().Partitions[part.Index()]
+	slot.CurrentLeader.LeaderID, slot.CurrentLeader.LeaderEpoch = int32(o.Leader), int32(part.Offsets().Epoch)
+}
+
+// leave counts one outcome; the last one sends the answer.
+func (p *produceCall) leave() {
+	p.mu.Lock()
+	p.left--
+	last := p.left == 0 && !p.over
+	p.over = p.over || last
+	p.mu.Unlock()
+	if last {
+		p.call.later(func(c *call) { c.encode(p.resp) })
+	}
+}
+
+// unsettled is the answer for a batch as long as nothing is known of it.
+func unsettled(index int32) kmsg.ProduceResponseTopicPartition {
+	p := kmsg.NewProduceResponseTopicPartition()
+	p.Partition, p.ErrorCode = index, int16(protocol.RequestTimedOut)
+	p.BaseOffset, p.LogAppendTime, p.LogStartOffset = -1, -1, -1
+	return p
+}
+
+// expire sends the answer now: what is still on its way has timed out.
+func (p *produceCall) expire() {
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return
+	}
+	p.over = true
+	p.call.failed(protocol.RequestTimedOut)
+	p.mu.Unlock()
+	p.call.later(func(c *call) { c.encode(p.resp) })
+}
+
+// produceUnanswered serves acks=0: no answer, and an error can only be told by
+// closing the connection, which makes the client refresh its metadata.
+func (s *Server) produceUnanswered(c *call, req *kmsg.ProduceRequest, refusal *protocol.Error) {
+	seen := newSeenPartitions(2)
+	conn := c.conn
+	var first *protocol.Error
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		for j := range t.Partitions {
+			part, err := s.produceTarget(req, t, &t.Partitions[j], refusal, seen)
+			if err != nil {
+				if first == nil {
+					first = err
+				}
+				continue
+			}
+			part.Append(replication.AppendRequest{Batch: t.Partitions[j].Records, Buffer: c.buffer()},
+				func(r replication.AppendResult) {
+					if r.Err != nil {
+						conn.hangUp("produce with acks=0 failed: " + r.Err.Error())
+					}
+				})
+		}
+	}
+	if first != nil {
+		c.code = first.Code
+		c.refuse("produce with acks=0 failed: " + first.Error())
+		return
+	}
+	c.silent()
+}
+
+// seenPartitions finds repetitions; nil where there can be none.
+type seenPartitions map[*replication.Partition]struct{}
+
+func newSeenPartitions(n int) seenPartitions {
+	if n < 2 {
+		return nil
+	}
+	return make(seenPartitions, min(n, 1024))
+}
+
+// add reports whether the partition is new.
+func (s seenPartitions) add(p *replication.Partition) bool {
+	if s == nil {
+		return true
+	}
+	if _, again := s[p]; again {
+		return false
+	}
+	s[p] = struct{}{}
+	return true
+}
+
+// noTransactions is the final answer to whoever wants transactions.
+func noTransactions(id string) *protocol.Error {
+	return protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
+		"transactional id %q: this broker has no transactions yet; unset transactional.id (idempotence works without it)", id)
+}
+
+// topicIDOf turns the wire's array into our type.
+func topicIDOf(b [16]byte) model.TopicID { return b }

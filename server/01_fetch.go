@@ -1,0 +1,319 @@
+package server
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/replication"
+)
+
+// Fetch (key 1), versions 4 to 18.
+//
+// Versions:
+//   - v4: isolation level, last stable offset, aborted transactions (KIP-98)
+//   - v5: log start offset
+//   - v7: incremental fetch sessions (KIP-227)
+//   - v9: the client's leader epoch (KIP-320)
+//   - v10: zstd may be in the answer; before, Kafka refuses such topics. Here
+//     the batches are sent as they are, as the client chose the codec
+//   - v11: rack of the client, preferred read replica (KIP-392)
+//   - v12: flexible; last fetched epoch, diverging epoch, current leader
+//   - v13: topic ids instead of names (KIP-516)
+//   - v15: the replica's state moves into a tag (KIP-903)
+//   - v16: addresses of new leaders (KIP-951)
+//   - v17, v18: fields of followers only
+//
+// Differs from Kafka:
+//   - A long poll holds no thread: the call is parked and the partitions wake
+//     it. Its records are read when it is its turn to be written, so a
+//     connection holds at most one answer's memory.
+//   - In a session only partitions with news are looked at, so ten thousand
+//     idle ones cost nothing per request.
+//   - No quota and no preferred read replica yet: the rack is ignored.
+//   - Versions 0 to 3 get UNSUPPORTED_VERSION for each partition, where Kafka
+//     closes the connection.
+
+// fetchCall is a Fetch request being served.
+type fetchCall struct {
+	srv        *Server
+	call       *call
+	version    int16
+	set        *fetchSet
+	session    *fetchSession // nil: none
+	partitions int           // in the set
+	full       bool          // every partition is answered, not only what changed
+	code       protocol.ErrorCode
+	minBytes   int
+	maxBytes   int
+
+	readCommitted bool
+	subscribed    bool // sessionless and parked: the parts hear of news until answered
+
+	// Guarded by set.mu.
+	timer    interface{ Stop() bool }
+	checking bool
+}
+
+// fetchResult is what one partition gets.
+type fetchResult struct {
+	part *fetchPart
+	head protocol.FetchPartition
+	data span.List
+}
+
+func (s *Server) fetch(c *call, req *kmsg.FetchRequest) {
+	f := &fetchCall{srv: s, call: c, version: req.Version, readCommitted: req.IsolationLevel == 1}
+	f.minBytes = int(req.MinBytes)
+	f.maxBytes = min(int(req.MaxBytes), s.settings.fetchBytesMax())
+	if err := s.sessions.enter(f, req); err != nil {
+		f.code, f.set = err.Code, &fetchSet{}
+		c.failed(err.Code)
+		c.later(f.answer)
+		return
+	}
+	wait := time.Duration(req.MaxWaitMillis) * time.Millisecond
+	if wait <= 0 || f.minBytes <= 0 || f.partitions == 0 || f.enough() {
+		c.later(f.answer)
+		return
+	}
+	f.park(wait)
+}
+
+// park waits for news until wait has passed.
+func (f *fetchCall) park(wait time.Duration) {
+	if f.session == nil {
+		f.subscribed = true
+		f.set.subscribe()
+	}
+	f.call.abandon = func() { f.srv.tasks.start(f.unsubscribe) }
+	before := f.set.park(f)
+	if before != nil {
+		before.wake() // the client gave up on its earlier request
+	}
+	// What arrived between the first look and now woke nobody.
+	if f.enough() {
+		f.wake()
+		return
+	}
+	f.set.mu.Lock()
+	if f.set.parked == f {
+		f.timer = f.srv.clock.AfterFunc(wait, f.wake)
+	}
+	f.set.mu.Unlock()
+	f.call.parked(f.wake)
+}
+
+// wake ends the wait, if it has not ended yet. It is called by timers, by the
+// log's goroutines and when the connection ends.
+func (f *fetchCall) wake() {
+	f.set.mu.Lock()
+	mine := f.set.parked == f
+	if mine {
+		f.set.parked = nil
+	}
+	timer := f.timer
+	f.set.mu.Unlock()
+	if !mine {
+		return
+	}
+	if timer != nil {
+		timer.Stop()
+	}
+	f.call.later(f.answer)
+}
+
+// recheck looks whether the news are enough for min bytes.
+func (f *fetchCall) recheck() {
+	f.set.mu.Lock()
+	f.checking = false
+	f.set.mu.Unlock()
+	if f.enough() {
+		f.wake()
+	}
+}
+
+func (f *fetchCall) unsubscribe() {
+	if f.subscribed {
+		f.set.unsubscribe()
+	}
+}
+
+// enough reports whether the answer should not wait: there are min bytes, or
+// something that the client must hear of.
+func (f *fetchCall) enough() bool {
+	bytes := 0
+	for _, q := range f.set.waiting() {
+		if q.part == nil {
+			return true // an error
+		}
+		o := q.part.Offsets()
+		if f.urgent(&q, &o) {
+			return true
+		}
+		if q.ask.from < o.HighWatermark {
+			bytes += q.part.Available(q.ask.from, min(f.minBytes-bytes, int(q.ask.maxBytes)))
+		}
+		if bytes >= f.minBytes {
+			return true
+		}
+	}
+	return false
+}
+
+// urgent finds what is not about bytes: an offset or epoch that is wrong.
+func (f *fetchCall) urgent(q *waitingPart, o *replication.Offsets) bool {
+	if q.ask.from < o.LogStart || q.ask.from > o.End || q.ask.currentEpoch >= 0 && q.ask.currentEpoch != o.Epoch {
+		return true
+	}
+	if q.ask.lastEpoch < 0 || q.ask.lastEpoch == o.Epoch {
+		return false
+	}
+	end, err := q.part.EpochEnd(q.ask.lastEpoch, q.ask.currentEpoch)
+	return err != nil || end.Epoch < q.ask.lastEpoch || end.End < q.ask.from
+}
+
+// answer reads and encodes; it runs in the writing goroutine and may block on
+// cold data.
+func (f *fetchCall) answer(c *call) {
+	f.unsubscribe()
+	results := f.read()
+	e := &c.conn.fetchEncoder
+	id := int32(0)
+	if f.session != nil {
+		id = f.session.id
+	}
+	e.Begin(c.conn.fetchArena[:0], f.version, protocol.FetchHead{
+		Correlation: c.header.Correlation, Error: f.code, SessionID: id, Topics: countTopics(results),
+	})
+	hinted := false
+	for i := range results {
+		r := &results[i]
+		if i == 0 || !results[i-1].part.sameTopic(r.part) {
+			e.Topic(r.part.topic.name, r.part.topic.id, countPartitions(results[i:]))
+		}
+		hinted = hinted || r.head.CurrentLeader != nil
+		e.Partition(r.head, r.data.Len())
+	}
+	var endpoints []protocol.NodeEndpoint
+	if hinted {
+		endpoints = f.srv.endpoints(c.conn.listener)
+	}
+	buf, cuts := e.End(endpoints)
+	c.conn.fetchArena = buf
+	at := 0
+	for i := range results {
+		if results[i].data.Len() == 0 {
+			continue
+		}
+		c.out.AddMem(buf[at:cuts[0].At])
+		at = cuts[0].At
+		cuts = cuts[1:]
+		c.out.Append(&results[i].data)
+	}
+	c.out.AddMem(buf[at:])
+}
+
+// read takes the partitions that have news, in turn, until the answer is full.
+func (f *fetchCall) read() []fetchResult {
+	var results []fetchResult
+	var round []roundPart
+	total := 0
+	for f.full || len(results) < fetchResultsMax && (total == 0 || total < f.maxBytes) {
+		q, ok := f.set.take()
+		if !ok {
+			break
+		}
+		r := fetchResult{part: q.owner}
+		keep := f.readOne(&q, f.maxBytes-total, total == 0, &r)
+		total += r.data.Len()
+		if f.set.changed(q.owner, &r) || f.full {
+			results = append(results, r)
+		}
+		round = append(round, roundPart{q.owner, keep})
+	}
+	f.set.endRound(round)
+	return results
+}
+
+// fetchResultsMax bounds the partitions of one incremental answer; the others
+// stay ready and come first in the next.
+const fetchResultsMax = 4096
+
+// readOne fills one partition's result, and reports whether the partition has
+// to be looked at again in the next request whatever happens.
+func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult) bool {
+	r.head = protocol.FetchPartition{
+		Index: q.owner.index, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
+	}
+	if f.readCommitted {
+		r.head.Aborted = []protocol.AbortedTransaction{}
+	}
+	part, err := q.owner.resolve(f.srv.partitions, q.part, f.session != nil)
+	if err != nil {
+		r.head.Error = protocol.ErrorCode(f.call.failed(err.Code))
+		return true
+	}
+	res := part.Read(replication.ReadRequest{
+		From: q.ask.from, MaxBytes: max(min(int(q.ask.maxBytes), room), 0), MinOne: first, ReadCommitted: f.readCommitted,
+		CurrentEpoch: q.ask.currentEpoch, LastFetchedEpoch: q.ask.lastEpoch,
+	}, &r.data)
+	if res.Err != nil {
+		r.data.Release()
+		code := q.owner.lost(part, res.Err.Code, f.session != nil)
+		r.head.Error = protocol.ErrorCode(f.call.failed(code))
+		if code == protocol.NotLeaderOrFollower || code == protocol.FencedLeaderEpoch {
+			leader := part.Topic().Partitions[part.Index()].Leader
+			r.head.CurrentLeader = &protocol.LeaderHint{Leader: leader, Epoch: res.Epoch}
+		}
+		return true
+	}
+	r.head.HighWatermark, r.head.LastStableOffset, r.head.LogStartOffset = res.HighWatermark, res.LastStable, res.LogStart
+	if d := res.Diverging; d != nil {
+		r.head.DivergingEpoch = &protocol.EpochEndOffset{Epoch: d.Epoch, EndOffset: d.End}
+		return true
+	}
+	// With room for nothing more, what the partition has stays unread.
+	return r.data.Len() > 0 || q.ask.from < res.HighWatermark
+}
+
+func countTopics(results []fetchResult) int {
+	n := 0
+	for i := range results {
+		if i == 0 || !results[i-1].part.sameTopic(results[i].part) {
+			n++
+		}
+	}
+	return n
+}
+
+// countPartitions is how many results from the first on are of one topic.
+func countPartitions(results []fetchResult) int {
+	n := 1
+	for n < len(results) && results[0].part.sameTopic(results[n].part) {
+		n++
+	}
+	return n
+}
+
+// fetchAsk is what a client wants of one partition.
+type fetchAsk struct {
+	from         model.Offset
+	maxBytes     int32
+	currentEpoch model.LeaderEpoch
+	lastEpoch    model.LeaderEpoch
+}
+
+func askOf(p *kmsg.FetchRequestTopicPartition, version int16) fetchAsk {
+	a := fetchAsk{from: model.Offset(p.FetchOffset), maxBytes: p.PartitionMaxBytes, currentEpoch: -1, lastEpoch: -1}
+	if version >= 9 {
+		a.currentEpoch = model.LeaderEpoch(p.CurrentLeaderEpoch)
+	}
+	if version >= 12 {
+		a.lastEpoch = model.LeaderEpoch(p.LastFetchedEpoch)
+	}
+	return a
+}

@@ -1,0 +1,210 @@
+package server
+
+import (
+	"sort"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// Metadata (key 3), versions 0 to 13.
+//
+// Versions:
+//   - v0: an empty list means all topics
+//   - v1: a null list means all, an empty one none; controller, racks, internal
+//   - v2: cluster id
+//   - v4: whether unknown topics may be created
+//   - v5: offline replicas
+//   - v7: leader epochs
+//   - v8: authorized operations of cluster and topics, on request
+//   - v9: flexible
+//   - v10: topic ids; from v12 one may ask by id
+//   - v11: cluster operations are asked of DescribeCluster instead
+//   - v13: an error of the whole answer (KIP-1102)
+//
+// Differs from Kafka: a topic that this request creates is in the answer with
+// its partitions, where Kafka answers LEADER_NOT_AVAILABLE and the client asks
+// again. Brokers are advertised at the listener through which the client came.
+
+// The bits of authorized operations: without an authorizer everything that
+// applies is allowed, and what was not asked for is the least integer.
+const (
+	operationsNotAsked  = -1 << 31
+	operationsOfTopics  = 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<10 | 1<<11
+	operationsOfCluster = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
+	operationsOfGroups  = 1<<3 | 1<<6 | 1<<8 | 1<<10 | 1<<11
+)
+
+func (s *Server) metadata(c *call, req *kmsg.MetadataRequest) {
+	resp := kmsg.NewPtrMetadataResponse()
+	img := s.meta.Image()
+	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
+		resp.Topics = s.allTopics(img, req)
+	} else {
+		img, resp.Topics = s.askedTopics(c, img, req)
+	}
+	for _, e := range s.brokers(c.conn.listener, img) {
+		b := kmsg.MetadataResponseBroker{NodeID: int32(e.Node), Host: e.Host, Port: e.Port, Rack: e.Rack}
+		resp.Brokers = append(resp.Brokers, b)
+	}
+	resp.ClusterID = &img.ClusterID
+	resp.ControllerID = int32(img.Controller)
+	resp.AuthorizedOperations = operationsNotAsked
+	if req.Version >= 8 && req.Version <= 10 && req.IncludeClusterAuthorizedOperations {
+		resp.AuthorizedOperations = operationsOfCluster
+	}
+	c.answer(resp)
+}
+
+func (s *Server) allTopics(img *cluster.Image, req *kmsg.MetadataRequest) []kmsg.MetadataResponseTopic {
+	all := make([]kmsg.MetadataResponseTopic, 0, img.TopicCount())
+	img.Topics(func(t *cluster.Topic) bool {
+		all = append(all, s.topicMetadata(t, req))
+		return true
+	})
+	sort.Slice(all, func(i, j int) bool { return *all[i].Topic < *all[j].Topic })
+	return all
+}
+
+// askedTopics answers for the named topics, having created those that are
+// missing where that is allowed.
+func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequest) (*cluster.Image, []kmsg.MetadataResponseTopic) {
+	failures := map[string]*protocol.Error{}
+	if req.Version < 4 || req.AllowAutoTopicCreation {
+		img = s.createMissing(img, req, failures)
+	}
+	answers := make([]kmsg.MetadataResponseTopic, 0, len(req.Topics))
+	seen := make(map[string]struct{}, len(req.Topics))
+	for i := range req.Topics {
+		rt := &req.Topics[i]
+		if rt.Topic == nil {
+			answers = append(answers, s.topicByID(c, img, req, rt.TopicID))
+			continue
+		}
+		if _, again := seen[*rt.Topic]; again {
+			continue
+		}
+		seen[*rt.Topic] = struct{}{}
+		if t, ok := img.Topic(*rt.Topic); ok {
+			answers = append(answers, s.topicMetadata(t, req))
+			continue
+		}
+		err := failures[*rt.Topic]
+		if err == nil {
+			err = unknownTopic(*rt.Topic)
+		}
+		answers = append(answers, noTopic(c, rt.Topic, rt.TopicID, err.Code))
+	}
+	return img, answers
+}
+
+func (s *Server) topicByID(c *call, img *cluster.Image, req *kmsg.MetadataRequest, id model.TopicID) kmsg.MetadataResponseTopic {
+	t, ok := img.TopicByID(id)
+	switch {
+	case id.IsZero():
+		return noTopic(c, nil, id, protocol.InvalidRequest)
+	case !ok:
+		return noTopic(c, nil, id, protocol.UnknownTopicID)
+	}
+	return s.topicMetadata(t, req)
+}
+
+// unknownTopic is the error for a name that has no topic.
+func unknownTopic(name string) *protocol.Error {
+	if err := cluster.ValidateTopicName(name); err != nil {
+		return protocol.Errorf(protocol.CodeOf(err), "%s", messageOf(err))
+	}
+	return protocol.Errorf(protocol.UnknownTopicOrPartition, "topic %q does not exist", name)
+}
+
+func noTopic(c *call, name *string, id [16]byte, code protocol.ErrorCode) kmsg.MetadataResponseTopic {
+	t := kmsg.NewMetadataResponseTopic()
+	t.ErrorCode, t.Topic, t.TopicID = c.failed(code), name, id
+	if name == nil && c.version() < 12 {
+		t.Topic = new(string)
+	}
+	t.AuthorizedOperations = operationsNotAsked
+	return t
+}
+
+// createMissing creates the topics that do not exist, with the defaults.
+func (s *Server) createMissing(img *cluster.Image, req *kmsg.MetadataRequest, failures map[string]*protocol.Error) *cluster.Image {
+	var specs []cluster.TopicSpec
+	for i := range req.Topics {
+		name := req.Topics[i].Topic
+		if name == nil {
+			continue
+		}
+		if _, ok := img.Topic(*name); ok {
+			continue
+		}
+		if *name == cluster.OffsetsTopic {
+			s.createOffsetsTopic()
+			continue
+		}
+		if !s.settings.autoCreate() || cluster.IsInternalTopic(*name) {
+			continue
+		}
+		if err := img.ValidateNewTopicName(*name); err != nil {
+			failures[*name] = asError(err)
+			continue
+		}
+		specs = append(specs, cluster.TopicSpec{Name: *name, Partitions: s.settings.partitionsDefault()})
+	}
+	if len(specs) > 0 {
+		for i, r := range s.meta.CreateTopics(specs) {
+			if r.Err != nil && protocol.CodeOf(r.Err) != protocol.TopicAlreadyExists {
+				failures[specs[i].Name] = asError(r.Err)
+			}
+		}
+	}
+	return s.meta.Image()
+}
+
+func (s *Server) topicMetadata(t *cluster.Topic, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
+	out := kmsg.NewMetadataResponseTopic()
+	out.Topic, out.TopicID, out.IsInternal = &t.Name, t.ID, t.Internal
+	out.AuthorizedOperations = operationsNotAsked
+	if req.Version >= 8 && req.IncludeTopicAuthorizedOperations {
+		out.AuthorizedOperations = operationsOfTopics
+	}
+	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
+	for i := range t.Partitions {
+		p, to := &t.Partitions[i], &out.Partitions[i]
+		to.Partition, to.Leader = p.Index, int32(p.Leader)
+		to.LeaderEpoch = int32(s.partitions.LeaderEpoch(p))
+		to.Replicas, to.ISR = brokerIDs(p.Replicas), brokerIDs(p.ISR)
+	}
+	return out
+}
+
+// brokerIDs makes the wire's form of a list of brokers; never null.
+func brokerIDs(ids []model.BrokerID) []int32 {
+	out := make([]int32, len(ids))
+	for i, id := range ids {
+		out[i] = int32(id)
+	}
+	return out
+}
+
+// brokers are the nodes as a client of a listener reaches them.
+func (s *Server) brokers(l *listener, img *cluster.Image) []protocol.NodeEndpoint {
+	var all []protocol.NodeEndpoint
+	for _, b := range img.Brokers {
+		if b.ID != s.cfg.NodeID {
+			continue // other nodes' addresses come with the cluster
+		}
+		e := protocol.NodeEndpoint{Node: b.ID, Host: l.advertised.host, Port: l.advertised.port}
+		if b.Rack != "" {
+			e.Rack = &b.Rack
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// endpoints are where the leaders named by hints are reached.
+func (s *Server) endpoints(l *listener) []protocol.NodeEndpoint { return s.brokers(l, s.meta.Image()) }

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// OffsetFetch (key 9), versions 1 to 10.
+//
+// Versions:
+//   - v2: a null list means all topics; an error of the whole answer
+//   - v5: leader epochs
+//   - v6: flexible
+//   - v7: only stable offsets; without transactions all are
+//   - v8: many groups in one request (KIP-709)
+//   - v9: members of KIP-848 groups (there are none here yet)
+//   - v10: topic ids
+//
+// Differs from Kafka: version 0 gets UNSUPPORTED_VERSION, where Kafka closes
+// the connection.
+func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
+	if req.Version < 10 {
+		s.groups.FetchOffsets(req, func(resp *kmsg.OffsetFetchResponse) {
+			c.failed(protocol.ErrorCode(resp.ErrorCode))
+			for i := range resp.Groups {
+				c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
+			}
+			c.answer(resp)
+		})
+		return
+	}
+	// Topics that the ids do not name are answered here, the others by name.
+	img := s.meta.Image()
+	unknown := make([][]kmsg.OffsetFetchRequestGroupTopic, len(req.Groups))
+	for i := range req.Groups {
+		g := &req.Groups[i]
+		if g.Topics == nil {
+			continue
+		}
+		named := make([]kmsg.OffsetFetchRequestGroupTopic, 0, len(g.Topics))
+		for _, t := range g.Topics {
+			known, ok := img.TopicByID(t.TopicID)
+			if !ok {
+				unknown[i] = append(unknown[i], t)
+				continue
+			}
+			t.Topic = known.Name
+			named = append(named, t)
+		}
+		g.Topics = named
+	}
+	s.groups.FetchOffsets(req, func(resp *kmsg.OffsetFetchResponse) {
+		for i := range resp.Groups {
+			c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
+			nameByID(c, img, &resp.Groups[i], unknown[i])
+		}
+		c.answer(resp)
+	})
+}
+
+// nameByID turns a group's answer from names into ids.
+func nameByID(c *call, img *cluster.Image, g *kmsg.OffsetFetchResponseGroup, unknown []kmsg.OffsetFetchRequestGroupTopic) {
+	kept := g.Topics[:0]
+	for _, t := range g.Topics {
+		known, ok := img.Topic(t.Topic)
+		if !ok {
+			continue // all topics were asked for, and this one is gone
+		}
+		t.TopicID = known.ID
+		kept = append(kept, t)
+	}
+	g.Topics = kept
+	if g.ErrorCode != 0 {
+		return
+	}
+	for _, u := range unknown {
+		t := kmsg.OffsetFetchResponseGroupTopic{TopicID: u.TopicID}
+		for _, p := range u.Partitions {
+			t.Partitions = append(t.Partitions, kmsg.OffsetFetchResponseGroupTopicPartition{
+				Partition: p, Offset: -1, LeaderEpoch: -1, Metadata: kmsg.StringPtr(""), ErrorCode: c.failed(protocol.UnknownTopicID),
+			})
+		}
+		g.Topics = append(g.Topics, t)
+	}
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// ApiVersions (key 18), versions 0 to 4.
+//
+// Versions:
+//   - v1: throttle time
+//   - v3: flexible; the client's name and version, features (KIP-511, KIP-584)
+//   - v4: features whose lowest version is 0
+//
+// A version above 4 gets a body of version 0 with error 35 and the one row of
+// this API, as in Kafka, whatever its header looks like.
+//
+// Differs from Kafka: features are named only as far as they are built. Clients
+// turn on behaviour by the finalized levels (transaction.version=2 changes
+// Java's transactions, group.version=1 its group protocol), so none is
+// finalized here.
+func (s *Server) apiVersions(c *call, req *kmsg.ApiVersionsRequest) {
+	if req.Version >= 3 {
+		if !softwareName(req.ClientSoftwareName) || !softwareName(req.ClientSoftwareVersion) {
+			resp := kmsg.NewPtrApiVersionsResponse()
+			resp.ErrorCode = c.failed(protocol.InvalidRequest)
+			c.answer(resp)
+			return
+		}
+		c.conn.software.Store(&software{name: req.ClientSoftwareName, version: req.ClientSoftwareVersion})
+	}
+	c.answer(protocol.ApiVersionsResponse(req.Version, s.table.served, features()))
+}
+
+// features are the cluster features that clients may see. Levels above 0 come
+// with the code that stands behind them.
+func features() []protocol.Feature {
+	return []protocol.Feature{
+		{Name: "group.version", Min: 0, Max: 0},
+		{Name: "transaction.version", Min: 0, Max: 0},
+	}
+}
+
+// softwareName is KIP-511's rule for names and versions: letters and digits at
+// both ends, dots and dashes between.
+func softwareName(s string) bool {
+	for i := range len(s) {
+		b := s[i]
+		alnum := b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
+		inner := i > 0 && i < len(s)-1
+		if !alnum && (!inner || b != '.' && b != '-') {
+			return false
+		}
+	}
+	return s != ""
+}

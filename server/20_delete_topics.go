@@ -1,0 +1,84 @@
+package server
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// DeleteTopics (key 20), versions 1 to 6.
+//
+// Versions:
+//   - v3: TOPIC_DELETION_DISABLED
+//   - v4: flexible
+//   - v5: an error message (KIP-599)
+//   - v6: topic ids (KIP-516)
+//
+// Differs from Kafka: version 0 gets UNSUPPORTED_VERSION for each topic, where
+// Kafka closes the connection. When the answer is sent the topic is gone, and
+// its name can be used again.
+func (s *Server) deleteTopics(c *call, req *kmsg.DeleteTopicsRequest) {
+	resp := kmsg.NewPtrDeleteTopicsResponse()
+	img := s.meta.Image()
+	asked := req.Topics
+	if req.Version < 6 {
+		asked = nil
+		for i := range req.TopicNames {
+			asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &req.TopicNames[i]})
+		}
+	}
+	resp.Topics = make([]kmsg.DeleteTopicsResponseTopic, len(asked))
+	var names []string
+	var places []int
+	seen := map[string]bool{}
+	for i := range asked {
+		out := &resp.Topics[i]
+		out.Topic, out.TopicID = asked[i].Topic, asked[i].TopicID
+		t, err := s.deletable(img, &asked[i])
+		if err == nil && seen[t.Name] {
+			err = protocol.Errorf(protocol.InvalidRequest, "Topic '%s' appears more than once in the request.", t.Name)
+		}
+		if err != nil {
+			out.ErrorCode, out.ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)
+			continue
+		}
+		seen[t.Name] = true
+		out.Topic, out.TopicID = &t.Name, t.ID
+		names, places = append(names, t.Name), append(places, i)
+	}
+	if len(names) > 0 {
+		for k, err := range s.meta.DeleteTopics(names) {
+			if e := asError(err); e != nil {
+				out := &resp.Topics[places[k]]
+				out.ErrorCode, out.ErrorMessage = c.failed(e.Code), protocol.MessageOf(e)
+			}
+		}
+	}
+	c.answer(resp)
+}
+
+// deletable finds the topic that is to be deleted.
+func (s *Server) deletable(img *cluster.Image, rt *kmsg.DeleteTopicsRequestTopic) (*cluster.Topic, *protocol.Error) {
+	id := model.TopicID(rt.TopicID)
+	if rt.Topic != nil && !id.IsZero() {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "Name a topic by name or by id, not both.")
+	}
+	var t *cluster.Topic
+	var ok bool
+	if rt.Topic != nil {
+		if t, ok = img.Topic(*rt.Topic); !ok {
+			return nil, unknownTopic(*rt.Topic)
+		}
+	} else if t, ok = img.TopicByID(id); !ok {
+		return nil, protocol.Errorf(protocol.UnknownTopicID, "No topic has id %s.", id)
+	}
+	if err := cluster.ProtectInternalTopic(t.Name, "delete"); err != nil {
+		return nil, asError(err)
+	}
+	if !s.settings.fixed.deleteTopics {
+		return nil, protocol.Errorf(protocol.TopicDeletionDisabled, "Topics cannot be deleted here: delete.topic.enable is false.")
+	}
+	return t, nil
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// DescribeLogDirs (key 35), versions 1 to 4.
+//
+// Versions:
+//   - v2: flexible
+//   - v3: an error of the whole answer
+//   - v4: size and free space of the disk (KIP-827)
+//
+// Differs from Kafka: there is one directory, and a partition's size is that
+// of its batches in the shared log; a partition that holds nothing yet is
+// listed with size 0.
+func (s *Server) describeLogDirs(c *call, req *kmsg.DescribeLogDirsRequest) {
+	resp := kmsg.NewPtrDescribeLogDirsResponse()
+	d := kmsg.NewDescribeLogDirsResponseDir()
+	d.Dir, d.TotalBytes, d.UsableBytes = s.cfg.DataDir, -1, -1
+	free, total, err := s.space()
+	if err != nil {
+		s.log.Warn("the disk's free space is not known", zap.Error(err))
+	} else {
+		d.TotalBytes, d.UsableBytes = total, free
+	}
+	img := s.meta.Image()
+	if req.Topics == nil {
+		img.Topics(func(t *cluster.Topic) bool {
+			d.Topics = append(d.Topics, s.topicSizes(t, nil))
+			return true
+		})
+		slices.SortFunc(d.Topics, func(a, b kmsg.DescribeLogDirsResponseDirTopic) int { return strings.Compare(a.Topic, b.Topic) })
+	}
+	for i := range req.Topics {
+		if t, ok := img.Topic(req.Topics[i].Topic); ok {
+			d.Topics = append(d.Topics, s.topicSizes(t, req.Topics[i].Partitions))
+		}
+	}
+	resp.Dirs = append(resp.Dirs, d)
+	resp.ErrorCode = int16(protocol.NoError)
+	c.answer(resp)
+}
+
+// topicSizes lists the partitions that are led here; wanted nil means all.
+func (s *Server) topicSizes(t *cluster.Topic, wanted []int32) kmsg.DescribeLogDirsResponseDirTopic {
+	out := kmsg.DescribeLogDirsResponseDirTopic{Topic: t.Name}
+	for i := range t.Partitions {
+		index := t.Partitions[i].Index
+		if wanted != nil && !slices.Contains(wanted, index) {
+			continue
+		}
+		p, err := s.partitions.FindByID(t.ID, index)
+		if err != nil {
+			continue
+		}
+		out.Partitions = append(out.Partitions, kmsg.DescribeLogDirsResponseDirTopicPartition{Partition: index, Size: p.Bytes()})
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+)
+
+// DescribeTopicPartitions (key 75), version 0 (KIP-966).
+//
+// Topics come in name order; an answer holds at most as many partitions as
+// asked (and as max.request.partition.size.limit), and a cursor says where the
+// next one starts. No topics named means all.
+//
+// Differs from Kafka: there are no eligible leader replicas yet; the lists are
+// empty.
+func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartitionsRequest) {
+	resp := kmsg.NewPtrDescribeTopicPartitionsResponse()
+	img := s.meta.Image()
+	names := topicNames(img, req)
+	room := s.settings.fixed.describePartitions
+	if limit := req.ResponsePartitionLimit; limit > 0 {
+		room = min(room, limit)
+	}
+	from := int32(0)
+	if cur := req.Cursor; cur != nil {
+		if cur.Partition < 0 {
+			c.refuse("DescribeTopicPartitions with a negative cursor")
+			return
+		}
+		i, found := slices.BinarySearch(names, cur.Topic)
+		if names = names[i:]; found {
+			from = cur.Partition
+		}
+	}
+	for _, name := range names {
+		t, ok := img.Topic(name)
+		if !ok {
+			resp.Topics = append(resp.Topics, unknownDescribed(c, name))
+			continue
+		}
+		if room == 0 {
+			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: from}
+			break
+		}
+		d := s.describeTopic(t, from, room)
+		resp.Topics = append(resp.Topics, d)
+		room -= int32(len(d.Partitions))                                            //nolint:gosec // At most room.
+		if next := from + int32(len(d.Partitions)); int(next) < len(t.Partitions) { //nolint:gosec // Bounded by the topic.
+			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: next}
+			break
+		}
+		from = 0
+	}
+	c.answer(resp)
+}
+
+// topicNames are the topics that are asked for, in name order, each once.
+func topicNames(img *cluster.Image, req *kmsg.DescribeTopicPartitionsRequest) []string {
+	var names []string
+	for i := range req.Topics {
+		names = append(names, req.Topics[i].Topic)
+	}
+	if len(req.Topics) == 0 {
+		img.Topics(func(t *cluster.Topic) bool {
+			names = append(names, t.Name)
+			return true
+		})
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func unknownDescribed(c *call, name string) kmsg.DescribeTopicPartitionsResponseTopic {
+	t := kmsg.NewDescribeTopicPartitionsResponseTopic()
+	t.Topic, t.ErrorCode = &name, c.failed(unknownTopic(name).Code)
+	t.AuthorizedOperations = operationsNotAsked
+	return t
+}
+
+func (s *Server) describeTopic(t *cluster.Topic, from, room int32) kmsg.DescribeTopicPartitionsResponseTopic {
+	out := kmsg.NewDescribeTopicPartitionsResponseTopic()
+	out.Topic, out.TopicID, out.IsInternal = &t.Name, t.ID, t.Internal
+	out.AuthorizedOperations = operationsOfTopics
+	for i := int(from); i < len(t.Partitions) && i < int(from)+int(room); i++ {
+		p := &t.Partitions[i]
+		d := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
+		d.Partition, d.LeaderID, d.LeaderEpoch = p.Index, int32(p.Leader), int32(s.partitions.LeaderEpoch(p))
+		d.Replicas, d.ISR = brokerIDs(p.Replicas), brokerIDs(p.ISR)
+		d.EligibleLeaderReplicas, d.LastKnownELR, d.OfflineReplicas = []int32{}, []int32{}, []int32{}
+		out.Partitions = append(out.Partitions, d)
+	}
+	return out
+}

@@ -1,0 +1,30 @@
+// Package server is the broker's front: it listens, cuts the byte streams of
+// clients into Kafka requests, hands each to the handler of its API, and sends
+// the answers back in order.
+//
+// Reading order: config.go, settings.go and server.go (what it is made of),
+// listener.go and connset.go (who may connect), conn.go and frame.go (reading),
+// call.go and pipeline.go (one request, and the order of answers), janitor.go
+// (idle and stalled clients), table.go (which APIs there are), then one file
+// per API, named by its key: each opens with its card. 01_fetch.go has three
+// helpers: fetchset.go (ready lists and long poll), fetchsession.go (KIP-227).
+// legacy.go answers versions that are no longer served, offsets.go and
+// journal.go are the group coordinator's topic, errors.go, metrics.go and
+// http.go what is told to clients and operators.
+//
+// Invariants:
+//   - The answers of a connection leave in the order of its requests; the work
+//     on them overlaps.
+//   - Every call ends exactly once: by answer, later, silent or refuse.
+//   - A claimed length costs no memory before the bytes behind it arrive, and
+//     all request memory is within one budget.
+//   - What an answer points at stays pinned until it is written or given up,
+//     and is then released, whatever happens to the connection.
+//   - ApiVersions and dispatch read the same table.
+//
+// Goroutines: one per listener (accepting), one per connection (reading,
+// running the first phase of its requests, and writing what is ready then), a
+// second one per connection from the first answer that was not ready at once,
+// one of the HTTP server, and short ones counted by tasks. A parked long poll
+// is no goroutine. Close waits for all of them.
+package server

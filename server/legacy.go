@@ -1,0 +1,155 @@
+package server
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// unsupportedResponse makes the answer to a request in a version that is not
+// served but that its client can read: UNSUPPORTED_VERSION where the version
+// has room for an error. Nil: there is no such answer, close the connection.
+//
+// These are the versions that Kafka 4 dropped, and answers by hanging up: the
+// clients that still send them cannot tell that from a broken network.
+func unsupportedResponse(h protocol.RequestHeader, body []byte) kmsg.Response {
+	if h.Key == protocol.KeyApiVersions {
+		return protocol.ApiVersionsResponse(h.Version, nil, nil)
+	}
+	if h.Version < 0 || h.Version >= oldestServed(h.Key) {
+		return nil
+	}
+	req, err := protocol.Decode(h.Key, h.Version, body)
+	if err != nil {
+		return nil
+	}
+	const code = int16(protocol.UnsupportedVersion)
+	switch req := req.(type) {
+	case *kmsg.ProduceRequest:
+		return unsupportedProduce(req, code)
+	case *kmsg.FetchRequest:
+		return unsupportedFetch(req, code)
+	case *kmsg.ListOffsetsRequest:
+		return unsupportedListOffsets(req, code)
+	case *kmsg.OffsetCommitRequest:
+		return unsupportedCommit(req, code)
+	case *kmsg.OffsetFetchRequest:
+		return unsupportedOffsetFetch(req, code)
+	case *kmsg.OffsetForLeaderEpochRequest:
+		return unsupportedEpochs(req, code)
+	case *kmsg.CreateTopicsRequest:
+		resp := kmsg.NewPtrCreateTopicsResponse()
+		for _, t := range req.Topics {
+			resp.Topics = append(resp.Topics, kmsg.CreateTopicsResponseTopic{Topic: t.Topic, ErrorCode: code})
+		}
+		return resp
+	case *kmsg.DeleteTopicsRequest:
+		resp := kmsg.NewPtrDeleteTopicsResponse()
+		for i := range req.TopicNames {
+			resp.Topics = append(resp.Topics, kmsg.DeleteTopicsResponseTopic{Topic: &req.TopicNames[i], ErrorCode: code})
+		}
+		return resp
+	case *kmsg.DescribeConfigsRequest:
+		resp := kmsg.NewPtrDescribeConfigsResponse()
+		for _, r := range req.Resources {
+			resp.Resources = append(resp.Resources, kmsg.DescribeConfigsResponseResource{
+				ErrorCode: code, ErrorMessage: new(string), ResourceType: r.ResourceType, ResourceName: r.ResourceName,
+			})
+		}
+		return resp
+	}
+	return nil
+}
+
+// oldestServed is the lowest version that has a handler.
+func oldestServed(k protocol.Key) int16 {
+	for _, a := range rows() {
+		if a.key == k {
+			return a.min
+		}
+	}
+	return 0
+}
+
+func unsupportedProduce(req *kmsg.ProduceRequest, code int16) kmsg.Response {
+	if req.Acks == 0 {
+		return nil
+	}
+	resp := kmsg.NewPtrProduceResponse()
+	for _, t := range req.Topics {
+		out := kmsg.ProduceResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			out.Partitions = append(out.Partitions, kmsg.ProduceResponseTopicPartition{
+				Partition: p.Partition, ErrorCode: code, BaseOffset: -1, LogAppendTime: -1,
+			})
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func unsupportedFetch(req *kmsg.FetchRequest, code int16) kmsg.Response {
+	resp := kmsg.NewPtrFetchResponse()
+	for _, t := range req.Topics {
+		out := kmsg.FetchResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			out.Partitions = append(out.Partitions, kmsg.FetchResponseTopicPartition{
+				Partition: p.Partition, ErrorCode: code, HighWatermark: -1, RecordBatches: []byte{},
+			})
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func unsupportedListOffsets(req *kmsg.ListOffsetsRequest, code int16) kmsg.Response {
+	resp := kmsg.NewPtrListOffsetsResponse()
+	for _, t := range req.Topics {
+		out := kmsg.ListOffsetsResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			out.Partitions = append(out.Partitions, kmsg.ListOffsetsResponseTopicPartition{Partition: p.Partition, ErrorCode: code})
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func unsupportedCommit(req *kmsg.OffsetCommitRequest, code int16) kmsg.Response {
+	resp := kmsg.NewPtrOffsetCommitResponse()
+	for _, t := range req.Topics {
+		out := kmsg.OffsetCommitResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			out.Partitions = append(out.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code})
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func unsupportedOffsetFetch(req *kmsg.OffsetFetchRequest, code int16) kmsg.Response {
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	for _, t := range req.Topics {
+		out := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			out.Partitions = append(out.Partitions, kmsg.OffsetFetchResponseTopicPartition{
+				Partition: p, Offset: -1, Metadata: new(string), ErrorCode: code,
+			})
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func unsupportedEpochs(req *kmsg.OffsetForLeaderEpochRequest, code int16) kmsg.Response {
+	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
+	for _, t := range req.Topics {
+		out := kmsg.OffsetForLeaderEpochResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			out.Partitions = append(out.Partitions, kmsg.OffsetForLeaderEpochResponseTopicPartition{
+				ErrorCode: code, Partition: p.Partition, LeaderEpoch: -1, EndOffset: -1,
+			})
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// dropRetry is the pause before the offsets of deleted topics are dropped again.
+const dropRetry = 5 * time.Second
+
+// offsetsTopic is what the server knows of the group coordinator's topic.
+type offsetsTopic struct {
+	mu     sync.Mutex
+	loaded bool
+}
+
+// serveOffsets loads the coordinator's shards if their topic exists, and
+// follows the deletion of topics.
+func (s *Server) serveOffsets() {
+	if _, ok := s.meta.Image().Topic(cluster.OffsetsTopic); ok {
+		s.loadShards()
+	}
+	s.meta.Subscribe(func(before, after *cluster.Image) {
+		if before.TopicCount() == 0 {
+			return
+		}
+		var gone []string
+		before.Topics(func(t *cluster.Topic) bool {
+			if _, ok := after.TopicByID(t.ID); !ok {
+				gone = append(gone, t.Name)
+			}
+			return true
+		})
+		if len(gone) > 0 {
+			s.dropOffsets(gone)
+		}
+	})
+}
+
+// dropOffsets removes what groups committed for topics that are gone.
+func (s *Server) dropOffsets(topics []string) {
+	s.groups.DropTopics(topics, func(err error) {
+		if err == nil {
+			return
+		}
+		s.log.Warn("the offsets of deleted topics could not be dropped yet", zap.Strings("topics", topics), zap.Error(err))
+		s.clock.AfterFunc(dropRetry, func() { s.tasks.start(func() { s.dropOffsets(topics) }) })
+	})
+}
+
+// loadShards starts the load of all shards, once; groups answer
+// COORDINATOR_LOAD_IN_PROGRESS until theirs is there.
+func (s *Server) loadShards() {
+	s.offsets.mu.Lock()
+	first := !s.offsets.loaded
+	s.offsets.loaded = true
+	s.offsets.mu.Unlock()
+	if !first {
+		return
+	}
+	t, ok := s.meta.Image().Topic(cluster.OffsetsTopic)
+	if !ok {
+		return
+	}
+	s.tasks.start(func() {
+		for i := range t.Partitions {
+			if err := s.groups.Load(t.Partitions[i].Index); err != nil {
+				s.log.Error("groups cannot be loaded", zap.Int32("shard", t.Partitions[i].Index), zap.Error(err))
+			}
+		}
+	})
+}
+
+// createOffsetsTopic makes the coordinator's topic if it does not exist.
+func (s *Server) createOffsetsTopic() *protocol.Error {
+	if _, ok := s.meta.Image().Topic(cluster.OffsetsTopic); ok {
+		s.loadShards()
+		return nil
+	}
+	r := s.meta.CreateTopics([]cluster.TopicSpec{{
+		Name: cluster.OffsetsTopic, Partitions: s.settings.offsetsPartitions(), Internal: true,
+		Configs: map[string]string{"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"},
+	}})
+	if err := r[0].Err; err != nil && !errors.Is(err, &protocol.Error{Code: protocol.TopicAlreadyExists}) {
+		s.log.Error("the topic of the group coordinator cannot be created", zap.Error(err))
+		return protocol.Errorf(protocol.CoordinatorNotAvailable, "the topic %s cannot be created", cluster.OffsetsTopic)
+	}
+	s.loadShards()
+	return nil
+}

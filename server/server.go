@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/replication"
+)
+
+// Deps are the rooms that the server stands on.
+type Deps struct {
+	Clock      clock.Clock
+	Log        *zap.Logger
+	Metadata   cluster.Metadata
+	Partitions *replication.Partitions
+	// Groups is the group coordinator; the server loads its shards when the
+	// offsets topic exists.
+	Groups *coordinator.Groups
+	// Configs resolves and validates the settings of topics, brokers and groups.
+	Configs *cluster.Resolver
+	// Space is the disk that holds the data: free and total bytes.
+	Space func() (free, total int64, err error)
+	// Pool is the memory for requests. Nil: one of Config.RequestBudget bytes.
+	Pool *span.Pool
+}
+
+// Server answers Kafka requests.
+type Server struct {
+	cfg        Config
+	clock      clock.Clock
+	log        *zap.Logger
+	meta       cluster.Metadata
+	partitions *replication.Partitions
+	groups     *coordinator.Groups
+	configs    *cluster.Resolver
+	space      func() (free, total int64, err error)
+
+	settings  *settings
+	table     *table
+	metrics   *metrics
+	pool      *span.Pool
+	sessions  *sessionCache
+	producers producerIDs
+	offsets   offsetsTopic
+	conns     connSet
+	warnings  logLimit
+	tasks     tasks
+	janitor   janitor
+	listeners []*listener
+
+	lifetime context.Context // ends when Close begins
+	stop     context.CancelFunc
+	running  sync.WaitGroup // the accept loops
+}
+
+// New makes a server; nothing listens before Start.
+func New(cfg Config, d Deps) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, clock: d.Clock, log: d.Log, meta: d.Metadata, partitions: d.Partitions,
+		groups: d.Groups, configs: d.Configs, space: d.Space, pool: d.Pool,
+	}
+	if s.pool == nil {
+		s.pool = span.NewPool(cfg.RequestBudget)
+	}
+	s.lifetime, s.stop = context.WithCancel(context.Background())
+	s.settings = newSettings(d.Configs, d.Metadata.Image)
+	s.metrics = newMetrics()
+	s.metrics.bufferBytes, s.metrics.connections = s.pool.InUse, s.conns.len
+	s.table = newTable(s.metrics)
+	s.sessions = newSessionCache(d.Partitions, d.Clock, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
+	s.metrics.fetchSessions = s.sessions.len
+	s.conns.init()
+	s.warnings = logLimit{clock: d.Clock}
+	s.janitor = janitor{srv: s}
+	return s, nil
+}
+
+// Start opens all listeners and accepts connections, or opens none.
+func (s *Server) Start() error {
+	for _, l := range s.cfg.Listeners {
+		bound, err := bind(s.lifetime, s, l)
+		if err != nil {
+			return errors.Join(err, s.closeListeners())
+		}
+		s.listeners = append(s.listeners, bound)
+	}
+	s.serveOffsets()
+	s.janitor.start()
+	for _, l := range s.listeners {
+		s.running.Go(l.run)
+		s.log.Info("listening", zap.String("listener", l.name), zap.String("address", l.nl.Addr().String()),
+			zap.String("advertised", fmt.Sprintf("%s:%d", l.advertised.host, l.advertised.port)))
+	}
+	return nil
+}
+
+// Addresses are the bound addresses of the listeners, in the configured order.
+func (s *Server) Addresses() []string {
+	all := make([]string, len(s.listeners))
+	for i, l := range s.listeners {
+		all[i] = l.nl.Addr().String()
+	}
+	return all
+}
+
+// Close stops accepting and reading, lets what was asked be answered for a
+// while, and returns when all goroutines of the server have ended.
+func (s *Server) Close() error {
+	s.stop()
+	s.conns.close()
+	err := s.closeListeners()
+	s.janitor.stop()
+	for _, c := range s.conns.snapshot() {
+		c.drain()
+	}
+	force := s.clock.AfterFunc(s.cfg.DrainMax, func() {
+		for _, c := range s.conns.snapshot() {
+			c.end(errHangUp)
+		}
+	})
+	s.running.Wait()
+	force.Stop()
+	s.sessions.expire(s.clock.Now().Add(2 * sessionRestMax))
+	s.tasks.close()
+	return err
+}
+
+func (s *Server) closeListeners() error {
+	var err error
+	for _, l := range s.listeners {
+		err = errors.Join(err, l.nl.Close())
+	}
+	return err
+}
+
+// rest pauses an accept loop; false means that the server closes.
+func (s *Server) rest(d time.Duration) bool {
+	t := s.clock.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return true
+	case <-s.lifetime.Done():
+		return false
+	}
+}
+
+// limitedWarn logs what clients can cause as often as they like.
+func (s *Server) limitedWarn(msg string, fields ...zap.Field) {
+	if ok, suppressed := s.warnings.allow(); ok {
+		if suppressed > 0 {
+			fields = append(fields, zap.Int("suppressed_before", suppressed))
+		}
+		s.log.Warn(msg, fields...)
+	}
+}

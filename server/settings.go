@@ -1,0 +1,72 @@
+package server
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+)
+
+// settings are the live values of the broker settings that the server obeys.
+// Those that cannot change while the broker runs are read once, as they are
+// asked for with each request.
+type settings struct {
+	configs *cluster.Resolver
+	image   func() *cluster.Image
+	fixed   fixedSettings
+}
+
+// fixedSettings need a restart.
+type fixedSettings struct {
+	fetchBytesMax      int
+	autoCreate         bool
+	deleteTopics       bool
+	partitions         int32
+	replicationFactor  int16
+	offsetsPartitions  int32
+	describePartitions int32
+	idleMax            time.Duration
+}
+
+func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settings {
+	img := image()
+	number := func(key string) int64 { return configs.Int(img, key) }
+	return &settings{configs: configs, image: image, fixed: fixedSettings{
+		fetchBytesMax:      int(number("fetch.max.bytes")),
+		autoCreate:         configs.Bool(img, "auto.create.topics.enable"),
+		deleteTopics:       configs.Bool(img, "delete.topic.enable"),
+		partitions:         int32(number("num.partitions")),                   //nolint:gosec // Validated as an int.
+		replicationFactor:  int16(number("default.replication.factor")),       //nolint:gosec // One broker refuses more than 1.
+		offsetsPartitions:  int32(number("offsets.topic.num.partitions")),     //nolint:gosec // Validated as an int.
+		describePartitions: int32(number("max.request.partition.size.limit")), //nolint:gosec // Validated as an int.
+		idleMax:            time.Duration(number("connections.max.idle.ms")) * time.Millisecond,
+	}}
+}
+
+func (s *settings) fetchBytesMax() int        { return s.fixed.fetchBytesMax }
+func (s *settings) autoCreate() bool          { return s.fixed.autoCreate }
+func (s *settings) partitionsDefault() int32  { return s.fixed.partitions }
+func (s *settings) offsetsPartitions() int32  { return s.fixed.offsetsPartitions }
+func (s *settings) idleMax() time.Duration    { return s.fixed.idleMax }
+func (s *settings) replicationDefault() int16 { return s.fixed.replicationFactor }
+
+func (s *settings) connectionsMax() int {
+	return int(s.configs.Int(s.image(), "max.connections"))
+}
+
+// connectionsPerIPMax is the limit of one address: its override, or the
+// common one.
+func (s *settings) connectionsPerIPMax(ip string) int {
+	img := s.image()
+	for _, e := range s.configs.List(img, "max.connections.per.ip.overrides") {
+		i := strings.LastIndexByte(e, ':')
+		if i < 0 || e[:i] != ip {
+			continue
+		}
+		if n, err := strconv.Atoi(e[i+1:]); err == nil {
+			return n
+		}
+	}
+	return int(s.configs.Int(img, "max.connections.per.ip"))
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"sync"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+)
+
+// tasks are the server's short goroutines, so that Close can wait for them.
+type tasks struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// start runs f in a goroutine of its own, unless the server is closed.
+func (t *tasks) start(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.running.Go(f)
+	}
+}
+
+func (t *tasks) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.running.Wait()
+}
+
+// logLines is how many limited log lines a second may have.
+const logLines = 10
+
+// logLimit keeps clients from filling the log.
+type logLimit struct {
+	clock      clock.Clock
+	mu         sync.Mutex
+	second     time.Time
+	lines      int
+	suppressed int
+}
+
+// allow reports whether a line may be written, and how many were not since
+// the last one.
+func (l *logLimit) allow() (bool, int) {
+	now := l.clock.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.second) >= time.Second {
+		l.second, l.lines = now, 0
+	}
+	if l.lines >= logLines {
+		l.suppressed++
+		return false, 0
+	}
+	l.lines++
+	n := l.suppressed
+	l.suppressed = 0
+	return true, n
+}
