@@ -75,7 +75,6 @@ func (j *Journal) group(first *change) {
 	err := j.commit.latched
 	if err == nil && len(t.body) > frameHeaderSize {
 		err = j.commit.append(t.body)
-		j.reportLatch()
 	}
 	if err == nil {
 		j.publish(before, t.done())
@@ -91,8 +90,8 @@ func (j *Journal) group(first *change) {
 		// The changes are safe in the old journal; if this fails for want of
 		// space the old journal just goes on.
 		j.commit.roll(j.Image())
-		j.reportLatch()
 	}
+	j.reportLatch()
 }
 
 func (j *Journal) gather(t *transaction, group []*change) []*change {

@@ -18,8 +18,9 @@ type Options struct {
 	// SnapshotBytes is how large the journal grows before a snapshot replaces
 	// it (or twice the last snapshot, if that is more). 0: 4 MiB.
 	SnapshotBytes int64
-	// Fatal is called once when the journal can not go on (a failed fsync); every
-	// change fails from then on and the process should exit. May be nil.
+	// Fatal is called once when the journal can not go on (a failed fsync), after
+	// the changes that it failed were answered; every later one fails too, and
+	// the process should exit. It must not change metadata. May be nil.
 	Fatal func(error)
 }
 

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -27,6 +28,9 @@ func durable(m *machine) map[string]durableGroup {
 }
 
 func diff(a, b any) string {
+	if reflect.DeepEqual(a, b) { // much cheaper, and nearly always true
+		return ""
+	}
 	return gocmp.Diff(a, b, gocmp.AllowUnexported(committed{}), cmpopts.EquateEmpty(),
 		cmpopts.IgnoreFields(kmsg.GroupMetadataValue{}, "UnknownTags"),
 		cmpopts.IgnoreFields(kmsg.GroupMetadataValueMember{}, "UnknownTags"))

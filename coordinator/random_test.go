@@ -34,7 +34,8 @@ func TestRandomConversations(t *testing.T) {
 		synctest.Test(t, func(*testing.T) {
 			w := newWorld(rt)
 			rt.Repeat(map[string]func(*rapid.T){
-				"": w.check, "join": w.join, "rejoin": w.rejoin, "sync": w.sync, "sync leader": w.sync,
+				"": w.check, "join": w.join, "join more": w.join, "rejoin": w.rejoin, "sync": w.sync,
+				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
 				"fetch": w.fetch, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
 			})
@@ -76,8 +77,8 @@ func newWorld(rt *rapid.T) *world {
 
 func (w *world) start(rt *rapid.T) {
 	config := DefaultConfig()
-	config.Shards, config.MembersMax, config.BatchBytesMax = 1, 4, 300
-	config.OffsetsRetention, config.OffsetsCheckInterval = 10*time.Minute, 2*time.Minute
+	config.Shards, config.MembersMax, config.BatchBytesMax = 1, 3, 300
+	config.OffsetsRetention, config.OffsetsCheckInterval = 2*time.Minute, time.Minute
 	groups, err := New(func() Config { return config }, Env{
 		Clock:        w.clock,
 		Journals:     func(int32) Journal { return w.journal },
@@ -128,9 +129,10 @@ func (w *world) rejoin(rt *rapid.T) { w.sendJoin(rt, *w.someone(rt), 9) }
 func (w *world) sendJoin(rt *rapid.T, me identity, version int16) {
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Version, req.Group, req.MemberID, req.InstanceID = version, me.group, me.id, me.instance
-	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 10_000, 30_000
-	req.ProtocolType = rapid.SampledFrom([]string{"consumer", "consumer", "connect"}).Draw(rt, "type")
-	for _, name := range rapid.SampledFrom([][]string{{"a"}, {"b"}, {"a", "b"}, {"b", "a"}}).Draw(rt, "protocols") {
+	req.SessionTimeoutMillis = 10_000
+	req.RebalanceTimeoutMillis = rapid.SampledFrom([]int32{5_000, 30_000}).Draw(rt, "rebalance timeout")
+	req.ProtocolType = rapid.SampledFrom([]string{"consumer", "consumer", "consumer", "connect"}).Draw(rt, "type")
+	for _, name := range rapid.SampledFrom([][]string{{"a", "b"}, {"a", "b"}, {"b", "a"}, {"b"}}).Draw(rt, "protocols") {
 		topics := rapid.SampledFrom([][]string{{"t"}, {"u"}, {"t", "u"}}).Draw(rt, "topics")
 		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: name, Metadata: subscription(topics)})
 	}
@@ -143,12 +145,16 @@ func (w *world) sendJoin(rt *rapid.T, me identity, version int16) {
 			now.leads = append(now.leads, m.MemberID)
 		}
 		w.known = slices.DeleteFunc(w.known, func(k identity) bool { return k.id == now.id })
+		if len(w.known) == 8 {
+			w.known = w.known[1:]
+		}
 		w.known = append(w.known, now)
 	}))
 }
 
-func (w *world) sync(rt *rapid.T) {
-	me := w.someone(rt)
+func (w *world) sync(rt *rapid.T) { w.sendSync(*w.someone(rt)) }
+
+func (w *world) sendSync(me identity) {
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Version, req.Group, req.MemberID, req.InstanceID, req.Generation = 3, me.group, me.id, me.instance, me.gen
 	for _, id := range me.leads {
@@ -157,6 +163,24 @@ func (w *world) sync(rt *rapid.T) {
 		})
 	}
 	w.groups.Sync(req, expect(w, func(*kmsg.SyncGroupResponse) {}))
+}
+
+// settle lets a group come to rest: members do what well-behaved clients do.
+func (w *world) settle(rt *rapid.T) {
+	w.journal.set(func(j *memoryJournal) { j.mu.hold, j.mu.loadErr = false, nil })
+	w.journal.release(-1)
+	for range 2 {
+		w.clock.Advance(3 * time.Second)
+		synctest.Wait()
+		for _, me := range slices.Clone(w.known) {
+			if me.gen < 0 {
+				w.sendJoin(rt, me, 9)
+				continue
+			}
+			w.sendSync(me)
+		}
+		synctest.Wait()
+	}
 }
 
 func (w *world) heartbeat(rt *rapid.T) {
@@ -202,7 +226,9 @@ func (w *world) commit(rt *rapid.T) {
 func (w *world) simple(*rapid.T) {
 	w.sent++
 	offset := w.sent
-	w.groups.CommitOffsets(commitRequest("grows", "t", 0, offset), expect(w, func(r *kmsg.OffsetCommitResponse) {
+	req := commitRequest("grows", "t", 0, offset)
+	req.Version, req.RetentionTimeMillis = 4, 1<<40 // it shall never expire
+	w.groups.CommitOffsets(req, expect(w, func(r *kmsg.OffsetCommitResponse) {
 		if r.Topics[0].Partitions[0].ErrorCode == 0 {
 			w.acked = max(w.acked, offset)
 		}
@@ -239,9 +265,6 @@ func (w *world) delete(rt *rapid.T) {
 
 func (w *world) advance(rt *rapid.T) {
 	by := rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second, 9 * time.Second, time.Minute}).Draw(rt, "by")
-	if w.acked > 0 { // keep what grows from expiring
-		w.simple(rt)
-	}
 	w.clock.Advance(by)
 }
 

@@ -84,10 +84,6 @@ func (k *keeper) finishCheckpoint(s *snapshot) error {
 		return err
 	}
 	k.generation = c.Generation
-	k.kept = append(k.kept, c.Position)
-	for len(k.kept) > checkpointsKept {
-		k.kept = k.kept[1:]
-	}
 	return errors.Join(l.indexes.checkpointed(), k.removeCheckpoints())
 }
 
@@ -144,14 +140,6 @@ func (k *keeper) removeCheckpoints() error {
 		}
 	}
 	return nil
-}
-
-// reclaimable is the Position below which no checkpoint on disk needs the log.
-func (k *keeper) reclaimable() Position {
-	if len(k.kept) == 0 {
-		return 0
-	}
-	return k.kept[0]
 }
 
 // lastCheckpoint is when the newest checkpoint of this life was written.

@@ -14,8 +14,7 @@ import (
 // after it has ended.
 type keeper struct {
 	log        *Log
-	generation uint64     // of the newest checkpoint on disk
-	kept       []Position // of the checkpoints on disk, oldest first
+	generation uint64 // of the newest checkpoint on disk
 	damage     []checkpointDamage
 	condemned  map[*segment]bool // no checkpoint names them any more; owned by the writer goroutine
 	last       atomic.Uint64     // Position of the newest checkpoint

@@ -129,7 +129,11 @@ func (l *Log) UncleanStarts() uint32 { return l.found.UncleanStarts }
 // Partition returns the handle of a partition, new and empty if the log has
 // none yet. The caller has the partition durably in the metadata.
 func (l *Log) Partition(id model.PartitionID) *PartitionLog {
-	return l.partitions.findOrAdd(id, func() *PartitionLog { return newPartitionLog(id, l) })
+	return l.partitions.findOrAdd(id, func() *PartitionLog {
+		p := newPartitionLog(id, l)
+		l.refuseIfOwner(p)
+		return p
+	})
 }
 
 // Drop forgets a partition whose deletion is durable in the metadata: reads

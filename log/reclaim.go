@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"fmt"
 	"path"
 )
@@ -23,7 +24,6 @@ func (l *Log) Reclaim() (segments int, bytes int64, err error) {
 }
 
 func (k *keeper) reclaim() (int, int64, error) {
-	l := k.log
 	// Count what died since the last checkpoint; without that nothing new is dead.
 	if err := k.checkpoint(); err != nil {
 		return 0, 0, err
@@ -32,12 +32,18 @@ func (k *keeper) reclaim() (int, int64, error) {
 	if len(dead) == 0 {
 		return 0, 0, nil
 	}
+	var restated error
 	err := k.inWriter(func() {
-		k.restate(dead)
+		if restated = k.restate(dead); restated != nil {
+			return
+		}
 		for _, r := range dead {
 			k.condemned[r.segment] = true
 		}
 	})
+	if err == nil {
+		err = restated
+	}
 	for range checkpointsKept {
 		if err == nil {
 			err = k.checkpoint()
@@ -65,20 +71,22 @@ func (k *keeper) deadSegments() []segmentRange {
 
 // restate writes a partition-state entry for each partition that only the dead
 // segments speak of. It runs in the writer goroutine.
-func (k *keeper) restate(dead []segmentRange) {
+func (k *keeper) restate(dead []segmentRange) error {
 	l := k.log
 	var list []*Append
+	failed := &firstFailure{}
 	for _, p := range l.partitions.all() {
 		if !p.restatedBehind(dead) {
 			list = append(list, &Append{
 				Partition: p, Kind: KindPartitionState, Epoch: p.lastEpoch(), BaseOffset: p.End(),
-				Payload: p.stateEntry(), Generation: p.Generation(), Done: ignoredCompletion{},
+				Payload: p.stateEntry(), Generation: p.Generation(), Done: failed,
 			})
 		}
 	}
 	for len(list) > 0 {
 		list = list[l.writer.step(list):]
 	}
+	return failed.err
 }
 
 // restatedBehind reports whether all that a dead segment says of the partition
@@ -124,10 +132,22 @@ func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 	return len(gone), bytes, err
 }
 
-// ignoredCompletion is for entries that nobody waits for: what depends on
-// them waits for the checkpoint behind them.
-type ignoredCompletion struct{}
+// firstFailure remembers that an append failed before it was written, which
+// the writer tells at once. Nobody waits for the disk: what depends on these
+// entries waits for the checkpoint behind them.
+type firstFailure struct{ err error }
 
-func (ignoredCompletion) Written(*Append)       {}
-func (ignoredCompletion) Durable(*Append)       {}
-func (ignoredCompletion) Failed(*Append, error) {}
+// Written implements Completion.
+func (*firstFailure) Written(*Append) {}
+
+// Durable implements Completion.
+func (*firstFailure) Durable(*Append) {}
+
+// Failed implements Completion. After Written it means that the log has
+// latched, which the checkpoint meets as well; only the writer's goroutine may
+// set err.
+func (f *firstFailure) Failed(a *Append, err error) {
+	if !errors.Is(err, ErrLatched) && f.err == nil {
+		f.err = fmt.Errorf("restate partition %d: %w", a.Partition.ID(), err)
+	}
+}

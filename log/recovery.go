@@ -28,7 +28,6 @@ var errMissing = errors.New("a file of the log is missing; nothing was changed")
 type recovery struct {
 	log   *Log
 	found *Recovery
-	begun int64
 
 	mark        startMark
 	fresh       bool
@@ -136,21 +135,27 @@ func (r *recovery) run() error {
 // indexes are whole. If there is none, all is rebuilt by scanning the log.
 func (r *recovery) loadCheckpoint() error {
 	l := r.log
-	for _, c := range r.checkpoints {
+	for i, c := range r.checkpoints {
 		err := l.indexes.open(c.Indexes)
 		if err == nil {
 			err = r.loadPartitions()
 		}
 		if err == nil {
 			r.chosen = c
+			r.checkpoints = r.checkpoints[i:]
 			return nil
 		}
 		if errors.Is(err, errUnknownPartition) {
 			return err
 		}
-		l.env.Events(BackgroundFailed{What: fmt.Sprintf("loading the indexes of checkpoint %d", c.Generation), Err: err})
+		r.aside = append(r.aside, asideFile{checkpointName(c.Generation), err.Error()})
 		l.partitions = newPartitionTable()
+		l.liveness.take()
+		if err := l.indexes.close(); err != nil {
+			return err
+		}
 	}
+	r.checkpoints = nil
 	return nil
 }
 
@@ -188,15 +193,48 @@ func (r *recovery) loadPartitions() error {
 // refuseOwners has partitions refuse appends to which damage of unknown owner
 // may belong: those that have no entry behind it.
 func (r *recovery) refuseOwners() {
-	if len(r.replay.unowned) == 0 {
-		return
+	l := r.log
+	var damage []checkpointDamage
+	if r.chosen != nil {
+		damage = r.chosen.Damage
 	}
-	last := r.replay.unowned[len(r.replay.unowned)-1]
-	for _, p := range r.log.partitions.all() {
-		if !saysEndBehind(p.positions(), last.From) {
+	if len(r.replay.unowned) > 0 {
+		most := r.maxPartition()
+		for _, d := range r.replay.unowned {
+			damage = append(damage, checkpointDamage{PositionRange: d, MaxPartition: most})
+		}
+	}
+	l.keeper.damage = damage
+	for _, p := range l.partitions.all() {
+		l.refuseIfOwner(p)
+	}
+}
+
+// refuseIfOwner refuses appends to a partition that may have lost its end.
+func (l *Log) refuseIfOwner(p *PartitionLog) {
+	for _, d := range l.keeper.damage {
+		if p.ID() <= d.MaxPartition && !saysEndBehind(p.positions(), d.From) {
 			p.refuse(ErrOwnerUnknown)
 		}
 	}
+}
+
+// partitionGapMax is how many ids in a row may be unknown to the metadata
+// before the search for the highest one ends. Ids are given in order.
+const partitionGapMax = 4096
+
+// maxPartition is the highest partition id that the metadata knows.
+func (r *recovery) maxPartition() model.PartitionID {
+	most := model.PartitionID(0)
+	if all := r.log.partitions.all(); len(all) > 0 {
+		most = all[len(all)-1].ID()
+	}
+	for id := most + 1; id-most < partitionGapMax; id++ {
+		if r.log.env.Standing(id) != Unknown {
+			most = id
+		}
+	}
+	return most
 }
 
 // saysEndBehind reports whether an entry at or behind a Position tells where

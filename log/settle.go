@@ -38,7 +38,23 @@ func (r *recovery) settle() error {
 	}
 	l.writer.written, l.writer.previous, l.writer.prevSize = end, r.replay.previous, r.replay.prevSize
 	l.syncer.start(end)
+	r.startKeeper()
 	return nil
+}
+
+// startKeeper tells the keeper what is on disk. What was expensive to find, or
+// must not be forgotten, gets a checkpoint at once.
+func (r *recovery) startKeeper() {
+	k := r.log.keeper
+	for _, name := range r.names {
+		if g, ok := parseCheckpointName(name); ok {
+			k.generation = max(k.generation, g)
+		}
+	}
+	if r.chosen != nil {
+		k.last.Store(uint64(r.chosen.Position))
+	}
+	k.urgent = r.replay.rebuild || len(r.replay.corrupt) > 0
 }
 
 // tidy removes what this program left half made, and sets aside what does not

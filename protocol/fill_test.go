@@ -67,8 +67,8 @@ func (f filler) fillStruct(v reflect.Value) {
 		}
 		return
 	}
-	for i := range v.NumField() {
-		f.fill(v.Field(i))
+	for _, field := range v.Fields() {
+		f.fill(field)
 	}
 }
 

@@ -75,31 +75,38 @@ func TestParseHeaderOddities(t *testing.T) {
 		{"null client id", "\x00\x00\x00\x03\x00\x00\x00\x01\xff\xffrest", RequestHeader{Version: 3, Correlation: 1}, "rest", nil},
 		{
 			"ControlledShutdown v0 has none", "\x00\x07\x00\x00\x00\x00\x00\x01rest",
-			RequestHeader{Key: KeyControlledShutdown, Correlation: 1}, "rest", nil,
+			RequestHeader{Key: KeyControlledShutdown, Correlation: 1},
+			"rest", nil,
 		},
 		{
 			"unknown key names the client", "\x03\xe7\x00\x00\x00\x00\x00\x01\x00\x01a",
-			RequestHeader{Key: 999, Correlation: 1, ClientID: "a"}, "", ErrUnknownKey,
+			RequestHeader{Key: 999, Correlation: 1, ClientID: "a"},
+			"", ErrUnknownKey,
 		},
 		{
 			"negative key", "\xff\xff\x00\x00\x00\x00\x00\x01\x00\x01a",
-			RequestHeader{Key: -1, Correlation: 1, ClientID: "a"}, "", ErrUnknownKey,
+			RequestHeader{Key: -1, Correlation: 1, ClientID: "a"},
+			"", ErrUnknownKey,
 		},
 		{
 			"tagged fields are skipped", "\x00\x12\x00\x03\x00\x00\x00\x01\x00\x01a\x02\x00\x01x\x05\x00rest",
-			RequestHeader{Key: KeyApiVersions, Version: 3, Correlation: 1, ClientID: "a"}, "rest", nil,
+			RequestHeader{Key: KeyApiVersions, Version: 3, Correlation: 1, ClientID: "a"},
+			"rest", nil,
 		},
 		{
 			"a version not known yet", "\x00\x12\x00\x63\x00\x00\x00\x01\x00\x01a\x00rest",
-			RequestHeader{Key: KeyApiVersions, Version: 99, Correlation: 1, ClientID: "a"}, "rest", nil,
+			RequestHeader{Key: KeyApiVersions, Version: 99, Correlation: 1, ClientID: "a"},
+			"rest", nil,
 		},
 		{
 			"tagged fields beyond the frame", "\x00\x12\x00\x03\x00\x00\x00\x01\x00\x01a\x01\x00\x05x",
-			RequestHeader{Key: KeyApiVersions, Version: 3, Correlation: 1, ClientID: "a"}, "", ErrHeader,
+			RequestHeader{Key: KeyApiVersions, Version: 3, Correlation: 1, ClientID: "a"},
+			"", ErrHeader,
 		},
 		{
 			"four thousand million tagged fields", "\x00\x12\x00\x03\x00\x00\x00\x01\x00\x01a\xff\xff\xff\xff\x0f",
-			RequestHeader{Key: KeyApiVersions, Version: 3, Correlation: 1, ClientID: "a"}, "", ErrHeader,
+			RequestHeader{Key: KeyApiVersions, Version: 3, Correlation: 1, ClientID: "a"},
+			"", ErrHeader,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -234,58 +234,6 @@ func TestDecodeRefusesUnknownVersions(t *testing.T) {
 	}
 }
 
-// TestGoSizes holds the sizes that the guard reckons with against kmsg's.
-func TestGoSizes(t *testing.T) {
-	eachVersion(func(key Key, version int16) {
-		layout, _ := layoutOf(key, version)
-		checkGoSize(t, key.String(), layout, reflect.TypeOf(kmsg.RequestForKey(int16(key))).Elem())
-	})
-}
-
-// checkGoSize follows arrays and structs through both, by their order.
-func checkGoSize(t *testing.T, path string, s *structure, v reflect.Type) {
-	t.Helper()
-	if v.Kind() == reflect.Struct && uintptr(s.goSize+costRequest) < v.Size() {
-		t.Errorf("%s: reckoned with %d bytes, has %d", path, s.goSize, v.Size())
-	}
-	if path != v.Name() && strings.Contains(path, ".") && uintptr(s.goSize) < v.Size() {
-		t.Errorf("%s: reckoned with %d bytes, has %d (%s)", path, s.goSize, v.Size(), v)
-	}
-	for i := range s.steps {
-		st := &s.steps[i]
-		if st.kind != kindArray {
-			continue
-		}
-		if f, ok := arrayField(v, st); ok {
-			checkGoSize(t, path+"."+st.name, &st.of, f)
-		} else {
-			t.Errorf("%s.%s: kmsg has no such array", path, st.name)
-		}
-	}
-}
-
-// arrayField finds the array of structs that the step decodes to. Kafka's and
-// kmsg's names differ, but their beginnings do not, or there is only one.
-func arrayField(v reflect.Type, st *step) (reflect.Type, bool) {
-	var arrays []reflect.StructField
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
-			arrays = append(arrays, f)
-		}
-	}
-	for _, f := range arrays {
-		if strings.HasPrefix(st.name, f.Name[:4]) || len(arrays) == 1 {
-			return f.Type.Elem(), true
-		}
-	}
-	for _, f := range arrays { // CreateTopics calls its Assignments ReplicaAssignment
-		if strings.Contains(f.Name, st.name[:6]) {
-			return f.Type.Elem(), true
-		}
-	}
-	return nil, false
-}
-
 func TestGuardAllocatesNothing(t *testing.T) {
 	for _, version := range []int16{4, 18} {
 		f := filler{Rand: rand.New(rand.NewPCG(3, 4)), elements: 10}
@@ -301,10 +249,12 @@ func TestGuardAllocatesNothing(t *testing.T) {
 }
 
 func TestProduceRecordsAreNotCopied(t *testing.T) {
-	eachProduce := func(version int16) {
+	for version := int16(3); version <= 13; version++ {
 		req := kmsg.NewPtrProduceRequest()
 		req.SetVersion(version)
-		req.Topics = []kmsg.ProduceRequestTopic{{Topic: "t", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: []byte("the records")}}}}
+		req.Topics = []kmsg.ProduceRequestTopic{{
+			Topic: "t", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: []byte("the records")}},
+		}}
 		body := req.AppendTo(nil)
 		got, err := Decode(KeyProduce, version, body)
 		if err != nil {
@@ -315,9 +265,6 @@ func TestProduceRecordsAreNotCopied(t *testing.T) {
 		if &records[0] != &body[at] {
 			t.Errorf("v%d: the records were copied", version)
 		}
-	}
-	for v := int16(3); v <= 13; v++ {
-		eachProduce(v)
 	}
 }
 

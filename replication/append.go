@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -57,7 +58,7 @@ func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 
 // enqueue gives the offset and queues the append, or returns the answer that
 // can be given at once: a duplicate's below the watermark, or a refusal.
-func (p *Partition) enqueue(a *pendingAppend, s *Settings, nowMs int64) (answer, refused *AppendResult) {
+func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs int64) (answer, refused *AppendResult) {
 	h := &a.header[0]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,8 +162,8 @@ func (v *producerView) holds(h *batch.Header) bool {
 
 // flushLocked decides, by the flush policy, whether the watermark waits for
 // the disk (hold) and whether this append asks for a sync.
-func (p *Partition) flushLocked(s *Settings, records, nowMs int64) (hold, sync bool) {
-	async := s.FlushMessages > 1
+func (p *Partition) flushLocked(s *cluster.TopicSettings, records, nowMs int64) (hold, sync bool) {
+	async := !s.Sync
 	if p.mu.async && !async && !p.mu.syncing {
 		// From async to sync: the policy changes once all that was served
 		// unsynced is durable.

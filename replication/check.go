@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
@@ -19,7 +20,7 @@ const recordsMax = 128 << 20
 // keyless records in a compacted topic, and to name the records at fault when
 // the header's timestamps are out of bounds. docs/decisions/0002 lists what
 // Kafka checks beyond that.
-func checkBatch(r *AppendRequest, s *Settings, nowMs int64) (batch.Header, *protocol.Error, []RecordError) {
+func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.Header, *protocol.Error, []RecordError) {
 	h, err := batch.Parse(r.Batch)
 	if err != nil {
 		return h, corrupt(err), nil
@@ -28,7 +29,7 @@ func checkBatch(r *AppendRequest, s *Settings, nowMs int64) (batch.Header, *prot
 		return h, protocol.Errorf(protocol.InvalidRecord,
 			"a produce request carries exactly one record batch per partition; %d bytes follow the first", len(r.Batch)-h.Size), nil
 	}
-	if h.Size > s.MaxMessageBytes && !r.Internal {
+	if int64(h.Size) > s.MaxMessageBytes && !r.Internal {
 		return h, protocol.Errorf(protocol.MessageTooLarge,
 			"the batch has %d bytes and max.message.bytes of the topic is %d: send smaller batches (batch.size, max.request.size) or raise the topic's limit",
 			h.Size, s.MaxMessageBytes), nil
@@ -68,7 +69,7 @@ func corrupt(err error) *protocol.Error {
 }
 
 // checkRecords applies the rules about single records.
-func checkRecords(b []byte, h *batch.Header, s *Settings, nowMs int64) ([]RecordError, *protocol.Error) {
+func checkRecords(b []byte, h *batch.Header, s *cluster.TopicSettings, nowMs int64) ([]RecordError, *protocol.Error) {
 	tooLate, tooEarly := timestampBounds(s, nowMs)
 	timesBad := !s.LogAppendTime && (h.MaxTimestamp > tooLate || h.FirstTimestamp < tooEarly && h.FirstTimestamp >= 0)
 	if !timesBad && !s.Compact && tooEarly == math.MinInt64 {
@@ -109,13 +110,13 @@ func checkRecords(b []byte, h *batch.Header, s *Settings, nowMs int64) ([]Record
 }
 
 // timestampBounds gives the latest and the earliest record time that the topic takes.
-func timestampBounds(s *Settings, nowMs int64) (latest, earliest int64) {
+func timestampBounds(s *cluster.TopicSettings, nowMs int64) (latest, earliest int64) {
 	latest, earliest = math.MaxInt64, math.MinInt64
-	if s.TimestampAfterMaxMs < math.MaxInt64-nowMs {
-		latest = nowMs + s.TimestampAfterMaxMs
+	if s.TimestampAfterMs < math.MaxInt64-nowMs {
+		latest = nowMs + s.TimestampAfterMs
 	}
-	if s.TimestampBeforeMaxMs < nowMs {
-		earliest = nowMs - s.TimestampBeforeMaxMs
+	if s.TimestampBeforeMs < nowMs {
+		earliest = nowMs - s.TimestampBeforeMs
 	}
 	return latest, earliest
 }

@@ -4,7 +4,7 @@
 // polls wait for it. Today each partition has one replica; the followers'
 // streams will raise the same high watermark.
 //
-// Reading order: api.go (what is asked and answered), settings.go,
+// Reading order: api.go (what is asked and answered), env.go,
 // partition.go (the state), check.go and sequence.go (what is refused),
 // append.go (the way in), completion.go and waiters.go (the way to the ack),
 // read.go, lookup.go, trim.go (log start, retention), partitions.go (all of

@@ -4,7 +4,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
-	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // OffsetForLeaderEpoch (key 23), versions 2 to 4.

@@ -122,6 +122,8 @@ func (s *Server) Close() error {
 	s.conns.close()
 	err := s.closeListeners()
 	s.janitor.stop()
+	// Members that wait for a rebalance would hold their connections for minutes.
+	s.groups.Close()
 	for _, c := range s.conns.snapshot() {
 		c.drain()
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -59,9 +57,4 @@ func newLogger(cfg Config, w io.Writer) (*zap.Logger, error) {
 	e.EncodeLevel = zapcore.CapitalLevelEncoder
 	core := zapcore.NewCore(zapcore.NewConsoleEncoder(e), zapcore.Lock(zapcore.AddSync(w)), level)
 	return zap.New(core, zap.ErrorOutput(zapcore.Lock(zapcore.AddSync(w)))), nil
-}
-
-// runBroker builds the broker, runs it until ctx ends and stops it cleanly.
-func runBroker(_ context.Context, _ Config, _ *zap.Logger) error {
-	return errors.New("the broker is not wired yet")
 }

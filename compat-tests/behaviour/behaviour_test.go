@@ -40,6 +40,9 @@ func TestConversations(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			w := newTalk(shared.Addr())
 			t.Cleanup(w.close)
+			if err := w.warm(); err != nil {
+				t.Fatal(err)
+			}
 			datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
 				t.Helper()
 				return w.do(d)

@@ -34,6 +34,20 @@ func newTalk(addr string) *talk {
 	}
 }
 
+// warm asks for a coordinator, since Kafka makes its offsets topic only then.
+func (w *talk) warm() error {
+	req := kmsg.NewPtrFindCoordinatorRequest()
+	req.SetVersion(4)
+	req.CoordinatorKeys = []string{"warm"}
+	c := w.conn("warm")
+	defer c.close()
+	if err := c.send(req); err != nil {
+		return err
+	}
+	_, err := w.doReceive(c, &datadriven.TestData{})
+	return err
+}
+
 func (w *talk) close() {
 	for _, c := range w.conns {
 		c.close()
@@ -117,7 +131,7 @@ func (w *talk) doSend(d *datadriven.TestData) (string, error) {
 }
 
 // settleTime is how long a broker may need for what it promises in the end.
-const settleTime = 20 * time.Second
+const settleTime = 5 * time.Second
 
 // doReceive reads an answer; it asks again while a coordinator is loading,
 // which no recording contains.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"iter"
 	"strings"
 	"testing"
 
@@ -230,20 +231,25 @@ func TestSplit(t *testing.T) {
 	if !cmp.Equal(sizes, []int{len(a), len(b)}) || !errors.Is(last, ErrTruncated) {
 		t.Errorf("sizes %v, then %v", sizes, last)
 	}
+	count := func(seq iter.Seq2[Batch, error]) (n int) {
+		for _, err := range seq {
+			if err == nil {
+				n++
+			}
+		}
+		return n
+	}
 	seq := Split(a)
-	for range 2 { // it starts anew each time
-		count := 0
-		for range seq {
-			count++
-		}
-		if count != 1 {
-			t.Errorf("%d batches, want 1", count)
-		}
+	if first, again := count(seq), count(seq); first != 1 || again != 1 {
+		t.Errorf("%d batches, then %d, want 1 each time", first, again)
 	}
-	for range Split(nil) {
-		t.Error("nothing holds no batch")
+	if n := count(Split(nil)); n != 0 {
+		t.Errorf("nothing holds %d batches", n)
 	}
-	for range Split(stream) {
+	for _, err := range Split(stream) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // must not go on, or panic
 	}
 }

@@ -66,8 +66,6 @@ const Magic = 2
 
 // Parse reads the header of the batch at the start of b, which may go on with
 // more batches. The batch is known to lie in b whole; nothing else is checked.
-//
-
 func Parse(b []byte) (Header, error) {
 	if len(b) <= atMagic {
 		return Header{}, fmt.Errorf("%w: %d bytes, a header has %d", ErrTruncated, len(b), HeaderSize)

@@ -22,7 +22,8 @@ func SetLeaderEpoch(b []byte, epoch model.LeaderEpoch) {
 
 // SetLogAppendTime makes ts, in milliseconds since 1970, the time of all
 // records, and returns the batch's new CRC. The records keep the deltas that
-// the producer wrote: clients look at the attribute bit first.
+// the producer wrote: clients look at the attribute bit first. A Header that
+// was parsed before is stale afterwards.
 //
 // It must not be used on a batch whose CRC has not been checked: the new CRC
 // would vouch for damage.

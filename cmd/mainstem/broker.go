@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/replication"
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+// lockName is the file whose lock says that a data directory is in use.
+const lockName = "lock"
+
+// broker is all rooms of one running node, in the order they were opened.
+type broker struct {
+	cfg   Config
+	log   *zap.Logger
+	fs    vfs.FS
+	clock clock.Clock
+
+	meta       *cluster.Journal
+	commitLog  *log.Log
+	pool       *span.Pool
+	partitions *replication.Partitions
+	groups     *coordinator.Groups
+	server     *server.Server
+	health     *server.Health
+
+	fatal   chan error // a room that cannot go on; the process must exit
+	closers []closer   // what is open, to be closed in reverse
+}
+
+type closer struct {
+	name  string
+	close func() error
+}
+
+// runBroker builds the broker, runs it until ctx ends and stops it cleanly.
+func runBroker(ctx context.Context, cfg Config, logger *zap.Logger) error {
+	b := &broker{cfg: cfg, log: logger, fs: vfs.OS{}, clock: clock.Real{}, fatal: make(chan error, 1)}
+	started := b.clock.Now()
+	if err := b.open(ctx); err != nil {
+		return errors.Join(err, b.close())
+	}
+	b.greet(b.clock.Now().Sub(started))
+	var err error
+	select {
+	case <-ctx.Done():
+		logger.Info("stopping")
+	case err = <-b.fatal:
+		logger.Error("the broker cannot go on", zap.Error(err))
+	}
+	if err = errors.Join(err, b.close()); err == nil {
+		logger.Info("stopped cleanly")
+	}
+	return err
+}
+
+// open builds the rooms from the disk up. What was opened before a failure is
+// left to close.
+func (b *broker) open(ctx context.Context) error {
+	for _, step := range []func() error{
+		b.lockDir, b.openMetadata, b.openLog, b.openPartitions, b.openGroups, b.openServer,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("interrupted at start: %w", err)
+		}
+	}
+	return b.openHealth(ctx)
+}
+
+// opened notes what close has to close.
+func (b *broker) opened(name string, f func() error) {
+	b.closers = append(b.closers, closer{name, f})
+}
+
+// close stops the rooms in reverse: first no more requests, last the lock.
+func (b *broker) close() error {
+	var errs []error
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		if err := b.closers[i].close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", b.closers[i].name, err))
+		}
+	}
+	b.closers = nil
+	return errors.Join(errs...)
+}
+
+// die is called by rooms that cannot go on.
+func (b *broker) die(err error) {
+	select {
+	case b.fatal <- err:
+	default:
+	}
+}
+
+func (b *broker) lockDir() error {
+	if err := b.fs.MkdirAll(b.cfg.DataDir); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	var lock io.Closer
+	lock, err := b.fs.Lock(filepath.Join(b.cfg.DataDir, lockName))
+	if errors.Is(err, vfs.ErrLocked) {
+		return fmt.Errorf("the data directory %s is in use by another broker", b.cfg.DataDir)
+	}
+	if err != nil {
+		return fmt.Errorf("lock the data directory: %w", err)
+	}
+	b.opened("lock", lock.Close)
+	return nil
+}
+
+func (b *broker) openMetadata() error {
+	meta, err := cluster.Open(b.fs, b.cfg.DataDir, cluster.Options{NodeID: b.cfg.NodeID, Rack: b.cfg.Rack, Fatal: b.die})
+	if err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	b.meta = meta
+	b.opened("metadata", meta.Close)
+	return nil
+}
+
+func (b *broker) openLog() error {
+	r, img := b.cfg.Resolver, b.meta.Image()
+	l, _, err := log.Open(log.Config{
+		SegmentBytes:      r.Int(img, cluster.SegmentBytesKey),
+		RingBytes:         r.Int(img, cluster.RingBytesKey),
+		PadGroups:         r.Bool(img, cluster.PadGroupsKey),
+		ProducerStatesMax: int(r.Int(img, cluster.ProducerStatesKey)),
+	}, log.Env{
+		FS: b.fs, Dir: b.cfg.DataDir, Clock: b.clock, Fatal: b.die,
+		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
+		Events:   func(e log.Event) { b.log.Info("log", zap.Stringer("event", e)) },
+	})
+	if err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	b.commitLog = l
+	b.meta.SetUncleanStarts(l.UncleanStarts())
+	b.opened("log", l.Close)
+	return nil
+}
+
+func (b *broker) openPartitions() error {
+	b.partitions = replication.NewPartitions(replication.Env{
+		Log: b.commitLog, Clock: b.clock, Node: b.cfg.NodeID, Image: b.meta.Image, Settings: b.topicSettings,
+		ProducerExpirationMs: func() int64 { return b.cfg.Resolver.Int(b.meta.Image(), "producer.id.expiration.ms") },
+	})
+	b.meta.Subscribe(b.partitions.Changed)
+	k := startKeeper(b)
+	b.opened("retention", k.close)
+	return nil
+}
+
+// topicSettings are a topic's settings as of now.
+func (b *broker) topicSettings(t *cluster.Topic) *cluster.TopicSettings {
+	return b.cfg.Resolver.TopicSettings(b.meta.Image(), t)
+}
+
+func (b *broker) openGroups() error {
+	groups, err := coordinator.New(b.groupConfig, coordinator.Env{
+		Clock:    b.clock,
+		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(b.partitions, b.clock, shard) },
+		Events:   b.groupEvent,
+	})
+	if err != nil {
+		return fmt.Errorf("group coordinator: %w", err)
+	}
+	b.groups = groups
+	b.opened("group coordinator", func() error {
+		groups.Close()
+		return nil
+	})
+	return nil
+}
+
+// groupConfig reads the rules of groups.
+func (b *broker) groupConfig() coordinator.Config {
+	r, img := b.cfg.Resolver, b.meta.Image()
+	ms := func(key string) time.Duration { return time.Duration(r.Int(img, key)) * time.Millisecond }
+	c := coordinator.DefaultConfig()
+	c.Shards = int32(r.Int(img, "offsets.topic.num.partitions")) //nolint:gosec // Validated as an int.
+	if t, ok := img.Topic(cluster.OffsetsTopic); ok {
+		c.Shards = int32(len(t.Partitions)) //nolint:gosec // At most PartitionsMax.
+	}
+	c.SessionTimeoutMin, c.SessionTimeoutMax = ms("group.min.session.timeout.ms"), ms("group.max.session.timeout.ms")
+	c.MembersMax = int(r.Int(img, "group.max.size"))
+	c.InitialRebalanceDelay = ms("group.initial.rebalance.delay.ms")
+	c.OffsetMetadataMax = int(r.Int(img, "offset.metadata.max.bytes"))
+	c.OffsetsRetention = time.Duration(r.Int(img, "offsets.retention.minutes")) * time.Minute
+	c.OffsetsCheckInterval = ms("offsets.retention.check.interval.ms")
+	return c
+}
+
+func (b *broker) groupEvent(e coordinator.Event) {
+	fields := []zap.Field{zap.Int32("shard", e.Shard)}
+	if e.Group != "" {
+		fields = append(fields, zap.String("group", e.Group), zap.Int32("generation", e.Generation), zap.Int("members", e.Members))
+	}
+	if e.Reason != "" {
+		fields = append(fields, zap.String("reason", e.Reason))
+	}
+	switch {
+	case e.Err != nil:
+		b.log.Warn(e.Kind.String(), append(fields, zap.Error(e.Err))...)
+	case e.Group != "":
+		b.log.Info(e.Kind.String(), fields...)
+	default:
+		b.log.Debug(e.Kind.String(), append(fields, zap.Int("count", e.Count), zap.Duration("took", e.Took))...)
+	}
+}

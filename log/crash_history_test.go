@@ -1,0 +1,237 @@
+package log
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/log/index"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// crashHistory is H, and how much of it was promised. It outlives crashes.
+type crashHistory struct {
+	mu struct {
+		sync.Mutex
+		ops  []*crashOp
+		must int        // H[:must] was promised: it may not be lost any more
+		live crashState // of all of H
+		bad  []string   // broken promises that a callback noticed
+	}
+}
+
+func newCrashHistory() *crashHistory {
+	h := &crashHistory{}
+	h.mu.live = crashState{}
+	return h
+}
+
+// wrote adds an op and returns its end in H.
+func (h *crashHistory) wrote(o *crashOp) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.ops = append(h.mu.ops, o)
+	if err := h.mu.live.apply(o); err != nil {
+		h.mu.bad = append(h.mu.bad, err.Error())
+	}
+	return len(h.mu.ops)
+}
+
+// promise says that H[:n] may not be lost.
+func (h *crashHistory) promise(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.must = max(h.mu.must, n)
+}
+
+func (h *crashHistory) complain(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.bad = append(h.mu.bad, fmt.Sprintf(format, args...))
+}
+
+// complaints are the broken promises so far.
+func (h *crashHistory) complaints() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.mu.bad, "\n")
+}
+
+func (h *crashHistory) length() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.mu.ops)
+}
+
+// window returns a partition's borders as written.
+func (h *crashHistory) window(id model.PartitionID) (start, end model.Offset) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.mu.live.partition(id)
+	return p.start, p.end
+}
+
+// alive returns a partition's batches as written. What they hold never changes.
+func (h *crashHistory) alive(id model.PartitionID) []crashBatch {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]crashBatch(nil), h.mu.live.partition(id).alive()...)
+}
+
+// settle finds the n for which the recovered partitions are those of H[:n],
+// cuts H there, and returns how many ops were lost. Partitions in ignore are
+// not looked at.
+func (h *crashHistory) settle(found map[model.PartitionID]*crashFound, ignore map[model.PartitionID]bool) (lost int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	state, err := replayCrashOps(nil)
+	best, fits := -1, crashState(nil)
+	report, closest := "", len(found)+1
+	for n := 0; n <= len(h.mu.ops); n++ {
+		if n > 0 {
+			if err := state.apply(h.mu.ops[n-1]); err != nil {
+				return 0, err
+			}
+		}
+		if why, wrong := state.compare(found, ignore); wrong == 0 {
+			best = n
+		} else if n >= h.mu.must && wrong <= closest {
+			closest, report = wrong, fmt.Sprintf("closest is H[:%d]:\n%s", n, why)
+		}
+	}
+	if best < h.mu.must {
+		if best >= 0 {
+			return 0, fmt.Errorf("promised H[:%d], recovered H[:%d]: lost %v and more", h.mu.must, best, h.mu.ops[best])
+		}
+		return 0, fmt.Errorf("recovered what H[:n] is for no n from %d to %d; %s", h.mu.must, len(h.mu.ops), report)
+	}
+	lost = len(h.mu.ops) - best
+	h.mu.ops = h.mu.ops[:best]
+	h.mu.must = best // it is served from here on
+	if fits, err = replayCrashOps(h.mu.ops); err != nil {
+		return 0, err
+	}
+	h.mu.live = fits
+	return lost, nil
+}
+
+// compare counts the partitions that differ.
+func (s crashState) compare(found map[model.PartitionID]*crashFound, ignore map[model.PartitionID]bool) (why string, wrong int) {
+	var b strings.Builder
+	for id, f := range found {
+		if ignore[id] {
+			continue
+		}
+		if what := s.partition(id).differs(f); what != "" {
+			wrong++
+			fmt.Fprintf(&b, "  partition %d: %s\n", id, what)
+		}
+	}
+	return b.String(), wrong
+}
+
+// readCrashBatches reads [from, to) in pieces and splits it into batches.
+func readCrashBatches(p *PartitionLog, from, to model.Offset) (list []crashBatch, err error) {
+	for from < to {
+		var out span.List
+		n, err := p.Read(ReadRequest{From: from, Limit: to, MaxBytes: 3000, MinOne: true}, &out)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("nothing at offset %d", from)
+		}
+		if err != nil {
+			out.Release()
+			return list, err
+		}
+		var b bytes.Buffer
+		_, err = out.WriteTo(&b)
+		out.Release()
+		if err != nil {
+			return list, err
+		}
+		for x, err := range batch.Split(b.Bytes()) {
+			if err != nil {
+				return list, err
+			}
+			if x.BaseOffset > from || x.LastOffset() < from {
+				return list, fmt.Errorf("offset %d was asked for, the batch is [%d, %d]", from, x.BaseOffset, x.LastOffset())
+			}
+			place, err := crashPlace(p, x.BaseOffset)
+			if err != nil {
+				return list, err
+			}
+			list = append(list, crashBatch{header: x.Header, bytes: x.Bytes, place: place})
+			from = x.LastOffset() + 1
+		}
+	}
+	return list, nil
+}
+
+// crashPlace is the index entry of the batch that holds an offset.
+func crashPlace(p *PartitionLog, offset model.Offset) (index.Entry, error) {
+	it, err := p.iterate(offset)
+	if err != nil {
+		return index.Entry{}, err
+	}
+	defer it.close()
+	e, _, ok, err := it.next()
+	if err == nil && !ok {
+		err = fmt.Errorf("no index entry for offset %d", offset)
+	}
+	return e, err
+}
+
+// crashAppend is an append under way, and its Completion.
+type crashAppend struct {
+	unit    Append
+	op      *crashOp
+	history *crashHistory
+	failed  func(err error) // hears of a failure, from a goroutine of the log
+	at      int             // end of op in H; 0: not written. Only the log's goroutines touch it
+	done    chan struct{}   // closed at the end
+}
+
+// Written implements Completion.
+func (a *crashAppend) Written(u *Append) {
+	if a.at != 0 {
+		a.history.complain("%v written twice", a.op)
+	}
+	for i := range a.op.batches {
+		b := &a.op.batches[i]
+		place, err := crashPlace(u.Partition, b.header.BaseOffset)
+		if err != nil || place.BaseOffset != b.header.BaseOffset {
+			a.history.complain("%v is written, the index does not find it: %+v, %v", a.op, place, err)
+		}
+		b.place = place
+	}
+	a.at = a.history.wrote(a.op)
+}
+
+// Durable implements Completion.
+func (a *crashAppend) Durable(u *Append) {
+	if a.at == 0 {
+		a.history.complain("%v durable before it was written", a.op)
+	}
+	a.history.promise(a.at)
+	if u.Kind == KindBatches && u.Partition.DurableEnd() <= u.LastOffset() {
+		a.history.complain("%v is durable, the durable end is %d", a.op, u.Partition.DurableEnd())
+	}
+	a.finish()
+}
+
+// Failed implements Completion.
+func (a *crashAppend) Failed(_ *Append, err error) {
+	a.failed(err)
+	a.finish()
+}
+
+func (a *crashAppend) finish() {
+	select {
+	case <-a.done:
+		a.history.complain("%v ended twice", a.op)
+	default:
+		close(a.done)
+	}
+}

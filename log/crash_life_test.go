@@ -1,0 +1,325 @@
+package log
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// crashClient writes to one partition, as its leader would have it: it knows
+// the next offset, the generation it was built on, and one idempotent
+// producer's next sequence.
+type crashClient struct {
+	id       model.PartitionID
+	sync     bool
+	bump     model.LeaderEpoch // elections so far, as the metadata counts them
+	next     model.Offset
+	gen      uint32
+	producer model.ProducerID
+	epoch    model.ProducerEpoch
+	sequence int32
+	flying   []*crashAppend // in order
+
+	mu     sync.Mutex
+	broken bool // an append failed: all has to be asked for again
+}
+
+func (c *crashClient) breakOff(error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.broken = true
+}
+
+func (c *crashClient) takeBroken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.broken
+	c.broken = false
+	return was
+}
+
+// crashLife is one life of a log, driven by one goroutine.
+type crashLife struct {
+	run   *crashRun
+	rng   *rand.Rand
+	log   *Log
+	clock *clock.Manual
+	gate  *crashGate
+	plan  *crashPlan
+	last  bool // nothing goes wrong in it
+}
+
+// step does one thing that a broker might do.
+func (l *crashLife) step() error {
+	r := l.rng
+	clients := l.run.clients
+	c := clients[r.IntN(len(clients))]
+	switch x := r.IntN(100); {
+	case x < 52:
+		return l.append(c)
+	case x < 62:
+		l.await(c, r.IntN(3))
+	case x < 70:
+		l.gate.set(r.IntN(3) > 0)
+	case x < 76:
+		l.clock.Advance([]time.Duration{20, 60, 300, 1100, 11_000}[r.IntN(5)] * time.Millisecond)
+	case x < 82:
+		return l.read(c)
+	case x < 86:
+		l.truncate(c)
+	case x < 92:
+		l.logStart(c)
+	case x < 95:
+		l.reclaim()
+	case x < 97:
+		l.syncAll()
+	case x < 98:
+		l.drop(c)
+	default:
+		l.awaitAll()
+	}
+	return nil
+}
+
+// renew has a client ask the log where it stands, if an append has failed.
+func (l *crashLife) renew(c *crashClient) {
+	if !c.takeBroken() {
+		return
+	}
+	l.await(c, 0)
+	c.takeBroken()
+	l.meet(c)
+	// A producer whose batch failed may not go on with its sequence.
+	c.producer, c.epoch, c.sequence = l.run.newProducer(), 0, 0
+}
+
+// meet reads where a partition stands.
+func (l *crashLife) meet(c *crashClient) {
+	p := l.log.Partition(c.id)
+	c.next, c.gen = p.End(), p.Generation()
+}
+
+// leaderEpoch is the metadata's epoch and the unclean starts.
+func (l *crashLife) leaderEpoch(c *crashClient) model.LeaderEpoch {
+	return c.bump + model.LeaderEpoch(l.log.UncleanStarts())
+}
+
+// append enqueues one to three batches.
+func (l *crashLife) append(c *crashClient) error {
+	r := l.rng
+	l.renew(c)
+	if len(c.flying) > 20 {
+		l.await(c, 5)
+	}
+	a := l.newAppend(c, KindBatches, c.next)
+	for range 1 + r.IntN(12)/10*2 {
+		b, err := l.batch(c)
+		if err != nil {
+			return err
+		}
+		h, err := batch.Parse(b)
+		if err != nil {
+			return err
+		}
+		a.op.batches = append(a.op.batches, crashBatch{header: h, bytes: b})
+		a.unit.Payload = append(a.unit.Payload, b...)
+		a.unit.Headers = append(a.unit.Headers, h)
+		c.next = h.LastOffset() + 1
+	}
+	l.enqueue(c, a)
+	return nil
+}
+
+// batch builds the client's next batch.
+func (l *crashLife) batch(c *crashClient) ([]byte, error) {
+	r := l.rng
+	if r.IntN(60) == 0 {
+		c.epoch, c.sequence = c.epoch+1, 0 // a new incarnation
+	}
+	b := batch.NewBuilder(batch.None)
+	b.BaseOffset, b.LeaderEpoch = c.next, l.leaderEpoch(c)
+	b.ProducerID, b.ProducerEpoch, b.BaseSequence = c.producer, c.epoch, c.sequence
+	n := 1 + r.IntN(4)
+	size := 20 + r.IntN(400)
+	if r.IntN(20) == 0 {
+		size = l.run.cfgSegment / 6
+	}
+	value := make([]byte, size)
+	for i := range value {
+		value[i] = byte(r.Uint32())
+	}
+	now := l.clock.Now().UnixMilli()
+	for range n {
+		l.run.values++
+		b.Add(now-5000+r.Int64N(6000), fmt.Appendf(nil, "key %d", l.run.values), value[:len(value)/n])
+	}
+	c.sequence += int32(n)
+	return b.Build(nil)
+}
+
+func (l *crashLife) newAppend(c *crashClient, kind Kind, argument model.Offset) *crashAppend {
+	epoch := l.leaderEpoch(c)
+	return &crashAppend{
+		unit: Append{
+			Partition: l.log.Partition(c.id), Kind: kind, Epoch: epoch, BaseOffset: argument,
+			Sync: c.sync || kind != KindBatches, Generation: c.gen,
+		},
+		op:      &crashOp{partition: c.id, kind: kind, epoch: epoch, argument: argument},
+		history: l.run.history, failed: c.breakOff, done: make(chan struct{}),
+	}
+}
+
+func (l *crashLife) enqueue(c *crashClient, a *crashAppend) {
+	a.unit.Done = a
+	c.flying = append(c.flying, a)
+	l.log.Enqueue(&a.unit)
+}
+
+// await waits until at most so many of a client's appends are under way.
+func (l *crashLife) await(c *crashClient, left int) {
+	if len(c.flying) <= left {
+		return
+	}
+	l.gate.set(false)
+	n := len(c.flying) - left
+	if !c.sync {
+		l.sync()
+	}
+	for _, a := range c.flying[:n] {
+		<-a.done
+	}
+	c.flying = append([]*crashAppend(nil), c.flying[n:]...)
+}
+
+func (l *crashLife) awaitAll() {
+	for _, c := range l.run.clients {
+		l.await(c, 0)
+	}
+}
+
+// sync asks for a sync and waits for it.
+func (l *crashLife) sync() error {
+	l.gate.set(false)
+	done := make(chan error, 1)
+	l.log.Sync(func(err error) { done <- err })
+	return <-done
+}
+
+// syncAll checks what Sync promises: all that was enqueued before.
+func (l *crashLife) syncAll() {
+	var before []*crashAppend
+	for _, c := range l.run.clients {
+		before = append(before, c.flying...)
+	}
+	if l.sync() != nil {
+		return
+	}
+	for _, a := range before {
+		// Durable, or failed: in both cases nothing is under way any more.
+		<-a.done
+	}
+}
+
+// read compares a stretch of a partition with what was written there.
+func (l *crashLife) read(c *crashClient) error {
+	p := l.log.Partition(c.id)
+	_, end := l.run.history.window(c.id)
+	want := l.run.history.alive(c.id)
+	if len(want) == 0 {
+		return nil
+	}
+	skip := l.rng.IntN(len(want))
+	want = want[skip:]
+	from := max(want[0].header.BaseOffset, p.Start())
+	got, err := readCrashBatches(p, from, end)
+	if _, dead, _ := l.plan.state(); dead {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read partition %d from %d to %d: %w", c.id, from, end, err)
+	}
+	if len(got) != len(want) {
+		return fmt.Errorf("read partition %d from %d to %d: %d batches, want %d", c.id, from, end, len(got), len(want))
+	}
+	for i := range want {
+		if !bytes.Equal(got[i].bytes, want[i].bytes) {
+			return fmt.Errorf("read partition %d: other bytes at offset %d", c.id, want[i].header.BaseOffset)
+		}
+	}
+	return nil
+}
+
+// truncate cuts the newest batches of a partition. As in a cluster it comes
+// with a new leader epoch, and only once nothing is under way.
+func (l *crashLife) truncate(c *crashClient) {
+	l.await(c, 0)
+	l.renew(c)
+	alive := l.run.history.alive(c.id)
+	start, end := l.run.history.window(c.id)
+	if len(alive) == 0 || end != c.next {
+		return
+	}
+	to := alive[len(alive)-1-l.rng.IntN(min(4, len(alive)))].header.BaseOffset
+	if to < start {
+		return
+	}
+	c.bump++
+	l.enqueue(c, l.newAppend(c, KindTruncate, to))
+	c.next = to
+	c.producer, c.epoch, c.sequence = l.run.newProducer(), 0, 0
+	l.run.count.truncates.Add(1)
+}
+
+// logStart deletes records from the front.
+func (l *crashLife) logStart(c *crashClient) {
+	l.renew(c)
+	start, end := l.run.history.window(c.id)
+	if start >= end {
+		return
+	}
+	to := start + 1 + model.Offset(l.rng.Int64N(int64(end-start)))
+	if l.rng.IntN(2) == 0 {
+		to = end
+	}
+	l.enqueue(c, l.newAppend(c, KindLogStart, to))
+	l.run.count.logStarts.Add(1)
+}
+
+// reclaim frees what died; now and then everything dies first.
+func (l *crashLife) reclaim() {
+	l.gate.set(false)
+	if l.rng.IntN(3) == 0 {
+		l.awaitAll()
+		for _, c := range l.run.clients {
+			l.renew(c)
+			if start, end := l.run.history.window(c.id); start < end {
+				l.enqueue(c, l.newAppend(c, KindLogStart, end))
+			}
+		}
+		l.awaitAll()
+		if l.rng.IntN(2) == 0 {
+			l.clock.Advance(11 * time.Second) // a checkpoint, perhaps
+			_ = l.sync()
+		}
+	}
+	n, _, err := l.log.Reclaim()
+	l.run.count.reclaimed.Add(int64(n))
+	if fired, _, _ := l.plan.state(); err != nil && !fired {
+		l.run.history.complain("reclaim: %v", err)
+	}
+}
+
+// drop deletes a partition for good; a new one takes its place.
+func (l *crashLife) drop(c *crashClient) {
+	l.await(c, 0)
+	l.run.deleted(c)
+	l.log.Drop(c.id)
+	l.run.replace(c)
+	l.meet(c)
+}

@@ -1,0 +1,241 @@
+package log
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// The oracle of the crash tests: what the log says it wrote, in its own order,
+// is the history H. After every recovery the state must be that of H[:n] for
+// one n that covers all that was promised. This one equality stands for: no
+// loss, no changed value, nothing that comes back, no gap, right producers,
+// right log start. It is written from the design's words, not with the log's
+// own state, so that a wrong rule there is not copied here.
+
+// crashOp is one append, as the log reported it written.
+type crashOp struct {
+	partition model.PartitionID
+	kind      Kind
+	epoch     model.LeaderEpoch
+	argument  model.Offset // of truncate and log-start entries
+	batches   []crashBatch
+}
+
+func (o *crashOp) String() string {
+	switch o.kind {
+	case KindBatches:
+		return fmt.Sprintf("p%d [%d, %d] epoch %d", o.partition, o.batches[0].header.BaseOffset,
+			o.batches[len(o.batches)-1].header.LastOffset(), o.epoch)
+	default:
+		return fmt.Sprintf("p%d %v %d epoch %d", o.partition, o.kind, o.argument, o.epoch)
+	}
+}
+
+// crashBatch is one batch, its bytes, and the place the index gave it.
+type crashBatch struct {
+	header batch.Header
+	bytes  []byte
+	place  index.Entry
+}
+
+// crashPartition is a partition as the history makes it.
+type crashPartition struct {
+	start, end model.Offset
+	epochs     []EpochStart
+	producers  map[model.ProducerID]ProducerState // LastTime is left out
+	batches    []crashBatch                       // also those below start
+}
+
+// crashState is all partitions.
+type crashState map[model.PartitionID]*crashPartition
+
+func (s crashState) partition(id model.PartitionID) *crashPartition {
+	p := s[id]
+	if p == nil {
+		p = &crashPartition{producers: map[model.ProducerID]ProducerState{}}
+		s[id] = p
+	}
+	return p
+}
+
+// apply takes one op. It refuses a gap: offsets have none.
+func (s crashState) apply(o *crashOp) error {
+	p := s.partition(o.partition)
+	switch o.kind {
+	case KindTruncate:
+		p.truncate(o.argument)
+	case KindLogStart:
+		p.raiseStart(o.argument)
+	case KindBatches:
+		base := o.batches[0].header.BaseOffset
+		if base != p.end {
+			return fmt.Errorf("partition %d: written at offset %d, it ended at %d", o.partition, base, p.end)
+		}
+		if n := len(p.epochs); n == 0 || p.epochs[n-1].Epoch < o.epoch {
+			p.epochs = append(p.epochs, EpochStart{o.epoch, base})
+		}
+		for _, b := range o.batches {
+			p.batches = append(p.batches, b)
+			p.produced(&b.header)
+			p.end = b.header.LastOffset() + 1
+		}
+	case KindPartitionState, KindSyncMark, KindPad:
+	}
+	return nil
+}
+
+// produced keeps the last five batches of each producer (KIP-98).
+func (p *crashPartition) produced(h *batch.Header) {
+	if h.ProducerID < 0 {
+		return
+	}
+	s := p.producers[h.ProducerID]
+	if s.N == 0 || s.Epoch != h.ProducerEpoch {
+		s = ProducerState{ID: h.ProducerID, Epoch: h.ProducerEpoch}
+	}
+	if s.N == ProducerBatchesMax {
+		copy(s.Batches[:], s.Batches[1:])
+		s.N--
+	}
+	s.Batches[s.N] = ProducerBatch{
+		FirstSequence: h.BaseSequence, LastSequence: h.BaseSequence + h.LastOffsetDelta,
+		LastOffset: h.LastOffset(), OffsetDelta: h.LastOffsetDelta, Timestamp: h.MaxTimestamp,
+	}
+	s.N++
+	p.producers[h.ProducerID] = s
+}
+
+// truncate lowers the end to a boundary of batches.
+func (p *crashPartition) truncate(end model.Offset) {
+	if end >= p.end {
+		return
+	}
+	p.end, p.start = end, min(p.start, end)
+	p.epochs = slices.DeleteFunc(p.epochs, func(e EpochStart) bool { return e.Start >= end })
+	p.batches = slices.DeleteFunc(p.batches, func(b crashBatch) bool { return b.header.LastOffset() >= end })
+	for id, s := range p.producers {
+		for s.N > 0 && s.Batches[s.N-1].LastOffset >= end {
+			s.N--
+			s.Batches[s.N] = ProducerBatch{}
+		}
+		p.producers[id] = s
+		if s.N == 0 {
+			delete(p.producers, id)
+		}
+	}
+}
+
+// raiseStart moves the log start. The epoch that holds it begins there.
+func (p *crashPartition) raiseStart(start model.Offset) {
+	if start <= p.start {
+		return
+	}
+	p.start = start
+	for len(p.epochs) > 1 && p.epochs[1].Start <= start {
+		p.epochs = p.epochs[1:]
+	}
+	if len(p.epochs) > 0 {
+		p.epochs[0].Start = max(p.epochs[0].Start, start)
+	}
+}
+
+// alive are the batches that a reader may ask for.
+func (p *crashPartition) alive() []crashBatch {
+	for i := range p.batches {
+		if p.batches[i].header.LastOffset() >= p.start {
+			return p.batches[i:]
+		}
+	}
+	return nil
+}
+
+// replayCrashOps makes the state of a history.
+func replayCrashOps(ops []*crashOp) (crashState, error) {
+	s := crashState{}
+	for _, o := range ops {
+		if err := s.apply(o); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// differs says how a recovered partition is not the one that history makes; ""
+// if it is.
+func (p *crashPartition) differs(got *crashFound) string {
+	switch {
+	case got.start != p.start || got.end != p.end:
+		return fmt.Sprintf("offsets [%d, %d), want [%d, %d)", got.start, got.end, p.start, p.end)
+	case !slices.Equal(got.epochs, p.epochs):
+		return fmt.Sprintf("epochs %v, want %v", got.epochs, p.epochs)
+	case !maps.Equal(got.producers, p.producers):
+		return fmt.Sprintf("producers %v, want %v", got.producers, p.producers)
+	case got.err != nil:
+		return fmt.Sprintf("reading: %v", got.err)
+	}
+	want := p.alive()
+	size := 0
+	for i := range want {
+		if i >= len(got.batches) {
+			return fmt.Sprintf("%d batches can be read, want %d", len(got.batches), len(want))
+		}
+		w, g := &want[i], &got.batches[i]
+		if !bytes.Equal(w.bytes, g.bytes) {
+			return fmt.Sprintf("batch at offset %d: other bytes than at offset %d", w.header.BaseOffset, g.header.BaseOffset)
+		}
+		if what := samePlace(&w.place, &g.place); what != "" {
+			return fmt.Sprintf("index entry of offset %d: %s", w.header.BaseOffset, what)
+		}
+		size += len(w.bytes)
+	}
+	if len(got.batches) > len(want) {
+		return fmt.Sprintf("%d batches can be read, want %d", len(got.batches), len(want))
+	}
+	if got.size != int64(size) {
+		return fmt.Sprintf("Bytes says %d, want %d", got.size, size)
+	}
+	return ""
+}
+
+// samePlace compares index entries. What is summed up from the partition's
+// beginning may differ in a rebuilt index: the beginning may be gone.
+func samePlace(want, got *index.Entry) string {
+	w, g := *want, *got
+	w.TotalBytes, g.TotalBytes, w.RunningMax, g.RunningMax = 0, 0, 0, 0
+	switch {
+	case w != g:
+		return fmt.Sprintf("%+v, want %+v", g, w)
+	case got.RunningMax < got.MaxTimestamp || got.RunningMax > want.RunningMax:
+		return fmt.Sprintf("running maximum %d, want %d to %d", got.RunningMax, got.MaxTimestamp, want.RunningMax)
+	}
+	return ""
+}
+
+// crashFound is what a recovered log says of a partition.
+type crashFound struct {
+	start, end model.Offset
+	epochs     []EpochStart
+	producers  map[model.ProducerID]ProducerState
+	size       int64
+	batches    []crashBatch
+	err        error // of the first read that failed
+}
+
+// gatherCrashFound reads all of a partition.
+func gatherCrashFound(p *PartitionLog) *crashFound {
+	f := &crashFound{start: p.Start(), end: p.End(), epochs: p.Epochs(), size: p.Bytes()}
+	f.producers = map[model.ProducerID]ProducerState{}
+	p.Producers(func(s ProducerState) bool {
+		s.LastTime = 0
+		f.producers[s.ID] = s
+		return true
+	})
+	f.batches, f.err = readCrashBatches(p, f.start, f.end)
+	return f
+}
