@@ -27,7 +27,7 @@ const (
 func brokerConfigDefs() []ConfigDef {
 	return append(append(brokerNetworkDefs(), brokerGroupDefs()...), []ConfigDef{
 		{
-			Name: NodeIDKey, Rule: intFrom(0), Default: "1", Synonyms: []Unit{{NodeIDKey, 1}, {BrokerIDKey, 1}},
+			Name: NodeIDKey, Rule: intFrom(0), Default: "1",
 			Doc: "This node's number. A data directory belongs to the node that made it.",
 		},
 		{Name: BrokerIDKey, Rule: intFrom(-1), Default: "-1", Doc: "The older name of node.id; -1 means not set."},

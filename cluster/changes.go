@@ -127,16 +127,10 @@ func (j *Journal) DeleteTopics(names []string) []error {
 
 // CreatePartitions implements Metadata.
 func (j *Journal) CreatePartitions(topic string, total int32) error {
-	return j.AddPartitions(topic, total, nil)
-}
-
-// AddPartitions is CreatePartitions with the replicas of each new partition,
-// or none to place them here.
-func (j *Journal) AddPartitions(topic string, total int32, assigned [][]model.BrokerID) error {
 	starts := j.starts.Load()
 	var refused error
 	err := j.submit(func(t *transaction) {
-		r, err := planPartitions(t.view(), topic, total, assigned, starts)
+		r, err := planPartitions(t.view(), topic, total, starts)
 		if err != nil {
 			refused = err
 			return
@@ -149,8 +143,7 @@ func (j *Journal) AddPartitions(topic string, total int32, assigned [][]model.Br
 	return refused
 }
 
-func planPartitions(img *Image, name string, total int32, assigned [][]model.BrokerID, starts uint32,
-) (partitionsRecord, error) {
+func planPartitions(img *Image, name string, total int32, starts uint32) (partitionsRecord, error) {
 	t, ok := img.Topic(name)
 	if !ok {
 		return partitionsRecord{}, unknownTopic(name)
@@ -167,7 +160,7 @@ func planPartitions(img *Image, name string, total int32, assigned [][]model.Bro
 		return partitionsRecord{}, protocol.Errorf(protocol.InvalidPartitions,
 			"%d partitions are too many: a topic may have at most %d.", total, PartitionsMax)
 	}
-	runs, err := placeRuns(img, total-now, assigned, starts)
+	runs, err := placeRuns(img, total-now, nil, starts)
 	return partitionsRecord{id: t.ID, runs: runs}, err
 }
 

@@ -226,6 +226,9 @@ func TestStaticSettings(t *testing.T) {
 	if id := NewResolver(map[string]string{BrokerIDKey: "7"}).NodeID(); id != 7 {
 		t.Errorf("broker.id gives node %d", id)
 	}
+	if id := NewResolver(map[string]string{BrokerIDKey: "-1", NodeIDKey: "4"}).NodeID(); id != 4 {
+		t.Errorf("node.id=4 gives node %d", id)
+	}
 }
 
 func TestNearest(t *testing.T) {

@@ -110,6 +110,36 @@ func TestClusterIDIsKept(t *testing.T) {
 	}
 }
 
+func TestJournalOnARealDisk(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(vfs.OS{}, dir, Options{NodeID: 1, SnapshotBytes: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		mustCreate(t, j, fmt.Sprint("t", i), 2)
+	}
+	want := state(j.Image())
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(vfs.OS{}, dir, Options{NodeID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := state(again.Image()); got != want {
+		t.Errorf("before:\n%s\nafter:\n%s", want, got)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// One pair of files, and nothing of the older ones.
+	names, err := vfs.OS{}.List(dir + "/metadata")
+	if err != nil || len(names) != 2 {
+		t.Errorf("%v %v", names, err)
+	}
+}
+
 func TestConcurrentChangesShareSyncs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 200
@@ -179,6 +209,22 @@ func TestFullDiskRefusesAndRecovers(t *testing.T) {
 	after := mustCreate(t, j, "after", 1)
 	if after.Partitions[0].ID != 2 {
 		t.Fatalf("%+v", after.Partitions)
+	}
+}
+
+// A write that failed may have left all its bytes in the page cache; what was
+// refused must not come back by that.
+func TestRefusedChangeStaysRefused(t *testing.T) {
+	disk := vfs.NewMem()
+	fault := vfs.NewFault(disk, nil)
+	j := open(t, fault, Options{NodeID: 1})
+	want := state(j.Image())
+	fault.SetHook(vfs.FailFrom(1, vfs.KindWrite, &vfs.Short{Bytes: 1 << 20, Err: vfs.ErrIO}))
+	if r := j.CreateTopics([]TopicSpec{{Name: "no", Partitions: 1}})[0]; r.Err == nil {
+		t.Fatal("created")
+	}
+	if got := state(open(t, disk.Kill(), Options{NodeID: 1}).Image()); got != want {
+		t.Fatalf("it came back:\n%s", got)
 	}
 }
 

@@ -13,7 +13,8 @@ type Metadata interface {
 	// Image is the current snapshot; never nil.
 	Image() *Image
 	// Subscribe calls f after each change, in order, from one goroutine at a
-	// time, with the images before and after. f must not change metadata.
+	// time, with the images before and after, which may be several changes apart.
+	// It comes before the changes' callers are answered. f must not change metadata.
 	Subscribe(f func(before, after *Image))
 	// CreateTopics creates each topic or says why not; one durable write for all.
 	CreateTopics(specs []TopicSpec) []TopicResult

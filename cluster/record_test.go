@@ -2,11 +2,13 @@ package cluster
 
 import (
 	"bytes"
+	"errors"
 	"runtime"
 	"testing"
 
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"pgregory.net/rapid"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 func someRecords() []record {
@@ -99,6 +101,24 @@ func FuzzFile(f *testing.F) {
 			t.Fatalf("%d good bytes of %d", end, len(file))
 		}
 	})
+}
+
+func TestMissingFrameIsCorruption(t *testing.T) {
+	h := fileHeader{kind: journalFile, generation: 1, salt: 7}
+	for _, c := range []struct {
+		numbers []uint64
+		corrupt bool
+	}{{[]uint64{1, 2, 3}, false}, {[]uint64{1, 3}, true}, {[]uint64{2}, true}} {
+		file := h.encode()
+		for _, n := range c.numbers {
+			body := appendRecord(make([]byte, frameHeaderSize), brokerRecord{id: 1})
+			file = append(file, sealFrame(body, h.salt, n, int64(len(file)))...)
+		}
+		_, err := scanFrames(file, h.salt, func(frame) error { return nil })
+		if errors.Is(err, ErrCorrupt) != c.corrupt {
+			t.Errorf("frames %v: %v", c.numbers, err)
+		}
+	}
 }
 
 func TestIDRangesAgainstASet(t *testing.T) {

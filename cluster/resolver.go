@@ -22,10 +22,13 @@ type Resolver struct {
 func NewResolver(static map[string]string) *Resolver {
 	r := &Resolver{static: make(map[string]string, len(static))}
 	for k, v := range static {
-		if _, ok := brokerDefs().byName[k]; !ok || k == BrokerIDKey && strings.TrimSpace(v) == "-1" {
-			continue
+		if _, ok := brokerDefs().byName[k]; ok {
+			r.static[k] = v
 		}
-		r.static[k] = v
+	}
+	// broker.id is node.id under its older name; -1 says that it is not set.
+	if old, ok := r.static[BrokerIDKey]; ok && strings.TrimSpace(old) != "-1" {
+		r.static[NodeIDKey] = old
 	}
 	empty := &Image{}
 	r.node = model.BrokerID(r.Int(empty, NodeIDKey))

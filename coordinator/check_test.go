@@ -116,6 +116,11 @@ func (g *group) checkState() error {
 	case g.state != statePreparing && g.initial != initialDelay{}:
 		return fmt.Errorf("initial delay %v", g.initial)
 	}
+	for id := range g.pendingSync {
+		if g.byID[id] == nil {
+			return fmt.Errorf("it waits for %s to sync, who is no member", id)
+		}
+	}
 	if g.stored == nil || g.state != stateEmpty && g.state != stateStable {
 		return nil
 	}

@@ -95,17 +95,17 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	switch d.Cmd {
 	case "join":
 		caller := Caller{ClientID: a.text("client", "c"), ClientHost: "/127.0.0.1"}
-		c.groups.Join(a.join(), caller, reply(c, tag, joinText))
+		c.groups.Join(sent(t, a.join()), caller, reply(c, tag, joinText))
 	case "sync":
-		c.groups.Sync(a.sync(), reply(c, tag, syncText))
+		c.groups.Sync(sent(t, a.sync()), reply(c, tag, syncText))
 	case "heartbeat":
-		c.groups.Heartbeat(a.heartbeat(), reply(c, tag, heartbeatText))
+		c.groups.Heartbeat(sent(t, a.heartbeat()), reply(c, tag, heartbeatText))
 	case "leave":
-		c.groups.Leave(a.leave(), reply(c, tag, leaveText))
+		c.groups.Leave(sent(t, a.leave()), reply(c, tag, leaveText))
 	case "commit":
-		c.groups.CommitOffsets(a.commit(), reply(c, tag, commitText))
+		c.groups.CommitOffsets(sent(t, a.commit()), reply(c, tag, commitText))
 	case "fetch":
-		c.groups.FetchOffsets(a.fetch(), reply(c, tag, fetchText))
+		c.groups.FetchOffsets(sent(t, a.fetch()), reply(c, tag, fetchText))
 	case "describe":
 		c.groups.DescribeGroups(&kmsg.DescribeGroupsRequest{Version: int16(a.number("v", 6)), Groups: a.list("g")},
 			reply(c, tag, describeText))
@@ -116,7 +116,7 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	case "delete":
 		c.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Version: 3, Groups: a.list("g")}, reply(c, tag, deleteText))
 	case "delete-offsets":
-		c.groups.DeleteOffsets(a.deleteOffsets(), reply(c, tag, deleteOffsetsText))
+		c.groups.DeleteOffsets(sent(t, a.deleteOffsets()), reply(c, tag, deleteOffsetsText))
 	case "drop-topics":
 		c.groups.DropTopics(a.list("topics"), reply(c, tag, func(err error) string {
 			if err != nil {
@@ -142,8 +142,39 @@ func reply[R any](c *conversation, tag string, text func(R) string) func(R) {
 		if again {
 			c.say("%s ANSWERED TWICE", tag)
 		}
+		r = travelled(c, r)
 		c.say("%s %s", tag, text(r))
 	}
+}
+
+// sent is a request as the broker decodes it.
+func sent[R kmsg.Request](t *testing.T, req R) R {
+	t.Helper()
+	arrived := kmsg.RequestForKey(req.Key())
+	arrived.SetVersion(req.GetVersion())
+	if err := arrived.ReadFrom(req.AppendTo(nil)); err != nil {
+		t.Fatal(err)
+	}
+	out, ok := arrived.(R)
+	if !ok {
+		t.Fatalf("request %d became another", req.Key())
+	}
+	return out
+}
+
+// travelled is an answer as its client decodes it.
+func travelled[R any](c *conversation, r R) R {
+	resp, ok := any(r).(kmsg.Response)
+	if !ok {
+		return r
+	}
+	arrived := resp.RequestKind().ResponseKind()
+	arrived.SetVersion(resp.GetVersion())
+	if err := arrived.ReadFrom(resp.AppendTo(nil)); err != nil {
+		c.say("an answer that cannot be read: %v", err)
+	}
+	out, _ := any(arrived).(R)
+	return out
 }
 
 func (a arguments) join() *kmsg.JoinGroupRequest {

@@ -236,8 +236,13 @@ func (c *conversation) journal(t *testing.T, d *datadriven.TestData) {
 			n := -1
 			d.MaybeScanArgs(t, "n", &n)
 			j.release(n)
-		case "lose":
+		case "lose": // all is answered before the shard has loaded again
+			gate := make(chan struct{})
+			j.set(func(j *memoryJournal) { j.mu.gate = gate })
 			j.lose()
+			synctest.Wait()
+			j.set(func(j *memoryJournal) { j.mu.gate = nil })
+			close(gate)
 		case "refuse", "accept":
 			j.set(func(j *memoryJournal) { j.mu.refuse = what == "refuse" })
 		case "break-load":

@@ -78,16 +78,13 @@ type initialDelay struct {
 }
 
 func newGroup(id string) *group {
-	return &group{
-		id: id, offsets: offsetTable{}, since: noTime, roster: newRoster(),
-		pendingJoin: map[string]struct{}{}, pendingSync: map[string]struct{}{},
-	}
+	return &group{id: id, offsets: offsetTable{}, since: noTime}
 }
 
 // restore derives the soft part from what is stored.
 func (g *group) restore() {
 	v := g.stored
-	g.roster = newRoster()
+	g.roster = roster{}
 	g.state, g.since = stateEmpty, v.CurrentStateTimestamp
 	g.protocolType, g.generation = v.ProtocolType, v.Generation
 	if len(v.Members) > 0 {

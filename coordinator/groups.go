@@ -53,7 +53,8 @@ type environment struct {
 	workers *workers
 }
 
-// New makes a coordinator; it serves a shard once that is loaded.
+// New makes a coordinator; it serves a shard once that is loaded. config is
+// asked for the settings at every turn, from any goroutine: it must be cheap.
 func New(config func() Config, env Env) (*Groups, error) {
 	c := config()
 	if err := c.Validate(); err != nil {

@@ -87,7 +87,7 @@ func (m *machine) join(s *step, w *joinWait, caller Caller) {
 		m.scheduleExpiry(s)
 	}
 	switch {
-	case !g.admits(req.MemberID, s.config.MembersMax):
+	case !g.admits(req, s.config.MembersMax):
 		m.turnAway(s, g, w)
 	case !g.supports(req.ProtocolType, offers):
 		w.refuse(s, protocol.InconsistentGroupProtocol, req.MemberID)
@@ -99,9 +99,14 @@ func (m *machine) join(s *step, w *joinWait, caller Caller) {
 }
 
 // admits applies group.max.size. While a rebalance is prepared only those count
-// that have joined, so that a group above a lowered limit loses its slowest.
-func (g *group) admits(id string, most int) bool {
-	known := g.byID[id]
+// that have joined, so that a group above a lowered limit loses its slowest. A
+// static member that comes back takes its own place (Kafka refuses it in a full
+// group until its former session has ended).
+func (g *group) admits(req *kmsg.JoinGroupRequest, most int) bool {
+	known := g.byID[req.MemberID]
+	if req.MemberID == "" && req.InstanceID != nil {
+		known = g.byInstance[*req.InstanceID]
+	}
 	switch g.state {
 	case statePreparing:
 		return known != nil && known.join != nil || g.awaitingJoin < most
@@ -142,6 +147,9 @@ func (m *machine) joinNew(s *step, g *group, w *joinWait, caller Caller, offers 
 	}
 	// A client that gives up before it learns its id would leave a member
 	// behind; so it is one only when it comes back with the id.
+	if g.pendingJoin == nil {
+		g.pendingJoin = map[string]struct{}{}
+	}
 	g.pendingJoin[id] = struct{}{}
 	m.timers.set(timerKey{timerSession, g.id, id}, s.in(req.SessionTimeoutMillis))
 	w.refuse(s, protocol.MemberIDRequired, id)

@@ -32,9 +32,9 @@ func (sh *shard) load(journal Journal, first func(error)) {
 			return nil
 		})
 		sh.post(mail{control: func() {
-			stale := sh.loaded(epoch, m, started, err)
+			err := sh.loaded(epoch, m, started, err)
 			if first != nil {
-				first(firstError(stale, err))
+				first(err)
 			}
 		}})
 	})
@@ -43,7 +43,35 @@ func (sh *shard) load(journal Journal, first func(error)) {
 	}
 }
 
-// loaded puts a machine into service that was read for this epoch.
+// reload loads again after a lost append: at once, or, if the one before was
+// lost a moment ago too, after a pause. A full disk must not turn every commit
+// into a load.
+func (sh *shard) reload() {
+	now, pause := sh.env.Clock.Now(), sh.env.config().LoadRetry
+	again := !sh.lostAt.IsZero() && now.Sub(sh.lostAt) < pause
+	sh.lostAt = now
+	if !again {
+		sh.load(sh.journal, nil)
+		return
+	}
+	sh.drop(protocol.CoordinatorLoadInProgress)
+	sh.loadLater(pause)
+}
+
+// loadLater loads after a pause, unless something else was decided meanwhile.
+func (sh *shard) loadLater(pause time.Duration) {
+	epoch := sh.epoch
+	sh.env.Clock.AfterFunc(pause, func() {
+		sh.post(mail{control: func() {
+			if epoch == sh.epoch {
+				sh.load(sh.journal, nil)
+			}
+		}})
+	})
+}
+
+// loaded puts a machine into service that was read for this epoch, or tries
+// again later.
 func (sh *shard) loaded(epoch uint64, m *machine, started time.Time, err error) error {
 	if epoch != sh.epoch {
 		return ErrUnloaded
@@ -52,14 +80,8 @@ func (sh *shard) loaded(epoch uint64, m *machine, started time.Time, err error) 
 	s := sh.newStep(&config)
 	if err != nil {
 		sh.env.Events(Event{Kind: ShardLoadFailed, Shard: sh.index, Err: err})
-		sh.env.Clock.AfterFunc(config.LoadRetry, func() {
-			sh.post(mail{control: func() {
-				if epoch == sh.epoch {
-					sh.load(sh.journal, nil)
-				}
-			}})
-		})
-		return nil
+		sh.loadLater(config.LoadRetry)
+		return err
 	}
 	sh.machine = m
 	sh.execute(s, func(m *machine, s *step) { m.restore(s) })
@@ -104,13 +126,4 @@ func (sh *shard) drop(code protocol.ErrorCode) {
 	if m != nil {
 		deliver(m.parked(), code)
 	}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -321,4 +321,37 @@ func (w *world) end(rt *rapid.T) {
 	if w.answered != w.asked {
 		rt.Fatalf("%d requests, %d answers", w.asked, w.answered)
 	}
+	w.checkJournal(rt)
+}
+
+// checkJournal restarts from any point of the journal, and from what compaction
+// leaves of it: the last record of each key.
+func (w *world) checkJournal(rt *rapid.T) {
+	records := w.journal.all()
+	config := DefaultConfig()
+	config.MembersMax = rapid.IntRange(1, 4).Draw(rt, "size after restart")
+	point := records[:rapid.IntRange(0, len(records)).Draw(rt, "restart at")]
+	restarted := newMachine()
+	for _, r := range point {
+		if err := restarted.replay(r); err != nil {
+			rt.Fatal(err)
+		}
+	}
+	last := map[string]int{}
+	for i, r := range point {
+		last[string(r.Key)] = i
+	}
+	var compacted []Record
+	for i, r := range point {
+		if last[string(r.Key)] == i && (r.Value != nil || i%2 == 0) { // old tombstones go too
+			compacted = append(compacted, r)
+		}
+	}
+	if err := checkDurable(restarted, compacted); err != nil {
+		rt.Fatalf("compacted: %v", err)
+	}
+	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }})
+	if err := checkMachine(restarted); err != nil {
+		rt.Fatalf("restarted: %v", err)
+	}
 }

@@ -98,7 +98,7 @@ func (m *machine) completeJoin(s *step, g *group) {
 	}
 	g.initial = initialDelay{}
 	g.generation++
-	clear(g.pendingSync)
+	g.pendingSync = nil
 	if len(g.order) == 0 {
 		m.empty(s, g)
 		return
@@ -107,6 +107,7 @@ func (m *machine) completeJoin(s *step, g *group) {
 	g.subscribed = g.subscriptions()
 	m.transition(s, g, stateCompleting)
 	s.event(Event{Kind: GenerationFormed, Group: g.id, Generation: g.generation, Members: len(g.order)})
+	g.pendingSync = make(map[string]struct{}, len(g.order))
 	for _, member := range g.order {
 		if w := g.unpark(member); w != nil {
 			w.accept(s, g, member)

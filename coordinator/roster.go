@@ -14,10 +14,6 @@ type roster struct {
 	awaitingJoin int
 }
 
-func newRoster() roster {
-	return roster{byID: map[string]*member{}, byInstance: map[string]*member{}, offers: map[string]int{}}
-}
-
 func (r *roster) add(m *member) {
 	r.order = append(r.order, m)
 	r.enter(m)
@@ -25,6 +21,9 @@ func (r *roster) add(m *member) {
 
 // enter adds a member everywhere but to the order.
 func (r *roster) enter(m *member) {
+	if r.byID == nil { // most groups of a big broker only commit offsets
+		r.byID, r.byInstance, r.offers = map[string]*member{}, map[string]*member{}, map[string]int{}
+	}
 	r.byID[m.id] = m
 	if m.instance != nil {
 		r.byInstance[*m.instance] = m

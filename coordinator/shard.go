@@ -39,7 +39,8 @@ type shard struct {
 	journal Journal            // of the load that epoch counts
 	refusal protocol.ErrorCode // what tasks get while machine is nil
 	closed  bool
-	epoch   uint64 // counts loads and unloads; what belongs to an older one is stale
+	lostAt  time.Time // of the last lost append
+	epoch   uint64    // counts loads and unloads; what belongs to an older one is stale
 	timer   clock.Timer
 	armed   time.Time // when timer fires; zero: not pending
 }
@@ -159,7 +160,7 @@ func (sh *shard) commit(s *step) {
 func (sh *shard) lost(epoch uint64, err error, answers []answer) {
 	if epoch == sh.epoch && sh.machine != nil {
 		sh.env.Events(Event{Kind: AppendFailed, Shard: sh.index, Err: err})
-		sh.load(sh.journal, nil)
+		sh.reload()
 	}
 	code := protocol.CoordinatorLoadInProgress
 	if sh.machine == nil {

@@ -171,9 +171,32 @@ func crashEntries(disk *vfs.Mem) (list []scanItem, err error) {
 
 // crashFlip is a bit that the medium turned.
 type crashFlip struct {
-	entry  scanItem
-	synced Position // S without the damaged entry
-	header bool     // the bit is in the entry's header
+	entry      scanItem
+	synced     Position    // highest syncedPos of the other entries
+	checkpoint *checkpoint // the newest
+	header     bool        // the bit is in the entry's header
+	last       bool        // no entry stands behind it
+}
+
+// newestCrashCheckpoint reads the newest checkpoint; nil if there is none.
+func newestCrashCheckpoint(disk *vfs.Mem) (newest *checkpoint, err error) {
+	names, err := disk.List(crashDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, ok := parseCheckpointName(name); !ok {
+			continue
+		}
+		b, err := readSmallFile(disk, crashDir, name)
+		if err != nil {
+			return nil, err
+		}
+		if c, err := decodeCheckpoint(b); err == nil {
+			newest = c // names sort by generation
+		}
+	}
+	return newest, nil
 }
 
 // flipCrashBit flips a bit of one entry; nil if there is none to flip.
@@ -183,7 +206,10 @@ func flipCrashBit(disk *vfs.Mem, r *rand.Rand) (*crashFlip, error) {
 		return nil, err
 	}
 	k := len(list) - 1 - r.IntN(min(len(list), 12))
-	f := &crashFlip{entry: list[k], header: r.IntN(2) == 0}
+	f := &crashFlip{entry: list[k], header: r.IntN(2) == 0, last: k == len(list)-1}
+	if f.checkpoint, err = newestCrashCheckpoint(disk); err != nil {
+		return nil, err
+	}
 	for i := range list {
 		if i != k {
 			f.synced = max(f.synced, list[i].Header.Synced)

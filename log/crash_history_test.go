@@ -2,12 +2,14 @@ package log
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log/index"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
@@ -81,56 +83,95 @@ func (h *crashHistory) alive(id model.PartitionID) []crashBatch {
 	return append([]crashBatch(nil), h.mu.live.partition(id).alive()...)
 }
 
+// crashSettle is what a recovery found.
+type crashSettle struct {
+	found   map[model.PartitionID]*crashFound
+	ignore  model.PartitionID // is not looked at; 0: all are
+	cached  int               // H[:cached] must be there too
+	rebuilt bool              // the indexes are new
+	// hitSpared is an answer: no offset that was given in the ignored partition
+	// will be given again, and no deleted record is back.
+	hitSpared bool
+}
+
+func (s *crashSettle) spared(state crashState) bool {
+	got := s.found[s.ignore]
+	if got == nil {
+		return true
+	}
+	p := state.partition(s.ignore)
+	return got.end >= p.end && got.start >= p.start
+}
+
 // settle finds the n for which the recovered partitions are those of H[:n],
-// cuts H there, and returns how many ops were lost. Partitions in ignore are
-// not looked at.
-func (h *crashHistory) settle(found map[model.PartitionID]*crashFound, ignore map[model.PartitionID]bool) (lost int, err error) {
+// cuts H there, and returns how many ops were lost.
+func (h *crashHistory) settle(s *crashSettle) (lost int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	state, err := replayCrashOps(nil)
-	best, fits := -1, crashState(nil)
-	report, closest := "", len(found)+1
+	must := max(h.mu.must, s.cached)
+	state, best := crashState{}, -1
+	report, closest := "", len(s.found)+1
 	for n := 0; n <= len(h.mu.ops); n++ {
 		if n > 0 {
 			if err := state.apply(h.mu.ops[n-1]); err != nil {
 				return 0, err
 			}
 		}
-		if why, wrong := state.compare(found, ignore); wrong == 0 {
-			best = n
-		} else if n >= h.mu.must && wrong <= closest {
+		if why, wrong := s.compare(state); wrong == 0 {
+			if spared := n >= must && s.spared(state); spared || !s.hitSpared {
+				best, s.hitSpared = n, spared
+			}
+		} else if n >= must && wrong <= closest {
 			closest, report = wrong, fmt.Sprintf("closest is H[:%d]:\n%s", n, why)
 		}
 	}
-	if best < h.mu.must {
+	if best < must {
 		if best >= 0 {
-			return 0, fmt.Errorf("promised H[:%d], recovered H[:%d]: lost %v and more", h.mu.must, best, h.mu.ops[best])
+			return 0, fmt.Errorf("promised H[:%d] (H[:%d] is cached), recovered H[:%d]: lost %v and more",
+				h.mu.must, s.cached, best, h.mu.ops[best])
 		}
-		return 0, fmt.Errorf("recovered what H[:n] is for no n from %d to %d; %s", h.mu.must, len(h.mu.ops), report)
+		return 0, fmt.Errorf("recovered what H[:n] is for no n from %d to %d; %s", must, len(h.mu.ops), report)
 	}
 	lost = len(h.mu.ops) - best
 	h.mu.ops = h.mu.ops[:best]
-	h.mu.must = best // it is served from here on
-	if fits, err = replayCrashOps(h.mu.ops); err != nil {
-		return 0, err
+	if s.rebuilt {
+		for id, f := range s.found {
+			h.mu.ops = append(h.mu.ops, &crashOp{partition: id, kind: kindCrashForgotten, producers: f.producers, epochs: f.epochs})
+		}
 	}
-	h.mu.live = fits
-	return lost, nil
+	h.mu.must = len(h.mu.ops) // it is served from here on
+	h.mu.live, err = replayCrashOps(h.mu.ops)
+	return lost, err
 }
 
 // compare counts the partitions that differ.
-func (s crashState) compare(found map[model.PartitionID]*crashFound, ignore map[model.PartitionID]bool) (why string, wrong int) {
+func (s *crashSettle) compare(state crashState) (why string, wrong int) {
 	var b strings.Builder
-	for id, f := range found {
-		if ignore[id] {
+	for id, f := range s.found {
+		if id == s.ignore {
 			continue
 		}
-		if what := s.partition(id).differs(f); what != "" {
+		if what := state.partition(id).differs(f, s.rebuilt); what != "" {
 			wrong++
 			fmt.Fprintf(&b, "  partition %d: %s\n", id, what)
 		}
 	}
 	return b.String(), wrong
+}
+
+// forget takes promises back: of ops that begin at or behind a Position.
+func (h *crashHistory) forget(at Position) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n := len(h.mu.ops); n > 0; n-- {
+		for _, b := range h.mu.ops[n-1].batches {
+			if b.place.Length > 0 && b.place.Position < uint64(at) {
+				h.mu.must = min(h.mu.must, n)
+				return
+			}
+		}
+	}
+	h.mu.must = 0
 }
 
 // readCrashBatches reads [from, to) in pieces and splits it into batches.
@@ -201,6 +242,9 @@ func (a *crashAppend) Written(u *Append) {
 	for i := range a.op.batches {
 		b := &a.op.batches[i]
 		place, err := crashPlace(u.Partition, b.header.BaseOffset)
+		if errors.Is(err, vfs.ErrDead) {
+			continue // the disk died, and the entry is in an index file already
+		}
 		if err != nil || place.BaseOffset != b.header.BaseOffset {
 			a.history.complain("%v is written, the index does not find it: %+v, %v", a.op, place, err)
 		}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
@@ -30,6 +32,12 @@ type crashClient struct {
 	broken bool // an append failed: all has to be asked for again
 }
 
+// newProducer has the client write as a producer that nobody knows.
+func (c *crashClient) newProducer(r *crashRun) {
+	r.producers++
+	c.producer, c.epoch, c.sequence = r.producers, 0, 0
+}
+
 func (c *crashClient) breakOff(error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +60,24 @@ type crashLife struct {
 	clock *clock.Manual
 	gate  *crashGate
 	plan  *crashPlan
-	last  bool // nothing goes wrong in it
+	// checked says that what it recovered was held against the history.
+	checked bool
+	latched atomic.Bool
+}
+
+// fatal is Env.Fatal.
+func (l *crashLife) fatal(error) {
+	if l.latched.Swap(true) {
+		l.run.history.complain("Fatal was called twice")
+	}
+	l.run.count.latched.Add(1)
+}
+
+// over reports whether there is nothing left to do: the disk is dead, or the
+// log has latched.
+func (l *crashLife) over() bool {
+	_, dead, _ := l.plan.state()
+	return dead || l.latched.Load()
 }
 
 // step does one thing that a broker might do.
@@ -61,26 +86,30 @@ func (l *crashLife) step() error {
 	clients := l.run.clients
 	c := clients[r.IntN(len(clients))]
 	switch x := r.IntN(100); {
-	case x < 52:
+	case x < 50:
 		return l.append(c)
-	case x < 62:
+	case x < 60:
 		l.await(c, r.IntN(3))
-	case x < 70:
+	case x < 68:
 		l.gate.set(r.IntN(3) > 0)
-	case x < 76:
+	case x < 74:
 		l.clock.Advance([]time.Duration{20, 60, 300, 1100, 11_000}[r.IntN(5)] * time.Millisecond)
-	case x < 82:
+	case x < 80:
 		return l.read(c)
-	case x < 86:
+	case x < 84:
 		l.truncate(c)
-	case x < 92:
+	case x < 90:
 		l.logStart(c)
-	case x < 95:
+	case x < 93:
 		l.reclaim()
-	case x < 97:
+	case x < 95:
 		l.syncAll()
-	case x < 98:
-		l.drop(c)
+	case x < 96:
+		if r.IntN(3) == 0 {
+			l.drop(c)
+		}
+	case x < 99:
+		l.consume(c)
 	default:
 		l.awaitAll()
 	}
@@ -95,8 +124,7 @@ func (l *crashLife) renew(c *crashClient) {
 	l.await(c, 0)
 	c.takeBroken()
 	l.meet(c)
-	// A producer whose batch failed may not go on with its sequence.
-	c.producer, c.epoch, c.sequence = l.run.newProducer(), 0, 0
+	c.newProducer(l.run) // one whose batch failed may not go on with its sequence
 }
 
 // meet reads where a partition stands.
@@ -189,7 +217,7 @@ func (l *crashLife) await(c *crashClient, left int) {
 	l.gate.set(false)
 	n := len(c.flying) - left
 	if !c.sync {
-		l.sync()
+		_ = l.sync() // if it fails, so do the appends
 	}
 	for _, a := range c.flying[:n] {
 		<-a.done
@@ -228,6 +256,9 @@ func (l *crashLife) syncAll() {
 
 // read compares a stretch of a partition with what was written there.
 func (l *crashLife) read(c *crashClient) error {
+	if slices.ContainsFunc(c.flying, func(a *crashAppend) bool { return a.unit.Kind != KindBatches }) {
+		l.await(c, 0) // the borders are moving
+	}
 	p := l.log.Partition(c.id)
 	_, end := l.run.history.window(c.id)
 	want := l.run.history.alive(c.id)
@@ -272,7 +303,8 @@ func (l *crashLife) truncate(c *crashClient) {
 	c.bump++
 	l.enqueue(c, l.newAppend(c, KindTruncate, to))
 	c.next = to
-	c.producer, c.epoch, c.sequence = l.run.newProducer(), 0, 0
+	c.newProducer(l.run)
+	l.run.forgetCursors(c.id)
 	l.run.count.truncates.Add(1)
 }
 
@@ -280,6 +312,7 @@ func (l *crashLife) truncate(c *crashClient) {
 func (l *crashLife) logStart(c *crashClient) {
 	l.renew(c)
 	start, end := l.run.history.window(c.id)
+	end = min(end, c.next) // a truncation may be under way
 	if start >= end {
 		return
 	}
@@ -318,8 +351,26 @@ func (l *crashLife) reclaim() {
 // drop deletes a partition for good; a new one takes its place.
 func (l *crashLife) drop(c *crashClient) {
 	l.await(c, 0)
-	l.run.deleted(c)
+	l.run.metadata.drop(c.id)
 	l.log.Drop(c.id)
+	l.run.forgetCursors(c.id)
 	l.run.replace(c)
 	l.meet(c)
+}
+
+// makeRoom ends a shortage of space: appends must work again, by themselves.
+func (l *crashLife) makeRoom() error {
+	l.awaitAll()
+	l.run.disk.SetCapacity(1 << 40)
+	for _, c := range l.run.clients {
+		l.renew(c)
+		if err := l.append(c); err != nil {
+			return err
+		}
+		l.await(c, 0)
+		if c.takeBroken() && !l.over() {
+			return fmt.Errorf("there is room again, and an append to partition %d failed", c.id)
+		}
+	}
+	return nil
 }

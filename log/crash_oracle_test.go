@@ -25,7 +25,13 @@ type crashOp struct {
 	epoch     model.LeaderEpoch
 	argument  model.Offset // of truncate and log-start entries
 	batches   []crashBatch
+	producers map[model.ProducerID]ProducerState // of kindCrashForgotten, as the next
+	epochs    []EpochStart
 }
+
+// kindCrashForgotten is no entry: a rebuild found less than all of the log, and
+// took over these producers and epochs.
+const kindCrashForgotten Kind = 200
 
 func (o *crashOp) String() string {
 	switch o.kind {
@@ -85,6 +91,8 @@ func (s crashState) apply(o *crashOp) error {
 			p.produced(&b.header)
 			p.end = b.header.LastOffset() + 1
 		}
+	case kindCrashForgotten:
+		p.producers, p.epochs = maps.Clone(o.producers), slices.Clone(o.epochs)
 	case KindPartitionState, KindSyncMark, KindPad:
 	}
 	return nil
@@ -167,14 +175,15 @@ func replayCrashOps(ops []*crashOp) (crashState, error) {
 }
 
 // differs says how a recovered partition is not the one that history makes; ""
-// if it is.
-func (p *crashPartition) differs(got *crashFound) string {
+// if it is. Where the indexes were rebuilt, what lay in reclaimed segments is
+// forgotten: batches of producers, and epochs of which nothing is left.
+func (p *crashPartition) differs(got *crashFound, rebuilt bool) string {
 	switch {
 	case got.start != p.start || got.end != p.end:
 		return fmt.Sprintf("offsets [%d, %d), want [%d, %d)", got.start, got.end, p.start, p.end)
-	case !slices.Equal(got.epochs, p.epochs):
+	case !rebuilt && !slices.Equal(got.epochs, p.epochs), !slices.Equal(heldEpochs(got.epochs), heldEpochs(p.epochs)):
 		return fmt.Sprintf("epochs %v, want %v", got.epochs, p.epochs)
-	case !maps.Equal(got.producers, p.producers):
+	case !rebuilt && !maps.Equal(got.producers, p.producers), rebuilt && !partOfProducers(got.producers, p.producers, p.start):
 		return fmt.Sprintf("producers %v, want %v", got.producers, p.producers)
 	case got.err != nil:
 		return fmt.Sprintf("reading: %v", got.err)
@@ -192,6 +201,9 @@ func (p *crashPartition) differs(got *crashFound) string {
 		if what := samePlace(&w.place, &g.place); what != "" {
 			return fmt.Sprintf("index entry of offset %d: %s", w.header.BaseOffset, what)
 		}
+		if i > 0 && g.place.RunningMax < got.batches[i-1].place.RunningMax {
+			return fmt.Sprintf("the running maximum falls at offset %d", w.header.BaseOffset)
+		}
 		size += len(w.bytes)
 	}
 	if len(got.batches) > len(want) {
@@ -203,16 +215,44 @@ func (p *crashPartition) differs(got *crashFound) string {
 	return ""
 }
 
+// heldEpochs leaves out the epochs that hold no offset.
+func heldEpochs(list []EpochStart) []EpochStart {
+	var held []EpochStart
+	for i, e := range list {
+		if i+1 == len(list) || e.Start < list[i+1].Start {
+			held = append(held, e)
+		}
+	}
+	return held
+}
+
+// partOfProducers reports whether got is want but for batches below the start.
+func partOfProducers(got, want map[model.ProducerID]ProducerState, start model.Offset) bool {
+	for id, w := range want {
+		kept := w.Batches[:w.N]
+		g, ok := got[id]
+		for n := len(kept) - g.N; n > 0 && kept[0].LastOffset < start; n-- {
+			kept = kept[1:]
+		}
+		if ok != (len(kept) > 0) || !slices.Equal(kept, g.Batches[:g.N]) || ok && g.Epoch != w.Epoch {
+			return false
+		}
+	}
+	return len(got) <= len(want)
+}
+
 // samePlace compares index entries. What is summed up from the partition's
 // beginning may differ in a rebuilt index: the beginning may be gone.
 func samePlace(want, got *index.Entry) string {
 	w, g := *want, *got
 	w.TotalBytes, g.TotalBytes, w.RunningMax, g.RunningMax = 0, 0, 0, 0
 	switch {
+	case w.Length == 0: // it was not seen when it was written
+		return ""
 	case w != g:
 		return fmt.Sprintf("%+v, want %+v", g, w)
-	case got.RunningMax < got.MaxTimestamp || got.RunningMax > want.RunningMax:
-		return fmt.Sprintf("running maximum %d, want %d to %d", got.RunningMax, got.MaxTimestamp, want.RunningMax)
+	case got.RunningMax < got.MaxTimestamp:
+		return fmt.Sprintf("running maximum %d below its own maximum %d", got.RunningMax, got.MaxTimestamp)
 	}
 	return ""
 }

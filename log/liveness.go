@@ -42,7 +42,19 @@ func (l *liveness) applyControl(p *PartitionLog, h *entryHeader, payload []byte)
 		p.applyLogStart(h.Position, h.BaseOffset, h.Epoch)
 		l.note(deadRange{partition: p, from: from, to: p.Start()})
 	case KindPartitionState:
-		return p.applyState(h.Position, payload, h.Epoch)
+		// It changes something only in a rebuild, when the entries that it stands
+		// for were reclaimed.
+		restated, err := decodeState(payload)
+		if err != nil {
+			return err
+		}
+		from := p.Start()
+		err = l.count(deadRange{partition: p, from: max(restated.end, from), to: p.End()})
+		if err := p.applyState(h.Position, payload, h.Epoch); err != nil {
+			return err
+		}
+		l.note(deadRange{partition: p, from: from, to: p.Start()})
+		return err
 	case KindBatches, KindSyncMark, KindPad:
 	}
 	return nil

@@ -2,9 +2,7 @@ package log
 
 import (
 	"bytes"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -92,11 +90,15 @@ func appendTo(t testing.TB, l *Log, p *PartitionLog, base model.Offset, n, size 
 	t.Helper()
 	b, h := makeBatch(t, base, n, size)
 	w := newWaiter()
-	l.Enqueue(&Append{
-		Partition: p, Kind: KindBatches, Epoch: 1, BaseOffset: base, Payload: b,
-		Headers: []batch.Header{h}, Sync: true, Generation: p.Generation(), Done: w,
-	})
+	l.Enqueue(newAppend(p, b, h, p.Generation(), w))
 	return w
+}
+
+func newAppend(p *PartitionLog, b []byte, h batch.Header, generation uint32, done Completion) *Append {
+	return &Append{
+		Partition: p, Kind: KindBatches, Epoch: max(1, p.lastEpoch()), BaseOffset: h.BaseOffset, Payload: b,
+		Headers: []batch.Header{h}, Sync: true, Generation: generation, Done: done,
+	}
 }
 
 func readAll(t testing.TB, p *PartitionLog, from model.Offset) []byte {
@@ -180,6 +182,3 @@ func TestAppendReadReopen(t *testing.T) {
 		})
 	}
 }
-
-var _ = fmt.Sprint
-var _ = time.Now

@@ -168,7 +168,7 @@ func (p *PartitionLog) applyState(at Position, payload []byte, epoch model.Leade
 func (p *PartitionLog) stateEntry() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.state.encode(nil)
+	return p.mu.state.encode()
 }
 
 // setDurable hears that the entry at this Position is on disk, and the

@@ -95,7 +95,7 @@ func (p *PartitionLog) touchLocked() {
 func (p *PartitionLog) freezeLocked() {
 	c, x := &p.mu.checkpoint, &p.mu.index
 	c.frozen = &frozenPartition{
-		state:       p.mu.state.encode(nil),
+		state:       p.mu.state.encode(),
 		start:       p.mu.state.start,
 		entries:     x.tail,
 		truncatedTo: c.truncatedTo,
@@ -146,25 +146,36 @@ func (p *PartitionLog) published(f *index.File, start uint32) uint32 {
 	return uint32(len(frozen.entries))
 }
 
-// loadState takes over a state from an index file.
-func (p *PartitionLog) loadState(b []byte) error {
-	s, err := decodeState(b)
+// load takes over what index files hold of the partition, newest first.
+func (p *PartitionLog) load(parts []index.Part) error {
+	state, err := decodeState(parts[0].Section.State)
 	if err != nil {
 		return err
 	}
+	blocks := make([]index.Block, 0, len(parts))
+	end := noOffset // newer files cut older ones there
+	for i := range parts {
+		s := &parts[i].Section
+		b := s.Block(parts[i].File)
+		b.End = min(b.End, end)
+		if s.Count > 0 && b.First < b.End && b.End > state.start {
+			blocks = append(blocks, b)
+		}
+		if s.TruncatedTo >= 0 {
+			end = min(end, s.TruncatedTo)
+		}
+		if s.Whole {
+			break
+		}
+	}
+	slices.Reverse(blocks)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mu.state = s
-	p.mu.durable = s.end // a checkpoint holds durable entries only
-	p.mu.checkpoint.start = s.start
+	p.mu.state = state
+	p.mu.durable = state.end // a checkpoint holds durable entries only
+	p.mu.checkpoint.start = state.start
+	p.mu.index.blocks = blocks
 	return nil
-}
-
-// loadBlocks takes over the blocks that go with the state.
-func (p *PartitionLog) loadBlocks(blocks []index.Block) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mu.index.blocks = slices.DeleteFunc(blocks, func(b index.Block) bool { return b.End <= p.mu.state.start })
 }
 
 // thaw takes the frozen part back: its file could not be written.
@@ -223,13 +234,6 @@ func (p *PartitionLog) rebuild() {
 	defer p.mu.Unlock()
 	p.mu.index.blocks = nil
 	p.mu.checkpoint.whole = true
-}
-
-// drop lets go of the index of a partition whose topic was deleted.
-func (p *PartitionLog) drop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mu.index = partitionIndex{}
 }
 
 // durableStart is the log start that the newest index file holds.

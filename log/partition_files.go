@@ -80,65 +80,20 @@ func describeIndex(f *index.File) checkpointIndex {
 	return checkpointIndex{ID: m.ID, Bytes: f.Bytes(), Level: m.Level, DirectoryCRC: f.DirectoryCRC()}
 }
 
-// partitionLoad is a partition while its blocks are gathered, newest first.
-type partitionLoad struct {
-	partition *PartitionLog
-	blocks    []index.Block
-	end       model.Offset // what newer files cut this one's entries to
-	complete  bool         // older files say nothing any more
-}
-
 // load gives the partitions the state and blocks that the open files hold, as
 // of the checkpoint that named them. find returns nil for a partition that is
-// no more. Newest first: each state is decoded once.
+// no more.
 func (x *indexFiles) load(find func(model.PartitionID) *PartitionLog) error {
-	loads := make(map[model.PartitionID]*partitionLoad)
-	for _, f := range slices.Backward(x.snapshot()) {
-		err := f.Sections(true, func(s index.Section) error {
-			l := loads[s.Partition]
-			if l == nil {
-				l = &partitionLoad{partition: find(s.Partition), end: noOffset}
-				loads[s.Partition] = l
-				if l.partition != nil {
-					if err := l.partition.loadState(s.State); err != nil {
-						return fmt.Errorf("index %s: partition %d: %w", f.Path(), s.Partition, err)
-					}
-				}
-			}
-			l.add(f, s)
+	return index.Together(x.snapshot(), func(id model.PartitionID, parts []index.Part) error {
+		p := find(id)
+		if p == nil {
 			return nil
-		})
-		if err != nil {
-			return err
 		}
-	}
-	for _, l := range loads {
-		if l.partition != nil {
-			slices.Reverse(l.blocks)
-			l.partition.loadBlocks(slices.Clip(l.blocks))
+		if err := p.load(parts); err != nil {
+			return fmt.Errorf("index %s: partition %d: %w", parts[0].File.Path(), id, err)
 		}
-	}
-	return nil
-}
-
-// noOffset is above every offset.
-const noOffset = model.Offset(1<<63 - 1)
-
-func (l *partitionLoad) add(f *index.File, s index.Section) {
-	if l.complete || l.partition == nil {
-		return
-	}
-	if s.Count > 0 {
-		b := s.Block(f)
-		b.End = min(b.End, l.end)
-		if b.First < b.End {
-			l.blocks = append(l.blocks, b)
-		}
-	}
-	if s.TruncatedTo >= 0 {
-		l.end = min(l.end, s.TruncatedTo)
-	}
-	l.complete = s.Whole
+		return nil
+	})
 }
 
 // snapshot is the list of files as it is now.

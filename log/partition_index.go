@@ -30,6 +30,9 @@ type indexHint struct {
 	entry uint32
 }
 
+// noOffset is above every offset.
+const noOffset = model.Offset(1<<63 - 1)
+
 // cut forgets all entries that reach past end.
 func (x *partitionIndex) cut(end model.Offset) {
 	blocks := make([]index.Block, 0, len(x.blocks))

@@ -160,12 +160,12 @@ type partitionWorld struct {
 
 var errBroken = errors.New("broken")
 
-func newPartitionWorld(t testing.TB) *partitionWorld {
-	t.Helper()
+func newPartitionWorld(tb testing.TB) *partitionWorld {
+	tb.Helper()
 	w := &partitionWorld{models: map[model.PartitionID]*modelPartition{}, batches: map[Position][]byte{}}
 	mem := vfs.NewMem()
 	if err := mem.MkdirAll("/log"); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.fs = vfs.NewFault(mem, func(vfs.Op) error {
 		if w.broken {
@@ -218,7 +218,7 @@ func (w *partitionWorld) cloneModels() map[model.PartitionID]*modelPartition {
 	return c
 }
 
-// entry draws a run of batches that follow each other and applies it.
+// append draws a run of batches that follow each other and applies it.
 func (w *partitionWorld) append(r *rapid.T) {
 	p, m := w.partition(drawPartition(r))
 	applied := batchesApplied{

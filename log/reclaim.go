@@ -98,11 +98,24 @@ func (p *PartitionLog) restatedBehind(dead []segmentRange) bool {
 		if at.State != noPosition && at.State >= r.End {
 			continue
 		}
-		if in(at.Batches) || in(at.Truncate) || in(at.LogStart) || in(at.State) {
+		if in(at.Batches) || in(at.Truncate) || in(at.LogStart) || in(at.State) || p.remembersDead() {
 			return false
 		}
 	}
 	return true
+}
+
+// remembersDead reports whether the partition knows of a producer what only
+// dead batches say: producer states are not tied to retention.
+func (p *PartitionLog) remembersDead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.mu.state.producers {
+		if s.N > 0 && s.Batches[0].LastOffset < p.mu.state.start {
+			return true
+		}
+	}
+	return false
 }
 
 // unlink removes dead segments. Answers in flight keep their descriptors.

@@ -29,6 +29,13 @@ import (
 // first and the delta.
 const stateVersion = 1
 
+// What an idle partition's state takes, and one producer: room for it is made
+// at once.
+const (
+	stateSizeIdle     = 64
+	producerSizeUsual = 128
+)
+
 // Least sizes of an epoch and a producer: a count is compared with the bytes
 // that are left before anything is allocated for it.
 const (
@@ -41,8 +48,9 @@ var (
 	errStateVersion = errors.New("partition state of an unknown version")
 )
 
-// encode appends the state to b.
-func (s *partitionState) encode(b []byte) []byte {
+// encode returns the state in bytes.
+func (s *partitionState) encode() []byte {
+	b := make([]byte, 0, stateSizeIdle+8*len(s.epochs)+producerSizeUsual*len(s.producers))
 	b = append(b, stateVersion)
 	b = binary.AppendUvarint(b, uint64(s.start))
 	b = binary.AppendUvarint(b, uint64(s.end-s.start))

@@ -140,7 +140,7 @@ func TestStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		want := drawState(r)
-		b := want.encode(nil)
+		b := want.encode()
 		got, err := decodeState(b)
 		if err != nil {
 			r.Fatal(err)
@@ -162,7 +162,7 @@ func TestIdleStateIsSmall(t *testing.T) {
 	s.epochs = []EpochStart{{12, 1_000_000}}
 	s.totals = indexTotals{1_800_000_000_000, 3 << 30, 1 << 30}
 	s.at.Batches = 1 << 40
-	if n := len(s.encode(nil)); n > 48 {
+	if n := len(s.encode()); n > 48 {
 		t.Errorf("%d bytes", n)
 	}
 }
@@ -170,7 +170,7 @@ func TestIdleStateIsSmall(t *testing.T) {
 func FuzzDecodeState(f *testing.F) {
 	for i := range 4 {
 		s := rapid.Custom(drawState).Example(i)
-		f.Add(s.encode(nil))
+		f.Add(s.encode())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		allocated := testing.AllocsPerRun(1, func() { _, _ = decodeState(b) })
@@ -181,10 +181,9 @@ func FuzzDecodeState(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := decodeState(s.encode(nil))
+		again, err := decodeState(s.encode())
 		if diff := cmp.Diff(s, again, stateFields); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
 		}
 	})
 }
-

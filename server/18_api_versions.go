@@ -30,16 +30,7 @@ func (s *Server) apiVersions(c *call, req *kmsg.ApiVersionsRequest) {
 		}
 		c.conn.software.Store(&software{name: req.ClientSoftwareName, version: req.ClientSoftwareVersion})
 	}
-	c.answer(protocol.ApiVersionsResponse(req.Version, s.table.served, features()))
-}
-
-// features are the cluster features that clients may see. Levels above 0 come
-// with the code that stands behind them.
-func features() []protocol.Feature {
-	return []protocol.Feature{
-		{Name: "group.version", Min: 0, Max: 0},
-		{Name: "transaction.version", Min: 0, Max: 0},
-	}
+	c.answer(protocol.ApiVersionsResponse(req.Version, s.table.served, nil))
 }
 
 // softwareName is KIP-511's rule for names and versions: letters and digits at

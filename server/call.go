@@ -84,6 +84,11 @@ func (c *call) expires(d time.Duration, end func()) {
 // encode writes the response frame into the call's output.
 func (c *call) encode(resp kmsg.Response) {
 	resp.SetVersion(c.header.Version)
+	c.encodeAsIs(resp)
+}
+
+// encodeAsIs is encode for an answer whose version is not its request's.
+func (c *call) encodeAsIs(resp kmsg.Response) {
 	flexible := c.header.Key.FlexibleResponseHeader(c.header.Version)
 	c.out.AddMem(protocol.AppendResponse(nil, c.header.Correlation, resp, flexible))
 }

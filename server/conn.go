@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -136,7 +137,8 @@ func (c *conn) unsupported(k *call, body []byte) error {
 		return net.ErrClosed
 	}
 	k.code = protocol.UnsupportedVersion
-	k.answer(resp)
+	k.encodeAsIs(resp)
+	c.pipe.complete(k)
 	c.pipe.handled(k)
 	return nil
 }
@@ -181,6 +183,8 @@ func (c *conn) report(err error) {
 		c.srv.metrics.closed("frame")
 	case errors.Is(err, errHangUp):
 		c.srv.metrics.closed("refused")
+	case errors.Is(err, errStalled), errors.Is(err, os.ErrDeadlineExceeded):
+		c.srv.metrics.closed("stalled")
 	case isNetwork(err):
 		c.srv.metrics.closed("network")
 		c.srv.log.Debug("connection lost", zap.String("address", c.address), zap.Error(err))

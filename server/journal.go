@@ -79,6 +79,9 @@ func (j *Journal) Append(records []coordinator.Record, done func(error)) {
 	}
 	bytes, err := b.Build(nil)
 	if err != nil {
+		j.mu.Lock()
+		j.lost = true
+		j.mu.Unlock()
 		done(fmt.Errorf("journal: %w", err))
 		return
 	}

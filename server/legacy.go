@@ -14,7 +14,7 @@ import (
 // clients that still send them cannot tell that from a broken network.
 func unsupportedResponse(h protocol.RequestHeader, body []byte) kmsg.Response {
 	if h.Key == protocol.KeyApiVersions {
-		return protocol.ApiVersionsResponse(h.Version, nil, nil)
+		return protocol.ApiVersionsResponse(h.Version, nil, nil) // of version 0
 	}
 	if h.Version < 0 || h.Version >= oldestServed(h.Key) {
 		return nil
@@ -23,6 +23,15 @@ func unsupportedResponse(h protocol.RequestHeader, body []byte) kmsg.Response {
 	if err != nil {
 		return nil
 	}
+	resp := refusal(req)
+	if resp != nil {
+		resp.SetVersion(h.Version)
+	}
+	return resp
+}
+
+// refusal makes the answer that says UNSUPPORTED_VERSION everywhere.
+func refusal(req kmsg.Request) kmsg.Response {
 	const code = int16(protocol.UnsupportedVersion)
 	switch req := req.(type) {
 	case *kmsg.ProduceRequest:

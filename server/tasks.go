@@ -31,7 +31,7 @@ func (t *tasks) close() {
 }
 
 // logLines is how many limited log lines a second may have.
-const logLines = 10
+const logLines = 20
 
 // logLimit keeps clients from filling the log.
 type logLimit struct {

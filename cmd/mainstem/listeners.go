@@ -57,7 +57,7 @@ func listenersOf(s listenerSettings, hostname func() (string, error)) ([]Listene
 	if len(out) == 0 {
 		return nil, nil, errors.New("listeners names no address to serve clients on")
 	}
-	if err := advertise(out, s.advertised); err != nil {
+	if err := advertise(out, s.advertised, s.controllers); err != nil {
 		return nil, nil, err
 	}
 	more, err := advertiseRest(out, hostname)
@@ -119,12 +119,16 @@ func protocolMap(entries []string) (map[string]string, error) {
 	return out, nil
 }
 
-// advertise applies advertised.listeners.
-func advertise(listeners []Listener, advertised []string) error {
+// advertise applies advertised.listeners. Those of Kafka's controllers, which
+// were passed over as listeners, are passed over here too.
+func advertise(listeners []Listener, advertised, controllers []string) error {
 	for _, text := range advertised {
 		a, err := parseListener("advertised.listeners", text)
 		if err != nil {
 			return err
+		}
+		if slices.Contains(controllers, a.Name) {
+			continue
 		}
 		i := slices.IndexFunc(listeners, func(l Listener) bool { return l.Name == a.Name })
 		if i < 0 {

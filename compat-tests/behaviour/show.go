@@ -60,11 +60,32 @@ func (p *printer) fields(v reflect.Value, depth int) {
 		if name == "LeaderID" && strings.Contains(v.Type().Name(), "CurrentLeader") {
 			m = node
 		}
+		if c := v.FieldByName("Name"); name == "Value" && c.IsValid() && c.Kind() == reflect.String && ownDefault(c.String()) {
+			m = hidden
+		}
+		if code := v.FieldByName("ErrorCode"); name == "LogStartOffset" && code.IsValid() && code.Int() != 0 {
+			// Kafka fills it beside some errors and not beside others.
+			m = hidden
+		}
+		if name == "LogAppendTime" && strings.HasPrefix(p.w.moment(f.Int()), "T") {
+			// Kafka answers a duplicate with its own timestamp here.
+			m = hidden
+		}
 		if m == hidden || (name != "ErrorCode" && reflect.DeepEqual(f.Interface(), plain.Field(i).Interface())) {
 			continue
 		}
 		p.field(name, f, m, depth)
 	}
+}
+
+// ownDefault tells configs whose default is Mainstem's own: it syncs before it
+// acknowledges.
+func ownDefault(config string) bool {
+	switch config {
+	case "flush.messages", "flush.ms", "log.flush.interval.messages", "log.flush.interval.ms":
+		return true
+	}
+	return false
 }
 
 func (p *printer) field(name string, f reflect.Value, m mask, depth int) {
@@ -121,7 +142,8 @@ func (p *printer) value(name string, f reflect.Value, m mask) string {
 	}
 	switch m {
 	case id:
-		if f.IsZero() || (f.CanInt() && f.Int() <= 0) {
+		// A producer may be number 0; a session 0 is none.
+		if (f.IsZero() && name != "ProducerID") || (f.CanInt() && f.Int() < 0) {
 			return fmt.Sprintf("%v", f.Interface())
 		}
 		for _, saved := range p.w.order {

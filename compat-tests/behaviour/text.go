@@ -80,6 +80,12 @@ func (w *talk) fill(v reflect.Value, data any) error {
 	case reflect.Slice, reflect.Array:
 		return w.fillList(v, data)
 	default:
+		// Not through the type's own decoder: enums want names there.
+		if n, ok := data.(json.Number); ok && v.CanInt() {
+			i, err := n.Int64()
+			v.SetInt(i)
+			return err
+		}
 		text, err := json.Marshal(data)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,7 +18,6 @@ const stopTimeout = 30 * time.Second
 // process is a child whose output goes to one log file.
 type process struct {
 	argv    []string
-	env     []string
 	logFile string
 
 	cmd  *exec.Cmd
@@ -35,7 +35,10 @@ func (p *process) start() error {
 	}
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), p.env...)
+	// Mainstem takes MAINSTEM_ variables for settings; the harness's own are none.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MAINSTEM_BIN=") || strings.HasPrefix(v, "MAINSTEM_CACHE=")
+	})
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	err = cmd.Start()
 	// The child has its own descriptor.

@@ -5,9 +5,6 @@ import "sync"
 // pageSize is the unit in which entries are read from disk and kept.
 const pageSize = 4096
 
-// entriesPerPage is how many entries a page holds.
-const entriesPerPage = pageSize / EntrySize
-
 // CacheBytesDefault bounds the memory of a Cache made for 0 bytes.
 const CacheBytesDefault = 8 << 20
 

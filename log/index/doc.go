@@ -12,8 +12,9 @@
 // Everything here is derived from the CommitLog and can be deleted and rebuilt.
 //
 // Files in reading order: entry.go (one entry), format.go (the bytes of a
-// file), writer.go, file.go (Open, Sections, reference count), cache.go (pages
-// in memory), block.go (search in one section), merge.go.
+// file), writer.go, file.go (Open, Sections, reference count), sections.go
+// (walking directories, of one file and of several side by side), cache.go
+// (pages in memory), block.go (search in one section), merge.go.
 //
 // Invariants:
 //   - A file is never changed once it has its name; a rename publishes it.

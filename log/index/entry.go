@@ -21,8 +21,13 @@ type Entry struct {
 	EntryDistance   uint32 // bytes back to the header of the log entry that holds it
 	Length          uint32 // of the batch, bytes
 	MaxTimestamp    int64  // largest record timestamp in the batch, ms
-	RunningMax      int64  // largest MaxTimestamp of this and all earlier batches of the partition, ms
-	AppendTime      int64  // when the broker appended it, ms
+	// RunningMax is the largest MaxTimestamp of this and all earlier batches of
+	// the partition, ms. Earlier batches that are gone (below the log start) may
+	// still count, or not: an index that was rebuilt has seen fewer of them, or,
+	// where it had let go of them before a truncation, more. What searches rely
+	// on is that it never falls and is no less than that of any batch that lives.
+	RunningMax int64
+	AppendTime int64 // when the broker appended it, ms
 	// TotalBytes is the length of this and all earlier batches of the
 	// partition, counted from a point that is the same for all entries that are
 	// valid together: only differences mean something. It makes the size of any
@@ -44,8 +49,8 @@ func (e *Entry) LastOffset() model.Offset { return e.BaseOffset + model.Offset(e
 //	 |  max timestamp  |   running max   |  append time   |  total bytes   |
 //	 +-----------------+-----------------+----------------+----------------+
 //
-// The log id is the top byte of the position. The CRC32C covers the partition
-// id and then every other byte: an entry is read alone, from the middle of a
+// The log id is the top byte of the position. The CRC32C starts from the
+// partition id and covers every other byte: an entry is read alone, from the middle of a
 // file of gigabytes, so it has to answer for itself, and a search that ended
 // up in a neighbour's section must not take its entries for its own.
 const (
@@ -101,10 +106,9 @@ func DecodeEntry(b []byte, partition model.PartitionID) (Entry, error) {
 	return e, nil
 }
 
+// entryCRC starts from the partition id instead of 0: that makes it depend on
+// the id as if it stood before the bytes, and costs nothing.
 func entryCRC(b []byte, partition model.PartitionID) uint32 {
-	// All bytes but the CRC's own, and the partition in its place: one pass.
-	var whole [EntrySize]byte
-	copy(whole[:], b[:EntrySize])
-	binary.LittleEndian.PutUint32(whole[entryCRCAt:], uint32(partition))
-	return crc32.Checksum(whole[:], castagnoli)
+	crc := crc32.Update(uint32(partition), castagnoli, b[:entryCRCAt])
+	return crc32.Update(crc, castagnoli, b[entryCRCAt+4:EntrySize])
 }

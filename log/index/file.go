@@ -1,14 +1,12 @@
 package index
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"sync/atomic"
 
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
@@ -188,58 +186,4 @@ func (f *File) page(number uint32) ([]byte, error) {
 	}
 	f.cache.put(k, b)
 	return b, nil
-}
-
-// sectionIterator reads directory and states side by side.
-type sectionIterator struct {
-	f             *footer
-	records       *bufio.Reader
-	states        *bufio.Reader // nil if not wanted
-	left          uint32
-	after         model.PartitionID
-	entries, used uint64
-	state         []byte
-}
-
-func newSectionIterator(file io.ReaderAt, f *footer, states bool) *sectionIterator {
-	n := int64(f.sections) * recordSize
-	it := &sectionIterator{f: f, left: f.sections}
-	it.records = bufio.NewReaderSize(io.NewSectionReader(file, f.directoryAt(), n), int(min(n+16, readBufferBytes)))
-	if states {
-		n := int64(f.stateBytes)
-		it.states = bufio.NewReaderSize(io.NewSectionReader(file, f.statesAt(), n), int(min(n+16, readBufferBytes)))
-	}
-	return it
-}
-
-func (it *sectionIterator) next() (Section, bool, error) {
-	if it.left == 0 {
-		if it.entries != it.f.entries || it.used != it.f.stateBytes {
-			return Section{}, false, fmt.Errorf("%w: the directory leaves entries or states out", ErrCorrupt)
-		}
-		return Section{}, false, nil
-	}
-	it.left--
-	var record [recordSize]byte
-	if _, err := io.ReadFull(it.records, record[:]); err != nil {
-		return Section{}, false, fmt.Errorf("read directory: %w", err)
-	}
-	s := decodeSection(record[:])
-	if err := s.check(it.f, it.after, it.entries, it.used); err != nil {
-		return Section{}, false, err
-	}
-	it.after = s.Partition
-	it.entries += uint64(s.Count)
-	it.used += uint64(s.stateSize)
-	if it.states == nil {
-		return s, true, nil
-	}
-	if cap(it.state) < int(s.stateSize) {
-		it.state = make([]byte, s.stateSize)
-	}
-	s.State = it.state[:s.stateSize]
-	if _, err := io.ReadFull(it.states, s.State); err != nil {
-		return Section{}, false, fmt.Errorf("read state of partition %d: %w", s.Partition, err)
-	}
-	return s, true, nil
 }

@@ -22,30 +22,30 @@ type content struct {
 	entries     []Entry
 }
 
-func write(t testing.TB, fs vfs.FS, meta Meta, cache *Cache, sections []content) *File {
-	t.Helper()
+func write(tb testing.TB, fs vfs.FS, meta Meta, cache *Cache, sections []content) *File {
+	tb.Helper()
 	w, err := Create(fs, "/index/"+FileName(meta.ID), meta, cache)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, s := range sections {
 		if err := w.Begin(s.partition, []byte(s.state), s.truncatedTo, s.whole); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := w.Add(s.entries); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	f, err := w.Finish()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f
 }
 
 // read is the inverse of write.
-func read(t testing.TB, f *File) []content {
-	t.Helper()
+func read(tb testing.TB, f *File) []content {
+	tb.Helper()
 	var all []content
 	err := f.Sections(true, func(s Section) error {
 		c := content{partition: s.Partition, state: string(s.State), truncatedTo: s.TruncatedTo, whole: s.Whole}
@@ -61,7 +61,7 @@ func read(t testing.TB, f *File) []content {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return all
 }
@@ -84,11 +84,11 @@ func entriesFrom(base model.Offset, n int) []Entry {
 	return entries
 }
 
-func newDisk(t testing.TB) *vfs.Mem {
-	t.Helper()
+func newDisk(tb testing.TB) *vfs.Mem {
+	tb.Helper()
 	fs := vfs.NewMem()
 	if err := fs.MkdirAll("/index"); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return fs
 }

@@ -30,7 +30,8 @@ type Writer struct {
 	buffer  []byte // not yet written
 	at      int64  // file position of buffer[0]
 	entries uint64 // in all sections so far
-	open    *Section
+	open    Section
+	isOpen  bool
 	last    model.PartitionID
 	records []byte // the directory so far
 	states  []byte
@@ -60,7 +61,8 @@ func (w *Writer) Begin(partition model.PartitionID, state []byte, truncatedTo mo
 		return fmt.Errorf("index %s: partition %d after %d", w.path, partition, w.last)
 	}
 	w.last = partition
-	w.open = &Section{
+	w.isOpen = true
+	w.open = Section{
 		Partition:   partition,
 		Whole:       whole,
 		TruncatedTo: truncatedTo,
@@ -99,7 +101,7 @@ func (w *Writer) count(e *Entry) error {
 	if w.entries == EntriesMax {
 		return fmt.Errorf("index %s: more than %d entries", w.path, uint32(EntriesMax))
 	}
-	s := w.open
+	s := &w.open
 	if s.Count > 0 && e.BaseOffset < s.End {
 		return fmt.Errorf("index %s: partition %d: offset %d after %d", w.path, s.Partition, e.BaseOffset, s.End)
 	}
@@ -116,13 +118,13 @@ func (w *Writer) count(e *Entry) error {
 }
 
 func (w *Writer) end() {
-	if w.open == nil {
+	if !w.isOpen {
 		return
 	}
-	n := len(w.records)
-	w.records = append(w.records, make([]byte, recordSize)...)
-	w.open.encode(w.records[n:])
-	w.open = nil
+	var record [recordSize]byte
+	w.open.encode(record[:])
+	w.records = append(w.records, record[:]...)
+	w.isOpen = false
 }
 
 // put appends bytes of any length.

@@ -173,7 +173,7 @@ func TestIdempotentProducers(t *testing.T) {
 	name := topic(t, 1, nil)
 	const producers, each = 4, 500
 	for p := range producers {
-		cl := client(t, kgo.ProducerLinger(0), kgo.MaxProduceRequestsInflightPerBroker(1))
+		cl := client(t, kgo.ProducerLinger(0))
 		for i := range each {
 			cl.Produce(t.Context(), &kgo.Record{Topic: name, Key: numbered("p", p), Value: numbered("", i)}, func(_ *kgo.Record, err error) {
 				if err != nil {

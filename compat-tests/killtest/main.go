@@ -1,0 +1,240 @@
+// Command killtest kills the broker with SIGKILL again and again under load
+// and checks after every restart that nothing acknowledged is lost, doubled,
+// moved or out of order, and that committed offsets are right.
+//
+//	go run ./killtest -cycles 200
+//	go run ./killtest -selfcheck
+//
+// Files in reading order: main.go (the cycles), load.go (idempotent producers
+// and a committing group consumer, which live on over the kills), read.go (what
+// the broker has), ledger.go (what it must have, and the check).
+//
+// A kill takes the process and leaves the kernel's page cache. What a power cut
+// leaves is tested in the log's own crash tests.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
+
+type options struct {
+	target          string
+	cycles          int
+	partitions      int
+	producers, rate int
+	least, most     time.Duration
+	fullEvery       int
+	seed            uint64
+	selfCheck, keep bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.target, "target", "mainstem", "mainstem or kafka")
+	flag.IntVar(&o.cycles, "cycles", 20, "kills")
+	flag.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
+	flag.IntVar(&o.producers, "producers", 3, "idempotent producers")
+	flag.IntVar(&o.rate, "rate", 20000, "records a second of all producers together")
+	flag.DurationVar(&o.least, "least", 200*time.Millisecond, "least time under load before a kill")
+	flag.DurationVar(&o.most, "most", 1500*time.Millisecond, "most time under load before a kill")
+	flag.IntVar(&o.fullEvery, "full-every", 20, "cycles between checks of the whole log; the others check what is new")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the times under load")
+	flag.BoolVar(&o.selfCheck, "selfcheck", false, "show that the check catches planted violations")
+	flag.BoolVar(&o.keep, "keep", false, "keep the data directory")
+	flag.Parse()
+	if err := run(context.Background(), o); err != nil {
+		fmt.Fprintln(os.Stderr, "killtest: FAILED:", err)
+		os.Exit(1)
+	}
+}
+
+// topicName and groupName are the test's own.
+const (
+	topicName = "killtest"
+	groupName = "killtest"
+)
+
+func run(ctx context.Context, o options) (err error) {
+	target, err := harness.ParseTarget(o.target)
+	if err != nil {
+		return err
+	}
+	b, err := harness.Start(ctx, target, harness.Options{Props: harness.TestProps(), ReadyTimeout: 2 * time.Minute})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if o.keep || err != nil {
+			fmt.Println("broker's log and data:", b.LogFile())
+			err = errors.Join(err, b.Kill())
+			return
+		}
+		err = b.Remove()
+	}()
+	if err := createTopic(ctx, b.Addr(), o.partitions); err != nil {
+		return err
+	}
+	l := newLedger(o.partitions)
+	w, err := startLoad(ctx, b.Addr(), l, o)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	if o.selfCheck {
+		return selfCheck(ctx, b, l, w, o)
+	}
+	fmt.Printf("%s, %d cycles, %d partitions, %d producers, %d rec/s, seed %d\n", target, o.cycles, o.partitions, o.producers, o.rate, o.seed)
+	random := rand.New(rand.NewPCG(o.seed, 1))
+	var starts, acks []time.Duration
+	for cycle := 1; cycle <= o.cycles; cycle++ {
+		under := o.least + time.Duration(random.Int64N(int64(o.most-o.least)+1))
+		first, err := killOnce(ctx, b, w, under)
+		if err != nil {
+			return fmt.Errorf("cycle %d: %w", cycle, err)
+		}
+		full := cycle%o.fullEvery == 0 || cycle == o.cycles
+		checked, err := verify(ctx, b.Addr(), l, w, full)
+		if err != nil {
+			return fmt.Errorf("cycle %d: %w", cycle, err)
+		}
+		starts, acks = append(starts, b.StartTime()), append(acks, first)
+		fmt.Printf("cycle %d: %v under load, first answer after %v, first ack after %v, %d records checked, %d acknowledged in all\n",
+			cycle, under.Round(time.Millisecond), b.StartTime().Round(time.Millisecond), first.Round(time.Millisecond), checked, l.total())
+	}
+	fmt.Printf("ok: %d cycles, %d acknowledged records, none lost, doubled or moved; commits right\n", o.cycles, l.total())
+	fmt.Printf("kill -9 to first answer: %s; to first ack: %s\n", spread(starts), spread(acks))
+	return nil
+}
+
+// killOnce kills after a time under load and restarts. It returns the time from
+// the restart to the first acknowledgement.
+func killOnce(ctx context.Context, b harness.Broker, w *workers, under time.Duration) (time.Duration, error) {
+	w.resume()
+	time.Sleep(under)
+	if err := b.Kill(); err != nil {
+		return 0, err
+	}
+	before := w.ledger.total()
+	begin := time.Now()
+	if err := b.Restart(); err != nil {
+		return 0, err
+	}
+	// The producers have gone on trying all the while.
+	for w.ledger.total() == before {
+		if time.Since(begin) > time.Minute {
+			return 0, errors.Join(errors.New("no record was acknowledged within a minute of the restart"), w.err())
+		}
+		if err := w.err(); err != nil {
+			return 0, err
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return time.Since(begin), ctx.Err()
+}
+
+// verify lets the producers finish what they began and compares.
+func verify(ctx context.Context, addr string, l *ledger, w *workers, full bool) (int, error) {
+	if err := w.pause(ctx); err != nil {
+		return 0, err
+	}
+	from := make([]int64, l.partitions)
+	if !full {
+		from = l.checkedTo()
+	}
+	got, err := readLog(ctx, addr, from)
+	if err != nil {
+		return 0, err
+	}
+	if err := l.check(from, got); err != nil {
+		return 0, err
+	}
+	committed, err := readCommits(ctx, addr, l.partitions)
+	if err != nil {
+		return 0, err
+	}
+	if err := l.checkCommits(committed); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, records := range got {
+		n += len(records)
+	}
+	return n, nil
+}
+
+// selfCheck makes one honest cycle and then shows the check altered readings.
+func selfCheck(ctx context.Context, b harness.Broker, l *ledger, w *workers, o options) error {
+	w.resume()
+	for begin := time.Now(); !l.committedAll(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			return errors.New("the consumer commits nothing")
+		}
+	}
+	if _, err := killOnce(ctx, b, w, o.most); err != nil {
+		return err
+	}
+	if _, err := verify(ctx, b.Addr(), l, w, true); err != nil {
+		return fmt.Errorf("the honest reading: %w", err)
+	}
+	from := make([]int64, l.partitions)
+	got, err := readLog(ctx, b.Addr(), from)
+	if err != nil {
+		return err
+	}
+	committed, err := readCommits(ctx, b.Addr(), l.partitions)
+	if err != nil {
+		return err
+	}
+	missed := 0
+	for _, p := range plants() {
+		altered := make([][]record, len(got))
+		for i := range got {
+			altered[i] = slices.Clone(got[i])
+		}
+		commits := slices.Clone(committed)
+		p.alter(altered, commits)
+		found := errors.Join(l.check(from, altered), l.checkCommits(commits))
+		if found == nil {
+			missed++
+			fmt.Printf("NOT CAUGHT: %s\n", p.what)
+			continue
+		}
+		fmt.Printf("caught: %s: %v\n", p.what, found)
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d planted violations were not caught", missed)
+	}
+	fmt.Println("ok: every planted violation was caught")
+	return nil
+}
+
+func createTopic(ctx context.Context, addr string, partitions int) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	_, err = kadm.NewClient(cl).CreateTopic(ctx, int32(partitions), 1, nil, topicName)
+	return err
+}
+
+func spread(ds []time.Duration) string {
+	if len(ds) == 0 {
+		return "none"
+	}
+	s := slices.Sorted(slices.Values(ds))
+	at := func(q float64) time.Duration { return s[int(q*float64(len(s)-1))].Round(time.Millisecond) }
+	return fmt.Sprintf("median %v, least %v, p99 %v, most %v", at(0.5), at(0), at(0.99), at(1))
+}

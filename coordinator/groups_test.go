@@ -1,0 +1,318 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// TestShard holds what Kafka computes: Java's String.hashCode over UTF-16,
+// its absolute value, modulo 50.
+func TestShard(t *testing.T) {
+	t.Parallel()
+	for group, want := range map[string]int32{
+		"":                       0,
+		"a":                      97 % 50,
+		"test":                   3556498 % 50,
+		"console-consumer-12345": shardByHand("console-consumer-12345"),
+		"polygenelubricants":     0,                                     // its hash is the smallest number, which has no absolute value
+		"gr\u00fcppe\U0001F600":  shardByHand("grüppe\xf0\x9f\x98\x80"), // a surrogate pair in UTF-16
+	} {
+		if got := shardOf(group, 50); got != want {
+			t.Errorf("%q: shard %d, want %d", group, got, want)
+		}
+	}
+}
+
+// shardByHand computes it with 64 bits and cuts at the end.
+func shardByHand(group string) int32 {
+	var hash int64
+	for _, r := range group {
+		units := []int64{int64(r)}
+		if r > 0xffff {
+			units = []int64{0xd800 + int64(r-0x10000)>>10, 0xdc00 + int64(r-0x10000)&0x3ff}
+		}
+		for _, u := range units {
+			hash = int64(int32(31*hash + u))
+		}
+	}
+	if hash < 0 {
+		hash = -hash
+	}
+	return int32(hash % 50)
+}
+
+func TestConfigValidate(t *testing.T) {
+	t.Parallel()
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Config){
+		"shards":   func(c *Config) { c.Shards = 0 },
+		"minimum":  func(c *Config) { c.SessionTimeoutMin = 0 },
+		"maximum":  func(c *Config) { c.SessionTimeoutMax = c.SessionTimeoutMin - 1 },
+		"members":  func(c *Config) { c.MembersMax = 0 },
+		"delay":    func(c *Config) { c.InitialRebalanceDelay = -1 },
+		"join":     func(c *Config) { c.JoinTimeout = 0 },
+		"metadata": func(c *Config) { c.OffsetMetadataMax = -1 },
+		"retain":   func(c *Config) { c.OffsetsRetention = 0 },
+		"check":    func(c *Config) { c.OffsetsCheckInterval = 0 },
+		"batch":    func(c *Config) { c.BatchBytesMax = 0 },
+		"retry":    func(c *Config) { c.LoadRetry = 0 },
+	} {
+		c := DefaultConfig()
+		spoil(&c)
+		if _, err := New(func() Config { return c }, Env{}); !errors.Is(err, ErrConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNoSuchShard(t *testing.T) {
+	t.Parallel()
+	groups := realGroups(t, 1)
+	for _, shard := range []int32{-1, 1} {
+		if err := groups.Load(shard); !errors.Is(err, ErrConfig) {
+			t.Errorf("shard %d: %v", shard, err)
+		}
+		groups.Unload(shard)
+	}
+}
+
+// realGroups is a coordinator on the real clock whose journals are in memory.
+func realGroups(tb testing.TB, shards int32) *Groups {
+	tb.Helper()
+	config := DefaultConfig()
+	config.Shards = shards
+	journals := make([]memoryJournal, shards)
+	groups, err := New(func() Config { return config }, Env{
+		Clock:    clock.Real{},
+		Journals: func(shard int32) Journal { return &journals[shard] },
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(groups.Close)
+	for shard := range shards {
+		if err := groups.Load(shard); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return groups
+}
+
+// TestTooLong refuses strings that a record could not hold, whatever the
+// request's own encoding allows.
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	groups := realGroups(t, 1)
+	long := strings.Repeat("x", stringMax+1)
+	join := func(change func(*kmsg.JoinGroupRequest, *Caller)) protocol.ErrorCode {
+		req := kmsg.NewPtrJoinGroupRequest()
+		req.Version, req.Group, req.SessionTimeoutMillis, req.ProtocolType = 9, "g", 10_000, consumerType
+		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}}
+		var caller Caller
+		change(req, &caller)
+		var code int16
+		groups.Join(req, caller, func(r *kmsg.JoinGroupResponse) { code = r.ErrorCode })
+		return protocol.ErrorCode(code)
+	}
+	for name, c := range map[string]struct {
+		change func(*kmsg.JoinGroupRequest, *Caller)
+		want   protocol.ErrorCode
+	}{
+		"nothing":       {func(*kmsg.JoinGroupRequest, *Caller) {}, protocol.MemberIDRequired},
+		"group":         {func(r *kmsg.JoinGroupRequest, _ *Caller) { r.Group = long }, protocol.InvalidGroupID},
+		"member":        {func(r *kmsg.JoinGroupRequest, _ *Caller) { r.MemberID = long }, protocol.InvalidRequest},
+		"instance":      {func(r *kmsg.JoinGroupRequest, _ *Caller) { r.InstanceID = &long }, protocol.InvalidRequest},
+		"type":          {func(r *kmsg.JoinGroupRequest, _ *Caller) { r.ProtocolType = long }, protocol.InvalidRequest},
+		"protocol name": {func(r *kmsg.JoinGroupRequest, _ *Caller) { r.Protocols[0].Name = long }, protocol.InvalidRequest},
+		"client":        {func(_ *kmsg.JoinGroupRequest, c *Caller) { c.ClientID = long }, protocol.InvalidRequest},
+		"host":          {func(_ *kmsg.JoinGroupRequest, c *Caller) { c.ClientHost = long }, protocol.InvalidRequest},
+	} {
+		if got := join(c.change); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	for name, c := range map[string]struct {
+		req  *kmsg.OffsetCommitRequest
+		want protocol.ErrorCode
+	}{
+		"group": {commitRequest(long, "t", 0, 1), protocol.InvalidGroupID},
+		"topic": {commitRequest("g", long, 0, 1), protocol.InvalidRequest},
+	} {
+		groups.CommitOffsets(c.req, func(r *kmsg.OffsetCommitResponse) {
+			if got := protocol.ErrorCode(r.Topics[0].Partitions[0].ErrorCode); got != c.want {
+				t.Errorf("commit, %s: %s, want %s", name, got, c.want)
+			}
+		})
+	}
+}
+
+// TestMetadataCountsAsKafka counts offset metadata in UTF-16 units.
+func TestMetadataCountsAsKafka(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"abcd": false, "abcde": true, "ääää": false, "äääää": true, "😀😀": false, "😀😀😀": true} {
+		if got := tooLong(&text, 4); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// TestManyAtOnce lets clients of many groups work at the same time, on the
+// real clock, while shards move away and come back. Nothing may hang or leak.
+func TestManyAtOnce(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	const shards, clients, turns = 4, 16, 60
+	config := DefaultConfig()
+	config.Shards, config.InitialRebalanceDelay = shards, time.Millisecond
+	var journals [shards]memoryJournal
+	groups, err := New(func() Config { return config }, Env{
+		Clock: clock.Real{}, Journals: func(shard int32) Journal { return &journals[shard] },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for shard := range int32(shards) {
+		if err := groups.Load(shard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var answers atomic.Int64
+	var work sync.WaitGroup
+	for client := range clients {
+		work.Go(func() {
+			group := fmt.Sprintf("group-%d", client%5)
+			for turn := range turns {
+				answers.Add(liveOnce(groups, group, turn))
+			}
+		})
+	}
+	for turn := range turns {
+		shard := int32(turn % shards)
+		journals[shard].set(func(j *memoryJournal) { j.mu.broken = turn%3 == 0 })
+		if turn%5 == 0 {
+			groups.Unload(shard)
+		}
+		if err := groups.Load(shard); err != nil && !errors.Is(err, ErrUnloaded) {
+			t.Fatal(err)
+		}
+	}
+	work.Wait()
+	groups.Close()
+	if got := answers.Load(); got == 0 {
+		t.Errorf("%d answers", got)
+	}
+}
+
+// liveOnce joins, syncs, commits, reads and leaves, and waits for each answer.
+func liveOnce(groups *Groups, group string, turn int) int64 {
+	joined := make(chan *kmsg.JoinGroupResponse, 1)
+	req := kmsg.NewPtrJoinGroupRequest()
+	req.Version, req.Group, req.ProtocolType = 3, group, consumerType
+	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 6000, 5
+	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription([]string{"t"})}}
+	groups.Join(req, Caller{ClientID: "c"}, func(r *kmsg.JoinGroupResponse) { joined <- r })
+	me := <-joined
+	answers := int64(1)
+	if me.ErrorCode == 0 {
+		synced := make(chan struct{}, 1)
+		sync := kmsg.NewPtrSyncGroupRequest()
+		sync.Group, sync.MemberID, sync.Generation = group, me.MemberID, me.Generation
+		groups.Sync(sync, func(*kmsg.SyncGroupResponse) { synced <- struct{}{} })
+		<-synced
+		answers++
+	}
+	committed := make(chan struct{}, 1)
+	commit := commitRequest(group, "t", 0, int64(turn))
+	commit.MemberID, commit.Generation = me.MemberID, me.Generation
+	groups.CommitOffsets(commit, func(*kmsg.OffsetCommitResponse) { committed <- struct{}{} })
+	<-committed
+	listed := make(chan struct{}, 1)
+	groups.ListGroups(&kmsg.ListGroupsRequest{Version: 5}, func(*kmsg.ListGroupsResponse) { listed <- struct{}{} })
+	<-listed
+	left := make(chan struct{}, 1)
+	groups.Leave(&kmsg.LeaveGroupRequest{Version: 1, Group: group, MemberID: me.MemberID},
+		func(*kmsg.LeaveGroupResponse) { left <- struct{}{} })
+	<-left
+	return answers + 3
+}
+
+// TestIdleShardsCostNothing: no timer without a group.
+func TestIdleShardsCostNothing(t *testing.T) {
+	t.Parallel()
+	manual := clock.NewManual(time.UnixMilli(1))
+	config := DefaultConfig()
+	groups, err := New(func() Config { return config }, Env{
+		Clock: manual, Journals: func(int32) Journal { return &memoryJournal{} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer groups.Close()
+	for shard := range config.Shards {
+		if err := groups.Load(shard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := manual.Pending(); got != 0 {
+		t.Errorf("%d timers", got)
+	}
+	if got := groups.Metrics().ShardsLoaded; got != 50 {
+		t.Errorf("%d shards loaded", got)
+	}
+}
+
+// TestCoalesce: what arrives while a shard works goes out as one append.
+func TestCoalesce(t *testing.T) {
+	t.Parallel()
+	groups := realGroups(t, 1)
+	var appends []int
+	journal := &memoryJournal{onAppend: func(records []Record) { appends = append(appends, len(records)) }}
+	groups.shards[0].journal = journal // before its first request
+	answers := 0
+	groups.CommitOffsets(commitRequest("g", "t", 0, 1), func(*kmsg.OffsetCommitResponse) {
+		for partition := range int32(5) {
+			groups.CommitOffsets(commitRequest("g", "t", partition, 2), func(*kmsg.OffsetCommitResponse) { answers++ })
+		}
+	})
+	if answers != 5 || len(appends) != 2 || appends[1] != 5 {
+		t.Errorf("%d answers, appends of %v records", answers, appends)
+	}
+}
+
+// TestCallerIsReleased: whoever drains a mailbox is not held by those who keep
+// filling it.
+func TestCallerIsReleased(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	groups := realGroups(t, 1)
+	released, finished := make(chan struct{}), make(chan struct{})
+	const chain = 10 * turnsMax
+	var next func(n int)
+	next = func(n int) {
+		groups.Heartbeat(&kmsg.HeartbeatRequest{Group: "g"}, func(*kmsg.HeartbeatResponse) {
+			switch n {
+			case chain / 2:
+				<-released // only the coordinator's own goroutine may wait here
+			case chain:
+				close(finished)
+				return
+			}
+			next(n + 1)
+		})
+	}
+	next(0)
+	close(released)
+	<-finished
+	groups.Close()
+}

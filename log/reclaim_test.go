@@ -1,0 +1,171 @@
+package log
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
+)
+
+// live is what the counters should say: the batches that a reader can reach.
+func (f *fixture) live() map[Position]int64 {
+	f.t.Helper()
+	sum := make(map[Position]int64)
+	for _, p := range f.log.partitions.all() {
+		it, err := p.iterate(p.Start())
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for {
+			e, _, ok, err := it.next()
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+			if s := f.log.segments.all().find(Position(e.Position)); s != nil {
+				sum[s.First] += int64(e.Length)
+			}
+		}
+		it.close()
+	}
+	return sum
+}
+
+func (f *fixture) checkLive() {
+	f.t.Helper()
+	counted := make(map[Position]int64)
+	for _, s := range f.log.segments.all() {
+		if n := s.live.Load(); n != 0 {
+			counted[s.First] = n
+		}
+	}
+	if want := f.live(); !maps.Equal(counted, want) {
+		f.t.Errorf("live bytes %v, counted %v", want, counted)
+	}
+}
+
+func (f *fixture) checkpoint() {
+	f.t.Helper()
+	if err := f.log.keeper.do(f.log.keeper.checkpoint); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// Live bytes stay exact through truncation, trimming, dropping, merges and
+// restarts, clean and not.
+func TestLiveBytes(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 32 << 10})
+	f.disk.standing = make(map[model.PartitionID]Standing)
+	restarts := []func() *Recovery{f.restart, f.kill}
+	for round := range 12 {
+		doomed := model.PartitionID(100 + round)
+		for range 5 {
+			f.append(1500, 1, 2, 3, doomed)
+		}
+		if err := f.control(1, KindLogStart, f.ends[1]-7, model.LeaderEpoch(round*2+2)); err != nil {
+			t.Fatal(err)
+		}
+		if round%3 == 0 {
+			f.checkpoint()
+			f.checkLive()
+		}
+		if err := f.control(2, KindTruncate, f.ends[2]-3, model.LeaderEpoch(round*2+3)); err != nil {
+			t.Fatal(err)
+		}
+		f.ends[2] -= 3
+		f.disk.standing[doomed] = Dropped
+		f.log.Drop(doomed)
+		if round%3 == 1 {
+			f.checkpoint()
+			f.checkLive()
+		}
+		restarts[round%2]()
+		f.checkpoint()
+		f.checkLive()
+	}
+	f.close()
+}
+
+// Dead segments go, also from the middle, and what remains still says all that
+// is true, with and without the indexes.
+func TestReclaim(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 32 << 10})
+	f.append(500, 1, 2) // keeps the first segment alive
+	for range 40 {
+		f.append(3000, 3, 4)
+	}
+	if err := f.control(4, KindTruncate, 60, 2); err != nil {
+		t.Fatal(err)
+	}
+	for id, start := range map[model.PartitionID]model.Offset{3: 120, 4: 57, 2: 2} {
+		if err := f.control(id, KindLogStart, start, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 15 {
+		f.append(3000, 1)
+	}
+	before := f.log.Stats().Segments
+	n, bytes, err := f.log.Reclaim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n == 0 || bytes == 0 || f.log.Stats().Segments != before-n || len(f.files(segmentSuffix)) != before-n {
+		t.Fatalf("%d segments of %d removed, %d bytes; files %v", n, before, bytes, f.files(segmentSuffix))
+	}
+	f.checkLive()
+	starts, ends := f.bounds()
+	check := func(how string) {
+		t.Helper()
+		gotStarts, gotEnds := f.bounds()
+		if !maps.Equal(starts, gotStarts) || !maps.Equal(ends, gotEnds) {
+			t.Errorf("%s: starts %v, ends %v; before %v, %v", how, gotStarts, gotEnds, starts, ends)
+		}
+		readAll(t, f.log.Partition(1), 0)
+		readAll(t, f.log.Partition(4), starts[4])
+	}
+	check("reclaimed")
+	f.kill()
+	check("killed")
+	f.restart()
+	check("restarted")
+	f.close()
+	f.remove(".index")
+	if found := f.open(); len(found.Corrupt) > 0 || !found.RebuiltIndex {
+		t.Errorf("rebuild: %+v", found)
+	}
+	check("rebuilt")
+	f.checkpoint()
+	f.checkLive()
+	f.close()
+}
+
+// A read in flight keeps the file of a segment that is removed meanwhile.
+func TestReclaimUnderRead(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 32 << 10, RingBytes: 1})
+	for range 20 {
+		f.append(3000, 1)
+	}
+	first := f.log.segments.all()[0]
+	if !first.acquire() {
+		t.Fatal("not open")
+	}
+	if err := f.control(1, KindLogStart, 60, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := f.log.Reclaim(); err != nil || n == 0 {
+		t.Fatalf("%d segments, %v", n, err)
+	}
+	if _, err := first.file.Size(); err != nil {
+		t.Errorf("the file is closed under its reader: %v", err)
+	}
+	first.Release()
+	var out span.List
+	if _, err := f.log.Partition(1).Read(ReadRequest{From: 3, Limit: 60, MaxBytes: 1}, &out); err == nil {
+		t.Error("a read below the start succeeds")
+	}
+	f.close()
+}

@@ -1,0 +1,296 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+	"github.com/mainstem-mq/mainstem/replication"
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+// broker is a whole broker in the test's process, on a disk in memory.
+type broker struct {
+	t      testing.TB
+	addr   string
+	server *server.Server
+	meta   *cluster.Journal
+	groups *coordinator.Groups
+	log    *log.Log
+	logs   *observer.ObservedLogs
+	closed bool
+}
+
+// options say how a test's broker differs from the default.
+type options struct {
+	clock  clock.Clock
+	static map[string]string
+	config func(*server.Config)
+}
+
+const dataDir = "/data"
+
+func startBroker(t testing.TB, o options) *broker {
+	t.Helper()
+	b := &broker{t: t}
+	if o.clock == nil {
+		o.clock = clock.Real{}
+	}
+	static := map[string]string{"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "4"}
+	for k, v := range o.static {
+		static[k] = v
+	}
+	resolver := cluster.NewResolver(static)
+	fs := vfs.NewMem()
+	must(t, fs.MkdirAll(dataDir))
+	var err error
+	b.meta, err = cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
+	must(t, err)
+	b.log, _, err = log.Open(log.Config{SegmentBytes: 32 << 20}, log.Env{
+		FS: fs, Dir: dataDir, Clock: o.clock, Fatal: func(err error) { t.Error(err) },
+		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
+	})
+	must(t, err)
+	b.meta.SetUncleanStarts(b.log.UncleanStarts())
+	partitions := replication.NewPartitions(replication.Env{
+		Log: b.log, Clock: o.clock, Node: 1, Image: b.meta.Image,
+		Settings:             func(tp *cluster.Topic) *cluster.TopicSettings { return resolver.TopicSettings(b.meta.Image(), tp) },
+		ProducerExpirationMs: func() int64 { return 86400000 },
+	})
+	b.meta.Subscribe(partitions.Changed)
+	groupConfig := coordinator.DefaultConfig()
+	groupConfig.Shards, groupConfig.InitialRebalanceDelay = 4, 0
+	b.groups, err = coordinator.New(func() coordinator.Config { return groupConfig }, coordinator.Env{
+		Clock:    o.clock,
+		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(partitions, o.clock, shard) },
+	})
+	must(t, err)
+	cfg := server.DefaultConfig()
+	cfg.NodeID, cfg.DataDir = 1, dataDir
+	cfg.Listeners = []server.Listener{{Name: "PLAINTEXT", Bind: "127.0.0.1:0"}}
+	cfg.RequestBudget = 32 << 20
+	if o.config != nil {
+		o.config(&cfg)
+	}
+	core, logs := observer.New(zapcore.InfoLevel)
+	b.logs = logs
+	b.server, err = server.New(cfg, server.Deps{
+		Clock: o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
+		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil },
+	})
+	must(t, err)
+	must(t, b.server.Start())
+	b.addr = b.server.Addresses()[0]
+	t.Cleanup(b.close)
+	return b
+}
+
+func (b *broker) close() {
+	if b.closed {
+		return
+	}
+	b.closed = true
+	must(b.t, b.server.Close())
+	b.groups.Close()
+	must(b.t, b.log.Close())
+	must(b.t, b.meta.Close())
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// client speaks the protocol over a socket, one request at a time.
+type client struct {
+	t    testing.TB
+	conn net.Conn
+	next int32
+}
+
+func (b *broker) dial() *client {
+	b.t.Helper()
+	conn, err := net.Dial("tcp", b.addr)
+	must(b.t, err)
+	must(b.t, conn.SetDeadline(time.Now().Add(20*time.Second))) //nolint:forbidigo // A guard against a test that hangs.
+	b.t.Cleanup(func() { _ = conn.Close() })
+	return &client{t: b.t, conn: conn}
+}
+
+// frame encodes a request.
+func (c *client) frame(req kmsg.Request) []byte {
+	c.next++
+	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("test")).AppendRequest(nil, req, c.next)
+}
+
+func (c *client) send(req kmsg.Request) {
+	c.t.Helper()
+	_, err := c.conn.Write(c.frame(req))
+	must(c.t, err)
+}
+
+// receive reads the answer to req; the correlation id must be id.
+func (c *client) receive(req kmsg.Request, id int32) kmsg.Response {
+	c.t.Helper()
+	body, err := c.receiveBytes()
+	if err != nil {
+		c.t.Fatalf("answer to %T v%d: %v", req, req.GetVersion(), err)
+	}
+	if got := int32(binary.BigEndian.Uint32(body)); got != id { //nolint:gosec // Bits.
+		c.t.Fatalf("answer to %d, expected %d", got, id)
+	}
+	body = body[4:]
+	if protocol.Key(req.Key()).FlexibleResponseHeader(req.GetVersion()) {
+		body = body[1:]
+	}
+	resp := req.ResponseKind()
+	resp.SetVersion(req.GetVersion())
+	if err := resp.ReadFrom(body); err != nil {
+		c.t.Fatalf("%T v%d: %v", resp, req.GetVersion(), err)
+	}
+	return resp
+}
+
+func (c *client) receiveBytes() ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(c.conn, size[:]); err != nil {
+		return nil, fmt.Errorf("size: %w", err)
+	}
+	body := make([]byte, binary.BigEndian.Uint32(size[:]))
+	if _, err := io.ReadFull(c.conn, body); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	return body, nil
+}
+
+// ask sends a request in a version and returns its answer.
+func ask[R kmsg.Response](c *client, version int16, req kmsg.Request) R {
+	c.t.Helper()
+	req.SetVersion(version)
+	c.send(req)
+	resp, ok := c.receive(req, c.next).(R)
+	if !ok {
+		c.t.Fatalf("%T is answered by another type", req)
+	}
+	return resp
+}
+
+// closed waits for the server to end the connection.
+func (c *client) closed() {
+	c.t.Helper()
+	if n, err := c.conn.Read(make([]byte, 1)); err == nil || n > 0 {
+		c.t.Fatal("the connection is still open")
+	}
+}
+
+// createTopic makes a topic through the protocol.
+func (c *client) createTopic(name string, partitions int32, configs ...string) [16]byte {
+	c.t.Helper()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
+	for i := 0; i < len(configs); i += 2 {
+		topic.Configs = append(topic.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: configs[i], Value: &configs[i+1]})
+	}
+	req.Topics = append(req.Topics, topic)
+	resp := ask[*kmsg.CreateTopicsResponse](c, 7, req)
+	if code := protocol.ErrorCode(resp.Topics[0].ErrorCode); code != 0 {
+		c.t.Fatalf("create %s: %s %s", name, code, *resp.Topics[0].ErrorMessage)
+	}
+	return resp.Topics[0].TopicID
+}
+
+// batchOf builds a record batch of the values.
+func batchOf(t testing.TB, values ...string) []byte {
+	t.Helper()
+	b := batch.NewBuilder(batch.None)
+	for _, v := range values {
+		b.Add(1_700_000_000_000, []byte("k"), []byte(v))
+	}
+	out, err := b.Build(nil)
+	must(t, err)
+	return out
+}
+
+// produceRequest asks to append one batch to a partition.
+func produceRequest(topic string, partition int32, acks int16, records []byte) *kmsg.ProduceRequest {
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis = acks, 10000
+	req.Topics = []kmsg.ProduceRequestTopic{{
+		Topic: topic, Partitions: []kmsg.ProduceRequestTopicPartition{{Partition: partition, Records: records}},
+	}}
+	return req
+}
+
+// produce appends and returns the partition's answer.
+func (c *client) produce(topic string, partition int32, values ...string) kmsg.ProduceResponseTopicPartition {
+	c.t.Helper()
+	resp := ask[*kmsg.ProduceResponse](c, 9, produceRequest(topic, partition, -1, batchOf(c.t, values...)))
+	return resp.Topics[0].Partitions[0]
+}
+
+// valuesOf lists the records' values in fetched bytes.
+func valuesOf(t testing.TB, raw []byte) []string {
+	t.Helper()
+	var out []string
+	for b, err := range batch.Split(raw) {
+		must(t, err)
+		must(t, batch.Records(b.Bytes, &b.Header, 1<<20, func(r batch.Record) error {
+			out = append(out, string(r.Value))
+			return nil
+		}))
+	}
+	return out
+}
+
+// metricsText is what /metrics would show.
+func (b *broker) metricsText() []byte {
+	b.t.Helper()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(b.server.Collector())
+	families, err := reg.Gather()
+	must(b.t, err)
+	var out bytes.Buffer
+	for _, f := range families {
+		_, err := expfmt.MetricFamilyToText(&out, f)
+		must(b.t, err)
+	}
+	return out.Bytes()
+}
+
+// openConnections is what the broker counts.
+func (b *broker) openConnections() int {
+	b.t.Helper()
+	for line := range strings.Lines(string(b.metricsText())) {
+		if n, ok := strings.CutPrefix(line, "mainstem_connections "); ok {
+			count, err := strconv.Atoi(strings.TrimSpace(n))
+			must(b.t, err)
+			return count
+		}
+	}
+	b.t.Fatal("the number of connections is not shown")
+	return 0
+}

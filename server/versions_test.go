@@ -1,0 +1,143 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// advertised asks the broker what it serves.
+func advertised(c *client) []kmsg.ApiVersionsResponseApiKey {
+	c.t.Helper()
+	return ask[*kmsg.ApiVersionsResponse](c, 3, newApiVersions()).ApiKeys
+}
+
+//nolint:revive // Kafka's spelling.
+func newApiVersions() *kmsg.ApiVersionsRequest {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "tester", "1.0"
+	return req
+}
+
+// TestAdvertised pins the table: a change of what clients see is a decision.
+func TestAdvertised(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	got := map[protocol.Key][2]int16{}
+	for _, k := range advertised(c) {
+		got[protocol.Key(k.ApiKey)] = [2]int16{k.MinVersion, k.MaxVersion}
+	}
+	want := map[protocol.Key][2]int16{
+		0: {0, 13}, 1: {4, 18}, 2: {1, 11}, 3: {0, 13}, 8: {2, 10}, 9: {1, 10}, 10: {0, 6}, 11: {0, 9}, 12: {0, 4},
+		13: {0, 5}, 14: {0, 5}, 15: {0, 6}, 16: {0, 5}, 18: {0, 4}, 19: {2, 7}, 20: {1, 6}, 21: {0, 2}, 22: {0, 5},
+		23: {2, 4}, 32: {1, 4}, 33: {0, 2}, 35: {1, 4}, 37: {0, 3}, 42: {0, 2}, 44: {0, 1}, 47: {0, 0}, 60: {0, 2}, 75: {0, 0},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestEveryVersion sends an empty request in every served version of every
+// API and reads the answer as a client of that version would.
+func TestEveryVersion(t *testing.T) {
+	b := startBroker(t, options{})
+	for _, k := range advertised(b.dial()) {
+		c := b.dial()
+		for v := k.MinVersion; v <= k.MaxVersion; v++ {
+			req := kmsg.RequestForKey(k.ApiKey)
+			req.SetVersion(v)
+			switch r := req.(type) {
+			case *kmsg.ProduceRequest:
+				r.Acks = -1
+			case *kmsg.ApiVersionsRequest:
+				r.ClientSoftwareName, r.ClientSoftwareVersion = "tester", "1.0"
+			}
+			c.send(req)
+			resp := c.receive(req, c.next)
+			// What is encoded again from what was read must be what was read.
+			if again := resp.AppendTo(nil); len(again) == 0 {
+				t.Errorf("%T v%d is empty", resp, v)
+			}
+		}
+	}
+}
+
+// TestNewerApiVersions checks the bytes that Kafka sends to clients from the
+// future.
+func TestNewerApiVersions(t *testing.T) {
+	b := startBroker(t, options{})
+	for _, version := range []byte{5, 99} {
+		c := b.dial()
+		// Key 18, the version, correlation 7, client id "x", no tags, empty name and version.
+		_, err := c.conn.Write([]byte{0, 0, 0, 15, 0, 18, 0, version, 0, 0, 0, 7, 0, 1, 'x', 0, 1, 1, 0})
+		must(t, err)
+		body, err := c.receiveBytes()
+		must(t, err)
+		want := "00000007" + "0023" + "00000001" + "0012" + "0000" + "0004"
+		if got := hex.EncodeToString(body); got != want {
+			t.Errorf("version %d: %s, expected %s", version, got, want)
+		}
+		// The client asks again on the same connection.
+		if len(advertised(c)) == 0 {
+			t.Error("nothing is advertised")
+		}
+	}
+}
+
+// TestFeatures: no feature is finalized whose code is not there.
+func TestFeatures(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	resp := ask[*kmsg.ApiVersionsResponse](c, 4, newApiVersions())
+	if len(resp.FinalizedFeatures) != 0 {
+		t.Errorf("finalized: %v", resp.FinalizedFeatures)
+	}
+	for _, f := range resp.SupportedFeatures {
+		if f.MaxVersion != 0 {
+			t.Errorf("%s promises level %d", f.Name, f.MaxVersion)
+		}
+	}
+}
+
+// TestDroppedVersions: clients of versions that are not served are told so.
+func TestDroppedVersions(t *testing.T) {
+	b := startBroker(t, options{})
+	name := "t"
+	const code = int16(protocol.UnsupportedVersion)
+	c := b.dial()
+	must(t, sendAs(c, 3, newApiVersions()))
+	produced := ask[*kmsg.ProduceResponse](c, 2, produceRequest(name, 0, 1, []byte{1}))
+	fetch := kmsg.NewPtrFetchRequest()
+	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: name, Partitions: []kmsg.FetchRequestTopicPartition{{}}}}
+	fetched := ask[*kmsg.FetchResponse](c, 3, fetch)
+	list := kmsg.NewPtrListOffsetsRequest()
+	list.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: name, Partitions: []kmsg.ListOffsetsRequestTopicPartition{{}}}}
+	listed := ask[*kmsg.ListOffsetsResponse](c, 0, list)
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: name}}
+	created := ask[*kmsg.CreateTopicsResponse](c, 1, create)
+	codes := []int16{
+		produced.Topics[0].Partitions[0].ErrorCode, fetched.Topics[0].Partitions[0].ErrorCode,
+		listed.Topics[0].Partitions[0].ErrorCode, created.Topics[0].ErrorCode,
+	}
+	if d := cmp.Diff([]int16{code, code, code, code}, codes); d != "" {
+		t.Error(d)
+	}
+	line := b.logs.FilterMessage("a client asked for a version that is not served").All()
+	if len(line) != 4 || line[0].ContextMap()["software"] != "tester" || line[0].ContextMap()["client_id"] != "test" {
+		t.Errorf("log: %v", line)
+	}
+	if text := b.metricsText(); !bytes.Contains(text, []byte(`mainstem_unsupported_versions_total{api="Produce",software="tester"`)) {
+		t.Errorf("the metric is missing in\n%s", text)
+	}
+}
+
+func sendAs(c *client, version int16, req kmsg.Request) error {
+	req.SetVersion(version)
+	c.send(req)
+	_, err := c.receiveBytes()
+	return err
+}
