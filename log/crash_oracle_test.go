@@ -226,7 +226,9 @@ func heldEpochs(list []EpochStart) []EpochStart {
 	return held
 }
 
-// partOfProducers reports whether got is want but for batches below the start.
+// partOfProducers reports whether got is want but for old batches: those below
+// the start may be forgotten, and those that had been pushed out by batches
+// which a truncation took may be back.
 func partOfProducers(got, want map[model.ProducerID]ProducerState, start model.Offset) bool {
 	for id, w := range want {
 		kept := w.Batches[:w.N]
@@ -234,7 +236,10 @@ func partOfProducers(got, want map[model.ProducerID]ProducerState, start model.O
 		for n := len(kept) - g.N; n > 0 && kept[0].LastOffset < start; n-- {
 			kept = kept[1:]
 		}
-		if ok != (len(kept) > 0) || !slices.Equal(kept, g.Batches[:g.N]) || ok && g.Epoch != w.Epoch {
+		if ok != (len(kept) > 0) || g.N < len(kept) || ok && g.Epoch != w.Epoch {
+			return false
+		}
+		if !slices.Equal(kept, g.Batches[g.N-len(kept):g.N]) {
 			return false
 		}
 	}

@@ -95,7 +95,7 @@ func (g *group) add(a *Append, limit int) {
 		w.end = max(w.end, a.BaseOffset)
 	case KindPartitionState, KindSyncMark, KindPad:
 	}
-	g.chain(a, w)
+	g.chain(a, w, min(limit, runBytesMax))
 }
 
 // admit checks what only the writer can know.
@@ -133,8 +133,8 @@ func (g *group) admit(a *Append, w *partitionWriter, limit int) error {
 }
 
 // chain adds an admitted append to its partition's newest entry if it goes on
-// there, else to a new entry.
-func (g *group) chain(a *Append, w *partitionWriter) {
+// there, else to a new entry. A run grows up to limit bytes.
+func (g *group) chain(a *Append, w *partitionWriter, limit int) {
 	i := int32(len(g.appends)) //nolint:gosec // A group has far fewer appends.
 	g.appends = append(g.appends, a)
 	g.next = append(g.next, -1)
@@ -142,7 +142,7 @@ func (g *group) chain(a *Append, w *partitionWriter) {
 	if a.Kind == KindBatches && w.open >= 0 {
 		e := &g.entries[w.open]
 		if e.header.Kind == KindBatches && e.header.Epoch == a.Epoch &&
-			int(e.header.Payload)+len(a.Payload) <= runBytesMax &&
+			entrySize(int(e.header.Payload)+len(a.Payload)) <= limit &&
 			a.LastOffset()-e.header.BaseOffset <= math.MaxInt32 {
 			g.next[e.last] = i
 			e.last = i

@@ -71,7 +71,8 @@ type Log struct {
 	keeper     *keeper
 	merger     *merger
 
-	running sync.WaitGroup // writer and syncer
+	writing sync.WaitGroup // the writer
+	syncing sync.WaitGroup // the syncer
 	keeping sync.WaitGroup // keeper and merger
 }
 
@@ -104,8 +105,8 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err), l.segments.close())
 	}
 	l.syncer.idle = func() { l.queue.run(l.writer.writeMark) }
-	l.running.Go(l.writer.run)
-	l.running.Go(l.syncer.run)
+	l.writing.Go(l.writer.run)
+	l.syncing.Go(l.syncer.run)
 	l.keeping.Go(l.keeper.run)
 	l.keeping.Go(l.merger.run)
 	env.Events(Recovered{l.found})
@@ -183,8 +184,10 @@ func (l *Log) Close() error {
 	close(l.merger.stop)
 	l.keeping.Wait()
 	l.queue.close()
+	// The syncer's last round must cover the writer's.
+	l.writing.Wait()
 	l.syncer.close()
-	l.running.Wait()
+	l.syncing.Wait()
 	l.ring.clear()
 	err := l.latch.err()
 	if err == nil {

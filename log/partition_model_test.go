@@ -246,7 +246,7 @@ func drawPartition(r *rapid.T) model.PartitionID {
 }
 
 func drawBatch(r *rapid.T, base model.Offset, epoch model.LeaderEpoch) ([]byte, batch.Header, []int64) {
-	b := batch.NewBuilder(rapid.SampledFrom([]batch.Codec{batch.None, batch.LZ4}).Draw(r, "codec"))
+	b := batch.NewBuilder(rapid.SampledFrom([]batch.Codec{batch.None, batch.Snappy}).Draw(r, "codec"))
 	b.BaseOffset, b.LeaderEpoch = base, epoch
 	if rapid.Bool().Draw(r, "idempotent") {
 		b.ProducerID = model.ProducerID(rapid.IntRange(0, 2).Draw(r, "producer"))

@@ -106,6 +106,11 @@ func (r *recovery) readMark() error {
 // run loads the checkpoint's state and replays the log behind it.
 func (r *recovery) run() error {
 	l := r.log
+	// What a checkpoint knew to be durable is so, whatever became of its indexes.
+	synced := Position(0)
+	for _, c := range r.checkpoints {
+		synced = max(synced, c.Synced)
+	}
 	if err := r.loadCheckpoint(); err != nil {
 		return err
 	}
@@ -116,10 +121,10 @@ func (r *recovery) run() error {
 	from := Position(0)
 	if r.chosen != nil {
 		from = r.chosen.Position
-		r.replay.synced = r.chosen.Synced
 	} else if c := l.segments.all(); len(c) > 0 {
 		from = c[0].First
 	}
+	r.replay.synced = synced
 	if err := r.replay.run(l.segments.all(), from); err != nil {
 		return err
 	}

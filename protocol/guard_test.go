@@ -226,7 +226,7 @@ func TestDecodeRefusesUnknownVersions(t *testing.T) {
 	for _, c := range []struct {
 		key     Key
 		version int16
-	}{{KeyProduce, 2}, {KeyProduce, 14}, {KeyProduce, -1}, {KeyEndTxn, 0}, {-1, 0}, {999, 0}} {
+	}{{KeyProduce, 14}, {KeyProduce, -1}, {KeyEndTxn, 0}, {-1, 0}, {999, 0}} {
 		req, err := Decode(c.key, c.version, make([]byte, 100))
 		if req != nil || CodeOf(err) != UnsupportedVersion {
 			t.Errorf("%s v%d: %v", c.key, c.version, err)

@@ -1,7 +1,7 @@
 package protocol
 
-// The layouts of all requests that are served. Where a version is older than
-// any in a layout's range, its fields are left out.
+// The layouts of all requests that are served, and of the older versions that
+// get a typed refusal instead of a closed connection.
 
 // compiled holds a request's structures, by version from min.
 type compiled struct {

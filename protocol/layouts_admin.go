@@ -7,14 +7,14 @@ func adminLayouts() []layout {
 
 func topicLayouts() []layout {
 	return []layout{
-		{KeyCreateTopics, 2, 7, []field{
+		{KeyCreateTopics, 0, 7, []field{
 			array("Topics",
 				text("Name"), i32("NumPartitions"), i16("ReplicationFactor"),
 				array("Assignments", i32("PartitionIndex"), list("BrokerIds", i32("BrokerId"))),
 				array("Configs", text("Name"), text("Value").nullable(0))),
-			i32("TimeoutMs"), boolean("ValidateOnly"),
+			i32("TimeoutMs"), boolean("ValidateOnly").since(1),
 		}},
-		{KeyDeleteTopics, 1, 6, []field{
+		{KeyDeleteTopics, 0, 6, []field{
 			list("TopicNames", text("Name")).until(5),
 			array("Topics", text("Name").nullable(6), uuid("TopicId")).since(6),
 			i32("TimeoutMs"),
@@ -51,11 +51,11 @@ func topicLayouts() []layout {
 
 func configLayouts() []layout {
 	return []layout{
-		{KeyDescribeConfigs, 1, 4, []field{
+		{KeyDescribeConfigs, 0, 4, []field{
 			array("Resources",
 				i8("ResourceType"), text("ResourceName"),
 				list("ConfigurationKeys", text("Name")).nullable(0)),
-			boolean("IncludeSynonyms"),
+			boolean("IncludeSynonyms").since(1),
 			boolean("IncludeDocumentation").since(3),
 		}},
 		{KeyAlterConfigs, 0, 2, []field{

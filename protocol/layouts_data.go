@@ -3,8 +3,8 @@ package protocol
 // dataLayouts describes what producers and consumers send to partition leaders.
 func dataLayouts() []layout {
 	return []layout{
-		{KeyProduce, 3, 13, []field{
-			text("TransactionalId").nullable(3),
+		{KeyProduce, 0, 13, []field{
+			text("TransactionalId").since(3).nullable(3),
 			i16("Acks"), i32("TimeoutMs"),
 			array("TopicData",
 				text("Name").until(12),
@@ -12,7 +12,7 @@ func dataLayouts() []layout {
 				array("PartitionData", i32("Index"), blob("Records").nullable(0))),
 		}},
 		fetchLayout(),
-		{KeyListOffsets, 1, 11, []field{
+		{KeyListOffsets, 0, 11, []field{
 			i32("ReplicaId"),
 			i8("IsolationLevel").since(2),
 			array("Topics",
@@ -41,19 +41,19 @@ func dataLayouts() []layout {
 			i32("TransactionTimeoutMs"),
 			i64("ProducerId").since(3), i16("ProducerEpoch").since(3),
 		}},
-		{KeyOffsetForLeaderEpoch, 2, 4, []field{
+		{KeyOffsetForLeaderEpoch, 0, 4, []field{
 			i32("ReplicaId").since(3),
 			array("Topics",
 				text("Topic"),
-				array("Partitions", i32("Partition"), i32("CurrentLeaderEpoch"), i32("LeaderEpoch"))),
+				array("Partitions", i32("Partition"), i32("CurrentLeaderEpoch").since(2), i32("LeaderEpoch"))),
 		}},
 	}
 }
 
 func fetchLayout() layout {
-	return layout{KeyFetch, 4, 18, []field{
+	return layout{KeyFetch, 0, 18, []field{
 		i32("ReplicaId").until(14),
-		i32("MaxWaitMs"), i32("MinBytes"), i32("MaxBytes"), i8("IsolationLevel"),
+		i32("MaxWaitMs"), i32("MinBytes"), i32("MaxBytes").since(3), i8("IsolationLevel").since(4),
 		i32("SessionId").since(7), i32("SessionEpoch").since(7),
 		array("Topics",
 			text("Topic").until(12),

@@ -8,20 +8,20 @@ func groupLayouts() []layout {
 
 func offsetLayouts() []layout {
 	return []layout{
-		{KeyOffsetCommit, 2, 10, []field{
-			text("GroupId"), i32("GenerationIdOrMemberEpoch"), text("MemberId"),
+		{KeyOffsetCommit, 0, 10, []field{
+			text("GroupId"), i32("GenerationIdOrMemberEpoch").since(1), text("MemberId").since(1),
 			text("GroupInstanceId").since(7).nullable(7),
-			i64("RetentionTimeMs").until(4),
+			i64("RetentionTimeMs").since(2).until(4),
 			array("Topics",
 				text("Name").until(9),
 				uuid("TopicId").since(10),
 				array("Partitions",
 					i32("PartitionIndex"), i64("CommittedOffset"),
-					i64("CommitTimestamp").until(1),
+					i64("CommitTimestamp").since(1).until(1),
 					i32("CommittedLeaderEpoch").since(6),
 					text("CommittedMetadata").nullable(0))),
 		}},
-		{KeyOffsetFetch, 1, 10, []field{
+		{KeyOffsetFetch, 0, 10, []field{
 			text("GroupId").until(7),
 			array("Topics",
 				text("Name"),

@@ -44,7 +44,7 @@ type broker struct {
 
 // options say how a test's broker differs from the default.
 type options struct {
-	clock  clock.Clock
+	clock  clock.Clock // of the server and the groups; the log has the real one
 	static map[string]string
 	config func(*server.Config)
 }
@@ -68,7 +68,7 @@ func startBroker(t testing.TB, o options) *broker {
 	b.meta, err = cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
 	must(t, err)
 	b.log, _, err = log.Open(log.Config{SegmentBytes: 32 << 20}, log.Env{
-		FS: fs, Dir: dataDir, Clock: o.clock, Fatal: func(err error) { t.Error(err) },
+		FS: fs, Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { t.Error(err) },
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
 	})
 	must(t, err)
