@@ -30,7 +30,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 		if settle.ignore, err = r.judgeFlip(found); err != nil {
 			return err
 		}
-		settle.cached = 0
+		settle.cached, settle.state = 0, past.flip.entry.Header.Kind == KindPartitionState
 	}
 	lost, err := r.history.settle(&settle)
 	if err != nil {
@@ -48,7 +48,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 	r.past = crashPast{starts: found.UncleanStarts, flip: past.flip}
 	for _, c := range r.clients {
 		c.flying = nil
-		c.takeBroken()
+		_ = c.takeBroken()
 		l.meet(c)
 		c.resume(r, state[c.id])
 	}

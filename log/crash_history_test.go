@@ -87,6 +87,7 @@ func (h *crashHistory) alive(id model.PartitionID) []crashBatch {
 type crashSettle struct {
 	found   map[model.PartitionID]*crashFound
 	ignore  model.PartitionID // is not looked at; 0: all are
+	state   bool              // the damage is in a partition-state entry
 	cached  int               // H[:cached] must be there too
 	rebuilt bool              // the indexes are new
 	// hitSpared is an answer: no offset that was given in the ignored partition
@@ -100,7 +101,7 @@ func (s *crashSettle) spared(state crashState) bool {
 		return true
 	}
 	p := state.partition(s.ignore)
-	return got.end >= p.end && got.start >= p.start
+	return got.end >= p.end && (got.start >= p.start || s.state)
 }
 
 // settle finds the n for which the recovered partitions are those of H[:n],

@@ -29,7 +29,7 @@ type crashClient struct {
 	flying   []*crashAppend // in order
 
 	mu     sync.Mutex
-	broken bool // an append failed: all has to be asked for again
+	broken error // an append failed: all has to be asked for again
 }
 
 // newProducer has the client write as a producer that nobody knows.
@@ -38,17 +38,17 @@ func (c *crashClient) newProducer(r *crashRun) {
 	c.producer, c.epoch, c.sequence = r.producers, 0, 0
 }
 
-func (c *crashClient) breakOff(error) {
+func (c *crashClient) breakOff(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.broken = true
+	c.broken = err
 }
 
-func (c *crashClient) takeBroken() bool {
+func (c *crashClient) takeBroken() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	was := c.broken
-	c.broken = false
+	c.broken = nil
 	return was
 }
 
@@ -118,11 +118,11 @@ func (l *crashLife) step() error {
 
 // renew has a client ask the log where it stands, if an append has failed.
 func (l *crashLife) renew(c *crashClient) {
-	if !c.takeBroken() {
+	if c.takeBroken() == nil {
 		return
 	}
 	l.await(c, 0)
-	c.takeBroken()
+	_ = c.takeBroken()
 	l.meet(c)
 	c.newProducer(l.run) // one whose batch failed may not go on with its sequence
 }
@@ -220,10 +220,25 @@ func (l *crashLife) await(c *crashClient, left int) {
 		_ = l.sync() // if it fails, so do the appends
 	}
 	for _, a := range c.flying[:n] {
-		<-a.done
+		l.ended(a)
 	}
 	c.flying = append([]*crashAppend(nil), c.flying[n:]...)
 }
+
+// ended waits for the end of an append. The log must tell; if it does not, the
+// rest of the seed makes no sense.
+func (l *crashLife) ended(a *crashAppend) {
+	timer := clock.Real{}.NewTimer(crashPatience)
+	defer timer.Stop()
+	select {
+	case <-a.done:
+	case <-timer.C():
+		panic(fmt.Sprintf("%v: written %v, and nothing more was told in %v; %s", a.op, a.at > 0, crashPatience, l.plan.name))
+	}
+}
+
+// crashPatience is far above what an append takes on the busiest machine.
+const crashPatience = 20 * time.Second
 
 func (l *crashLife) awaitAll() {
 	for _, c := range l.run.clients {
@@ -249,8 +264,7 @@ func (l *crashLife) syncAll() {
 		return
 	}
 	for _, a := range before {
-		// Durable, or failed: in both cases nothing is under way any more.
-		<-a.done
+		l.ended(a)
 	}
 }
 
@@ -368,8 +382,8 @@ func (l *crashLife) makeRoom() error {
 			return err
 		}
 		l.await(c, 0)
-		if c.takeBroken() && !l.over() {
-			return fmt.Errorf("there is room again, and an append to partition %d failed", c.id)
+		if err := c.takeBroken(); err != nil && !l.over() {
+			return fmt.Errorf("there is room again, and an append to partition %d failed: %w", c.id, err)
 		}
 	}
 	return nil

@@ -37,6 +37,7 @@ type crashPast struct {
 	clean          bool   // the last life ended well
 	unsure         bool   // it failed, or the start after it, and the mark may say either
 	deletedIndexes bool
+	died           bool // in the midst of the last start
 	flip           *crashFlip
 	syncLost       bool // a failed sync lost pages that only the cache has
 	cacheKept      bool // the process died, not the machine
@@ -114,7 +115,7 @@ func (r *crashRun) lives() error {
 			return fmt.Errorf("life %d (%s): %w", i, plan.name, err)
 		}
 	}
-	if r.rng.IntN(3) == 0 {
+	if r.rng.IntN(3) == 0 && !(r.past.died && r.past.deletedIndexes) {
 		if err := r.flipBit(); err != nil {
 			return err
 		}
@@ -196,7 +197,7 @@ func (r *crashRun) open(plan *crashPlan) (*crashLife, error) {
 		}
 		r.tracef("open: %v", err)
 		r.count.died.Add(1)
-		r.past.clean, r.past.unsure = false, r.past.unsure || r.past.clean
+		r.past.clean, r.past.unsure, r.past.died = false, r.past.unsure || r.past.clean, true
 		return nil, r.die(plan)
 	}
 	l.log = log

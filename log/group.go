@@ -156,6 +156,10 @@ func (g *group) chain(a *Append, w *partitionWriter, limit int) {
 	e.header.Kind = a.Kind
 	e.header.BaseOffset = a.BaseOffset
 	e.header.Epoch = a.Epoch
+	if a.Kind == KindPartitionState {
+		// So that its successor can tell the log start if this entry is damaged.
+		e.header.LastDelta = int32(min(a.BaseOffset-a.Partition.Start(), math.MaxInt32))
+	}
 	e.header.extend(a)
 	g.entries = append(g.entries, e)
 }

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -55,7 +56,7 @@ func (p *PartitionLog) Read(r ReadRequest, out *span.List) (int, error) {
 	before := out.Len()
 	for _, x := range extents {
 		if err := p.log.readExtent(x, out); err != nil {
-			if out.Len() > before {
+			if out.Len() > before || errors.Is(err, errBusy) {
 				break
 			}
 			return 0, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -238,8 +239,18 @@ func (r *replay) applyDamaged(at Position, id entryIdentity) {
 		if err := r.log.liveness.applyControl(p, &h, nil); err != nil {
 			r.events(BackgroundFailed{What: "counting dead bytes", Err: err})
 		}
-	case KindPartitionState, KindSyncMark, KindPad:
-		// Restates what replay knows already.
+	case KindPartitionState:
+		// Restates what replay knows already, but in a rebuild. What it said of
+		// producers is lost.
+		if r.rebuild {
+			p.applyHole(at, id.BaseOffset)
+			if start := id.BaseOffset - model.Offset(id.LastDelta); id.LastDelta < math.MaxInt32 && start > p.Start() {
+				from := p.Start()
+				p.applyLogStart(at, start, p.lastEpoch())
+				r.log.liveness.note(deadRange{partition: p, from: from, to: start})
+			}
+		}
+	case KindSyncMark, KindPad:
 	}
 }
 

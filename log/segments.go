@@ -177,6 +177,8 @@ func (s *segments) prepare() {
 
 // takeSpare returns the prepared file, or makes one.
 func (s *segments) takeSpare() (*spareSegment, error) {
+	// One that is being made is waited for: a second one may not find room.
+	s.mu.making.Wait()
 	s.mu.Lock()
 	spare, name := s.mu.spare, s.tempNameLocked()
 	s.mu.spare = nil

@@ -228,12 +228,15 @@ func (f *fetchCall) read() []fetchResult {
 			break
 		}
 		r := fetchResult{part: q.owner}
-		keep := f.readOne(&q, f.maxBytes-total, total == 0, &r)
+		turn := f.readOne(&q, f.maxBytes-total, total == 0, &r)
 		total += r.data.Len()
 		if f.set.changed(q.owner, &r) || f.full {
 			results = append(results, r)
 		}
-		round = append(round, roundPart{q.owner, keep})
+		round = append(round, roundPart{q.owner, turn})
+		if turn == turnFirst && !f.full {
+			break // there is no room for its next batch
+		}
 	}
 	f.set.endRound(round)
 	return results
@@ -243,9 +246,9 @@ func (f *fetchCall) read() []fetchResult {
 // stay ready and come first in the next.
 const fetchResultsMax = 4096
 
-// readOne fills one partition's result, and reports whether the partition has
-// to be looked at again in the next request whatever happens.
-func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult) bool {
+// readOne fills one partition's result, and says when the partition has to be
+// looked at again.
+func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult) nextTurn {
 	r.head = protocol.FetchPartition{
 		Index: q.owner.index, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
@@ -255,7 +258,7 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	part, err := q.owner.resolve(f.srv.partitions, q.part, f.session != nil)
 	if err != nil {
 		r.head.Error = protocol.ErrorCode(f.call.failed(err.Code))
-		return true
+		return turnLast
 	}
 	res := part.Read(replication.ReadRequest{
 		From: q.ask.from, MaxBytes: max(min(int(q.ask.maxBytes), room), 0), MinOne: first, ReadCommitted: f.readCommitted,
@@ -269,15 +272,20 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 			leader := part.Topic().Partitions[part.Index()].Leader
 			r.head.CurrentLeader = &protocol.LeaderHint{Leader: leader, Epoch: res.Epoch}
 		}
-		return true
+		return turnLast
 	}
 	r.head.HighWatermark, r.head.LastStableOffset, r.head.LogStartOffset = res.HighWatermark, res.LastStable, res.LogStart
 	if d := res.Diverging; d != nil {
 		r.head.DivergingEpoch = &protocol.EpochEndOffset{Epoch: d.Epoch, EndOffset: d.End}
-		return true
+		return turnLast
 	}
-	// With room for nothing more, what the partition has stays unread.
-	return r.data.Len() > 0 || q.ask.from < res.HighWatermark
+	switch {
+	case r.data.Len() > 0:
+		return turnLast
+	case q.ask.from < res.HighWatermark:
+		return turnFirst
+	}
+	return turnNone
 }
 
 func countTopics(results []fetchResult) int {

@@ -79,7 +79,7 @@ func TestFetchSession(t *testing.T) {
 	c.produce("b", 0, "b1")
 	say("forgotten stays", sessionFetch(id, 6, map[string]int64{"a": 2}), 0, none)
 	say("out of range", sessionFetch(id, 7, map[string]int64{"a": 99}), 0, map[string]string{"a-0": "OFFSET_OUT_OF_RANGE"})
-	say("an unknown topic", sessionFetch(id, 8, map[string]int64{"a": 2, "x": 0}), 0, map[string]string{"x-0": "UNKNOWN_TOPIC_OR_PARTITION"})
+	say("an unknown topic", sessionFetch(id, 8, map[string]int64{"a": 2, "x": 0}), 0, map[string]string{"a-0": "", "x-0": "UNKNOWN_TOPIC_OR_PARTITION"})
 	c.createTopic("x", 1)
 	say("known now", sessionFetch(id, 9, nil), 0, map[string]string{"x-0": ""})
 	c.deleteTopic("x")

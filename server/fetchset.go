@@ -131,22 +131,38 @@ func (s *fetchSet) changed(p *fetchPart, r *fetchResult) bool {
 	return changed
 }
 
-// roundPart is a partition that was looked at for one answer. keep: it has to
-// be looked at in the next whatever happens, as the client may not have taken
-// what it was given, or there is more.
+// nextTurn says when a partition is looked at again.
+type nextTurn uint8
+
+const (
+	turnNone  nextTurn = iota // when there are news
+	turnLast                  // after all others: it was served, but the client may not have taken it
+	turnFirst                 // before all others: there was no room for what it has
+)
+
+// roundPart is a partition that was looked at for one answer.
 type roundPart struct {
 	part *fetchPart
-	keep bool
+	turn nextTurn
 }
 
-// endRound puts back what has to be looked at again, behind the others.
+// endRound puts back what has to be looked at again.
 func (s *fetchSet) endRound(round []roundPart) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range round {
 		r.part.taken = false
-		if r.keep || r.part.again {
+		if r.turn == turnLast || r.turn == turnNone && r.part.again {
 			s.queueLocked(r.part)
+		}
+	}
+	for i := len(round) - 1; i >= 0; i-- {
+		if p := round[i].part; round[i].turn == turnFirst && !p.queued && !p.gone {
+			p.queued, p.next = true, s.head
+			s.head = p
+			if s.tail == nil {
+				s.tail = p
+			}
 		}
 	}
 }

@@ -111,6 +111,11 @@ func (b *broker) close() {
 		return
 	}
 	b.closed = true
+	if b.t.Failed() {
+		for _, line := range b.logs.All() {
+			b.t.Log(line.Message, line.ContextMap())
+		}
+	}
 	must(b.t, b.server.Close())
 	b.groups.Close()
 	must(b.t, b.log.Close())

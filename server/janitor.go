@@ -69,6 +69,9 @@ func (j *janitor) look() {
 
 // overdue says why a connection should end, or nil. Only the janitor calls it.
 func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
+	// In this order: bytes are counted before they are seen to begin a request,
+	// so one that begins just now is not taken for one that began long ago.
+	inside := c.frames.inside.Load()
 	total := c.frames.total.Load()
 	if total != c.watch.total || c.pipe.busy() {
 		c.watch = watch{total: total, since: now}
@@ -76,7 +79,7 @@ func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
 	}
 	rest := now.Sub(c.watch.since)
 	switch {
-	case c.frames.inside.Load() && rest >= stallMax:
+	case inside && rest >= stallMax:
 		return errStalled
 	case idleMax > 0 && rest >= idleMax:
 		return errIdle

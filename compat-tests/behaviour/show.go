@@ -63,8 +63,10 @@ func (p *printer) fields(v reflect.Value, depth int) {
 		if c := v.FieldByName("Name"); name == "Value" && c.IsValid() && c.Kind() == reflect.String && ownDefault(c.String()) {
 			m = hidden
 		}
-		if code := v.FieldByName("ErrorCode"); name == "LogStartOffset" && code.IsValid() && code.Int() != 0 {
-			// Kafka fills it beside some errors and not beside others.
+		if code := v.FieldByName("ErrorCode"); code.IsValid() && code.Int() != 0 &&
+			(name == "LogStartOffset" || (f.Kind() == reflect.Slice && f.Len() == 0)) {
+			// Beside an error Kafka fills these or not, and null or empty,
+			// as its code happens to go.
 			m = hidden
 		}
 		if name == "LogAppendTime" && strings.HasPrefix(p.w.moment(f.Int()), "T") {

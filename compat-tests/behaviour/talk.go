@@ -142,7 +142,8 @@ func (w *talk) doReceive(c *conn, d *datadriven.TestData) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if loading(reflect.ValueOf(resp)) && time.Now().Before(deadline) {
+		again := loading(reflect.ValueOf(resp)) || !strings.Contains(w.show(resp), option(d, "until"))
+		if again && time.Now().Before(deadline) {
 			if err := c.send(req); err != nil {
 				return "", err
 			}

@@ -36,7 +36,7 @@ func (s *stand) admin(do func(context.Context, *kadm.Client) error) error {
 		return err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	return do(ctx, kadm.NewClient(cl))
 }

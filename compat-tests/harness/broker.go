@@ -48,7 +48,7 @@ type Broker interface {
 	StartTime() time.Duration
 	// LogFile has the output of all starts.
 	LogFile() string
-	// Remove stops the process and deletes its data.
+	// Remove kills the process, if it still runs, and deletes its data.
 	Remove() error
 }
 

@@ -103,7 +103,7 @@ func (b *broker) Restart() error {
 }
 
 func (b *broker) Remove() error {
-	return errors.Join(b.proc.stop(), os.RemoveAll(b.opts.Dir))
+	return errors.Join(b.proc.kill(), os.RemoveAll(b.opts.Dir))
 }
 
 // boot starts the process and waits until clients are answered.

@@ -13,7 +13,7 @@ import (
 )
 
 // stopTimeout bounds a clean shutdown before it counts as hung.
-const stopTimeout = 30 * time.Second
+const stopTimeout = 2 * time.Minute
 
 // process is a child whose output goes to one log file.
 type process struct {

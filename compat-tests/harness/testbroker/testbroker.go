@@ -5,6 +5,7 @@ package testbroker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -35,7 +36,8 @@ func (s *Shared) Main(m *testing.M) int {
 	if code != 0 {
 		code = keepLog(s.broker, code)
 	}
-	if err := s.broker.Remove(); err != nil {
+	// A broker that cannot stop has failed too.
+	if err := errors.Join(s.broker.Stop(), s.broker.Remove()); err != nil {
 		return fail(err)
 	}
 	return code

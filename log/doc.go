@@ -1,0 +1,62 @@
+// Package log is the CommitLog: one sequence of entries for all partitions of
+// a broker, in segment files, with an index and a state for each partition
+// that are derived from it.
+//
+// # Files, in reading order
+//
+// What is stored: position.go, entry.go (the bytes of an entry), entry_check.go,
+// segment_format.go, segment.go (one open file), segments.go (the chain).
+//
+// Appending: append.go (the unit of work), queue.go, group.go (appends become
+// entries), writer.go, syncer.go, latch.go and syncguard.go (a failed fsync).
+//
+// Partitions: seam.go (what they and the rest rely on), state.go,
+// state_producers.go, state_format.go, partition.go, partition_apply.go,
+// partition_index.go, partition_checkpoint.go, partition_files.go,
+// partitions.go.
+//
+// Reading: ring.go (what was appended last), read.go, cold.go, readbatch.go,
+// lookup.go, between.go.
+//
+// Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
+// expire.go, reclaim.go.
+//
+// Starting: log.go (Open, Close), recovery.go, recovery_files.go, scan.go,
+// replay.go, settle.go. Looking: events.go, stats.go, dump.go.
+//
+// # Invariants
+//
+//  1. The CommitLog is the only truth of records: delete every index, recovery
+//     rebuilds the same offsets, batches and times. (TestIndexesRebuilt)
+//  2. No index entry points past the written end. (writer: index entries are
+//     made after the write; checkpoints: Position <= Synced)
+//  3. Offsets of a partition have no gaps and ascend in log order; only a
+//     truncate entry lowers an end. A gap is damage and answers as such.
+//  4. Below the durable end an offset never shows two values.
+//  5. What was reported durable survives a power cut; what was reported
+//     written survives the end of the process.
+//  6. Bytes of a file behind its successor's start are never looked at.
+//  7. A checkpoint names only what is on disk already; nothing that either of
+//     the two kept checkpoints names is removed.
+//  8. An answer in flight holds the segment, or the buffers, that it points at.
+//
+// The rules that make a damaged log different from a torn one are in replay.go.
+//
+// # Goroutines
+//
+//   - writer: one; assigns Positions, writes, applies. Ends with the queue.
+//   - syncer: one; makes the log durable. Ends after the writer.
+//   - keeper: one; checkpoints, counts what died, reclaims.
+//   - merger: one; merges index files.
+//   - now and then one that allocates the next segment's file (segments.prepare).
+//
+// All are started by Open or by the writer, and Close waits for all. Completion
+// callbacks come from the writer and the syncer; Read runs in its caller.
+// Timers of the clock only wake one of these.
+//
+// # Locks
+//
+// Each guards the struct named after it (mu) and none is held across I/O, a
+// channel or a callback. A partition's lock may be taken while the partition
+// table's is held, not the other way round.
+package log
