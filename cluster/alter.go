@@ -52,6 +52,9 @@ func (r *Resolver) PlanIncremental(img *Image, res Resource, ops []Alteration) (
 		if err != nil {
 			return nil, err
 		}
+		if _, set := after[op.Key]; c.Value == nil && !set {
+			continue // Nothing to take away.
+		}
 		changes = append(changes, c)
 		if c.Value == nil {
 			delete(after, op.Key)
@@ -152,10 +155,11 @@ func (r *Resolver) brokerFamily(img *Image, name string) family {
 	}
 }
 
-// known refuses changes of settings that do not exist, deletions included.
+// known refuses to set what does not exist. Deleting it is no mistake: tools
+// clear what a newer or older Kafka has.
 func (s *defSet) known(noun string, changes []ConfigChange) error {
 	for _, c := range changes {
-		if _, ok := s.byName[c.Key]; !ok && (noun != "broker" || !isMeaningless(c.Key)) {
+		if _, ok := s.byName[c.Key]; !ok && c.Value != nil && (noun != "broker" || !isMeaningless(c.Key)) {
 			return protocol.Errorf(protocol.InvalidConfig, "%s",
 				sentence(fmt.Sprintf("unknown %s config %q%s", noun, c.Key, didYouMean(c.Key, s.names()))))
 		}

@@ -62,6 +62,7 @@ type ConfigDef struct {
 	Rule    Rule
 	Default string
 	Null    bool // there is no default: the value is null
+	Hidden  bool // can be set, but is not listed to clients
 	Effect  Effect
 	Dynamic DynamicScope
 	// Refuse says why a value that Kafka would accept is refused, or "". May be nil.

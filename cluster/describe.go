@@ -13,7 +13,7 @@ type ConfigValue struct {
 	Synonyms []Synonym // strongest first; values that must not be shown are left out
 }
 
-// DescribeTopic lists all settings of a topic in name order.
+// DescribeTopic lists the settings of a topic, but for hidden ones, in name order.
 func (r *Resolver) DescribeTopic(img *Image, t *Topic) []ConfigValue {
 	return r.DescribeTopicConfigs(img, t.Configs)
 }
@@ -23,6 +23,9 @@ func (r *Resolver) DescribeTopic(img *Image, t *Topic) []ConfigValue {
 func (r *Resolver) DescribeTopicConfigs(img *Image, configs map[string]string) []ConfigValue {
 	out := make([]ConfigValue, 0, len(topicDefs().list))
 	for _, d := range topicDefs().list {
+		if d.Hidden {
+			continue
+		}
 		chain := r.topicChain(img, configs, d)
 		v := ConfigValue{Def: d, Source: SourceDefault, Synonyms: chain}
 		if len(chain) > 0 || !d.Null {

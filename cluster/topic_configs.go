@@ -99,7 +99,7 @@ func topicHintDefs() []ConfigDef {
 		{Name: "follower.replication.throttled.replicas", Rule: replicaList(), Doc: "Replicas whose fetching is throttled."},
 		{Name: "leader.replication.throttled.replicas", Rule: replicaList(), Doc: "Replicas whose serving is throttled."},
 		{Name: "index.interval.bytes", Rule: intFrom(0), Default: "4096", Doc: "Distance of index entries; here each batch has one."},
-		{Name: "internal.segment.bytes", Rule: intFrom(0), Null: true, Doc: "A segment size below the usual minimum, for tests."},
+		{Name: "internal.segment.bytes", Rule: intFrom(0), Null: true, Hidden: true, Doc: "A segment size below the usual minimum, for tests."},
 		{Name: "local.retention.bytes", Rule: longFrom(-2), Default: "-2", Doc: "What stays local of a tiered partition, in bytes."},
 		{Name: "local.retention.ms", Rule: longFrom(-2), Default: "-2", Doc: "What stays local of a tiered partition, by age."},
 		{Name: "max.compaction.lag.ms", Rule: longFrom(1), Default: maxLong, Doc: "The longest that a record may escape compaction."},

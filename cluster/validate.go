@@ -32,8 +32,9 @@ func (d *ConfigDef) shown(value string) string {
 	return strconv.Quote(value)
 }
 
-// checkAll validates every value of a resource, and reports all that is wrong.
-func (s *defSet) checkAll(noun string, values map[string]string, l Limits) error {
+// checkAll validates every value of a resource, and reports all that is wrong
+// under one code.
+func (s *defSet) checkAll(code protocol.ErrorCode, noun string, values map[string]string, l Limits) error {
 	var errs []string
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		d, ok := s.byName[k]
@@ -46,7 +47,7 @@ func (s *defSet) checkAll(noun string, values map[string]string, l Limits) error
 		}
 	}
 	if len(errs) > 0 {
-		return protocol.Errorf(protocol.InvalidConfig, "%s", sentence(strings.Join(errs, "; ")))
+		return protocol.Errorf(code, "%s", sentence(strings.Join(errs, "; ")))
 	}
 	return nil
 }
@@ -54,7 +55,7 @@ func (s *defSet) checkAll(noun string, values map[string]string, l Limits) error
 // ValidateTopicConfigs checks the configs of a topic, as set at creation or as
 // they would stand after a change. The error is an INVALID_CONFIG.
 func (r *Resolver) ValidateTopicConfigs(configs map[string]string) error {
-	if err := topicDefs().checkAll("topic", configs, r.limits); err != nil {
+	if err := topicDefs().checkAll(protocol.InvalidConfig, "topic", configs, r.limits); err != nil {
 		return err
 	}
 	lag := func(key string) int64 {
@@ -74,10 +75,11 @@ func (r *Resolver) ValidateTopicConfigs(configs map[string]string) error {
 
 // ValidateGroupConfigs checks the configs of a group.
 func (r *Resolver) ValidateGroupConfigs(configs map[string]string) error {
-	return groupDefs().checkAll("group", configs, r.limits)
+	return groupDefs().checkAll(protocol.InvalidConfig, "group", configs, r.limits)
 }
 
-// ValidateBrokerConfigs checks configs that are to be set on brokers while they run.
+// ValidateBrokerConfigs checks configs that are to be set on brokers while they
+// run. The error is an INVALID_REQUEST, as Kafka has it for brokers.
 func (r *Resolver) ValidateBrokerConfigs(configs map[string]string) error {
 	for _, k := range slices.Sorted(maps.Keys(configs)) {
 		d, ok := brokerDefs().byName[k]
@@ -91,7 +93,7 @@ func (r *Resolver) ValidateBrokerConfigs(configs map[string]string) error {
 					"by --set or in the environment, and restart.", k)
 		}
 	}
-	return brokerDefs().checkAll("broker", configs, r.limits)
+	return brokerDefs().checkAll(protocol.InvalidRequest, "broker", configs, r.limits)
 }
 
 // CheckStatic checks the broker settings of the file, the environment and the

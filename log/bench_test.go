@@ -33,6 +33,7 @@ func (w *window) Failed(_ *Append, err error) {
 // benchAppend appends batches of the given size, round robin over partitions,
 // each waiting for the disk, with so many in flight.
 func benchAppend(b *testing.B, size, partitions, inFlight int) {
+	b.Helper()
 	d := &testDisk{fs: vfs.OS{}, dir: b.TempDir()}
 	l, _ := mustOpen(b, Config{}, d.env())
 	payload, h := makeBatch(b, 0, 10, size)

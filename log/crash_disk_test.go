@@ -42,9 +42,11 @@ func (g *crashGate) pass() {
 	}
 }
 
-// hook makes syncs of segments that are part of the log wait.
+// hook makes syncs of segments wait.
 func (g *crashGate) hook(op vfs.Op) error {
-	if op.Kind == vfs.KindSync && strings.HasSuffix(op.Name, segmentSuffix) {
+	// A file goes by the name that it was opened or made under.
+	segment := strings.HasSuffix(op.Name, segmentSuffix) || strings.HasPrefix(path.Base(op.Name), "next-")
+	if op.Kind == vfs.KindSync && segment {
 		g.pass()
 	}
 	return nil

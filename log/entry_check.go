@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
-
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 

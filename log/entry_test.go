@@ -112,10 +112,10 @@ func TestEntryHeaderRefusals(t *testing.T) {
 }
 
 // makeEntry is a whole entry of two batches.
-func makeEntry(t testing.TB, at Position, salt uint32) []byte {
-	t.Helper()
-	b1, h1 := makeBatch(t, 10, 3, 50)
-	b2, h2 := makeBatch(t, 13, 2, 60)
+func makeEntry(tb testing.TB, at Position, salt uint32) []byte {
+	tb.Helper()
+	b1, h1 := makeBatch(tb, 10, 3, 50)
+	b2, h2 := makeBatch(tb, 13, 2, 60)
 	a := &Append{Kind: KindBatches, BaseOffset: 10, Payload: append(b1, b2...), Headers: []batch.Header{h1, h2}}
 	h := entryHeader{entryIdentity: entryIdentity{Partition: 3, Kind: KindBatches, BaseOffset: 10}, Position: at, Salt: salt}
 	h.extend(a)

@@ -10,23 +10,23 @@ import (
 type (
 	// Recovered ends Open.
 	Recovered struct{ Recovery }
-	// SegmentCreated: the log goes on in a new segment.
+	// SegmentCreated says: the log goes on in a new segment.
 	SegmentCreated struct {
 		First      Position
 		Generation uint64
 	}
-	// SegmentRemoved: nothing in it was alive.
+	// SegmentRemoved says: nothing in it was alive.
 	SegmentRemoved struct {
 		First Position
 		Bytes int64
 	}
-	// AppendsFailed: a write failed, or the log has latched.
+	// AppendsFailed says: a write failed, or the log has latched.
 	AppendsFailed struct {
 		Entries int
 		At      Position
 		Err     error
 	}
-	// Latched: an fsync failed; the process should end.
+	// Latched says: an fsync failed; the process should end.
 	Latched struct{ Err error }
 	// CheckpointWritten tells what a checkpoint took.
 	CheckpointWritten struct {
@@ -37,16 +37,16 @@ type (
 	// CheckpointFailed is retried at the next occasion; until then recovery
 	// would take longer.
 	CheckpointFailed struct{ Err error }
-	// CorruptionFound: bytes that were durable are damaged.
+	// CorruptionFound says: bytes that were durable are damaged.
 	CorruptionFound struct {
 		Range PositionRange
 		What  string
 	}
-	// FileQuarantined: a file was set aside.
+	// FileQuarantined says: a file was set aside.
 	FileQuarantined struct{ Name, As, Why string }
-	// RebuildProgress: the indexes are being made anew.
+	// RebuildProgress says: the indexes are being made anew.
 	RebuildProgress struct{ At, End Position }
-	// BackgroundFailed: housekeeping failed and will be tried again.
+	// BackgroundFailed says: housekeeping failed and will be tried again.
 	BackgroundFailed struct {
 		What string
 		Err  error

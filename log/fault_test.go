@@ -3,6 +3,7 @@ package log
 import (
 	"bytes"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -31,7 +32,7 @@ func (s *script) step(id model.PartitionID) {
 	s.acked[id] = base + 3
 }
 
-// runScript appends, rolls, trims, reclaims, closes and reopens. It returns
+// run appends, rolls, trims, reclaims, closes and reopens. It returns
 // early where the log could not be opened.
 func (s *script) run() {
 	for round := range 3 {
@@ -103,11 +104,13 @@ func TestEveryOperationFails(t *testing.T) {
 				if !ok {
 					t.Fatal("not a memory disk")
 				}
-				hit := false
+				var hit atomic.Bool
 				inner := hook(n)
 				disk.fs = vfs.NewFault(mem, func(op vfs.Op) error {
 					err := inner(op)
-					hit = hit || err != nil
+					if err != nil {
+						hit.Store(true)
+					}
 					return err
 				})
 				s := &script{
@@ -118,7 +121,7 @@ func TestEveryOperationFails(t *testing.T) {
 				s.run()
 				disk.fs = mem.Kill()
 				s.verify(n)
-				if !hit {
+				if !hit.Load() {
 					if n < 5 {
 						t.Errorf("only %d operations to fail", n)
 					}

@@ -41,7 +41,6 @@ type testDisk struct {
 	dir      string
 	standing map[model.PartitionID]Standing
 	fatal    error
-	events   []Event
 }
 
 func (d *testDisk) env() Env {
@@ -66,29 +65,29 @@ func newMemDisk(t *testing.T) *testDisk {
 	return &testDisk{fs: m, dir: "/data"}
 }
 
-func mustOpen(t testing.TB, cfg Config, env Env) (*Log, *Recovery) {
-	t.Helper()
+func mustOpen(tb testing.TB, cfg Config, env Env) (*Log, *Recovery) {
+	tb.Helper()
 	l, found, err := Open(cfg, env)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return l, found
 }
 
 // makeBatch is a batch of n records with the given filler.
-func makeBatch(t testing.TB, base model.Offset, n, size int) ([]byte, batch.Header) {
-	t.Helper()
+func makeBatch(tb testing.TB, base model.Offset, n, size int) ([]byte, batch.Header) {
+	tb.Helper()
 	b := rawBatch(base, n, size)
 	h, err := batch.Parse(b)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b, h
 }
 
-func appendTo(t testing.TB, l *Log, p *PartitionLog, base model.Offset, n, size int) *waiter {
-	t.Helper()
-	b, h := makeBatch(t, base, n, size)
+func appendTo(tb testing.TB, l *Log, p *PartitionLog, base model.Offset, n, size int) *waiter {
+	tb.Helper()
+	b, h := makeBatch(tb, base, n, size)
 	w := newWaiter()
 	l.Enqueue(newAppend(p, b, h, p.Generation(), w))
 	return w
@@ -101,26 +100,26 @@ func newAppend(p *PartitionLog, b []byte, h batch.Header, generation uint32, don
 	}
 }
 
-func readAll(t testing.TB, p *PartitionLog, from model.Offset) []byte {
-	t.Helper()
+func readAll(tb testing.TB, p *PartitionLog, from model.Offset) []byte {
+	tb.Helper()
 	var all bytes.Buffer
 	for from < p.End() {
 		var out span.List
 		n, err := p.Read(ReadRequest{From: from, Limit: p.End(), MaxBytes: 100 << 10, MinOne: true}, &out)
 		if err != nil {
-			t.Fatalf("read partition %d from %d: %v", p.ID(), from, err)
+			tb.Fatalf("read partition %d from %d: %v", p.ID(), from, err)
 		}
 		if n == 0 {
-			t.Fatalf("read partition %d from %d: nothing", p.ID(), from)
+			tb.Fatalf("read partition %d from %d: nothing", p.ID(), from)
 		}
 		var part bytes.Buffer
 		if _, err := out.WriteTo(&part); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out.Release()
 		for b, err := range batch.Split(part.Bytes()) {
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			from = b.LastOffset() + 1
 		}

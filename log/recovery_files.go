@@ -183,6 +183,10 @@ func (r *recovery) checkSegments() error {
 	c := r.log.segments.all()
 	if r.chosen != nil {
 		for _, want := range r.chosen.Segments {
+			if want.First >= r.chosen.Position {
+				// It was empty then; recovery may have put another in its place since.
+				continue
+			}
 			s := c.find(want.First)
 			if s == nil || s.First != want.First || s.Salt != want.Salt {
 				return fmt.Errorf("%w: segment %s, which the checkpoint names", errMissing, segmentName(want.First))

@@ -96,14 +96,15 @@ func (s *syncer) flushLate() {
 	s.unlockAndWake()
 }
 
-// add registers who waits. Their bytes may be durable already.
+// add registers who waits. Their bytes may be durable already, or the sync
+// that was to make them so has failed: then the goroutine sleeps again.
 func (s *syncer) add(waits []durableWait) {
 	if len(waits) == 0 {
 		return
 	}
 	s.mu.Lock()
 	s.mu.waits = append(s.mu.waits, waits...)
-	if s.mu.waits[0].end <= s.position() {
+	if s.mu.waits[0].end <= s.position() || s.latch.err() != nil {
 		s.unlockAndWake()
 		return
 	}

@@ -151,97 +151,6 @@ func (w *writer) segmentFor(size uint32) (*segment, error) {
 	return next, nil
 }
 
-// plan lays out as many entries as fit into seg, and returns the first one
-// that does not and the number of bytes to write.
-func (w *writer) plan(seg *segment, from int, now int64, synced Position) (to, size int) {
-	g, s := &w.group, &w.scratch
-	if need := (len(g.entries) - from + 1) * entryHeaderSize; cap(s.headers) < need {
-		s.headers = make([]byte, need)
-	}
-	clear(s.bufs)
-	s.headers, s.bufs = s.headers[:0], s.bufs[:0]
-	at, previous, prevSize := w.written, w.previous, w.prevSize
-	for to = from; to < len(g.entries); to++ {
-		e := &g.entries[to]
-		if at+Position(e.header.Size) > seg.limit() {
-			break
-		}
-		h := &e.header
-		h.Position, h.Salt, h.Synced, h.AppendTime = at, seg.Salt, synced, now
-		h.Previous, h.PreviousSize = previous, prevSize
-		w.layHeader(h)
-		for i := e.first; i >= 0; i = g.next[i] {
-			if p := g.appends[i].Payload; len(p) > 0 {
-				s.bufs = append(s.bufs, p)
-			}
-		}
-		if pad := int(h.Size) - entryHeaderSize - int(h.Payload); pad > 0 {
-			s.bufs = append(s.bufs, s.zeros[:pad])
-		}
-		at, previous, prevSize = h.end(), h.entryIdentity, h.Size
-	}
-	if w.padding && to == len(g.entries) {
-		at = w.layPad(seg, at, previous, prevSize, now, synced)
-	}
-	return to, int(at - w.written)
-}
-
-func (w *writer) layHeader(h *entryHeader) {
-	s := &w.scratch
-	n := len(s.headers)
-	s.headers = s.headers[:n+entryHeaderSize]
-	b := s.headers[n : n+entryHeaderSize : n+entryHeaderSize]
-	h.encode(b)
-	s.bufs = append(s.bufs, b)
-}
-
-// layPad ends a group at a block boundary, so that the next one shares no
-// sector with it. It returns where the pad ends; where it does not fit, the
-// segment ends here.
-func (w *writer) layPad(seg *segment, at Position, previous entryIdentity, prevSize uint32, now int64, synced Position) Position {
-	room := padBlock - int(seg.offset(at)%padBlock)
-	if room == padBlock {
-		return at
-	}
-	if room < entryHeaderSize {
-		room += padBlock
-	}
-	if at+Position(room) > seg.limit() {
-		w.newSegment = true
-		return at
-	}
-	payload := w.scratch.zeros[:room-entryHeaderSize]
-	h := entryHeader{
-		entryIdentity: entryIdentity{Kind: KindPad},
-		Size:          uint32(room), //nolint:gosec // Less than two blocks.
-		Position:      at, Salt: seg.Salt, Synced: synced, AppendTime: now, Epoch: -1,
-		Payload: uint32(len(payload)), PrefixCRC: payloadCRC(payload), //nolint:gosec // As above.
-		Previous: previous, PreviousSize: prevSize,
-	}
-	w.layHeader(&h)
-	w.scratch.bufs = append(w.scratch.bufs, payload)
-	return h.end()
-}
-
-// entriesSize is the size of the entries [from, to).
-func (w *writer) entriesSize(from, to int) int {
-	n := 0
-	for i := from; i < to; i++ {
-		n += int(w.group.entries[i].header.Size)
-	}
-	return n
-}
-
-// whole returns the first of the entries [from, to) that n bytes do not cover.
-func (w *writer) whole(from, to, n int) int {
-	for ; from < to; from++ {
-		if n -= int(w.group.entries[from].header.Size); n < 0 {
-			return from
-		}
-	}
-	return to
-}
-
 // commit makes the written entries [from, to) part of the log.
 func (w *writer) commit(seg *segment, from, to int) {
 	if from == to {
@@ -318,6 +227,9 @@ func (w *writer) fail(from int, err error) {
 	g := &w.group
 	for i := from; i < len(g.entries); i++ {
 		p := g.entries[i].partition
+		if g.entries[i].header.Kind == KindPartitionState {
+			continue // nothing is built on it
+		}
 		if p.writer.group == g.number { // not raised for this group yet
 			p.writer.group = 0
 			p.raiseGeneration()

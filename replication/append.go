@@ -35,11 +35,7 @@ func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 		done(res)
 		return
 	}
-	appendTime := int64(-1)
-	if s.LogAppendTime {
-		h.CRC = batch.SetLogAppendTime(r.Batch, now)
-		h.MaxTimestamp, appendTime = now, now
-	}
+	appendTime := stamp(&r, &h, s.LogAppendTime, now)
 	a := &pendingAppend{part: p}
 	a.header[0] = h
 	a.wait.done = done
@@ -54,6 +50,20 @@ func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 	} else if now != nil {
 		done(*now)
 	}
+}
+
+// stamp makes the batch's kind of timestamps the topic's, and returns the append
+// time that the answer has.
+func stamp(r *AppendRequest, h *batch.Header, logAppendTime bool, nowMs int64) int64 {
+	switch {
+	case logAppendTime:
+		h.CRC = batch.SetLogAppendTime(r.Batch, nowMs)
+		h.MaxTimestamp = nowMs
+		return nowMs
+	case h.LogAppendTime(): // The client's claim, which Kafka drops as well.
+		h.CRC = batch.SetCreateTime(r.Batch)
+	}
+	return -1
 }
 
 // enqueue gives the offset and queues the append, or returns the answer that

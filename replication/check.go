@@ -34,6 +34,10 @@ func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.
 			"the batch has %d bytes and max.message.bytes of the topic is %d: send smaller batches (batch.size, max.request.size) or raise the topic's limit",
 			h.Size, s.MaxMessageBytes), nil
 	}
+	if h.IsTransactional() && batch.Verify(r.Batch, &h) == nil {
+		return h, protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
+			"the batch is transactional, and this broker has no transactions yet: unset transactional.id"), nil
+	}
 	if err := batch.Validate(r.Batch, &h); err != nil {
 		return h, corrupt(err), nil
 	}
@@ -41,29 +45,25 @@ func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.
 		return h, protocol.Errorf(protocol.InvalidRecord,
 			"the batch's base offset is %d; producers send 0 and the broker gives the offset", h.BaseOffset), nil
 	}
-	if h.IsTransactional() {
-		return h, protocol.Errorf(protocol.InvalidTxnState,
-			"the batch is transactional, and this broker has no transactions yet: unset transactional.id"), nil
-	}
 	bad, perr := checkRecords(r.Batch, &h, s, nowMs)
 	return h, perr, bad
 }
 
+// corrupt gives what is wrong with a batch Kafka's code: only what may have been
+// damaged on its way is CORRUPT_MESSAGE, which clients send again.
 func corrupt(err error) *protocol.Error {
 	var e *protocol.Error
 	if errors.As(err, &e) {
 		return e
 	}
 	switch {
-	case errors.Is(err, batch.ErrCorrupt), errors.Is(err, batch.ErrTruncated):
+	case errors.Is(err, batch.ErrCorrupt):
 		return protocol.Errorf(protocol.CorruptMessage, "%v", err)
-	case errors.Is(err, batch.ErrMagic):
-		return protocol.Errorf(protocol.UnsupportedForMessageFormat, "%v", err)
 	case errors.Is(err, batch.ErrCodec):
 		return protocol.Errorf(protocol.UnsupportedCompressionType, "%v", err)
 	case errors.Is(err, batch.ErrTooLarge):
 		return protocol.Errorf(protocol.MessageTooLarge, "%v", err)
-	default:
+	default: // cut off, of an older format, or against the rules
 		return protocol.Errorf(protocol.InvalidRecord, "%v", err)
 	}
 }

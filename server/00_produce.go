@@ -7,7 +7,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 	"github.com/mainstem-mq/mainstem/replication"
@@ -176,7 +175,7 @@ func (p *produceCall) leave() {
 	p.over = p.over || last
 	p.mu.Unlock()
 	if last {
-		p.call.later(func(c *call) { c.encode(p.resp) })
+		p.call.encodeLater(p.resp)
 	}
 }
 
@@ -198,7 +197,7 @@ func (p *produceCall) expire() {
 	p.over = true
 	p.call.failed(protocol.RequestTimedOut)
 	p.mu.Unlock()
-	p.call.later(func(c *call) { c.encode(p.resp) })
+	p.call.encodeLater(p.resp)
 }
 
 // produceUnanswered serves acks=0: no answer, and an error can only be told by
@@ -260,6 +259,3 @@ func noTransactions(id string) *protocol.Error {
 	return protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
 		"transactional id %q: this broker has no transactions yet; unset transactional.id (idempotence works without it)", id)
 }
-
-// topicIDOf turns the wire's array into our type.
-func topicIDOf(b [16]byte) model.TopicID { return b }

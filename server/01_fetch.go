@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -67,8 +68,8 @@ type fetchResult struct {
 
 func (s *Server) fetch(c *call, req *kmsg.FetchRequest) {
 	f := &fetchCall{srv: s, call: c, version: req.Version, readCommitted: req.IsolationLevel == 1}
-	f.minBytes = int(req.MinBytes)
 	f.maxBytes = min(int(req.MaxBytes), s.settings.fetchBytesMax())
+	f.minBytes = min(int(req.MinBytes), f.maxBytes)
 	if err := s.sessions.enter(f, req); err != nil {
 		f.code, f.set = err.Code, &fetchSet{}
 		c.failed(err.Code)
@@ -145,8 +146,20 @@ func (f *fetchCall) unsubscribe() {
 // enough reports whether the answer should not wait: there are min bytes, or
 // something that the client must hear of.
 func (f *fetchCall) enough() bool {
+	// Mostly the first few are enough: ten thousand need not be copied then.
+	few, more := f.set.waiting(enoughFew)
+	if yes := f.enoughOf(few); yes || !more {
+		return yes
+	}
+	all, _ := f.set.waiting(math.MaxInt)
+	return f.enoughOf(all)
+}
+
+const enoughFew = 16
+
+func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 	bytes := 0
-	for _, q := range f.set.waiting() {
+	for _, q := range parts {
 		if q.part == nil {
 			return true // an error
 		}

@@ -142,7 +142,9 @@ func (s *Server) createMissing(img *cluster.Image, req *kmsg.MetadataRequest, fa
 			continue
 		}
 		if *name == cluster.OffsetsTopic {
-			s.createOffsetsTopic()
+			if err := s.createOffsetsTopic(); err != nil {
+				failures[*name] = err
+			}
 			continue
 		}
 		if !s.settings.autoCreate() || cluster.IsInternalTopic(*name) {

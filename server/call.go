@@ -33,7 +33,8 @@ type call struct {
 
 	abandon func() // gives back what finish would have, if the connection ends first
 
-	finish func(*call) // makes out; run by the goroutine that writes
+	resp   kmsg.Response // to be encoded by the goroutine that writes
+	finish func(*call)   // makes out; run by the goroutine that writes; may block
 	out    span.List
 	code   protocol.ErrorCode // the first error in the answer, for the metrics
 	hangUp string             // why the connection ends instead of an answer
@@ -57,6 +58,13 @@ func (c *call) answer(resp kmsg.Response) {
 // block on the disk; it is not run if the connection ended.
 func (c *call) later(finish func(*call)) {
 	c.finish = finish
+	c.conn.pipe.complete(c)
+}
+
+// encodeLater is answer for the log's goroutines: the writing goroutine
+// encodes.
+func (c *call) encodeLater(resp kmsg.Response) {
+	c.resp = resp
 	c.conn.pipe.complete(c)
 }
 

@@ -28,10 +28,12 @@ func (cs *connSet) init() {
 // connection to end, and the kernel's backlog holds the others (as in Kafka).
 func (cs *connSet) admit(s *Server, nc net.Conn) bool {
 	ip := addressOf(nc)
-	maxAll, maxIP := s.settings.connectionsMax(), s.settings.connectionsPerIPMax(ip)
+	maxIP := s.settings.connectionsPerIPMax(ip)
 	cs.mu.Lock()
-	for !cs.closed && cs.count >= maxAll {
-		s.metrics.refused("max.connections")
+	for told := false; !cs.closed && cs.count >= s.settings.connectionsMax(); told = true {
+		if !told {
+			s.metrics.refused("max.connections")
+		}
 		cs.room.Wait()
 	}
 	over := cs.perIP[ip] >= maxIP
@@ -70,8 +72,11 @@ func (cs *connSet) remove(c *conn) {
 	if cs.perIP[c.address]--; cs.perIP[c.address] == 0 {
 		delete(cs.perIP, c.address)
 	}
-	cs.room.Signal()
+	cs.room.Broadcast()
 }
+
+// recheck lets those who wait see a limit that was raised.
+func (cs *connSet) recheck() { cs.room.Broadcast() }
 
 // snapshot copies the set, so that callers can act without the lock.
 func (cs *connSet) snapshot() []*conn {

@@ -91,11 +91,11 @@ func TestFetchSession(t *testing.T) {
 }
 
 func (c *client) deleteTopic(name string) {
-	c.t.Helper()
+	c.tb.Helper()
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.TopicNames = []string{name}
 	if resp := ask[*kmsg.DeleteTopicsResponse](c, 5, req); resp.Topics[0].ErrorCode != 0 {
-		c.t.Fatalf("delete %s: %s", name, protocol.ErrorCode(resp.Topics[0].ErrorCode))
+		c.tb.Fatalf("delete %s: %s", name, protocol.ErrorCode(resp.Topics[0].ErrorCode))
 	}
 }
 

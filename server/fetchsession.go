@@ -69,9 +69,8 @@ func (sc *sessionCache) enter(f *fetchCall, req *kmsg.FetchRequest) *protocol.Er
 	if req.Version >= 7 && req.SessionEpoch == sessionEpochInitial {
 		if fs := sc.create(req); fs != nil {
 			f.session, f.set = fs, &fs.fetchSet
-			fs.update(req)
+			resolveAll(fs.update(req), sc.partitions)
 			f.partitions = fs.size()
-			fs.resolve(sc.partitions)
 			return nil
 		}
 	}
@@ -130,14 +129,13 @@ func (sc *sessionCache) resume(f *fetchCall, req *kmsg.FetchRequest) *protocol.E
 	fs.advanceLocked(sc.clock.Now())
 	fs.mu.Unlock()
 	fs.forget(req)
-	fs.update(req)
+	resolveAll(fs.update(req), sc.partitions)
 	if f.partitions = fs.size(); f.partitions == 0 {
 		sc.remove(fs)
 		f.set = &fetchSet{}
 		return nil
 	}
 	f.session, f.set = fs, &fs.fetchSet
-	fs.resolve(sc.partitions)
 	return nil
 }
 
@@ -156,8 +154,9 @@ func (fs *fetchSession) size() int {
 	return len(fs.index)
 }
 
-// update adds the request's partitions, or changes what is asked of them.
-func (fs *fetchSession) update(req *kmsg.FetchRequest) {
+// update adds the request's partitions, or changes what is asked of them. It
+// returns those that have to be found.
+func (fs *fetchSession) update(req *kmsg.FetchRequest) (unknown []*fetchPart) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for i := range req.Topics {
@@ -172,6 +171,9 @@ func (fs *fetchSession) update(req *kmsg.FetchRequest) {
 				fs.index[key] = p
 			}
 			p.ask = askOf(rp, req.Version)
+			if p.part == nil {
+				unknown = append(unknown, p)
+			}
 			if p.taken {
 				p.again = true
 			} else {
@@ -179,15 +181,14 @@ func (fs *fetchSession) update(req *kmsg.FetchRequest) {
 			}
 		}
 	}
+	return unknown
 }
 
-// resolve finds the partitions that are ready and not known yet.
-func (fs *fetchSession) resolve(all *replication.Partitions) {
-	for _, q := range fs.waiting() {
-		if q.part == nil {
-			// A failure shows when the partition is read.
-			_, _ = q.owner.resolve(all, nil, true)
-		}
+// resolveAll finds partitions that are new to a session.
+func resolveAll(parts []*fetchPart, all *replication.Partitions) {
+	for _, p := range parts {
+		// A failure shows when the partition is read.
+		_, _ = p.resolve(all, nil, true)
 	}
 }
 
@@ -260,7 +261,8 @@ func (sc *sessionCache) create(req *kmsg.FetchRequest) *fetchSession {
 	return fs
 }
 
-func newSessionID() int32 { return rand.Int32N(math.MaxInt32) + 1 } //nolint:forbidigo,gosec // An id that is hard to hit by accident, no secret.
+// newSessionID is an id that is hard to hit by accident. It is no secret.
+func newSessionID() int32 { return rand.Int32N(math.MaxInt32) + 1 }
 
 // victimLocked chooses whose slot a session of a size may take; nil: nobody's.
 func (sc *sessionCache) victimLocked(now time.Time, size int) *fetchSession {

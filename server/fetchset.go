@@ -88,17 +88,21 @@ func (s *fetchSet) queueLocked(p *fetchPart) {
 	s.tail = p
 }
 
-// waiting copies the ready queue.
-func (s *fetchSet) waiting() []waitingPart {
+// waiting copies the first of the ready queue, and reports whether there are
+// more.
+func (s *fetchSet) waiting(most int) (first []waitingPart, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []waitingPart
 	for p := s.head; p != nil; p = p.next {
-		if !p.gone {
-			all = append(all, waitingPart{p, p.part, p.ask})
+		if p.gone {
+			continue
 		}
+		if len(first) >= most {
+			return first, true
+		}
+		first = append(first, waitingPart{p, p.part, p.ask})
 	}
-	return all
+	return first, false
 }
 
 // take removes the first ready partition.

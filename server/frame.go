@@ -74,15 +74,15 @@ func (fr *frameReader) next(ctx context.Context) (frame, error) {
 	}
 	// Waiting for the budget is not the client's fault.
 	fr.inside.Store(false)
-	b, err := fr.pool.Get(ctx, n)
+	b, err := fr.pool.Get(ctx, n+readAhead)
 	fr.inside.Store(true)
 	if err != nil {
 		return frame{}, fmt.Errorf("memory for a frame of %d bytes: %w", n, err)
 	}
-	k := copy(b.B, fr.buf[fr.r:fr.w])
+	k := copy(b.B[:n], fr.buf[fr.r:fr.w])
 	fr.r += k
 	for k < n {
-		m, err := fr.src.Read(b.B[k:n])
+		m, err := fr.src.Read(b.B[k:])
 		k += m
 		fr.total.Add(int64(m))
 		if err != nil && k < n {
@@ -90,7 +90,11 @@ func (fr *frameReader) next(ctx context.Context) (frame, error) {
 			return frame{}, fmt.Errorf("frame of %d bytes ended after %d: %w", n, k, noEOF(err))
 		}
 	}
-	fr.inside.Store(false)
+	if k > n {
+		// The read went on into the next request, which saves a system call.
+		fr.r, fr.w = 0, copy(fr.buf, b.B[n:k])
+	}
+	fr.inside.Store(fr.w > fr.r)
 	return frame{data: b.B[:n], owner: b}, nil
 }
 

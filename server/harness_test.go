@@ -32,12 +32,15 @@ import (
 
 // broker is a whole broker in the test's process, on a disk in memory.
 type broker struct {
-	t      testing.TB
+	tb     testing.TB
 	addr   string
 	server *server.Server
 	meta   *cluster.Journal
 	groups *coordinator.Groups
 	log    *log.Log
+
+	partitions *replication.Partitions
+
 	logs   *observer.ObservedLogs
 	closed bool
 }
@@ -51,9 +54,9 @@ type options struct {
 
 const dataDir = "/data"
 
-func startBroker(t testing.TB, o options) *broker {
-	t.Helper()
-	b := &broker{t: t}
+func startBroker(tb testing.TB, o options) *broker {
+	tb.Helper()
+	b := &broker{tb: tb}
 	if o.clock == nil {
 		o.clock = clock.Real{}
 	}
@@ -63,15 +66,15 @@ func startBroker(t testing.TB, o options) *broker {
 	}
 	resolver := cluster.NewResolver(static)
 	fs := vfs.NewMem()
-	must(t, fs.MkdirAll(dataDir))
+	must(tb, fs.MkdirAll(dataDir))
 	var err error
 	b.meta, err = cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
-	must(t, err)
+	must(tb, err)
 	b.log, _, err = log.Open(log.Config{SegmentBytes: 32 << 20}, log.Env{
-		FS: fs, Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { t.Error(err) },
+		FS: fs, Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { tb.Error(err) },
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
 	})
-	must(t, err)
+	must(tb, err)
 	b.meta.SetUncleanStarts(b.log.UncleanStarts())
 	partitions := replication.NewPartitions(replication.Env{
 		Log: b.log, Clock: o.clock, Node: 1, Image: b.meta.Image,
@@ -79,13 +82,14 @@ func startBroker(t testing.TB, o options) *broker {
 		ProducerExpirationMs: func() int64 { return 86400000 },
 	})
 	b.meta.Subscribe(partitions.Changed)
+	b.partitions = partitions
 	groupConfig := coordinator.DefaultConfig()
 	groupConfig.Shards, groupConfig.InitialRebalanceDelay = 4, 0
 	b.groups, err = coordinator.New(func() coordinator.Config { return groupConfig }, coordinator.Env{
 		Clock:    o.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(partitions, o.clock, shard) },
 	})
-	must(t, err)
+	must(tb, err)
 	cfg := server.DefaultConfig()
 	cfg.NodeID, cfg.DataDir = 1, dataDir
 	cfg.Listeners = []server.Listener{{Name: "PLAINTEXT", Bind: "127.0.0.1:0"}}
@@ -99,10 +103,10 @@ func startBroker(t testing.TB, o options) *broker {
 		Clock: o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
 		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil },
 	})
-	must(t, err)
-	must(t, b.server.Start())
+	must(tb, err)
+	must(tb, b.server.Start())
 	b.addr = b.server.Addresses()[0]
-	t.Cleanup(b.close)
+	tb.Cleanup(b.close)
 	return b
 }
 
@@ -111,38 +115,38 @@ func (b *broker) close() {
 		return
 	}
 	b.closed = true
-	if b.t.Failed() {
+	if b.tb.Failed() {
 		for _, line := range b.logs.All() {
-			b.t.Log(line.Message, line.ContextMap())
+			b.tb.Log(line.Message, line.ContextMap())
 		}
 	}
-	must(b.t, b.server.Close())
+	must(b.tb, b.server.Close())
 	b.groups.Close()
-	must(b.t, b.log.Close())
-	must(b.t, b.meta.Close())
+	must(b.tb, b.log.Close())
+	must(b.tb, b.meta.Close())
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // client speaks the protocol over a socket, one request at a time.
 type client struct {
-	t    testing.TB
+	tb   testing.TB
 	conn net.Conn
 	next int32
 }
 
 func (b *broker) dial() *client {
-	b.t.Helper()
+	b.tb.Helper()
 	conn, err := net.Dial("tcp", b.addr)
-	must(b.t, err)
-	must(b.t, conn.SetDeadline(time.Now().Add(20*time.Second))) //nolint:forbidigo // A guard against a test that hangs.
-	b.t.Cleanup(func() { _ = conn.Close() })
-	return &client{t: b.t, conn: conn}
+	must(b.tb, err)
+	must(b.tb, conn.SetDeadline(time.Now().Add(20*time.Second))) //nolint:forbidigo // A guard against a test that hangs.
+	b.tb.Cleanup(func() { _ = conn.Close() })
+	return &client{tb: b.tb, conn: conn}
 }
 
 // frame encodes a request.
@@ -152,20 +156,20 @@ func (c *client) frame(req kmsg.Request) []byte {
 }
 
 func (c *client) send(req kmsg.Request) {
-	c.t.Helper()
+	c.tb.Helper()
 	_, err := c.conn.Write(c.frame(req))
-	must(c.t, err)
+	must(c.tb, err)
 }
 
 // receive reads the answer to req; the correlation id must be id.
 func (c *client) receive(req kmsg.Request, id int32) kmsg.Response {
-	c.t.Helper()
+	c.tb.Helper()
 	body, err := c.receiveBytes()
 	if err != nil {
-		c.t.Fatalf("answer to %T v%d: %v", req, req.GetVersion(), err)
+		c.tb.Fatalf("answer to %T v%d: %v", req, req.GetVersion(), err)
 	}
 	if got := int32(binary.BigEndian.Uint32(body)); got != id { //nolint:gosec // Bits.
-		c.t.Fatalf("answer to %d, expected %d", got, id)
+		c.tb.Fatalf("answer to %d, expected %d", got, id)
 	}
 	body = body[4:]
 	if protocol.Key(req.Key()).FlexibleResponseHeader(req.GetVersion()) {
@@ -174,7 +178,7 @@ func (c *client) receive(req kmsg.Request, id int32) kmsg.Response {
 	resp := req.ResponseKind()
 	resp.SetVersion(req.GetVersion())
 	if err := resp.ReadFrom(body); err != nil {
-		c.t.Fatalf("%T v%d: %v", resp, req.GetVersion(), err)
+		c.tb.Fatalf("%T v%d: %v", resp, req.GetVersion(), err)
 	}
 	return resp
 }
@@ -193,27 +197,27 @@ func (c *client) receiveBytes() ([]byte, error) {
 
 // ask sends a request in a version and returns its answer.
 func ask[R kmsg.Response](c *client, version int16, req kmsg.Request) R {
-	c.t.Helper()
+	c.tb.Helper()
 	req.SetVersion(version)
 	c.send(req)
 	resp, ok := c.receive(req, c.next).(R)
 	if !ok {
-		c.t.Fatalf("%T is answered by another type", req)
+		c.tb.Fatalf("%T is answered by another type", req)
 	}
 	return resp
 }
 
 // closed waits for the server to end the connection.
 func (c *client) closed() {
-	c.t.Helper()
+	c.tb.Helper()
 	if n, err := c.conn.Read(make([]byte, 1)); err == nil || n > 0 {
-		c.t.Fatal("the connection is still open")
+		c.tb.Fatal("the connection is still open")
 	}
 }
 
 // createTopic makes a topic through the protocol.
 func (c *client) createTopic(name string, partitions int32, configs ...string) [16]byte {
-	c.t.Helper()
+	c.tb.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
@@ -223,20 +227,20 @@ func (c *client) createTopic(name string, partitions int32, configs ...string) [
 	req.Topics = append(req.Topics, topic)
 	resp := ask[*kmsg.CreateTopicsResponse](c, 7, req)
 	if code := protocol.ErrorCode(resp.Topics[0].ErrorCode); code != 0 {
-		c.t.Fatalf("create %s: %s %s", name, code, *resp.Topics[0].ErrorMessage)
+		c.tb.Fatalf("create %s: %s %s", name, code, *resp.Topics[0].ErrorMessage)
 	}
 	return resp.Topics[0].TopicID
 }
 
 // batchOf builds a record batch of the values.
-func batchOf(t testing.TB, values ...string) []byte {
-	t.Helper()
+func batchOf(tb testing.TB, values ...string) []byte {
+	tb.Helper()
 	b := batch.NewBuilder(batch.None)
 	for _, v := range values {
 		b.Add(1_700_000_000_000, []byte("k"), []byte(v))
 	}
 	out, err := b.Build(nil)
-	must(t, err)
+	must(tb, err)
 	return out
 }
 
@@ -252,18 +256,18 @@ func produceRequest(topic string, partition int32, acks int16, records []byte) *
 
 // produce appends and returns the partition's answer.
 func (c *client) produce(topic string, partition int32, values ...string) kmsg.ProduceResponseTopicPartition {
-	c.t.Helper()
-	resp := ask[*kmsg.ProduceResponse](c, 9, produceRequest(topic, partition, -1, batchOf(c.t, values...)))
+	c.tb.Helper()
+	resp := ask[*kmsg.ProduceResponse](c, 9, produceRequest(topic, partition, -1, batchOf(c.tb, values...)))
 	return resp.Topics[0].Partitions[0]
 }
 
 // valuesOf lists the records' values in fetched bytes.
-func valuesOf(t testing.TB, raw []byte) []string {
-	t.Helper()
+func valuesOf(tb testing.TB, raw []byte) []string {
+	tb.Helper()
 	var out []string
 	for b, err := range batch.Split(raw) {
-		must(t, err)
-		must(t, batch.Records(b.Bytes, &b.Header, 1<<20, func(r batch.Record) error {
+		must(tb, err)
+		must(tb, batch.Records(b.Bytes, &b.Header, 1<<20, func(r batch.Record) error {
 			out = append(out, string(r.Value))
 			return nil
 		}))
@@ -273,29 +277,29 @@ func valuesOf(t testing.TB, raw []byte) []string {
 
 // metricsText is what /metrics would show.
 func (b *broker) metricsText() []byte {
-	b.t.Helper()
+	b.tb.Helper()
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(b.server.Collector())
 	families, err := reg.Gather()
-	must(b.t, err)
+	must(b.tb, err)
 	var out bytes.Buffer
 	for _, f := range families {
 		_, err := expfmt.MetricFamilyToText(&out, f)
-		must(b.t, err)
+		must(b.tb, err)
 	}
 	return out.Bytes()
 }
 
 // openConnections is what the broker counts.
 func (b *broker) openConnections() int {
-	b.t.Helper()
+	b.tb.Helper()
 	for line := range strings.Lines(string(b.metricsText())) {
 		if n, ok := strings.CutPrefix(line, "mainstem_connections "); ok {
 			count, err := strconv.Atoi(strings.TrimSpace(n))
-			must(b.t, err)
+			must(b.tb, err)
 			return count
 		}
 	}
-	b.t.Fatal("the number of connections is not shown")
+	b.tb.Fatal("the number of connections is not shown")
 	return 0
 }

@@ -64,6 +64,7 @@ func (j *janitor) look() {
 		j.srv.pool.Trim()
 	}
 	j.srv.sessions.expire(now)
+	j.srv.conns.recheck()
 	j.again()
 }
 

@@ -55,26 +55,33 @@ func (s *Server) dropOffsets(topics []string) {
 }
 
 // loadShards starts the load of all shards, once; groups answer
-// COORDINATOR_LOAD_IN_PROGRESS until theirs is there.
-func (s *Server) loadShards() {
+// COORDINATOR_LOAD_IN_PROGRESS until theirs is there. It returns who waits for
+// all of them, or nil if they were started before.
+func (s *Server) loadShards() *sync.WaitGroup {
 	s.offsets.mu.Lock()
 	first := !s.offsets.loaded
 	s.offsets.loaded = true
 	s.offsets.mu.Unlock()
-	if !first {
-		return
-	}
 	t, ok := s.meta.Image().Topic(cluster.OffsetsTopic)
-	if !ok {
-		return
+	if !first || !ok {
+		return nil
 	}
-	s.tasks.start(func() {
-		for i := range t.Partitions {
-			if err := s.groups.Load(t.Partitions[i].Index); err != nil {
-				s.log.Error("groups cannot be loaded", zap.Int32("shard", t.Partitions[i].Index), zap.Error(err))
-			}
+	all := new(sync.WaitGroup)
+	for i := range t.Partitions {
+		shard := t.Partitions[i].Index
+		all.Add(1)
+		if !s.tasks.start(func() { s.loadShard(shard, all) }) {
+			all.Done()
 		}
-	})
+	}
+	return all
+}
+
+func (s *Server) loadShard(shard int32, all *sync.WaitGroup) {
+	defer all.Done()
+	if err := s.groups.Load(shard); err != nil {
+		s.log.Error("groups cannot be loaded yet", zap.Int32("shard", shard), zap.Error(err))
+	}
 }
 
 // createOffsetsTopic makes the coordinator's topic if it does not exist.
@@ -91,6 +98,9 @@ func (s *Server) createOffsetsTopic() *protocol.Error {
 		s.log.Error("the topic of the group coordinator cannot be created", zap.Error(err))
 		return protocol.Errorf(protocol.CoordinatorNotAvailable, "the topic %s cannot be created", cluster.OffsetsTopic)
 	}
-	s.loadShards()
+	// The topic is empty: this is a moment, and spares the first members a retry.
+	if all := s.loadShards(); all != nil {
+		all.Wait()
+	}
 	return nil
 }

@@ -201,7 +201,11 @@ func (p *pipeline) write(first *call) error {
 	var end error
 	count := 0
 	for c := first; c != nil; c = c.next {
-		if end == nil && c.finish != nil {
+		switch {
+		case end != nil:
+		case c.resp != nil:
+			c.encode(c.resp)
+		case c.finish != nil:
 			c.finish(c)
 		}
 		if end == nil && c.hangUp != "" {

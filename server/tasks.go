@@ -14,13 +14,15 @@ type tasks struct {
 	running sync.WaitGroup
 }
 
-// start runs f in a goroutine of its own, unless the server is closed.
-func (t *tasks) start(f func()) {
+// start runs f in a goroutine of its own, or reports that the server is closed.
+func (t *tasks) start(f func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.closed {
-		t.running.Go(f)
+	if t.closed {
+		return false
 	}
+	t.running.Go(f)
+	return true
 }
 
 func (t *tasks) close() {

@@ -13,7 +13,7 @@ import (
 
 // advertised asks the broker what it serves.
 func advertised(c *client) []kmsg.ApiVersionsResponseApiKey {
-	c.t.Helper()
+	c.tb.Helper()
 	return ask[*kmsg.ApiVersionsResponse](c, 3, newApiVersions()).ApiKeys
 }
 

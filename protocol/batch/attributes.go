@@ -59,7 +59,7 @@ const (
 	controlBit        int16 = 0x20
 	deleteHorizonBit  int16 = 0x40
 	unusedAttributes  int16 = ^(codecMask | logAppendTimeBit | transactionalBit | controlBit | deleteHorizonBit)
-	producerForbidden int16 = logAppendTimeBit | controlBit | deleteHorizonBit | unusedAttributes
+	producerForbidden int16 = controlBit | deleteHorizonBit | unusedAttributes
 )
 
 // Codec is the compression type of the records.

@@ -144,7 +144,7 @@ func TestValidate(t *testing.T) {
 		{"more offsets than records", edited(good, set32(atLastOffsetDelta, 2)), ErrInvalid, "last offset delta is 2, expected 1"},
 		{"records that do not fit", edited(good, both(set32(atRecords, 1000), set32(atLastOffsetDelta, 999))), ErrInvalid, "hold"},
 		{"control batch", edited(good, set16(atAttributes, controlBit)), ErrInvalid, "attributes are 0x0020"},
-		{"LogAppendTime", edited(good, set16(atAttributes, logAppendTimeBit)), ErrInvalid, "attributes are 0x0008"},
+		{"LogAppendTime, which is rewritten", edited(good, set16(atAttributes, logAppendTimeBit)), nil, ""},
 		{"a bit of the future", edited(good, set16(atAttributes, 0x100)), ErrInvalid, "attributes are 0x0100"},
 		{"codec 5", edited(good, set16(atAttributes, 5)), ErrCodec, "number 5"},
 		{"codec 7", edited(good, set16(atAttributes, 7)), ErrCodec, "number 7"},
@@ -211,6 +211,14 @@ func TestRewriters(t *testing.T) {
 	crc := SetLogAppendTime(append(b, next...)[:len(b)], 5000)
 	h, err = Parse(b)
 	if err != nil || !h.LogAppendTime() || h.MaxTimestamp != 5000 || h.FirstTimestamp != 1000 || h.CRC != crc {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	if err := Verify(b, &h); err != nil {
+		t.Error(err)
+	}
+	crc = SetCreateTime(append(b, next...)[:len(b)])
+	h, err = Parse(b)
+	if err != nil || h.LogAppendTime() || h.MaxTimestamp != 5000 || h.FirstTimestamp != 1000 || h.CRC != crc {
 		t.Fatalf("%+v, %v", h, err)
 	}
 	if err := Verify(b, &h); err != nil {

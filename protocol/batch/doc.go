@@ -21,8 +21,8 @@
 //
 //   - A batch's own CRC and PrefixCRC together cover every one of its bytes.
 //   - What was built or received is passed on as it is: only base offset,
-//     leader epoch and, for LogAppendTime, attribute bit, max timestamp and CRC
-//     are ever rewritten.
+//     leader epoch and, for LogAppendTime and its false claim, attribute bit, max
+//     timestamp and CRC are ever rewritten.
 //   - No input makes this package panic, or take more memory than the limit
 //     that the caller gives.
 //

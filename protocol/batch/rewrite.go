@@ -34,6 +34,15 @@ func SetLogAppendTime(b []byte, ts int64) uint32 {
 	return sealCRC(b[:size])
 }
 
+// SetCreateTime takes back a producer's claim that the broker set the times of
+// its records, and returns the batch's new CRC. As with SetLogAppendTime, the
+// old CRC must have been checked, and a parsed Header is stale afterwards.
+func SetCreateTime(b []byte) uint32 {
+	size := int(binary.BigEndian.Uint32(b[atLength:])) + sizeOverhead
+	binary.BigEndian.PutUint16(b[atAttributes:], binary.BigEndian.Uint16(b[atAttributes:])&^uint16(logAppendTimeBit))
+	return sealCRC(b[:size])
+}
+
 // sealCRC computes and writes the CRC of a whole batch.
 func sealCRC(b []byte) uint32 {
 	crc := crc32.Checksum(b[atAttributes:], castagnoli)

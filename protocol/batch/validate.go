@@ -25,7 +25,8 @@ func PrefixCRC(crc uint32, b []byte) uint32 {
 }
 
 // Validate checks a batch that a producer sent: its CRC, and everything in the
-// header that Kafka demands. It does not look at the records; Records does.
+// header that Kafka demands. It does not look at the records; Records does. A
+// producer that claims LogAppendTime is no error: the broker rewrites that.
 func Validate(b []byte, h *Header) error {
 	if err := Verify(b, h); err != nil {
 		return err
@@ -36,7 +37,7 @@ func Validate(b []byte, h *Header) error {
 	switch {
 	case h.Attributes&producerForbidden != 0:
 		return fmt.Errorf("%w: attributes are %#04x, a producer may set no more than %#04x "+
-			"(control batches and LogAppendTime are the broker's)", ErrInvalid, uint16(h.Attributes), uint16(^producerForbidden))
+			"(control batches are the broker's)", ErrInvalid, uint16(h.Attributes), uint16(^producerForbidden))
 	case !h.Codec().Known():
 		return fmt.Errorf("%w: number %d, the largest is %d (zstd)", ErrCodec, h.Codec(), Zstd)
 	}
