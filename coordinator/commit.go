@@ -10,7 +10,7 @@ import (
 
 // CommitOffsets handles OffsetCommit, versions 1 to 10. Topics are taken by
 // name: for version 10 the caller fills the names in, and in any version it
-// passes only topics that exist. The answer lists topics as the request does.
+// passes only topics and partitions that exist. The answer lists topics as the request does.
 func (g *Groups) CommitOffsets(req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.OffsetCommitResponse { return commitResponse(req, code) }
 	fail := func(code protocol.ErrorCode) { reply(failed(code)) }

@@ -2,6 +2,8 @@ package coordinator
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -67,7 +69,7 @@ func (m *machine) deleteEmpty(s *step, g *group) {
 }
 
 // DeleteOffsets handles OffsetDelete, version 0. The caller passes only topics
-// that exist. A topic that members are subscribed to keeps its offsets.
+// and partitions that exist. A topic that members are subscribed to keeps its offsets.
 func (g *Groups) DeleteOffsets(req *kmsg.OffsetDeleteRequest, reply func(*kmsg.OffsetDeleteResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.OffsetDeleteResponse {
 		resp := kmsg.NewPtrOffsetDeleteResponse()
@@ -142,9 +144,11 @@ func (g *Groups) DropTopics(topics []string, done func(error)) {
 
 func (m *machine) dropTopics(s *step, topics []string) {
 	var room arena
-	for id, g := range m.groups {
+	// In order, so that the same requests always write the same log.
+	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
+		offsets := m.groups[id].offsets
 		for _, topic := range topics {
-			for partition := range g.offsets[topic] {
+			for _, partition := range slices.Sorted(maps.Keys(offsets[topic])) {
 				s.record(Record{Key: room.offsetKey(id, topic, partition)})
 			}
 		}

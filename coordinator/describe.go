@@ -53,8 +53,9 @@ func describeDead(version int16, id string) kmsg.DescribeGroupsResponseGroup {
 	return d
 }
 
-// describe shows metadata and assignments only of a stable group: before that
-// they do not belong together.
+// describe shows the protocol and the members' metadata only of a stable group.
+// The assignment is shown until there is a new one: that is what the members
+// work on while they rebalance.
 func (g *group) describe() kmsg.DescribeGroupsResponseGroup {
 	d := kmsg.NewDescribeGroupsResponseGroup()
 	d.Group, d.State, d.ProtocolType = g.id, g.state.String(), g.protocolType
@@ -65,9 +66,10 @@ func (g *group) describe() kmsg.DescribeGroupsResponseGroup {
 	for _, m := range g.order {
 		dm := kmsg.DescribeGroupsResponseGroupMember{
 			MemberID: m.id, InstanceID: m.instance, ClientID: m.clientID, ClientHost: m.clientHost,
+			MemberAssignment: m.assignment,
 		}
 		if stable {
-			dm.ProtocolMetadata, dm.MemberAssignment = m.metadata(g.protocol), m.assignment
+			dm.ProtocolMetadata = m.metadata(g.protocol)
 		}
 		d.Members = append(d.Members, dm)
 	}

@@ -60,6 +60,8 @@ type crashPlan struct {
 	dies bool
 	// full: the disk has this much room left, for some of the life; 0: enough.
 	full int64
+	// latches: the fault has to stop the log; harmless: nobody may notice it.
+	latches, harmless bool
 
 	mu struct {
 		sync.Mutex

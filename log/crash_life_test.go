@@ -274,11 +274,11 @@ func (l *crashLife) read(c *crashClient) error {
 		l.await(c, 0) // the borders are moving
 	}
 	p := l.log.Partition(c.id)
-	_, end := l.run.history.window(c.id)
 	want := l.run.history.alive(c.id)
 	if len(want) == 0 {
 		return nil
 	}
+	end := want[len(want)-1].header.LastOffset() + 1
 	skip := l.rng.IntN(len(want))
 	want = want[skip:]
 	from := max(want[0].header.BaseOffset, p.Start())

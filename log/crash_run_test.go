@@ -247,8 +247,11 @@ func (r *crashRun) end(l *crashLife, sound bool) error {
 	if err := r.allTold(); err != nil {
 		return err
 	}
+	fired, dead, _ := l.plan.state()
+	if l.plan.latches && fired && !l.latched.Load() || l.latched.Load() && l.plan.harmless {
+		return fmt.Errorf("%s: the log has latched: %v", l.plan.name, l.latched.Load())
+	}
 	if !sudden {
-		fired, dead, _ := l.plan.state()
 		r.past.clean = err == nil && !dead
 		r.past.unsure = !r.past.clean // it may have got as far as the mark
 		if !r.past.clean && !fired && !errors.Is(err, vfs.ErrNoSpace) {

@@ -47,17 +47,21 @@ func (p *Partition) writtenEndLocked() model.Offset {
 	return p.mu.next
 }
 
-// Failed implements log.Completion. The log fails everything of the partition
-// that stood behind the failed append too, so all of it goes at once here;
-// the reports that follow for those find their generation passed.
+// Failed implements log.Completion.
 func (a *pendingAppend) Failed(_ *log.Append, err error) {
-	p := a.part
+	a.part.failFrom(a.unit.Generation, a.unit.BaseOffset, err)
+}
+
+// failFrom follows the failure of a unit of work at an offset. The log fails
+// everything of the partition that stood behind it too, so all of that goes at
+// once here; the reports that follow for the others find their generation
+// passed.
+func (p *Partition) failFrom(generation uint32, end model.Offset, err error) {
 	p.mu.Lock()
-	if a.unit.Generation < p.mu.gen || p.mu.dropped != nil {
+	if generation < p.mu.gen || p.mu.dropped != nil {
 		p.mu.Unlock()
 		return
 	}
-	end := a.unit.BaseOffset
 	for i, x := range p.mu.pending {
 		if x.unit.BaseOffset >= end {
 			clear(p.mu.pending[i:])

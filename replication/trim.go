@@ -25,8 +25,16 @@ func (t *trim) Written(*log.Append) {
 // Durable implements log.Completion.
 func (t *trim) Durable(*log.Append) { t.done(t.part.log.Start(), nil) }
 
-// Failed implements log.Completion.
-func (t *trim) Failed(_ *log.Append, err error) { t.done(-1, storageError(err)) }
+// Failed implements log.Completion. What was queued behind the entry was built
+// on its generation, and fails with it.
+func (t *trim) Failed(_ *log.Append, err error) {
+	p := t.part
+	p.mu.Lock()
+	end := p.writtenEndLocked()
+	p.mu.Unlock()
+	p.failFrom(t.unit.Generation, end, err)
+	t.done(-1, storageError(err))
+}
 
 // DeleteRecords raises the log start to before (-1: the high watermark); done
 // is called once the new start is durable, with the resulting log start. A

@@ -26,7 +26,7 @@ import (
 // finds nothing.
 func (s *Server) listOffsets(c *call, req *kmsg.ListOffsetsRequest) {
 	resp := kmsg.NewPtrListOffsetsResponse()
-	resp.Topics = make([]kmsg.ListOffsetsResponseTopic, len(req.Topics))
+	resp.Topics = make([]kmsg.ListOffsetsResponseTopic, 0, len(req.Topics))
 	seen := map[model.TopicPartition]int{}
 	for i := range req.Topics {
 		for _, p := range req.Topics[i].Partitions {
@@ -34,19 +34,25 @@ func (s *Server) listOffsets(c *call, req *kmsg.ListOffsetsRequest) {
 		}
 	}
 	for i := range req.Topics {
-		t := &resp.Topics[i]
-		t.Topic = req.Topics[i].Topic
-		t.Partitions = make([]kmsg.ListOffsetsResponseTopicPartition, len(req.Topics[i].Partitions))
-		for j := range t.Partitions {
+		t := kmsg.ListOffsetsResponseTopic{Topic: req.Topics[i].Topic}
+		for j := range req.Topics[i].Partitions {
 			rp := &req.Topics[i].Partitions[j]
+			at := model.TopicPartition{Topic: t.Topic, Partition: rp.Partition}
+			if seen[at] == 0 {
+				continue // Answered by its first appearance.
+			}
 			p := kmsg.NewListOffsetsResponseTopicPartition()
 			p.Partition, p.Timestamp, p.Offset, p.LeaderEpoch = rp.Partition, -1, -1, -1
-			if seen[model.TopicPartition{Topic: t.Topic, Partition: rp.Partition}] > 1 {
+			if seen[at] > 1 {
+				seen[at] = 0
 				p.ErrorCode = c.failed(protocol.InvalidRequest)
 			} else {
 				s.listOffset(c, req, t.Topic, rp, &p)
 			}
-			t.Partitions[j] = p
+			t.Partitions = append(t.Partitions, p)
+		}
+		if len(t.Partitions) > 0 || len(req.Topics[i].Partitions) == 0 {
+			resp.Topics = append(resp.Topics, t)
 		}
 	}
 	c.answer(resp)

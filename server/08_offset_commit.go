@@ -1,8 +1,11 @@
 package server
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -25,46 +28,60 @@ func (s *Server) offsetCommit(c *call, req *kmsg.OffsetCommitRequest) {
 	req.Topics = make([]kmsg.OffsetCommitRequestTopic, 0, len(all))
 	img := s.meta.Image()
 	for i := range all {
+		var t *cluster.Topic
+		var ok bool
 		if req.Version >= 10 {
-			t, ok := img.TopicByID(all[i].TopicID)
-			if !ok {
+			if t, ok = img.TopicByID(all[i].TopicID); !ok {
 				codes[i] = protocol.UnknownTopicID
 				continue
 			}
 			all[i].Topic = t.Name
-		} else if _, ok := img.Topic(all[i].Topic); !ok {
+		} else if t, ok = img.Topic(all[i].Topic); !ok {
 			codes[i] = protocol.UnknownTopicOrPartition
 			continue
 		}
-		req.Topics = append(req.Topics, all[i])
+		req.Topics = append(req.Topics, existingOnly(all[i], t))
 	}
 	s.groups.CommitOffsets(req, func(resp *kmsg.OffsetCommitResponse) {
 		c.answer(mergeCommit(c, all, codes, resp))
 	})
 }
 
-// mergeCommit puts the topics that the coordinator did not see back in their
-// places.
+// existingOnly leaves the partitions out that the topic does not have.
+func existingOnly(rt kmsg.OffsetCommitRequestTopic, t *cluster.Topic) kmsg.OffsetCommitRequestTopic {
+	missing := func(p kmsg.OffsetCommitRequestTopicPartition) bool { return !hasPartition(t, p.Partition) }
+	if slices.ContainsFunc(rt.Partitions, missing) {
+		rt.Partitions = slices.DeleteFunc(slices.Clone(rt.Partitions), missing)
+	}
+	return rt
+}
+
+func hasPartition(t *cluster.Topic, index int32) bool {
+	return index >= 0 && int(index) < len(t.Partitions)
+}
+
+// mergeCommit puts the topics and partitions that the coordinator did not see
+// back in their places.
 func mergeCommit(
 	c *call, all []kmsg.OffsetCommitRequestTopic, codes []protocol.ErrorCode, resp *kmsg.OffsetCommitResponse,
 ) *kmsg.OffsetCommitResponse {
 	known := resp.Topics
 	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, 0, len(all))
 	for i := range all {
-		if codes[i] == protocol.NoError && len(known) > 0 {
-			for _, p := range known[0].Partitions {
-				c.failed(protocol.ErrorCode(p.ErrorCode))
-			}
-			known[0].TopicID = all[i].TopicID
-			resp.Topics = append(resp.Topics, known[0])
-			known = known[1:]
-			continue
+		var seen []kmsg.OffsetCommitResponseTopicPartition
+		code := codes[i]
+		if code == protocol.NoError {
+			seen, known = known[0].Partitions, known[1:]
+			code = protocol.UnknownTopicOrPartition // of what was not seen
 		}
 		t := kmsg.OffsetCommitResponseTopic{Topic: all[i].Topic, TopicID: all[i].TopicID}
 		for _, p := range all[i].Partitions {
-			t.Partitions = append(t.Partitions, kmsg.OffsetCommitResponseTopicPartition{
-				Partition: p.Partition, ErrorCode: c.failed(codes[i]),
-			})
+			out := kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: int16(code)}
+			if len(seen) > 0 && seen[0].Partition == p.Partition {
+				out, seen = seen[0], seen[1:]
+			}
+			c.failed(protocol.ErrorCode(out.ErrorCode))
+			t.Partitions = append(t.Partitions, out)
 		}
 		resp.Topics = append(resp.Topics, t)
 	}

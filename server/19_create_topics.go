@@ -18,10 +18,10 @@ import (
 //
 // Differs from Kafka: versions 0 and 1 get UNSUPPORTED_VERSION for each topic,
 // where Kafka closes the connection. The answer's configs are filled for
-// validate-only requests too.
+// validate-only requests too, which get no topic id: there is no such topic.
 func (s *Server) createTopics(c *call, req *kmsg.CreateTopicsRequest) {
 	resp := kmsg.NewPtrCreateTopicsResponse()
-	resp.Topics = make([]kmsg.CreateTopicsResponseTopic, len(req.Topics))
+	resp.Topics = make([]kmsg.CreateTopicsResponseTopic, 0, len(req.Topics))
 	img := s.meta.Image()
 	times := map[string]int{}
 	for i := range req.Topics {
@@ -30,17 +30,24 @@ func (s *Server) createTopics(c *call, req *kmsg.CreateTopicsRequest) {
 	var specs []cluster.TopicSpec
 	var places []int // in the answer, of each spec
 	for i := range req.Topics {
-		resp.Topics[i] = notCreated(req.Topics[i].Topic)
+		name := req.Topics[i].Topic
+		if times[name] == 0 {
+			continue // Answered by its first appearance.
+		}
+		resp.Topics = append(resp.Topics, notCreated(name))
+		place := len(resp.Topics) - 1
 		spec, err := s.topicSpec(img, req, i, times)
-		if err != nil {
-			s.topicRefused(c, &resp.Topics[i], err)
-			continue
+		if times[name] > 1 {
+			times[name] = 0
 		}
-		if req.ValidateOnly {
-			s.topicCreated(&resp.Topics[i], img, spec, model.TopicID{})
-			continue
+		switch {
+		case err != nil:
+			s.topicRefused(c, &resp.Topics[place], err)
+		case req.ValidateOnly:
+			s.topicCreated(&resp.Topics[place], img, spec, model.TopicID{})
+		default:
+			specs, places = append(specs, spec), append(places, place)
 		}
-		specs, places = append(specs, spec), append(places, i)
 	}
 	if len(specs) > 0 {
 		results := s.meta.CreateTopics(specs)

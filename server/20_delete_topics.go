@@ -29,24 +29,34 @@ func (s *Server) deleteTopics(c *call, req *kmsg.DeleteTopicsRequest) {
 			asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &req.TopicNames[i]})
 		}
 	}
-	resp.Topics = make([]kmsg.DeleteTopicsResponseTopic, len(asked))
+	resp.Topics = make([]kmsg.DeleteTopicsResponseTopic, 0, len(asked))
 	var names []string
-	var places []int
+	var places []int // in the answer, of each name
+	times := map[askedTopic]int{}
+	for i := range asked {
+		times[askedAs(&asked[i])]++
+	}
 	seen := map[string]bool{}
 	for i := range asked {
-		out := &resp.Topics[i]
-		out.Topic, out.TopicID = asked[i].Topic, asked[i].TopicID
+		out := kmsg.DeleteTopicsResponseTopic{Topic: asked[i].Topic, TopicID: asked[i].TopicID}
 		t, err := s.deletable(img, &asked[i])
-		if err == nil && seen[t.Name] {
-			err = protocol.Errorf(protocol.InvalidRequest, "Topic '%s' appears more than once in the request.", t.Name)
+		as := askedAs(&asked[i])
+		if times[as] == 0 {
+			continue // Answered by its first appearance.
+		}
+		if times[as] > 1 || err == nil && seen[t.Name] {
+			times[as] = 0
+			err = protocol.Errorf(protocol.InvalidRequest, "The topic appears more than once in the request.")
 		}
 		if err != nil {
 			out.ErrorCode, out.ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)
+			resp.Topics = append(resp.Topics, out)
 			continue
 		}
 		seen[t.Name] = true
 		out.Topic, out.TopicID = &t.Name, t.ID
-		names, places = append(names, t.Name), append(places, i)
+		names, places = append(names, t.Name), append(places, len(resp.Topics))
+		resp.Topics = append(resp.Topics, out)
 	}
 	if len(names) > 0 {
 		for k, err := range s.meta.DeleteTopics(names) {
@@ -59,11 +69,28 @@ func (s *Server) deleteTopics(c *call, req *kmsg.DeleteTopicsRequest) {
 	c.answer(resp)
 }
 
+// askedTopic is how a request names a topic.
+type askedTopic struct {
+	name string
+	id   model.TopicID
+}
+
+func askedAs(rt *kmsg.DeleteTopicsRequestTopic) askedTopic {
+	as := askedTopic{id: rt.TopicID}
+	if rt.Topic != nil {
+		as.name = *rt.Topic
+	}
+	return as
+}
+
 // deletable finds the topic that is to be deleted.
 func (s *Server) deletable(img *cluster.Image, rt *kmsg.DeleteTopicsRequestTopic) (*cluster.Topic, *protocol.Error) {
 	id := model.TopicID(rt.TopicID)
 	if rt.Topic != nil && !id.IsZero() {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "Name a topic by name or by id, not both.")
+	}
+	if rt.Topic == nil && id.IsZero() {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "Name a topic by name or by id.")
 	}
 	var t *cluster.Topic
 	var ok bool

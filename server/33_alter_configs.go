@@ -19,10 +19,18 @@ import (
 // Differs from Kafka: nothing known.
 func (s *Server) alterConfigs(c *call, req *kmsg.AlterConfigsRequest) {
 	resp := kmsg.NewPtrAlterConfigsResponse()
+	times := map[cluster.Resource]int{}
+	for i := range req.Resources {
+		times[cluster.Resource{Type: cluster.ResourceType(req.Resources[i].ResourceType), Name: req.Resources[i].ResourceName}]++
+	}
 	for i := range req.Resources {
 		rr := &req.Resources[i]
-		err := s.alterOne(cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}, req.ValidateOnly,
+		res := cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
+		err := s.alterOne(res, req.ValidateOnly,
 			func(img *cluster.Image, res cluster.Resource) ([]cluster.ConfigChange, error) {
+				if times[res] > 1 {
+					return nil, errResourceTwice()
+				}
 				configs := make(map[string]string, len(rr.Configs))
 				for _, cfg := range rr.Configs {
 					if _, twice := configs[cfg.Name]; twice || cfg.Value == nil {
@@ -39,6 +47,11 @@ func (s *Server) alterConfigs(c *call, req *kmsg.AlterConfigsRequest) {
 		resp.Resources = append(resp.Resources, out)
 	}
 	c.answer(resp)
+}
+
+// errResourceTwice refuses each appearance: their order may not matter.
+func errResourceTwice() *protocol.Error {
+	return protocol.Errorf(protocol.InvalidRequest, "The resource is named twice in one request.")
 }
 
 // alterOne plans the change of one resource and, unless it is only asked

@@ -25,8 +25,11 @@ func (s *Server) createPartitions(c *call, req *kmsg.CreatePartitionsRequest) {
 		rt := &req.Topics[i]
 		out := kmsg.CreatePartitionsResponseTopic{Topic: rt.Topic}
 		var err *protocol.Error
-		switch {
-		case times[rt.Topic] > 1:
+		switch n := times[rt.Topic]; {
+		case n == 0:
+			continue // Answered by its first appearance.
+		case n > 1:
+			times[rt.Topic] = 0
 			err = protocol.Errorf(protocol.InvalidRequest, "Topic '%s' appears more than once in the request.", rt.Topic)
 		default:
 			err = s.growTopic(rt, req.ValidateOnly)

@@ -15,18 +15,21 @@ import (
 // Resources are topics, groups and brokers (an empty name is the default of
 // all brokers).
 //
-// Differs from Kafka: a resource that is named twice is refused the second
-// time only. Client metrics and broker loggers cannot be changed.
+// Differs from Kafka: an operation that does not exist is an INVALID_REQUEST,
+// not an UNKNOWN_SERVER_ERROR. Client metrics and broker loggers cannot be
+// changed.
 func (s *Server) incrementalAlterConfigs(c *call, req *kmsg.IncrementalAlterConfigsRequest) {
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
-	seen := map[cluster.Resource]bool{}
+	times := map[cluster.Resource]int{}
+	for i := range req.Resources {
+		times[cluster.Resource{Type: cluster.ResourceType(req.Resources[i].ResourceType), Name: req.Resources[i].ResourceName}]++
+	}
 	for i := range req.Resources {
 		rr := &req.Resources[i]
 		out := kmsg.IncrementalAlterConfigsResponseResource{ResourceType: rr.ResourceType, ResourceName: rr.ResourceName}
 		res := cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
-		err := protocol.Errorf(protocol.InvalidRequest, "The resource is named twice in one request.")
-		if !seen[res] {
-			seen[res] = true
+		err := errResourceTwice()
+		if times[res] == 1 {
 			err = s.alterOne(res, req.ValidateOnly, func(img *cluster.Image, res cluster.Resource) ([]cluster.ConfigChange, error) {
 				ops := make([]cluster.Alteration, len(rr.Configs))
 				for k, cfg := range rr.Configs {

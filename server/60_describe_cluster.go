@@ -18,7 +18,7 @@ func (s *Server) describeCluster(c *call, req *kmsg.DescribeClusterRequest) {
 	const brokersType = 1
 	img := s.meta.Image()
 	resp := kmsg.NewPtrDescribeClusterResponse()
-	resp.ClusterID, resp.ControllerID, resp.EndpointType = img.ClusterID, int32(img.Controller), brokersType
+	resp.ClusterID, resp.EndpointType = img.ClusterID, brokersType
 	resp.ClusterAuthorizedOperations = operationsNotAsked
 	if req.Version >= 1 && req.EndpointType != brokersType {
 		err := protocol.Errorf(protocol.MismatchedEndpointType, "this is a broker: ask with endpoint type %d", brokersType)
@@ -26,6 +26,7 @@ func (s *Server) describeCluster(c *call, req *kmsg.DescribeClusterRequest) {
 		c.answer(resp)
 		return
 	}
+	resp.ControllerID = int32(img.Controller)
 	for _, e := range s.brokers(c.conn.listener, img) {
 		resp.Brokers = append(resp.Brokers, kmsg.DescribeClusterResponseBroker{
 			NodeID: int32(e.Node), Host: e.Host, Port: e.Port, Rack: e.Rack,

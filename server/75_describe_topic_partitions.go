@@ -76,7 +76,7 @@ func topicNames(img *cluster.Image, req *kmsg.DescribeTopicPartitionsRequest) []
 func unknownDescribed(c *call, name string) kmsg.DescribeTopicPartitionsResponseTopic {
 	t := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	t.Topic, t.ErrorCode = &name, c.failed(unknownTopic(name).Code)
-	t.AuthorizedOperations = operationsNotAsked
+	t.AuthorizedOperations = operationsOfTopics
 	return t
 }
 

@@ -1,24 +1,61 @@
 package main
 
 import (
-	"errors"
+	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/log"
 )
 
 func newLog(p process) *cobra.Command {
-	c := &cobra.Command{Use: "log", Short: "Look at the log of a stopped broker"}
+	c := &cobra.Command{Use: "log", Short: "Look at the files of the log"}
 	c.AddCommand(newLogDump(p))
 	return c
 }
 
-func newLogDump(_ process) *cobra.Command {
-	return &cobra.Command{
+const logDumpLong = `Print the files of the log as text: segments with their chain, index files and
+checkpoints, and on request every entry and batch.
+
+Nothing is opened for writing, and damaged files are printed as far as they can
+be read. On a broker that runs it shows what was written when it looked.`
+
+func newLogDump(p process) *cobra.Command {
+	var (
+		o         options
+		d         log.DumpOptions
+		partition uint32
+		from      uint64
+	)
+	c := &cobra.Command{
 		Use:   "dump",
 		Short: "Print segments, indexes and checkpoints as text",
-		Args:  cobra.NoArgs,
-		RunE: func(_ *cobra.Command, _ []string) error {
-			return errors.New("log dump is not built yet")
+		Long:  logDumpLong,
+		Example: `  mainstem log dump --data-dir ./mainstem-data
+  mainstem log dump --entries --from 1048576
+  mainstem log dump --batches --partition 3`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := o.load(cmd.Flags(), p.environ, os.Hostname)
+			if err != nil {
+				return err
+			}
+			d.Entries = d.Entries || d.Batches
+			d.Partition, d.From = model.PartitionID(partition), log.Position(from)
+			if err := log.Dump(cmd.OutOrStdout(), vfs.OS{}, cfg.DataDir, d); err != nil {
+				return fmt.Errorf("dump: %w", err)
+			}
+			return nil
 		},
 	}
+	o.register(c.Flags())
+	c.Flags().BoolVar(&d.Entries, "entries", false, "print every entry of the segments")
+	c.Flags().BoolVar(&d.Batches, "batches", false, "print every entry and every batch in it")
+	c.Flags().BoolVar(&d.Indexes, "indexes", false, "print the sections of the index files")
+	c.Flags().Uint32Var(&partition, "partition", 0, "of this partition only, by its number in the log; 0 means all")
+	c.Flags().Uint64Var(&from, "from", 0, "entries from this Position on")
+	return c
 }

@@ -223,6 +223,9 @@ func (s *stand) runOnce() (sample, error) {
 // warmRecords is how much a JVM needs to have compiled its hot paths.
 const warmRecords = 3_000_000
 
+// smokeScale is below what figures are made of: there the JVM may stay cold.
+const smokeScale = 0.1
+
 // warm produces and consumes enough for the JVM's compiler, on both targets
 // alike, and preloads what a consuming row reads.
 func (s *stand) warm() error {
@@ -232,7 +235,10 @@ func (s *stand) warm() error {
 		return err
 	}
 	for _, op := range []string{"produce", "consume"} {
-		l := s.scaled(s.row.load)
+		l := s.row.load
+		if s.scale < smokeScale {
+			l = s.scaled(l)
+		}
 		l.Op = op
 		if _, err := runChild(l); err != nil {
 			return fmt.Errorf("warm up: %w", err)

@@ -1,0 +1,46 @@
+package replication
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// TestClaimedAppendTime: a client that says the broker set the times of its
+// records is not believed, and its batch is stored with a CRC that holds.
+func TestClaimedAppendTime(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const atCRC, atAttributes = 17, 21
+		p := w.part(0)
+		var a answers
+		b := w.records(builder(), 2)
+		b[atAttributes+1] |= 8
+		binary.BigEndian.PutUint32(b[atCRC:], crc32.Checksum(b[atAttributes:], crc32.MakeTable(crc32.Castagnoli)))
+		w.append(p, b, &a)
+		w.settle()
+		a.want(t, "a claim", 0)
+		if got := a.all()[0].LogAppendTime; got != -1 {
+			t.Errorf("append time %d of a topic that has none", got)
+		}
+		var out span.List
+		defer out.Release()
+		if res := p.Read(ReadRequest{MaxBytes: 1 << 20, CurrentEpoch: -1, LastFetchedEpoch: -1}, &out); res.Err != nil {
+			t.Fatal(res.Err)
+		}
+		var buf bytes.Buffer
+		if _, err := out.WriteTo(&buf); err != nil {
+			t.Fatal(err)
+		}
+		h, err := batch.Parse(buf.Bytes())
+		if err != nil || h.LogAppendTime() || h.MaxTimestamp != begin {
+			t.Fatalf("stored is %+v, %v", h, err)
+		}
+		if err := batch.Verify(buf.Bytes(), &h); err != nil {
+			t.Error(err)
+		}
+	})
+}

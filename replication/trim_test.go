@@ -1,0 +1,188 @@
+package replication
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// deletion is the answer to one DeleteRecords.
+type deletion struct {
+	told  int
+	start model.Offset
+	err   *protocol.Error
+}
+
+func (d *deletion) done(start model.Offset, err *protocol.Error) {
+	d.told, d.start, d.err = d.told+1, start, err
+}
+
+func TestDeleteRecords(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		for range 4 {
+			w.mustAppend(p, 5)
+		}
+		for _, c := range []struct {
+			name   string
+			before model.Offset
+			start  model.Offset
+			code   protocol.ErrorCode
+		}{
+			{"into a batch", 7, 7, protocol.NoError},
+			{"the same again", 7, 7, protocol.NoError},
+			{"below the start", 3, 7, protocol.NoError},
+			{"behind the watermark", 21, -1, protocol.OffsetOutOfRange},
+			{"no such number", -2, -1, protocol.OffsetOutOfRange},
+			{"up to the watermark", -1, 20, protocol.NoError},
+		} {
+			var d deletion
+			p.DeleteRecords(c.before, d.done)
+			w.settle()
+			if d.told != 1 || d.start != c.start || codeOf(d.err) != c.code {
+				t.Fatalf("%s: %+v; want start %d, %v", c.name, d, c.start, c.code)
+			}
+		}
+		wantOffsets(t, "all deleted", p, 20, 20, 20)
+		w.mustAppend(p, 1)
+		if got := w.readable(p, 20); !slices.Equal(got, []model.Offset{20}) {
+			t.Fatalf("fetched %v", got)
+		}
+	})
+}
+
+// The answer is a promise: also that to a deletion of what is deleted already,
+// by an entry that is still on its way to the disk.
+func TestDeleteRecordsWaitsForTheDisk(t *testing.T) {
+	for seed := range uint64(6) {
+		inWorld(t, func(w *world) {
+			p := w.part(0)
+			w.mustAppend(p, 5)
+			w.holdSyncs()
+			var first, again deletion
+			p.DeleteRecords(4, first.done)
+			w.settle()
+			p.DeleteRecords(4, again.done)
+			w.settle()
+			if first.told != 0 || again.told != 0 {
+				t.Fatal("told before it was durable")
+			}
+			w.letSyncs()
+			w.settle()
+			if first.told != 1 || again.told != 1 {
+				t.Fatal("not told")
+			}
+			w.crash(rand.New(rand.NewPCG(seed, 0)))
+			wantOffsets(t, "after the power cut", w.part(0), 4, 5, 5)
+		})
+	}
+}
+
+func TestDeleteRecordsOnABrokenDisk(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		w.mustAppend(p, 5)
+		w.failKind(vfs.KindWrite, vfs.ErrIO)
+		var d deletion
+		p.DeleteRecords(4, d.done)
+		w.settle()
+		if d.told != 1 || codeOf(d.err) != protocol.KafkaStorageError {
+			t.Fatalf("%+v", d)
+		}
+		wantOffsets(t, "nothing happened", p, 0, 5, 5)
+		w.fail(nil)
+		w.mustAppend(p, 1)
+	})
+}
+
+func TestRetention(t *testing.T) {
+	hour := int64(time.Hour / time.Millisecond)
+	for _, c := range []struct {
+		name        string
+		ms, bytes   int64
+		deletes     bool
+		want        model.Offset
+		wantOfOther model.Offset
+	}{
+		{"neither bound", -1, -1, true, 0, 0},
+		{"two hours", 2 * hour, -1, true, 8, 0},
+		{"older than all", 0, -1, true, 10, 2},
+		{"room for two batches and a half", -1, 250, true, 4, 0},
+		{"compacted only", 0, 0, false, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				p, other := w.part(0), w.part(1)
+				for range 5 { // 2 records an hour
+					w.mustAppend(p, 2)
+					w.clock.Advance(time.Hour)
+				}
+				w.clock.Advance(time.Second)
+				w.mustAppend(other, 2)
+				size := p.Bytes() / 5
+				w.settings.Delete, w.settings.RetentionMs, w.settings.RetentionBytes = c.deletes, c.ms, c.bytes
+				if c.bytes > 0 {
+					w.settings.RetentionBytes = size*2 + size/2
+				}
+				w.clock.Advance(time.Second)
+				w.partitions.Retain(func(p *Partition, err error) { t.Errorf("partition %d: %v", p.Index(), err) })
+				w.settle()
+				wantOffsets(t, "the old one", p, c.want, 10, 10)
+				wantOffsets(t, "the new one", other, c.wantOfOther, 2, 2)
+			})
+		})
+	}
+}
+
+// Retention never takes what nobody could have read yet.
+func TestRetentionStopsAtTheWatermark(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		w.mustAppend(p, 2)
+		var a answers
+		w.holdSyncs()
+		w.append(p, w.records(builder(), 3), &a)
+		w.settle()
+		w.settings.RetentionMs = 0
+		w.clock.Advance(time.Second)
+		w.partitions.Retain(func(_ *Partition, err error) { t.Error(err) })
+		w.settle()
+		if o := p.Offsets(); o.LogStart > 2 {
+			t.Fatalf("%+v", o)
+		}
+		w.letSyncs()
+		w.settle()
+		a.want(t, "the append", 2)
+	})
+}
+
+func TestAvailable(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		w.mustAppend(p, 2)
+		size := int(p.Bytes())
+		w.holdSyncs()
+		var a answers
+		w.append(p, w.records(builder(), 2), &a)
+		w.settle()
+		if got := p.Available(0, 1<<20); got != size {
+			t.Errorf("%d bytes below the watermark, want %d", got, size)
+		}
+		if got := p.Available(2, 1<<20); got != 0 {
+			t.Errorf("%d bytes at the watermark", got)
+		}
+		w.letSyncs()
+		w.settle()
+		if got := p.Available(0, 1<<20); got != 2*size {
+			t.Errorf("%d bytes once durable, want %d", got, 2*size)
+		}
+		if got := p.Available(0, 1); got < 1 {
+			t.Errorf("%d bytes of at least 1", got)
+		}
+	})
+}
