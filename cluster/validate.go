@@ -96,9 +96,21 @@ func (r *Resolver) ValidateBrokerConfigs(configs map[string]string) error {
 	return brokerDefs().checkAll(protocol.InvalidRequest, "broker", configs, r.limits)
 }
 
+// SettingError is what is wrong with one setting.
+type SettingError struct {
+	Key string
+	Err error // names the setting itself
+}
+
+// Error implements error.
+func (e *SettingError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *SettingError) Unwrap() error { return e.Err }
+
 // CheckStatic checks the broker settings of the file, the environment and the
 // flags. Warnings name what was accepted without effect; the error names all
-// that is wrong.
+// that is wrong, a SettingError for each setting.
 func CheckStatic(values map[string]string) (warnings []string, err error) {
 	limits := NewResolver(values).limits
 	var errs []error
@@ -109,11 +121,11 @@ func CheckStatic(values map[string]string) (warnings []string, err error) {
 			warnings = append(warnings, fmt.Sprintf("the setting %s of Apache Kafka means nothing in Mainstem", k))
 			continue
 		case !ok:
-			errs = append(errs, unknownSetting(k))
+			errs = append(errs, &SettingError{Key: k, Err: unknownSetting(k)})
 			continue
 		}
 		if err := d.check(values[k], limits); err != nil {
-			errs = append(errs, err)
+			errs = append(errs, &SettingError{Key: k, Err: err})
 			continue
 		}
 		if d.Effect == Hint {

@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"path"
 	"strings"
@@ -151,8 +152,11 @@ func crashEntries(disk *vfs.Mem) (list []scanItem, err error) {
 			continue
 		}
 		s, err := openSegment(disk, crashDir, name)
-		if err != nil {
+		if errors.Is(err, errSegmentShort) || errors.Is(err, errSegmentMagic) || errors.Is(err, errSegmentCRC) {
 			return nil, nil // a torn header: not a disk to flip bits on
+		}
+		if err != nil {
+			return nil, err
 		}
 		if n := len(c); n > 0 && (c[n-1].Generation > s.Generation || s.PreviousSalt != c[n-1].Salt) {
 			return nil, nil
@@ -165,11 +169,15 @@ func crashEntries(disk *vfs.Mem) (list []scanItem, err error) {
 	s := newScanner(c, c[0].First)
 	for {
 		item, err := s.next()
-		if err != nil || item.Kind != scanEntry {
-			return list, nil
+		if err == nil && item.Kind == scanEntry {
+			item.keep()
+			list = append(list, item)
+			continue
 		}
-		item.keep()
-		list = append(list, item)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return list, err
 	}
 }
 

@@ -137,7 +137,7 @@ func (h *crashHistory) settle(s *crashSettle) (lost int, err error) {
 	h.mu.ops = h.mu.ops[:best]
 	if s.rebuilt {
 		for id, f := range s.found {
-			h.mu.ops = append(h.mu.ops, &crashOp{partition: id, kind: kindCrashForgotten, producers: f.producers, epochs: f.epochs})
+			h.mu.ops = append(h.mu.ops, &crashOp{partition: id, forgotten: f})
 		}
 	}
 	h.mu.must = len(h.mu.ops) // it is served from here on

@@ -25,17 +25,16 @@ type crashOp struct {
 	epoch     model.LeaderEpoch
 	argument  model.Offset // of truncate and log-start entries
 	batches   []crashBatch
-	producers map[model.ProducerID]ProducerState // of kindCrashForgotten, as the next
-	epochs    []EpochStart
+	// forgotten is set for what is no entry: a rebuild found less than all of
+	// the log, and took over these producers and epochs.
+	forgotten *crashFound
 }
 
-// kindCrashForgotten is no entry: a rebuild found less than all of the log, and
-// took over these producers and epochs.
-const kindCrashForgotten Kind = 200
-
 func (o *crashOp) String() string {
-	switch o.kind {
-	case KindBatches:
+	switch {
+	case o.forgotten != nil:
+		return fmt.Sprintf("p%d rebuilt", o.partition)
+	case o.kind == KindBatches:
 		return fmt.Sprintf("p%d [%d, %d] epoch %d", o.partition, o.batches[0].header.BaseOffset,
 			o.batches[len(o.batches)-1].header.LastOffset(), o.epoch)
 	default:
@@ -73,6 +72,10 @@ func (s crashState) partition(id model.PartitionID) *crashPartition {
 // apply takes one op. It refuses a gap: offsets have none.
 func (s crashState) apply(o *crashOp) error {
 	p := s.partition(o.partition)
+	if o.forgotten != nil {
+		p.producers, p.epochs = maps.Clone(o.forgotten.producers), slices.Clone(o.forgotten.epochs)
+		return nil
+	}
 	switch o.kind {
 	case KindTruncate:
 		p.truncate(o.argument)
@@ -91,8 +94,6 @@ func (s crashState) apply(o *crashOp) error {
 			p.produced(&b.header)
 			p.end = b.header.LastOffset() + 1
 		}
-	case kindCrashForgotten:
-		p.producers, p.epochs = maps.Clone(o.producers), slices.Clone(o.epochs)
 	case KindPartitionState, KindSyncMark, KindPad:
 	}
 	return nil

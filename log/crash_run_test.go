@@ -115,7 +115,7 @@ func (r *crashRun) lives() error {
 			return fmt.Errorf("life %d (%s): %w", i, plan.name, err)
 		}
 	}
-	if r.rng.IntN(3) == 0 && !(r.past.died && r.past.deletedIndexes) {
+	if r.rng.IntN(3) == 0 && (!r.past.died || !r.past.deletedIndexes) {
 		if err := r.flipBit(); err != nil {
 			return err
 		}

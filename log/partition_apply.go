@@ -49,7 +49,9 @@ func (p *PartitionLog) applyBatches(b batchesApplied) {
 
 // applyTruncate takes a truncate entry. end is the boundary of a batch.
 func (p *PartitionLog) applyTruncate(at Position, end model.Offset, epoch model.LeaderEpoch) {
-	p.cut(end, epoch)
+	if !p.cut(end, epoch) {
+		return // as with a log start: one without effect stands for nothing
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.state.at.Truncate = at
@@ -58,8 +60,9 @@ func (p *PartitionLog) applyTruncate(at Position, end model.Offset, epoch model.
 // cut lowers the end. What the remaining batches sum up to is read from the
 // index before the lock is taken; only the caller's goroutine changes it. If
 // that fails, the totals stay as they are: they still never fall, so that
-// searches stay right, and the size is too large until the next rebuild.
-func (p *PartitionLog) cut(end model.Offset, epoch model.LeaderEpoch) {
+// searches stay right, and the size is too large until the next rebuild. It
+// reports whether there was anything to cut.
+func (p *PartitionLog) cut(end model.Offset, epoch model.LeaderEpoch) bool {
 	totals, err := p.totalsBelow(end)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,7 +70,7 @@ func (p *PartitionLog) cut(end model.Offset, epoch model.LeaderEpoch) {
 	state := &p.mu.state
 	state.raiseEpoch(epoch)
 	if end >= state.end {
-		return
+		return false
 	}
 	if err != nil {
 		totals = state.totals
@@ -76,6 +79,7 @@ func (p *PartitionLog) cut(end model.Offset, epoch model.LeaderEpoch) {
 	p.mu.durable = min(p.mu.durable, end)
 	p.mu.index.cut(end)
 	p.mu.checkpoint.cut(end)
+	return true
 }
 
 // totalsBelow is what the batches below end sum up to.
@@ -103,7 +107,11 @@ func (p *PartitionLog) applyLogStart(at Position, start model.Offset, epoch mode
 	p.touchLocked()
 	state := &p.mu.state
 	state.raiseEpoch(epoch)
-	state.at.LogStart = at
+	if start > state.start {
+		// Only the entry that raised the start may stand for it: it is restated
+		// before its segment goes, while one without effect says less.
+		state.at.LogStart = at
+	}
 	if err != nil {
 		startBytes = state.totals.startBytes
 	}

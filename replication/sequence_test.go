@@ -11,7 +11,7 @@ import (
 )
 
 // sent is a batch of n records that begins with a sequence.
-func sent(epoch model.ProducerEpoch, first int32, n int32) *batch.Header {
+func sent(epoch model.ProducerEpoch, first, n int32) *batch.Header {
 	return &batch.Header{ProducerID: 7, ProducerEpoch: epoch, BaseSequence: first, LastOffsetDelta: n - 1, Records: n}
 }
 

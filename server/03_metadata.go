@@ -76,18 +76,14 @@ func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequ
 	if req.Version < 4 || req.AllowAutoTopicCreation {
 		img = s.createMissing(img, req, failures)
 	}
-	answers := make([]kmsg.MetadataResponseTopic, 0, len(req.Topics))
-	seen := make(map[string]struct{}, len(req.Topics))
-	for i := range req.Topics {
-		rt := &req.Topics[i]
+	topics := distinct(req.Topics, metadataKey)
+	answers := make([]kmsg.MetadataResponseTopic, 0, len(topics))
+	for i := range topics {
+		rt := &topics[i]
 		if rt.Topic == nil {
 			answers = append(answers, s.topicByID(c, img, req, rt.TopicID))
 			continue
 		}
-		if _, again := seen[*rt.Topic]; again {
-			continue
-		}
-		seen[*rt.Topic] = struct{}{}
 		if t, ok := img.Topic(*rt.Topic); ok {
 			answers = append(answers, s.topicMetadata(t, req))
 			continue
@@ -99,6 +95,20 @@ func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequ
 		answers = append(answers, noTopic(c, rt.Topic, rt.TopicID, err.Code))
 	}
 	return img, answers
+}
+
+// topicKey tells the topics of a request apart: by name, else by id.
+type topicKey struct {
+	named bool
+	name  string
+	id    model.TopicID
+}
+
+func metadataKey(t kmsg.MetadataRequestTopic) topicKey {
+	if t.Topic != nil {
+		return topicKey{named: true, name: *t.Topic}
+	}
+	return topicKey{id: t.TopicID}
 }
 
 func (s *Server) topicByID(c *call, img *cluster.Image, req *kmsg.MetadataRequest, id model.TopicID) kmsg.MetadataResponseTopic {

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
@@ -21,6 +23,7 @@ import (
 // Differs from Kafka: version 0 gets UNSUPPORTED_VERSION, where Kafka closes
 // the connection.
 func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
+	askOnce(req)
 	if req.Version < 10 {
 		s.groups.FetchOffsets(req, func(resp *kmsg.OffsetFetchResponse) {
 			c.failed(protocol.ErrorCode(resp.ErrorCode))
@@ -57,6 +60,40 @@ func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
 			nameByID(c, img, &resp.Groups[i], unknown[i])
 		}
 		c.answer(resp)
+	})
+}
+
+// askOnce drops partitions that a request asks again: each answer may carry
+// all the metadata of a commit.
+func askOnce(req *kmsg.OffsetFetchRequest) {
+	req.Groups = distinct(req.Groups, func(g kmsg.OffsetFetchRequestGroup) string { return g.Group })
+	seen := map[askedPartition]struct{}{}
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		t.Partitions = notSeen(seen, topicKey{name: t.Topic}, t.Partitions)
+	}
+	for i := range req.Groups {
+		clear(seen)
+		for j := range req.Groups[i].Topics {
+			t := &req.Groups[i].Topics[j]
+			t.Partitions = notSeen(seen, topicKey{name: t.Topic, id: t.TopicID}, t.Partitions)
+		}
+	}
+}
+
+// askedPartition is a partition of a topic within a request.
+type askedPartition struct {
+	topic     topicKey
+	partition int32
+}
+
+// notSeen keeps the partitions of a topic that are asked for the first time.
+func notSeen(seen map[askedPartition]struct{}, topic topicKey, partitions []int32) []int32 {
+	return slices.DeleteFunc(partitions, func(p int32) bool {
+		k := askedPartition{topic, p}
+		_, again := seen[k]
+		seen[k] = struct{}{}
+		return again
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 //
 // Differs from Kafka: nothing known.
 func (s *Server) describeGroups(c *call, req *kmsg.DescribeGroupsRequest) {
+	req.Groups = distinct(req.Groups, itself)
 	s.groups.DescribeGroups(req, func(resp *kmsg.DescribeGroupsResponse) {
 		for i := range resp.Groups {
 			g := &resp.Groups[i]

@@ -23,8 +23,11 @@ import (
 func (s *Server) describeConfigs(c *call, req *kmsg.DescribeConfigsRequest) {
 	resp := kmsg.NewPtrDescribeConfigsResponse()
 	img := s.meta.Image()
-	for i := range req.Resources {
-		rr := &req.Resources[i]
+	resources := distinct(req.Resources, func(r kmsg.DescribeConfigsRequestResource) cluster.Resource {
+		return cluster.Resource{Type: cluster.ResourceType(r.ResourceType), Name: r.ResourceName}
+	})
+	for i := range resources {
+		rr := &resources[i]
 		out := kmsg.DescribeConfigsResponseResource{ResourceType: rr.ResourceType, ResourceName: rr.ResourceName}
 		out.Configs = []kmsg.DescribeConfigsResponseResourceConfig{}
 		res := cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}

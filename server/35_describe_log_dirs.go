@@ -39,9 +39,10 @@ func (s *Server) describeLogDirs(c *call, req *kmsg.DescribeLogDirsRequest) {
 		})
 		slices.SortFunc(d.Topics, func(a, b kmsg.DescribeLogDirsResponseDirTopic) int { return strings.Compare(a.Topic, b.Topic) })
 	}
-	for i := range req.Topics {
-		if t, ok := img.Topic(req.Topics[i].Topic); ok {
-			d.Topics = append(d.Topics, s.topicSizes(t, req.Topics[i].Partitions))
+	for _, asked := range distinct(req.Topics, func(t kmsg.DescribeLogDirsRequestTopic) string { return t.Topic }) {
+		if t, ok := img.Topic(asked.Topic); ok {
+			slices.Sort(asked.Partitions)
+			d.Topics = append(d.Topics, s.topicSizes(t, asked.Partitions))
 		}
 	}
 	resp.Dirs = append(resp.Dirs, d)
@@ -49,12 +50,13 @@ func (s *Server) describeLogDirs(c *call, req *kmsg.DescribeLogDirsRequest) {
 	c.answer(resp)
 }
 
-// topicSizes lists the partitions that are led here; wanted nil means all.
+// topicSizes lists the partitions that are led here and wanted, which is in
+// order; nil means all.
 func (s *Server) topicSizes(t *cluster.Topic, wanted []int32) kmsg.DescribeLogDirsResponseDirTopic {
 	out := kmsg.DescribeLogDirsResponseDirTopic{Topic: t.Name}
 	for i := range t.Partitions {
 		index := t.Partitions[i].Index
-		if wanted != nil && !slices.Contains(wanted, index) {
+		if _, ok := slices.BinarySearch(wanted, index); wanted != nil && !ok {
 			continue
 		}
 		p, err := s.partitions.FindByID(t.ID, index)

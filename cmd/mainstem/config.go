@@ -96,22 +96,22 @@ func (o *options) load(flags *pflag.FlagSet, environ []string, hostname func() (
 	return c, nil
 }
 
-// located adds to a configuration error where the values came from, as the
-// same name may stand in three places.
+// located adds to each error about a setting where its value came from, as the
+// same name may stand in three places, and in the environment under another.
 func located(err error, values map[string]Value) error {
-	if len(values) == 0 {
+	var all interface{ Unwrap() []error }
+	if !errors.As(err, &all) {
 		return err
 	}
-	sources := make(map[string]bool)
-	for _, v := range values {
-		sources[v.Source] = true
-	}
-	if len(sources) == 1 {
-		for s := range sources {
-			return fmt.Errorf("%w (from %s)", err, s)
+	var out []error
+	for _, e := range all.Unwrap() {
+		var setting *cluster.SettingError
+		if errors.As(e, &setting) {
+			e = fmt.Errorf("%w (from %s)", e, values[setting.Key].Source)
 		}
+		out = append(out, e)
 	}
-	return err
+	return errors.Join(out...)
 }
 
 // printf writes to a terminal or a pipe whose errors end the command.
