@@ -99,6 +99,8 @@ func (m *machine) forget(g *group) {
 	if g.stored != nil || len(g.offsets) > 0 || !g.idle() || m.groups[g.id] != g {
 		return
 	}
+	// A group that was empty before its offsets went may still wait for joins.
+	m.timers.cancel(timerKey{timerJoin, g.id, ""})
 	delete(m.groups, g.id)
 	m.states[g.state]--
 }

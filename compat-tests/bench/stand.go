@@ -235,9 +235,9 @@ func (s *stand) warm() error {
 		return err
 	}
 	for _, op := range []string{"produce", "consume"} {
-		l := s.row.load
-		if s.scale < smokeScale {
-			l = s.scaled(l)
+		l := s.scaled(s.row.load)
+		if s.scale >= smokeScale {
+			l.Records = warmRecords
 		}
 		l.Op = op
 		if _, err := runChild(l); err != nil {
