@@ -135,7 +135,7 @@ func (g *group) admit(a *Append, w *partitionWriter, limit int) error {
 // chain adds an admitted append to its partition's newest entry if it goes on
 // there, else to a new entry. A run grows up to limit bytes.
 func (g *group) chain(a *Append, w *partitionWriter, limit int) {
-	i := int32(len(g.appends)) //nolint:gosec // A group has far fewer appends.
+	i := int32(len(g.appends))
 	g.appends = append(g.appends, a)
 	g.next = append(g.next, -1)
 	g.bytes += entrySize(len(a.Payload))
@@ -150,7 +150,7 @@ func (g *group) chain(a *Append, w *partitionWriter, limit int) {
 			return
 		}
 	}
-	w.open = int32(len(g.entries)) //nolint:gosec // As above.
+	w.open = int32(len(g.entries))
 	e := groupEntry{partition: a.Partition, first: i, last: i}
 	e.header.Partition = a.Partition.ID()
 	e.header.Kind = a.Kind
@@ -166,7 +166,7 @@ func (g *group) chain(a *Append, w *partitionWriter, limit int) {
 
 // extend counts an append in, and goes on with the prefix CRC.
 func (h *entryHeader) extend(a *Append) {
-	h.Payload += uint32(len(a.Payload)) //nolint:gosec // Bounded by entrySizeMax.
+	h.Payload += uint32(len(a.Payload))
 	h.Size = uint32(entrySize(int(h.Payload)))
 	if h.Kind != KindBatches {
 		h.PrefixCRC = payloadCRC(a.Payload)

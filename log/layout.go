@@ -62,9 +62,9 @@ func (w *writer) layPad(seg *segment, at Position, previous entryIdentity, prevS
 	payload := w.scratch.zeros[:room-entryHeaderSize]
 	h := entryHeader{
 		entryIdentity: entryIdentity{Kind: KindPad},
-		Size:          uint32(room), //nolint:gosec // Less than two blocks.
+		Size:          uint32(room),
 		Position:      at, Salt: seg.Salt, Synced: synced, AppendTime: now, Epoch: -1,
-		Payload: uint32(len(payload)), PrefixCRC: payloadCRC(payload), //nolint:gosec // As above.
+		Payload: uint32(len(payload)), PrefixCRC: payloadCRC(payload),
 		Previous: previous, PreviousSize: prevSize,
 	}
 	w.layHeader(&h)

@@ -134,7 +134,7 @@ func (r *replay) torn() int64 {
 	if r.lastGood <= r.end {
 		return 0
 	}
-	return int64(r.lastGood - r.end) //nolint:gosec // Smaller than a disk.
+	return int64(r.lastGood - r.end)
 }
 
 // goodBehind reports whether good entries stand behind the end.

@@ -166,20 +166,20 @@ func (s *scanner) search() bool {
 	for s.enter() {
 		end := s.segmentEnd()
 		for s.at+entryHeaderSize <= end {
-			n := min(int(end-s.at), scanWindow) //nolint:gosec // Bounded by scanWindow.
+			n := min(int(end-s.at), scanWindow)
 			b := s.bytes(s.at, n)
 			i := 0
 			for ; i+entryHeaderSize <= n; i += entryAlign {
 				if binary.LittleEndian.Uint32(b[i:]) != entryMagic {
 					continue
 				}
-				if _, err := s.headerAt(s.at + Position(i)); err == nil { //nolint:gosec // Not negative.
-					s.at += Position(i) //nolint:gosec // As above.
+				if _, err := s.headerAt(s.at + Position(i)); err == nil {
+					s.at += Position(i)
 					return true
 				}
 				b = s.bytes(s.at, n) // headerAt may have moved the window
 			}
-			s.at += Position(i) //nolint:gosec // As above.
+			s.at += Position(i)
 		}
 		s.at = end
 	}

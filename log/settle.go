@@ -199,7 +199,7 @@ func (r *recovery) keepCut(end Position) (err error) {
 		if _, err := s.file.ReadAt(b, s.offset(at)); err != nil {
 			return fmt.Errorf("keep what is cut: %w", err)
 		}
-		if _, err := f.WriteAt(b, int64(at-end)); err != nil { //nolint:gosec // Within a segment.
+		if _, err := f.WriteAt(b, int64(at-end)); err != nil {
 			return fmt.Errorf("keep what is cut: %w", err)
 		}
 		at += Position(len(b))

@@ -186,8 +186,8 @@ func (w *writer) commit(seg *segment, from, to int) {
 
 // commitPad counts a written pad entry in.
 func (w *writer) commitPad(size int) {
-	w.counted.bytes.Add(uint64(size)) //nolint:gosec // Not negative.
-	w.written += Position(size)       //nolint:gosec // As above.
+	w.counted.bytes.Add(uint64(size))
+	w.written += Position(size)      
 	w.previous, w.prevSize = entryIdentity{Kind: KindPad}, uint32(size)
 	w.syncer.advance(w.written, false)
 }
@@ -213,7 +213,7 @@ func (w *writer) apply(seg *segment, e *groupEntry) {
 		})
 		seg.live.Add(int64(len(a.Payload)))
 		s.ring = append(s.ring, ringItem{at: at + Position(distance), payload: a.Payload, buffer: a.Buffer})
-		distance += uint32(len(a.Payload)) //nolint:gosec // Bounded by entrySizeMax.
+		distance += uint32(len(a.Payload))
 	}
 }
 

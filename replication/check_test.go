@@ -163,7 +163,7 @@ func TestSequences(t *testing.T) {
 		p := w.part(0)
 		var a answers
 		send := func(epoch, sequence, n int) {
-			w.append(p, w.records(idempotent(model.ProducerEpoch(epoch), int32(sequence)), n), &a) //nolint:gosec // Small.
+			w.append(p, w.records(idempotent(model.ProducerEpoch(epoch), int32(sequence)), n), &a)
 			w.settle()
 		}
 		send(0, 0, 2)

@@ -79,7 +79,7 @@ func (s *Server) topicCreated(out *kmsg.CreateTopicsResponseTopic, img *cluster.
 	out.TopicID = id
 	out.NumPartitions, out.ReplicationFactor = spec.Partitions, 1
 	if len(spec.Replicas) > 0 {
-		out.ReplicationFactor = int16(len(spec.Replicas[0])) //nolint:gosec // Checked against the brokers.
+		out.ReplicationFactor = int16(len(spec.Replicas[0]))
 	}
 	out.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 	for _, v := range s.configs.DescribeTopicConfigs(img, spec.Configs) {
@@ -154,7 +154,7 @@ func (s *Server) placement(img *cluster.Image, version int16, rt *kmsg.CreateTop
 // assignment takes over replicas that the client chose.
 func assignment(img *cluster.Image, rt *kmsg.CreateTopicsRequestTopic, spec *cluster.TopicSpec) *protocol.Error {
 	n := len(rt.ReplicaAssignment)
-	spec.Partitions = int32(n) //nolint:gosec // The frame's size bounds it.
+	spec.Partitions = int32(n)
 	spec.Replicas = make([][]model.BrokerID, n)
 	for _, a := range rt.ReplicaAssignment {
 		if a.Partition < 0 || int(a.Partition) >= n || spec.Replicas[a.Partition] != nil {

@@ -52,7 +52,7 @@ func (s *Server) growTopic(rt *kmsg.CreatePartitionsRequestTopic, validateOnly b
 	if !ok {
 		return unknownTopic(rt.Topic)
 	}
-	now := int32(len(t.Partitions)) //nolint:gosec // At most PartitionsMax.
+	now := int32(len(t.Partitions))
 	switch {
 	case rt.Count <= now:
 		return protocol.Errorf(protocol.InvalidPartitions,

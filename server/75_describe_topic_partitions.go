@@ -47,8 +47,8 @@ func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartiti
 		}
 		d := s.describeTopic(t, from, room)
 		resp.Topics = append(resp.Topics, d)
-		room -= int32(len(d.Partitions))                                            //nolint:gosec // At most room.
-		if next := from + int32(len(d.Partitions)); int(next) < len(t.Partitions) { //nolint:gosec // Bounded by the topic.
+		room -= int32(len(d.Partitions))                                           
+		if next := from + int32(len(d.Partitions)); int(next) < len(t.Partitions) {
 			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: next}
 			break
 		}

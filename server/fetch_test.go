@@ -140,7 +140,7 @@ func TestFetchMinBytes(t *testing.T) {
 	req.SetVersion(12)
 	c.send(req)
 	for i := range 6 {
-		producer.produce("t", int32(i%2), strings.Repeat("x", 1000)) //nolint:gosec // Small.
+		producer.produce("t", int32(i%2), strings.Repeat("x", 1000))
 	}
 	resp, _ := c.receive(req, c.next).(*kmsg.FetchResponse)
 	total := 0

@@ -127,7 +127,7 @@ func (fr *frameReader) fill(n int) error {
 // keepsBytes knows the requests whose bytes go to the log, which keeps them
 // longer than the connection's own buffer does.
 func keepsBytes(frame []byte) bool {
-	return protocol.Key(binary.BigEndian.Uint16(frame)) == protocol.KeyProduce //nolint:gosec // Bits, not a number.
+	return protocol.Key(binary.BigEndian.Uint16(frame)) == protocol.KeyProduce
 }
 
 // noEOF turns an end in the middle of something into what it is.

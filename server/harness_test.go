@@ -168,7 +168,7 @@ func (c *client) receive(req kmsg.Request, id int32) kmsg.Response {
 	if err != nil {
 		c.tb.Fatalf("answer to %T v%d: %v", req, req.GetVersion(), err)
 	}
-	if got := int32(binary.BigEndian.Uint32(body)); got != id { //nolint:gosec // Bits.
+	if got := int32(binary.BigEndian.Uint32(body)); got != id {
 		c.tb.Fatalf("answer to %d, expected %d", got, id)
 	}
 	body = body[4:]

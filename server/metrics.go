@@ -201,7 +201,7 @@ func (st *apiStats) collect(d descriptions, ch chan<- prometheus.Metric) {
 		cumulative[bound.Seconds()] = count
 	}
 	if count += st.buckets[len(latencyBounds)].Load(); count > 0 {
-		sum := time.Duration(st.nanos.Load()).Seconds() //nolint:gosec // 292 years of waiting.
+		sum := time.Duration(st.nanos.Load()).Seconds()
 		ch <- prometheus.MustNewConstHistogram(d.latency, count, sum, cumulative, st.name)
 	}
 }

@@ -221,7 +221,7 @@ func (p *pipeline) write(first *call) error {
 	defer p.out.Release()
 	if p.out.Len() > 0 {
 		n, err := p.w.WriteList(&p.out)
-		p.conn.srv.metrics.bytesOut.Add(uint64(n)) //nolint:gosec // Not negative.
+		p.conn.srv.metrics.bytesOut.Add(uint64(n))
 		if err != nil {
 			return fmt.Errorf("write: %w", err)
 		}

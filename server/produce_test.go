@@ -172,7 +172,7 @@ func TestPipeline(t *testing.T) {
 	for _, id := range order {
 		body, err := c.receiveBytes()
 		must(t, err)
-		if got := int32(binary.BigEndian.Uint32(body)); got != id { //nolint:gosec // Bits.
+		if got := int32(binary.BigEndian.Uint32(body)); got != id {
 			t.Fatalf("answer to %d, expected %d", got, id)
 		}
 	}

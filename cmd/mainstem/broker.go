@@ -195,9 +195,9 @@ func (b *broker) groupConfig() coordinator.Config {
 	r, img := b.cfg.Resolver, b.meta.Image()
 	ms := func(key string) time.Duration { return time.Duration(r.Int(img, key)) * time.Millisecond }
 	c := coordinator.DefaultConfig()
-	c.Shards = int32(r.Int(img, "offsets.topic.num.partitions")) //nolint:gosec // Validated as an int.
+	c.Shards = int32(r.Int(img, "offsets.topic.num.partitions"))
 	if t, ok := img.Topic(cluster.OffsetsTopic); ok {
-		c.Shards = int32(len(t.Partitions)) //nolint:gosec // At most PartitionsMax.
+		c.Shards = int32(len(t.Partitions))
 	}
 	c.SessionTimeoutMin, c.SessionTimeoutMax = ms("group.min.session.timeout.ms"), ms("group.max.session.timeout.ms")
 	c.MembersMax = int(r.Int(img, "group.max.size"))

@@ -22,7 +22,7 @@ func (b *broker) openServer() error {
 	cfg.NodeID, cfg.DataDir, cfg.Listeners = b.cfg.NodeID, b.cfg.DataDir, nil
 	for _, l := range b.cfg.Listeners {
 		cfg.Listeners = append(cfg.Listeners, server.Listener{
-			Name: l.Name, Bind: l.Address(), AdvertisedHost: l.AdvertisedHost, AdvertisedPort: int32(l.AdvertisedPort), //nolint:gosec // 16 bits.
+			Name: l.Name, Bind: l.Address(), AdvertisedHost: l.AdvertisedHost, AdvertisedPort: int32(l.AdvertisedPort),
 		})
 	}
 	cfg.RequestBytesMax = int(r.Int(img, "socket.request.max.bytes"))
