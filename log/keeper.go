@@ -27,8 +27,9 @@ type keeper struct {
 	requests    chan func()
 	stop        chan struct{}
 	writerEnded bool
-	// urgent has the first round write a checkpoint: recovery found something
-	// that should not have to be found again.
+	// urgent has the first round write a checkpoint: recovery found, or scanned,
+	// what should not have to be found or scanned again. A broker that is
+	// killed again and again within the interval would else scan more each time.
 	urgent bool
 }
 

@@ -54,7 +54,7 @@ func (r *recovery) startKeeper() {
 	if r.chosen != nil {
 		k.last.Store(uint64(r.chosen.Position))
 	}
-	k.urgent = r.replay.rebuild || len(r.replay.corrupt) > 0
+	k.urgent = r.replay.rebuild || len(r.replay.corrupt) > 0 || r.replay.scanned >= r.log.cfg.CheckpointBytes/8
 }
 
 // tidy removes what this program left half made, and sets aside what does not

@@ -187,7 +187,7 @@ func (w *writer) commit(seg *segment, from, to int) {
 // commitPad counts a written pad entry in.
 func (w *writer) commitPad(size int) {
 	w.counted.bytes.Add(uint64(size))
-	w.written += Position(size)      
+	w.written += Position(size)
 	w.previous, w.prevSize = entryIdentity{Kind: KindPad}, uint32(size)
 	w.syncer.advance(w.written, false)
 }

@@ -28,7 +28,7 @@ type pendingAppend struct {
 func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 	s := p.env.Settings(p.Topic())
 	now := p.env.Clock.Now().UnixMilli()
-	h, err, bad := checkBatch(&r, s, now)
+	h, err, bad := checkBatch(&r, s, now, p.env.unfold)
 	if err != nil {
 		res := failure(err)
 		res.RecordErrors = bad

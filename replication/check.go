@@ -10,9 +10,9 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
-// recordsMax bounds what a compressed batch may unfold to while its records
-// are looked at; a batch beyond it is refused, not unfolded.
-const recordsMax = 128 << 20
+// recordErrorsMax is how many records at fault an answer names; the others are
+// counted.
+const recordErrorsMax = 1000
 
 // checkBatch refuses what may not enter the log, before any lock is taken.
 // The header and the CRC are checked always. The records inside are walked
@@ -20,7 +20,7 @@ const recordsMax = 128 << 20
 // keyless records in a compacted topic, and to name the records at fault when
 // the header's timestamps are out of bounds. docs/decisions/0002 lists what
 // Kafka checks beyond that.
-func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.Header, *protocol.Error, []RecordError) {
+func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64, u *unfolder) (batch.Header, *protocol.Error, []RecordError) {
 	h, err := batch.Parse(r.Batch)
 	if err != nil {
 		return h, corrupt(err), nil
@@ -45,7 +45,7 @@ func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.
 		return h, protocol.Errorf(protocol.InvalidRecord,
 			"the batch's base offset is %d; producers send 0 and the broker gives the offset", h.BaseOffset), nil
 	}
-	bad, perr := checkRecords(r.Batch, &h, s, nowMs)
+	bad, perr := checkRecords(r.Batch, &h, s, nowMs, u)
 	return h, perr, bad
 }
 
@@ -68,34 +68,45 @@ func corrupt(err error) *protocol.Error {
 	}
 }
 
+// faults collects the records at fault.
+type faults struct {
+	named []RecordError
+	count int
+}
+
+func (f *faults) add(index int32, format string, args ...any) {
+	if f.count++; f.count <= recordErrorsMax {
+		f.named = append(f.named, RecordError{index, fmt.Sprintf(format, args...)})
+	}
+}
+
 // checkRecords applies the rules about single records.
-func checkRecords(b []byte, h *batch.Header, s *cluster.TopicSettings, nowMs int64) ([]RecordError, *protocol.Error) {
+func checkRecords(b []byte, h *batch.Header, s *cluster.TopicSettings, nowMs int64, u *unfolder) ([]RecordError, *protocol.Error) {
 	tooLate, tooEarly := timestampBounds(s, nowMs)
 	timesBad := !s.LogAppendTime && (h.MaxTimestamp > tooLate || h.FirstTimestamp < tooEarly && h.FirstTimestamp >= 0)
 	if !timesBad && !s.Compact && tooEarly == math.MinInt64 {
 		if h.Codec() != batch.None {
 			return nil, nil
 		}
-		if err := batch.Records(b, h, recordsMax, func(batch.Record) error { return nil }); err != nil {
+		if err := u.records(b, h, func(batch.Record) error { return nil }); err != nil {
 			return nil, corrupt(err)
 		}
 		return nil, nil
 	}
-	var bad []RecordError
+	var bad faults
 	code := protocol.NoError
 	index := int32(0)
-	err := batch.Records(b, h, recordsMax, func(r batch.Record) error {
+	err := u.records(b, h, func(r batch.Record) error {
 		ts := h.FirstTimestamp + r.TimestampDelta
 		switch {
 		case s.Compact && r.Key == nil:
 			code = protocol.InvalidRecord
-			bad = append(bad, RecordError{index, "a compacted topic takes no record without a key"})
+			bad.add(index, "a compacted topic takes no record without a key")
 		case !s.LogAppendTime && (ts > tooLate || ts >= 0 && ts < tooEarly):
 			if code == protocol.NoError {
 				code = protocol.InvalidTimestamp
 			}
-			bad = append(bad, RecordError{index, fmt.Sprintf(
-				"timestamp %d is outside %d to %d that the topic allows now", ts, tooEarly, tooLate)})
+			bad.add(index, "timestamp %d is outside %d to %d that the topic allows now", ts, tooEarly, tooLate)
 		}
 		index++
 		return nil
@@ -106,7 +117,7 @@ func checkRecords(b []byte, h *batch.Header, s *cluster.TopicSettings, nowMs int
 	if code == protocol.NoError {
 		return nil, nil
 	}
-	return bad, protocol.Errorf(code, "%d of %d records are refused; the first: %s", len(bad), h.Records, bad[0].Message)
+	return bad.named, protocol.Errorf(code, "%d of %d records are refused; the first: %s", bad.count, h.Records, bad.named[0].Message)
 }
 
 // timestampBounds gives the latest and the earliest record time that the topic takes.

@@ -20,6 +20,7 @@ type Partitions struct {
 
 // NewPartitions makes the set; the caller subscribes Changed to the metadata.
 func NewPartitions(env Env) *Partitions {
+	env.unfold = new(unfolder)
 	ps := &Partitions{env: env}
 	table := make([]atomic.Pointer[Partition], 1024)
 	ps.table.Store(&table)

@@ -47,7 +47,7 @@ func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartiti
 		}
 		d := s.describeTopic(t, from, room)
 		resp.Topics = append(resp.Topics, d)
-		room -= int32(len(d.Partitions))                                           
+		room -= int32(len(d.Partitions))
 		if next := from + int32(len(d.Partitions)); int(next) < len(t.Partitions) {
 			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: next}
 			break

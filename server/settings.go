@@ -36,9 +36,9 @@ func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settin
 		fetchBytesMax:      int(number("fetch.max.bytes")),
 		autoCreate:         configs.Bool(img, "auto.create.topics.enable"),
 		deleteTopics:       configs.Bool(img, "delete.topic.enable"),
-		partitions:         int32(number("num.partitions")),                  
-		replicationFactor:  int16(number("default.replication.factor")),      
-		offsetsPartitions:  int32(number("offsets.topic.num.partitions")),    
+		partitions:         int32(number("num.partitions")),
+		replicationFactor:  int16(number("default.replication.factor")),
+		offsetsPartitions:  int32(number("offsets.topic.num.partitions")),
 		describePartitions: int32(number("max.request.partition.size.limit")),
 		idleMax:            time.Duration(number("connections.max.idle.ms")) * time.Millisecond,
 	}}

@@ -39,8 +39,9 @@ type broker struct {
 	server     *server.Server
 	health     *server.Health
 
-	fatal   chan error // a room that cannot go on; the process must exit
-	closers []closer   // what is open, to be closed in reverse
+	fatal   chan error    // a room that cannot go on; the process must exit
+	full    chan struct{} // an append found the disk full; capacity 1
+	closers []closer      // what is open, to be closed in reverse
 }
 
 type closer struct {
@@ -50,7 +51,7 @@ type closer struct {
 
 // runBroker builds the broker, runs it until ctx ends and stops it cleanly.
 func runBroker(ctx context.Context, cfg Config, logger *zap.Logger) error {
-	b := &broker{cfg: cfg, log: logger, fs: vfs.OS{}, clock: clock.Real{}, fatal: make(chan error, 1)}
+	b := &broker{cfg: cfg, log: logger, fs: vfs.OS{}, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
 	started := b.clock.Now()
 	if err := b.open(ctx); err != nil {
 		return errors.Join(err, b.close())
@@ -146,7 +147,7 @@ func (b *broker) openLog() error {
 	}, log.Env{
 		FS: b.fs, Dir: b.cfg.DataDir, Clock: b.clock, Fatal: b.die,
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
-		Events:   func(e log.Event) { b.log.Info("log", zap.Stringer("event", e)) },
+		Events:   b.logEvent,
 	})
 	if err != nil {
 		return fmt.Errorf("log: %w", err)

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/log"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -13,15 +14,24 @@ import (
 // logStats is the log's figures, for logCollector.
 type logStats = log.Stats
 
-// keeper applies retention now and then.
+// fullPause is the least time between two rounds while the disk is full.
+const fullPause = 5 * time.Second
+
+// keeper applies retention now and then, and when the disk is full: what was
+// deleted in the meantime may be all it takes to go on.
 type keeper struct {
-	b    *broker
-	stop chan struct{}
-	done sync.WaitGroup
+	clock    clock.Clock
+	interval func() time.Duration
+	round    func()
+	full     <-chan struct{}
+	stop     chan struct{}
+	done     sync.WaitGroup
 }
 
 func startKeeper(b *broker) *keeper {
-	k := &keeper{b: b, stop: make(chan struct{})}
+	k := &keeper{clock: b.clock, round: b.giveBack, full: b.full, stop: make(chan struct{}), interval: func() time.Duration {
+		return time.Duration(b.cfg.Resolver.Int(b.meta.Image(), "log.retention.check.interval.ms")) * time.Millisecond
+	}}
 	k.done.Go(k.run)
 	return k
 }
@@ -33,29 +43,47 @@ func (k *keeper) close() error {
 }
 
 func (k *keeper) run() {
+	last := k.clock.Now().Add(-fullPause)
 	for {
-		ms := k.b.cfg.Resolver.Int(k.b.meta.Image(), "log.retention.check.interval.ms")
-		t := k.b.clock.NewTimer(time.Duration(ms) * time.Millisecond)
+		t := k.clock.NewTimer(k.interval())
 		select {
 		case <-t.C():
-			k.round()
+		case <-k.full:
+			t.Stop()
+			if !k.pause(fullPause - k.clock.Now().Sub(last)) {
+				return
+			}
 		case <-k.stop:
 			t.Stop()
 			return
 		}
+		k.round()
+		last = k.clock.Now()
 	}
 }
 
-// round moves log starts and gives the space of what died back.
-func (k *keeper) round() {
-	k.b.partitions.Retain(func(p *replication.Partition, err error) {
-		k.b.log.Warn("retention", zap.String("topic", p.Topic().Name), zap.Int32("partition", p.Index()), zap.Error(err))
+// pause waits for d; false means that the keeper stops.
+func (k *keeper) pause(d time.Duration) bool {
+	t := k.clock.NewTimer(max(d, 0))
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return true
+	case <-k.stop:
+		return false
+	}
+}
+
+// giveBack moves log starts and gives the space of what died back.
+func (b *broker) giveBack() {
+	b.partitions.Retain(func(p *replication.Partition, err error) {
+		b.log.Warn("retention", zap.String("topic", p.Topic().Name), zap.Int32("partition", p.Index()), zap.Error(err))
 	})
-	segments, bytes, err := k.b.commitLog.Reclaim()
+	segments, bytes, err := b.commitLog.Reclaim()
 	switch {
 	case err != nil:
-		k.b.log.Warn("space could not be given back", zap.Error(err))
+		b.log.Warn("space could not be given back", zap.Error(err))
 	case segments > 0:
-		k.b.log.Info("space given back", zap.Int("segments", segments), zap.Int64("bytes", bytes))
+		b.log.Info("space given back", zap.Int("segments", segments), zap.Int64("bytes", bytes))
 	}
 }

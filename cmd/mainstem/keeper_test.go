@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/log"
+)
+
+// TestKeeperFull: a full disk is looked after at once, but not all the time.
+func TestKeeperFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, lines := observer.New(zapcore.InfoLevel)
+		b := &broker{log: zap.New(core), full: make(chan struct{}, 1)}
+		rounds := 0
+		k := &keeper{
+			clock: clock.Real{}, interval: func() time.Duration { return time.Hour },
+			round: func() { rounds++ }, full: b.full, stop: make(chan struct{}),
+		}
+		k.done.Go(k.run)
+		after := func(d time.Duration, want int, when string) {
+			t.Helper()
+			time.Sleep(d) //nolint:forbidigo // The bubble's clock.
+			synctest.Wait()
+			if rounds != want {
+				t.Errorf("%s: %d rounds, want %d", when, rounds, want)
+			}
+		}
+		full := log.AppendsFailed{Entries: 1, Err: fmt.Errorf("allocate: %w", log.ErrDiskFull)}
+		for range 10 {
+			b.logEvent(full)
+		}
+		after(time.Millisecond, 1, "full")
+		b.logEvent(full)
+		after(fullPause-2*time.Millisecond, 1, "still full")
+		after(2*time.Millisecond, 2, "after the pause")
+		b.logEvent(log.AppendsFailed{Entries: 1, Err: errors.New("EIO")})
+		after(time.Minute, 2, "another failure")
+		after(time.Hour, 3, "the interval")
+		b.logEvent(full)
+		b.logEvent(full)
+		if err := k.close(); err != nil {
+			t.Error(err)
+		}
+		if first := lines.All()[0]; first.Level != zapcore.ErrorLevel {
+			t.Errorf("a full disk is logged as %s", first.Level)
+		}
+	})
+}
