@@ -22,6 +22,10 @@ const (
 	LogLevelKey            = "mainstem.log.level"
 )
 
+// offsetsPartitionsMax bounds the shards of the group coordinator: each costs
+// memory from the start, and a typing error must not take all there is.
+const offsetsPartitionsMax = 10_000
+
 // brokerConfigDefs are the broker settings that are obeyed, but for those of
 // the log, which brokerLogDefs has.
 func brokerConfigDefs() []ConfigDef {
@@ -102,7 +106,7 @@ func brokerGroupDefs() []ConfigDef {
 		{Name: "offset.metadata.max.bytes", Rule: intFrom(0), Default: "4096", Doc: "The longest text that may come with a committed offset."},
 		{Name: "offsets.retention.minutes", Rule: intFrom(1), Default: "10080", Doc: "How long the offsets of an empty group, or of a topic nobody in it subscribes, are kept."},
 		{Name: "offsets.retention.check.interval.ms", Rule: longFrom(1), Default: "600000", Doc: "How often offsets are looked at for expiry."},
-		{Name: "offsets.topic.num.partitions", Rule: intFrom(1), Default: "50", Doc: "Partitions of __consumer_offsets; has effect when it is created, at the first start."},
+		{Name: "offsets.topic.num.partitions", Rule: intBetween(1, offsetsPartitionsMax), Default: "50", Doc: "Partitions of __consumer_offsets; has effect when it is created, at the first start."},
 		{
 			Name: "producer.id.expiration.ms", Rule: intFrom(1), Default: day, Dynamic: ClusterWide,
 			Doc: "How long the state of a silent idempotent producer is kept.",

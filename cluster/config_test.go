@@ -201,6 +201,8 @@ func TestStaticSettings(t *testing.T) {
 		{"num.partitions", "6", "", ""},
 		{"num.partitions", "0", "", "at least 1"},
 		{"num.partition", "6", "", "did you mean num.partitions?"},
+		{"offsets.topic.num.partitions", "10000", "", ""},
+		{"offsets.topic.num.partitions", "2147483647", "", "between 1 and 10000"},
 		{"retention.ms", "1", "", "set by log.retention.ms"},
 		{"zookeeper.connect", "x", "means nothing", ""},
 		{"process.roles", "broker", "means nothing", ""},

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"math"
 	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -124,7 +125,7 @@ func committedOf(s *step, req *kmsg.OffsetCommitRequest, p *kmsg.OffsetCommitReq
 		c.commitTime = p.Timestamp
 	}
 	if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
-		c.expireTime = c.commitTime + req.RetentionTimeMillis
+		c.expireTime = c.commitTime + min(req.RetentionTimeMillis, math.MaxInt64-max(c.commitTime, 0))
 		c.leaderEpoch = -1 // the record version with an expiry time has none
 	}
 	return c

@@ -3,9 +3,11 @@ package coordinator
 import (
 	"bytes"
 	"errors"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -245,4 +247,14 @@ func FuzzSubscription(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A client may ask for offsets to be kept for ever; the sum must not wrap.
+func TestExpireTimeOfForever(t *testing.T) {
+	req := &kmsg.OffsetCommitRequest{Version: 3, RetentionTimeMillis: math.MaxInt64}
+	s := &step{now: time.UnixMilli(1_700_000_000_000)}
+	c := committedOf(s, req, &kmsg.OffsetCommitRequestTopicPartition{})
+	if c.expireTime != math.MaxInt64 || c.expired(s, noTime) {
+		t.Errorf("expires at %d", c.expireTime)
+	}
 }

@@ -62,6 +62,7 @@ func (k *keeper) checkpoint() error {
 func (k *keeper) finishCheckpoint(s *snapshot) error {
 	l := k.log
 	if err := k.bury(s); err != nil {
+		thawAll(s.partitions, s.number)
 		k.restore(s)
 		return err
 	}
@@ -102,6 +103,12 @@ func (k *keeper) bury(s *snapshot) error {
 				c.LiveBytes -= bytes
 			}
 		})
+		if errors.Is(err, ErrCorrupt) {
+			// It will not get better, and checkpoints must go on. The bytes stay
+			// counted as live, so that their segments stay too.
+			k.log.env.Events(BackgroundFailed{What: "counting dead bytes", Err: err})
+			err = nil
+		}
 		if err != nil {
 			return err
 		}

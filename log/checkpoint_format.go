@@ -208,18 +208,19 @@ func (c *checkpoint) check() error {
 
 // The start mark says how the last life of the directory ended. Little endian:
 //
-//	0       8         12      16               20    24
-//	+-------+---------+-------+----------------+-----+
-//	| magic | version | clean | unclean starts | CRC |
-//	+-------+---------+-------+----------------+-----+
+//	0       8         12      16               20    28    32
+//	+-------+---------+-------+----------------+-----+-----+
+//	| magic | version | clean | unclean starts | end | CRC |
+//	+-------+---------+-------+----------------+-----+-----+
 //
-// clean is 1 only between a clean shutdown and the next start. The counter is
+// clean is 1 only between a clean shutdown and the next start; end is then the
+// Position where the log ended, so that the start need not look. The counter is
 // not part of a checkpoint because a start has to raise it durably before the
 // first checkpoint of its life: leader epochs build on it.
 const (
 	startMarkMagic   = "MSTMMARK"
 	startMarkVersion = 1
-	startMarkSize    = 24
+	startMarkSize    = 32
 	startMarkName    = "start"
 )
 
@@ -227,6 +228,7 @@ const (
 type startMark struct {
 	Clean         bool
 	UncleanStarts uint32
+	End           Position
 }
 
 var errStartMark = errors.New("start mark is damaged")
@@ -241,17 +243,18 @@ func (m startMark) encode() []byte {
 	b = le.AppendUint32(b, startMarkVersion)
 	b = le.AppendUint32(b, clean)
 	b = le.AppendUint32(b, m.UncleanStarts)
+	b = le.AppendUint64(b, uint64(m.End))
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 func decodeStartMark(b []byte) (startMark, error) {
 	le := binary.LittleEndian
 	if len(b) != startMarkSize || string(b[:8]) != startMarkMagic ||
-		crc32.Checksum(b[:20], castagnoli) != le.Uint32(b[20:]) {
+		crc32.Checksum(b[:28], castagnoli) != le.Uint32(b[28:]) {
 		return startMark{}, fmt.Errorf("%w: %d bytes", errStartMark, len(b))
 	}
 	if v := le.Uint32(b[8:]); v != startMarkVersion || le.Uint32(b[12:]) > 1 {
 		return startMark{}, fmt.Errorf("%w: version %d", errStartMark, v)
 	}
-	return startMark{Clean: le.Uint32(b[12:]) == 1, UncleanStarts: le.Uint32(b[16:])}, nil
+	return startMark{Clean: le.Uint32(b[12:]) == 1, UncleanStarts: le.Uint32(b[16:]), End: Position(le.Uint64(b[20:]))}, nil
 }

@@ -85,7 +85,7 @@ func TestCheckpointName(t *testing.T) {
 
 func TestStartMark(t *testing.T) {
 	t.Parallel()
-	for _, want := range []startMark{{}, {Clean: true}, {Clean: true, UncleanStarts: 1<<32 - 1}} {
+	for _, want := range []startMark{{}, {Clean: true}, {Clean: true, UncleanStarts: 1<<32 - 1, End: 1 << 40}} {
 		b := want.encode()
 		if got, err := decodeStartMark(b); err != nil || got != want {
 			t.Errorf("%+v: %+v, %v", want, got, err)

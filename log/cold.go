@@ -42,8 +42,8 @@ func newColdLane() *coldLane {
 
 // read adds n bytes of f at off to out, read before it returns, so that an
 // error of the disk can still be told to the client.
-func (c *coldLane) read(f vfs.File, off int64, n int, out *span.List) error {
-	b, pin, err := c.memory(n, out.Len() == 0)
+func (c *coldLane) read(f vfs.File, off int64, n int, needed bool, out *span.List) error {
+	b, pin, err := c.memory(n, needed)
 	if err != nil {
 		return err
 	}
@@ -56,10 +56,10 @@ func (c *coldLane) read(f vfs.File, off int64, n int, out *span.List) error {
 	return nil
 }
 
-// memory returns n bytes. The first part of an answer always gets some.
-func (c *coldLane) memory(n int, first bool) ([]byte, span.Pin, error) {
+// memory returns n bytes. The first part of an answer (needed) always gets some.
+func (c *coldLane) memory(n int, needed bool) ([]byte, span.Pin, error) {
 	// Two that look at once may both go over; the budget is no hard line.
-	if !first && c.pool.InUse()+int64(n) > coldBytes {
+	if !needed && c.pool.InUse()+int64(n) > coldBytes {
 		return nil, nil, errBusy
 	}
 	b, err := c.pool.Get(context.Background(), n)

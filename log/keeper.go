@@ -119,7 +119,7 @@ func (k *keeper) finish() error {
 	if err := k.checkpoint(); err != nil {
 		return fmt.Errorf("last checkpoint: %w", err)
 	}
-	mark := startMark{Clean: true, UncleanStarts: l.found.UncleanStarts}
+	mark := startMark{Clean: true, UncleanStarts: l.found.UncleanStarts, End: Position(k.last.Load())}
 	return l.writeSmallFile(startMarkName, mark.encode())
 }
 

@@ -137,6 +137,10 @@ func (l *Log) Partition(id model.PartitionID) *PartitionLog {
 	})
 }
 
+// Holds reports whether the log has the partition: from the disk, or because
+// it was asked for since.
+func (l *Log) Holds(id model.PartitionID) bool { return l.partitions.find(id) != nil }
+
 // Drop forgets a partition whose deletion is durable in the metadata: reads
 // and appends fail from now on, its bytes no longer count as live.
 func (l *Log) Drop(id model.PartitionID) {

@@ -15,7 +15,7 @@ import (
 //     partition that the writer wants to change before it was collected is
 //     frozen by the writer first (touchLocked).
 //  3. Once the index file is on disk, published moves the frozen entries over
-//     to a block of it; if it could not be written, thaw takes them back and
+//     to a block of it; if it did not get that far, thaw takes them back and
 //     the writer's goroutine calls dirtySet.restore.
 //
 // A truncation in between needs no special care: what is frozen stays as it
@@ -194,6 +194,15 @@ func (p *PartitionLog) thaw() {
 	}
 	c.whole = c.whole || c.frozen.whole
 	x.frozen, c.frozen = nil, nil
+}
+
+// thawAll takes back what the partitions of a snapshot have frozen, by
+// themselves or because the writer had to: their checkpoint is given up.
+func thawAll(partitions []*PartitionLog, number uint32) {
+	for _, p := range partitions {
+		p.collect(number)
+		p.thaw()
+	}
 }
 
 // replaced hears that the blocks which lie in the inputs of a merge are one

@@ -212,10 +212,7 @@ func (x *indexFiles) write(partitions []*PartitionLog, number uint32) (*index.Fi
 	slices.SortFunc(partitions, func(a, b *PartitionLog) int { return cmp.Compare(a.id, b.id) })
 	f, err := x.writeFile(partitions, number)
 	if err != nil {
-		for _, p := range partitions {
-			p.collect(number)
-			p.thaw()
-		}
+		thawAll(partitions, number)
 		return nil, err
 	}
 	start := uint32(0)

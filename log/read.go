@@ -55,7 +55,7 @@ func (p *PartitionLog) Read(r ReadRequest, out *span.List) (int, error) {
 	// What stands before damage is served; the next read meets it first.
 	before := out.Len()
 	for _, x := range extents {
-		if err := p.log.readExtent(x, out); err != nil {
+		if err := p.log.readExtent(x, r.MinOne && out.Len() == before, out); err != nil {
 			if out.Len() > before || errors.Is(err, errBusy) {
 				break
 			}
@@ -145,8 +145,9 @@ func (p *PartitionLog) verifyOnce(e *index.Entry) error {
 	return nil
 }
 
-// readExtent adds an extent from where it is cheapest.
-func (l *Log) readExtent(x extent, out *span.List) error {
+// readExtent adds an extent from where it is cheapest. needed: the answer has
+// nothing yet and must get something.
+func (l *Log) readExtent(x extent, needed bool, out *span.List) error {
 	for x.n > 0 {
 		b, buffer, ok := l.ring.get(x.at, x.n)
 		if !ok {
@@ -173,7 +174,7 @@ func (l *Log) readExtent(x extent, out *span.List) error {
 		return nil
 	}
 	defer seg.Release()
-	return l.cold.read(seg.file, off, x.n, out)
+	return l.cold.read(seg.file, off, x.n, needed, out)
 }
 
 // cached reports whether a range is in the page cache, as far as a few probes

@@ -125,7 +125,9 @@ func (r *recovery) run() error {
 		from = c[0].First
 	}
 	r.replay.synced = synced
-	if err := r.replay.run(l.segments.all(), from); err != nil {
+	if r.endKnown() {
+		r.replay.nothing(from)
+	} else if err := r.replay.run(l.segments.all(), from); err != nil {
 		return err
 	}
 	r.found.ScannedBytes = r.replay.scanned
@@ -134,6 +136,13 @@ func (r *recovery) run() error {
 	r.found.RebuiltIndex = r.replay.rebuild
 	r.refuseOwners()
 	return nil
+}
+
+// endKnown reports whether the log ends where its checkpoint says, so that
+// nothing has to be scanned: a clean mark names the end, and is taken away
+// before anything is appended.
+func (r *recovery) endKnown() bool {
+	return r.mark.Clean && r.chosen != nil && r.chosen.Position == r.mark.End
 }
 
 // loadCheckpoint gives the partitions the state of the newest checkpoint whose

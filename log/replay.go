@@ -42,6 +42,9 @@ type replay struct {
 // progressStep is how many bytes of a rebuild go by between two events.
 const progressStep = 256 << 20
 
+// nothing is run where it is known that the log ends at from.
+func (r *replay) nothing(from Position) { r.end, r.lastGood = from, from }
+
 // run scans the chain.
 func (r *replay) run(c chain, from Position) error {
 	r.dropped = make(map[model.PartitionID]bool)

@@ -48,10 +48,17 @@ func newRing(budget int64) *ring {
 func (r *ring) add(items []ringItem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	budget := r.budget
 	for i := range items {
 		r.addLocked(items[i])
 	}
-	r.trimLocked(r.budget)
+	// Who waits for memory has asked for it once, before these came here. If
+	// they stayed, and nobody else could get memory to ask again, it would wait
+	// for ever.
+	if n := len(items); n > 0 && items[n-1].buffer != nil && items[n-1].buffer.Wanted() {
+		budget = 0
+	}
+	r.trimLocked(budget)
 }
 
 func (r *ring) addLocked(it ringItem) {

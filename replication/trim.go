@@ -82,8 +82,8 @@ func (p *Partition) raiseStart(to model.Offset, sync bool, done func(model.Offse
 }
 
 // Retain applies the topics' retention by time and size to every partition
-// that has data, and lets the log unlink what died. failed hears of each
-// partition that could not be looked at; the others go on.
+// that the log has, also if no client asked for it since the start. failed
+// hears of each one that could not be looked at; the others go on.
 func (ps *Partitions) Retain(failed func(*Partition, error)) {
 	now := ps.env.Clock.Now().UnixMilli()
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
@@ -92,9 +92,12 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) {
 			return true
 		}
 		for i := range t.Partitions {
-			p := ps.loaded(&t.Partitions[i], t)
-			if p == nil {
+			if !ps.env.Log.Holds(t.Partitions[i].ID) {
 				continue
+			}
+			p, gone := ps.find(t, int32(i))
+			if gone != nil {
+				continue // deleted a moment ago, or another broker's
 			}
 			start, err := p.log.ExpiredStart(now, s.RetentionMs, s.RetentionBytes, p.highWatermark())
 			if err != nil {

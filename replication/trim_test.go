@@ -139,6 +139,19 @@ func TestRetention(t *testing.T) {
 	}
 }
 
+// A partition that no client asked for since the start ages like any other.
+func TestRetentionOfUntouched(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.mustAppend(w.part(0), 2)
+		w.crash(nil)
+		w.settings.RetentionMs = 0
+		w.clock.Advance(time.Second)
+		w.partitions.Retain(func(_ *Partition, err error) { t.Error(err) })
+		w.settle()
+		wantOffsets(t, "after retention", w.part(0), 2, 2, 2)
+	})
+}
+
 // Retention never takes what nobody could have read yet.
 func TestRetentionStopsAtTheWatermark(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -28,7 +28,8 @@ type conn struct {
 	address  string // of the peer, without port
 	frames   *frameReader
 	pipe     *pipeline
-	clientID string // of the last request, so that equal ones are kept once
+	// clientID is that of the last request, so that equal ones are kept once.
+	clientID atomic.Pointer[string]
 	// software is the client's name and version, from ApiVersions (KIP-511).
 	software   atomic.Pointer[software]
 	goroutines sync.WaitGroup
@@ -55,6 +56,7 @@ func newConn(l *listener, nc net.Conn) *conn {
 	c := &conn{srv: s, listener: l, nc: nc, address: addressOf(nc)}
 	c.frames = newFrameReader(nc, s.pool, s.cfg.RequestBytesMax)
 	c.pipe = newPipeline(c, span.NewWriter(nc, s.clock.Now, s.cfg.StallMax), s.cfg.PipelineMax)
+	c.clientID.Store(new(string))
 	c.software.Store(&software{})
 	c.watch.since = s.clock.Now()
 	return c
@@ -85,10 +87,11 @@ func (c *conn) run() {
 // start runs the first phase of one request.
 func (c *conn) start(f *frame) error {
 	header, body, err := protocol.ParseHeader(f.data)
-	if header.ClientID == c.clientID {
-		header.ClientID = c.clientID
+	if last := *c.clientID.Load(); header.ClientID == last {
+		header.ClientID = last
 	} else {
-		c.clientID = header.ClientID
+		now := header.ClientID
+		c.clientID.Store(&now)
 	}
 	// A client that asks for an ApiVersions of the future may use a header of
 	// the future: it needs an answer all the same.
@@ -194,7 +197,7 @@ func (c *conn) report(err error) {
 	}
 	sw := c.software.Load()
 	c.srv.limitedWarn("connection closed", zap.Error(err), zap.String("address", c.address),
-		zap.String("listener", c.listener.name), zap.String("client_id", c.clientID),
+		zap.String("listener", c.listener.name), zap.String("client_id", *c.clientID.Load()),
 		zap.String("software", sw.name), zap.String("software_version", sw.version))
 }
 

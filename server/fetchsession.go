@@ -267,13 +267,14 @@ func newSessionID() int32 { return rand.Int32N(math.MaxInt32) + 1 }
 // victimLocked chooses whose slot a session of a size may take; nil: nobody's.
 func (sc *sessionCache) victimLocked(now time.Time, size int) *fetchSession {
 	var oldest, smallest *fetchSession
+	var oldestUse time.Time
 	smallestSize := size
 	for _, fs := range sc.byID {
 		fs.mu.Lock()
 		used, n, aged := fs.lastUsed, len(fs.index), now.Sub(fs.created) > sc.ageMin
 		fs.mu.Unlock()
-		if now.Sub(used) > sc.ageMin && (oldest == nil || used.Before(oldest.lastUsed)) {
-			oldest = fs
+		if now.Sub(used) > sc.ageMin && (oldest == nil || used.Before(oldestUse)) {
+			oldest, oldestUse = fs, used
 		}
 		if aged && n < smallestSize {
 			smallest, smallestSize = fs, n

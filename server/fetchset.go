@@ -225,8 +225,15 @@ func (p *fetchPart) resolve(all *replication.Partitions, known *replication.Part
 		p.part = part
 	}
 	p.set.mu.Unlock()
-	if mine {
-		part.Subscribe(p)
+	if !mine {
+		return part, nil
+	}
+	part.Subscribe(p)
+	p.set.mu.Lock()
+	gone := p.gone
+	p.set.mu.Unlock()
+	if gone {
+		part.Unsubscribe(p) // whoever marked it may have been faster than Subscribe
 	}
 	return part, nil
 }

@@ -55,6 +55,9 @@ func (j *janitor) look() {
 	now := j.srv.clock.Now()
 	idleMax := j.srv.settings.idleMax()
 	for _, c := range j.srv.conns.snapshot() {
+		// Asked anew for each: what it remembers must not be older than what it
+		// compares with in the next round.
+		now = j.srv.clock.Now()
 		c.pipe.expire(now)
 		if err := c.overdue(now, idleMax, j.srv.cfg.StallMax); err != nil {
 			c.end(err)

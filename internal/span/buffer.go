@@ -37,6 +37,10 @@ func (b *Buffer) Release() {
 	b.pool.put(mem)
 }
 
+// Wanted reports whether somebody waits for memory of the buffer's pool. A
+// holder that may keep buffers for long then keeps none.
+func (b *Buffer) Wanted() bool { return b.pool.Waiting() > 0 }
+
 // Cap is the number of bytes that the pool's budget counts for this buffer
 // until its last Release; a holder that keeps buffers for long limits itself
 // by it, not by the bytes it cares for.

@@ -1,0 +1,83 @@
+package log
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// What comes into the ring while somebody waits for memory does not stay: the
+// one who waits asked the ring before.
+func TestRingYieldsToWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := span.NewPool(64 << 10)
+		r := newRing(1 << 20)
+		pool.OnPressure(r.shed)
+		b, err := pool.Get(t.Context(), 40<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan *span.Buffer)
+		go func() {
+			large, err := pool.Get(t.Context(), 60<<10)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- large
+		}()
+		synctest.Wait()
+		r.add([]ringItem{{at: 0, payload: b.B, buffer: b}})
+		synctest.Wait()
+		select {
+		case large := <-got:
+			large.Release()
+		default:
+			t.Errorf("the ring keeps %d bytes while somebody waits", r.size())
+			r.clear()
+			(<-got).Release()
+		}
+		next, err := pool.Get(t.Context(), 4<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.add([]ringItem{{at: 1 << 20, payload: next.B, buffer: next}})
+		if r.size() == 0 {
+			t.Error("the ring keeps nothing although nobody waits")
+		}
+		r.clear()
+	})
+}
+
+// Answers that have something already get no memory beyond the cold lane's
+// budget; those that have nothing do.
+func TestColdLaneBudget(t *testing.T) {
+	disk := vfs.NewMem()
+	file, err := disk.Create("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt([]byte("12345678"), 0); err != nil {
+		t.Fatal(err)
+	}
+	c := newColdLane()
+	held, err := c.pool.Get(t.Context(), coldBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out span.List
+	if err := c.read(file, 0, 8, false, &out); !errors.Is(err, errBusy) || out.Len() != 0 {
+		t.Errorf("%d bytes, %v", out.Len(), err)
+	}
+	if err := c.read(file, 0, 8, true, &out); err != nil || out.Len() != 8 {
+		t.Errorf("%d bytes, %v", out.Len(), err)
+	}
+	out.Release()
+	held.Release()
+	if err := c.read(file, 0, 8, false, &out); err != nil || out.Len() != 8 {
+		t.Errorf("%d bytes, %v", out.Len(), err)
+	}
+	out.Release()
+}
