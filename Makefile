@@ -4,6 +4,7 @@ BIN      := bin/mainstem
 DATA     ?= ./mainstem-data
 TOOL     := $(GO) tool -modfile=tools/go.mod
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 30s
 ROW      ?= all
 CLIENT   ?= all
@@ -21,7 +22,7 @@ run: build ## build and start a broker on 127.0.0.1:9092, data in ./mainstem-dat
 	@$(BIN) serve --data-dir $(DATA)
 
 build: ## one static binary: bin/mainstem
-	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/mainstem
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o $(BIN) ./cmd/mainstem
 
 test: ## all tests, the short way
 	$(GO) test -short ./...
@@ -43,13 +44,13 @@ planted: ## plant each known bug in a copy of the tree and see that a test catch
 	@GO="$(GO)" ./tools/planted.sh
 
 bench: build ## Mainstem and Apache Kafka side by side (ROW=produce1m,... picks rows; BENCHFLAGS=...)
-	cd compat-tests && MAINSTEM_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -rows $(ROW) $(BENCHFLAGS)
+	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -rows $(ROW) $(BENCHFLAGS)
 
 killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200")
-	cd compat-tests && MAINSTEM_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)
+	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)
 
-compat: build ## real clients against a broker (CLIENT=franzgo|kcat|javatools|all TARGET=mainstem|kafka)
-	cd compat-tests && MAINSTEM_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
+compat: build ## real clients against a broker (CLIENT=behaviour|franzgo|kcat|javatools|all TARGET=mainstem|kafka)
+	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
 
 ci: ## what the server runs
 	./.ci/run

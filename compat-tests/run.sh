@@ -9,7 +9,7 @@
 #         which needs a JVM and Apache Kafka's jars
 # write   writes the tests that pass to allow.txt
 #
-# MAINSTEM_BIN names a binary to test instead of building one.
+# BROKER_BIN names a binary to test instead of building one.
 set -euo pipefail
 cd "$(dirname "$0")"
 

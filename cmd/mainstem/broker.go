@@ -28,6 +28,7 @@ const lockName = "lock"
 type broker struct {
 	cfg   Config
 	log   *zap.Logger
+	out   io.Writer // for the person who starts it
 	fs    vfs.FS
 	clock clock.Clock
 
@@ -50,8 +51,8 @@ type closer struct {
 }
 
 // runBroker builds the broker, runs it until ctx ends and stops it cleanly.
-func runBroker(ctx context.Context, cfg Config, logger *zap.Logger) error {
-	b := &broker{cfg: cfg, log: logger, fs: vfs.OS{}, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
+func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, out io.Writer) error {
+	b := &broker{cfg: cfg, log: logger, out: out, fs: vfs.OS{}, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
 	started := b.clock.Now()
 	if err := b.open(ctx); err != nil {
 		return errors.Join(err, b.close())

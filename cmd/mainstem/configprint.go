@@ -16,7 +16,7 @@ import (
 )
 
 func newConfig(p process) *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Look at the configuration"}
+	c := &cobra.Command{Use: "config", Short: "Look at the configuration", Args: cobra.NoArgs, RunE: help}
 	c.AddCommand(newConfigPrint(p))
 	return c
 }

@@ -91,13 +91,25 @@ func (b *broker) greet(took time.Duration) {
 		port = strconv.Itoa(l.AdvertisedPort)
 	}
 	at := net.JoinHostPort(host, port)
-	b.log.Info("mainstem is ready", zap.Duration("took", took), zap.String("kafka", at), zap.String("http", b.cfg.HTTP),
+	b.log.Info("ready", zap.String("took", took.Round(time.Millisecond).String()), zap.String("kafka", at), zap.String("http", b.cfg.HTTP),
 		zap.String("data", b.cfg.DataDir), zap.String("cluster_id", b.meta.Image().ClusterID), zap.Int32("node_id", int32(b.cfg.NodeID)))
-	b.log.Info("produce a line:   echo hello | kcat -P -b " + at + " -t first")
-	b.log.Info("consume it:       kcat -C -b " + at + " -t first -o beginning -e")
-	b.log.Info("with Kafka's own: kafka-console-producer.sh --bootstrap-server " + at + " --topic first")
-	b.log.Info("                  kafka-console-consumer.sh --bootstrap-server " + at + " --topic first --from-beginning")
+	if _, err := fmt.Fprintf(b.out, greeting, at, b.cfg.DataDir, b.cfg.HTTP, at, at, at, at); err != nil {
+		b.log.Debug("greeting", zap.Error(err))
+	}
 }
+
+// greeting is for the person who started the broker; the log has the same as
+// one line for machines.
+const greeting = `
+Mainstem serves Kafka clients on %s
+  data in %s, metrics and health on http://%s
+  produce a line    echo hello | kcat -P -b %s -t greetings
+  consume it        kcat -C -b %s -t greetings -o beginning -e
+  with Kafka's own  kafka-console-producer.sh --bootstrap-server %s --topic greetings
+                    kafka-console-consumer.sh --bootstrap-server %s --topic greetings --from-beginning
+  stop it           ctrl-C
+
+`
 
 // logCollector shows the log's figures to prometheus.
 type logCollector struct {

@@ -12,7 +12,7 @@ import (
 )
 
 func newLog(p process) *cobra.Command {
-	c := &cobra.Command{Use: "log", Short: "Look at the files of the log"}
+	c := &cobra.Command{Use: "log", Short: "Look at the files of the log", Args: cobra.NoArgs, RunE: help}
 	c.AddCommand(newLogDump(p))
 	return c
 }
@@ -43,7 +43,7 @@ func newLogDump(p process) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d.Entries = d.Entries || d.Batches
+			d.Entries = d.Entries || d.Batches || partition != 0 || from != 0
 			d.Partition, d.From = model.PartitionID(partition), log.Position(from)
 			if err := log.Dump(cmd.OutOrStdout(), vfs.OS{}, cfg.DataDir, d); err != nil {
 				return fmt.Errorf("dump: %w", err)

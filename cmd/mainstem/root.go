@@ -36,3 +36,6 @@ func newRoot(p process) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
+
+// help is what a command that only has others below it does.
+func help(c *cobra.Command, _ []string) error { return c.Help() }

@@ -37,7 +37,7 @@ func newServe(p process) *cobra.Command {
 			for _, w := range cfg.Warnings {
 				logger.Warn(w)
 			}
-			err = runBroker(cmd.Context(), cfg, logger)
+			err = runBroker(cmd.Context(), cfg, logger, p.stdout)
 			// Syncing a terminal fails on Linux; nothing is lost by that.
 			_ = logger.Sync()
 			return err

@@ -7,8 +7,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is the release's number; the linker sets it (-X main.version=...).
-var version string
+// version and commit are the release's number and the commit it was built from;
+// the linker sets them (-X main.version=... -X main.commit=...).
+var version, commit string
 
 // build says what this binary is.
 type build struct {
@@ -41,6 +42,9 @@ func buildInfo() build {
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
 		}
+	}
+	if commit != "" {
+		b.Commit = commit
 	}
 	return b
 }

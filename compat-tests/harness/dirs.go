@@ -11,10 +11,10 @@ import (
 	"sync"
 )
 
-// CacheDir holds what is fetched or built once: $MAINSTEM_CACHE, or
+// CacheDir holds what is fetched or built once: $COMPAT_CACHE, or
 // $HOME/.cache/mainstem-compat.
 func CacheDir() (string, error) {
-	dir := os.Getenv("MAINSTEM_CACHE")
+	dir := os.Getenv("COMPAT_CACHE")
 	if dir == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {

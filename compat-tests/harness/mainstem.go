@@ -16,15 +16,15 @@ import (
 // buildOnce builds the binary once per test process.
 var buildOnce = sync.OnceValues(buildMainstem)
 
-// MainstemBinary is $MAINSTEM_BIN, or a binary built from the repository.
+// MainstemBinary is $BROKER_BIN, or a binary built from the repository.
 func MainstemBinary() (string, error) {
-	if bin := os.Getenv("MAINSTEM_BIN"); bin != "" {
+	if bin := os.Getenv("BROKER_BIN"); bin != "" {
 		bin, err := filepath.Abs(bin)
 		if err != nil {
 			return "", err
 		}
 		if _, err := os.Stat(bin); err != nil {
-			return "", fmt.Errorf("MAINSTEM_BIN: %w", err)
+			return "", fmt.Errorf("BROKER_BIN: %w", err)
 		}
 		return bin, nil
 	}

@@ -37,7 +37,7 @@ func (p *process) start() error {
 	cmd.Stdout, cmd.Stderr = out, out
 	// Mainstem takes MAINSTEM_ variables for settings; the harness's own are none.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "MAINSTEM_BIN=") || strings.HasPrefix(v, "MAINSTEM_CACHE=")
+		return strings.HasPrefix(v, "BROKER_BIN=") || strings.HasPrefix(v, "COMPAT_CACHE=")
 	})
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	err = cmd.Start()
