@@ -232,3 +232,46 @@ func TestDiskFull(t *testing.T) {
 	}
 	f.close()
 }
+
+// A broker that was killed on a full disk starts, so that it can be helped.
+func TestStartOnAFullDisk(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 64 << 10})
+	p := f.log.Partition(1)
+	for range 20 {
+		if err := appendTo(t, f.log, p, p.End(), 3, 5000).err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := p.End()
+	mem := f.mem().Kill()
+	f.stop()
+	f.disk.fs = mem
+	mem.SetCapacity(1 << 40)
+	free, total, err := mem.Space(f.disk.env().Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem.SetCapacity(total - free + 24<<10) // less than a segment
+	f.open()
+	p = f.log.Partition(1)
+	if got := p.End(); got != end {
+		t.Fatalf("end %d, want %d", got, end)
+	}
+	readAll(t, p, 0)
+	for range 20 {
+		if err := appendTo(t, f.log, p, p.End(), 3, 5000).err(); err != nil {
+			if !errors.Is(err, ErrDiskFull) {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	if got := p.End(); got == end+60 {
+		t.Fatal("the disk did not get full")
+	}
+	f.mem().SetCapacity(10 << 20)
+	if err := appendTo(t, f.log, p, p.End(), 3, 5000).err(); err != nil {
+		t.Fatal(err)
+	}
+	f.close()
+}

@@ -22,6 +22,10 @@ type segments struct {
 	fs    vfs.FS
 	dir   string
 	bytes int64 // of a new segment
+	// frugal is set while recovery makes its segment: a broker on a full disk
+	// must start, or nobody could delete anything, so what cannot be reserved
+	// is not; appends are refused as long as there is no room.
+	frugal bool
 
 	chain atomic.Pointer[chain]
 
@@ -201,7 +205,8 @@ func (s *segments) allocate(name string) (*spareSegment, error) {
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
 	spare := &spareSegment{name: name, file: f}
-	if err := f.Allocate(0, s.bytes); err != nil && !errors.Is(err, vfs.ErrNotSupported) {
+	err = f.Allocate(0, s.bytes)
+	if err != nil && !errors.Is(err, vfs.ErrNotSupported) && (!s.frugal || !vfs.IsNoSpace(err)) {
 		return nil, errors.Join(fmt.Errorf("allocate segment: %w", err), s.discard(spare))
 	}
 	return spare, nil

@@ -123,7 +123,10 @@ func (r *recovery) cut(end Position) error {
 	}
 	last := chainBefore(l.segments.all(), end)
 	l.segments.remove(behind)
-	if _, err := l.segments.roll(end); err != nil {
+	l.segments.frugal = true
+	_, err := l.segments.roll(end)
+	l.segments.frugal = false
+	if err != nil {
 		return err
 	}
 	return r.trim(last, end)
