@@ -28,7 +28,7 @@ func TestKeeperFull(t *testing.T) {
 		k.done.Go(k.run)
 		after := func(d time.Duration, want int, when string) {
 			t.Helper()
-			time.Sleep(d) //nolint:forbidigo // The bubble's clock.
+			time.Sleep(d)
 			synctest.Wait()
 			if rounds != want {
 				t.Errorf("%s: %d rounds, want %d", when, rounds, want)
