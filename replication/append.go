@@ -45,10 +45,8 @@ func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 		Payload: r.Batch, Buffer: r.Buffer, Done: a,
 	}
 	a.unit.Headers = a.header[:]
-	if now, refused := p.enqueue(a, s, now); refused != nil {
-		done(*refused)
-	} else if now != nil {
-		done(*now)
+	if answer := p.enqueue(a, s, now); answer != nil {
+		done(*answer)
 	}
 }
 
@@ -68,23 +66,23 @@ func stamp(r *AppendRequest, h *batch.Header, logAppendTime bool, nowMs int64) i
 
 // enqueue gives the offset and queues the append, or returns the answer that
 // can be given at once: a duplicate's below the watermark, or a refusal.
-func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs int64) (answer, refused *AppendResult) {
+func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs int64) *AppendResult {
 	h := &a.header[0]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.refusalLocked(); err != nil {
 		res := failure(err)
-		return nil, &res
+		return &res
 	}
 	if h.ProducerID >= 0 {
 		view := p.producerLocked(h.ProducerID, nowMs)
 		dup, err := checkSequence(&view, h)
 		if err != nil {
 			res := failure(err)
-			return nil, &res
+			return &res
 		}
 		if dup != nil {
-			return p.duplicateLocked(a, dup), nil
+			return p.duplicateLocked(a, dup)
 		}
 	}
 	h.BaseOffset, h.LeaderEpoch = p.mu.next, p.epoch
@@ -102,7 +100,7 @@ func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs in
 	p.mu.pending = append(p.mu.pending, a)
 	p.mu.waiters.add(&a.wait)
 	p.env.Log.Enqueue(&a.unit)
-	return nil, nil
+	return nil
 }
 
 func (p *Partition) refusalLocked() *protocol.Error {

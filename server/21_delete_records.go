@@ -82,7 +82,7 @@ func (d *deleteRecordsCall) leave() {
 	d.over = d.over || last
 	d.mu.Unlock()
 	if last {
-		d.call.answer(d.resp)
+		d.call.encodeLater(d.resp)
 	}
 }
 
@@ -93,6 +93,6 @@ func (d *deleteRecordsCall) expire() {
 	d.mu.Unlock()
 	if first {
 		d.call.failed(protocol.RequestTimedOut)
-		d.call.answer(d.resp)
+		d.call.encodeLater(d.resp)
 	}
 }
