@@ -53,6 +53,10 @@ func (k *keeper) run() {
 			if !k.pause(fullPause - k.clock.Now().Sub(last)) {
 				return
 			}
+			select {
+			case <-k.full: // asked meanwhile: the same round serves it
+			default:
+			}
 		case <-k.stop:
 			t.Stop()
 			return
