@@ -128,15 +128,6 @@ var (
 	groupDefs  = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs()) })
 )
 
-// TopicConfigDefs lists the topic settings in name order.
-func TopicConfigDefs() []*ConfigDef { return slices.Clone(topicDefs().list) }
-
-// BrokerConfigDefs lists the broker settings in name order.
-func BrokerConfigDefs() []*ConfigDef { return slices.Clone(brokerDefs().list) }
-
-// GroupConfigDefs lists the group settings in name order.
-func GroupConfigDefs() []*ConfigDef { return slices.Clone(groupDefs().list) }
-
 // BrokerConfigDef finds a broker setting by name.
 func BrokerConfigDef(name string) (*ConfigDef, bool) {
 	d, ok := brokerDefs().byName[name]

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -83,12 +84,34 @@ func (i *Image) Topic(name string) (*Topic, bool) { return i.topics.get(name) }
 // TopicByID finds a topic by id.
 func (i *Image) TopicByID(id model.TopicID) (*Topic, bool) { return i.topicsByID.get(id) }
 
+// TopicID is the id of the topic that has the name now.
+func (i *Image) TopicID(name string) (model.TopicID, bool) {
+	t, ok := i.Topic(name)
+	if !ok {
+		return model.TopicID{}, false
+	}
+	return t.ID, true
+}
+
 // TopicCount is the number of topics, internal ones included.
 func (i *Image) TopicCount() int { return i.topics.len() }
 
 // Topics calls f for each topic, in no order, until it returns false.
 func (i *Image) Topics(f func(*Topic) bool) {
 	i.topics.all(func(_ string, t *Topic) bool { return f(t) })
+}
+
+// Gone calls f for each topic that a later image has no more, in no order.
+func (i *Image) Gone(later *Image, f func(*Topic)) {
+	if slices.Equal(i.ids.dropped, later.ids.dropped) {
+		return // Nearly always: with many topics it must not cost a walk.
+	}
+	i.topicsByID.all(func(id model.TopicID, t *Topic) bool {
+		if _, ok := later.TopicByID(id); !ok {
+			f(t)
+		}
+		return true
+	})
 }
 
 // Broker finds a broker by id.

@@ -137,9 +137,15 @@ func CheckStatic(values map[string]string) (warnings []string, err error) {
 }
 
 func unknownSetting(key string) error {
-	if _, ok := topicDefs().byName[key]; ok {
-		for _, u := range topicDefs().byName[key].Synonyms {
+	if d, ok := topicDefs().byName[key]; ok {
+		for _, u := range d.Synonyms {
 			return fmt.Errorf("%q is a topic config; its default for all topics is set by %s", key, u.Name)
+		}
+	}
+	near := nearest(key, slices.Concat(brokerDefs().names(), topicDefs().names()))
+	if _, ok := brokerDefs().byName[near]; !ok && near != "" {
+		for _, u := range topicDefs().byName[near].Synonyms {
+			return fmt.Errorf("unknown setting %q; did you mean %s? that is a topic config; its default for all topics is set by %s", key, near, u.Name)
 		}
 	}
 	return fmt.Errorf("unknown setting %q%s", key, didYouMean(key, brokerDefs().names()))

@@ -2,7 +2,11 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -40,6 +44,76 @@ func BenchmarkCommit(b *testing.B) {
 			b.ReportMetric(float64(answered)*float64(partitions)/b.Elapsed().Seconds(), "offsets/s")
 		})
 	}
+}
+
+// groupJournal answers appends in groups, from a goroutine of its own, as a log
+// does that syncs: while one group is answered, the next gathers.
+type groupJournal struct {
+	nullJournal
+
+	queue chan func(error)
+}
+
+func newGroupJournal(b *testing.B) *groupJournal {
+	b.Helper()
+	j := &groupJournal{queue: make(chan func(error), 1<<16)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for done := range j.queue {
+			done(nil)
+		}
+	}()
+	b.Cleanup(func() {
+		close(j.queue)
+		<-ended
+	})
+	return j
+}
+
+func (j *groupJournal) Append(_ []Record, done func(error)) { j.queue <- done }
+
+// BenchmarkManyGroups measures small commits of 5,000 groups at once, each
+// answered before the group's next; the 99th percentile shows whether groups
+// hold each other up.
+func BenchmarkManyGroups(b *testing.B) {
+	const many, clients = 5000, 64
+	groups := realGroups(b, 50)
+	journal := newGroupJournal(b)
+	for _, sh := range groups.shards {
+		sh.journal = journal
+	}
+	requests := make([]*kmsg.OffsetCommitRequest, many)
+	for i := range requests {
+		requests[i] = commitRequest(fmt.Sprintf("group-%d", i), "topic", int32(i%8), int64(i))
+	}
+	var next atomic.Int64
+	var took [clients][]time.Duration
+	var wg sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for c := range clients {
+		wg.Go(func() {
+			answered := make(chan struct{}, 1)
+			reply := func(*kmsg.OffsetCommitResponse) { answered <- struct{}{} }
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= b.N {
+					return
+				}
+				began := time.Now() //nolint:forbidigo // What is measured.
+				groups.CommitOffsets(requests[i%many], reply)
+				<-answered
+				took[c] = append(took[c], time.Since(began)) //nolint:forbidigo // As above.
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	all := slices.Concat(took[:]...)
+	slices.Sort(all)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-us")
 }
 
 // BenchmarkHeartbeat measures the request that most groups live by.

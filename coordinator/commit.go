@@ -6,23 +6,21 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // CommitOffsets handles OffsetCommit, versions 1 to 10. Topics are taken by
 // name: for version 10 the caller fills the names in, and in any version it
-// passes only topics and partitions that exist. The answer lists topics as the request does.
+// passes only topics and partitions that exist; a topic that was deleted since is
+// refused here. The answer lists topics as the request does.
 func (g *Groups) CommitOffsets(req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.OffsetCommitResponse { return commitResponse(req, code) }
-	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
-	switch {
-	case len(req.Group) > stringMax:
-		fail(protocol.InvalidGroupID)
-	case !commitFits(req):
-		fail(protocol.InvalidRequest)
-	default:
-		g.post(req.Group, func(m *machine, s *step) { respond(s, reply, m.commit(s, req), failed) }, fail)
+	q := question[*kmsg.OffsetCommitResponse]{req.Group, groupID(req.Group), reply, failed}
+	if q.refused == protocol.NoError && !commitFits(req) {
+		q.refused = protocol.InvalidRequest
 	}
+	q.ask(g, func(m *machine, s *step) *kmsg.OffsetCommitResponse { return m.commit(s, req) })
 }
 
 func commitFits(req *kmsg.OffsetCommitRequest) bool {
@@ -68,13 +66,19 @@ func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCom
 	limit := min(s.config.OffsetMetadataMax, stringMax)
 	for i := range req.Topics {
 		topic := &req.Topics[i]
+		now := s.topic(topic.Topic)
+		gone := goneCode(now, req.Version, topic)
 		for j := range topic.Partitions {
 			p := &topic.Partitions[j]
+			if gone != protocol.NoError {
+				resp.Topics[i].Partitions[j].ErrorCode = int16(gone)
+				continue
+			}
 			if tooLong(p.Metadata, limit) {
 				resp.Topics[i].Partitions[j].ErrorCode = int16(protocol.OffsetMetadataTooLarge)
 				continue
 			}
-			s.record(room.offsetRecord(req.Group, topic.Topic, p.Partition, committedOf(s, req, p)))
+			s.record(room.offsetRecord(req.Group, topic.Topic, p.Partition, committedOf(s, req, p, now.id)))
 			s.commits++
 		}
 	}
@@ -113,9 +117,23 @@ func checkCommit(g *group, req *kmsg.OffsetCommitRequest) protocol.ErrorCode {
 	return protocol.NoError
 }
 
-func committedOf(s *step, req *kmsg.OffsetCommitRequest, p *kmsg.OffsetCommitRequestTopicPartition) committed {
+// goneCode refuses a commit for a topic that was deleted after the caller had
+// looked: its offset would come after the deletion of the others.
+func goneCode(now topicNow, version int16, topic *kmsg.OffsetCommitRequestTopic) protocol.ErrorCode {
+	switch {
+	case version >= 10 && (!now.exists || !now.id.IsZero() && topic.TopicID != now.id):
+		return protocol.UnknownTopicID
+	case !now.exists:
+		return protocol.UnknownTopicOrPartition
+	}
+	return protocol.NoError
+}
+
+func committedOf(
+	s *step, req *kmsg.OffsetCommitRequest, p *kmsg.OffsetCommitRequestTopicPartition, topic model.TopicID,
+) committed {
 	c := committed{
-		offset: p.Offset, leaderEpoch: p.LeaderEpoch, metadata: deref(p.Metadata),
+		topic: topic, offset: p.Offset, leaderEpoch: p.LeaderEpoch, metadata: deref(p.Metadata),
 		commitTime: s.wall(), expireTime: noTime,
 	}
 	if req.Version < 6 {
@@ -126,14 +144,15 @@ func committedOf(s *step, req *kmsg.OffsetCommitRequest, p *kmsg.OffsetCommitReq
 	}
 	if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
 		c.expireTime = c.commitTime + min(req.RetentionTimeMillis, math.MaxInt64-max(c.commitTime, 0))
-		c.leaderEpoch = -1 // the record version with an expiry time has none
+		// The record version with an expiry time has neither.
+		c.leaderEpoch, c.topic = -1, model.TopicID{}
 	}
 	return c
 }
 
 // commitSize bounds the bytes of the records that a request makes.
 func commitSize(req *kmsg.OffsetCommitRequest) int {
-	const fixed = 10 + 32
+	const fixed = 10 + offsetValueMax
 	n := 0
 	for i := range req.Topics {
 		topic := &req.Topics[i]

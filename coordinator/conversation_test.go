@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 // TestConversations plays testdata/*.txt. A command stands on one line, what
@@ -33,7 +34,8 @@ import (
 //	describe | delete g=(G,...)
 //	list [states=(S,...)] [types=(T,...)]
 //	delete-offsets [g=G] topic=T partitions=(P,...)
-//	drop-topics topics=(T,...)
+//	drop-topics topics=(T,...)            drops what groups have of topics that are gone
+//	delete-topic T | create-topic T      all exist, but those that were deleted
 //	advance D                             moves the clock
 //	journal hold|flow|release|lose|refuse|accept|break-load|heal-load|close-gate|open-gate
 //	load | unload | close | restart       restart: a new coordinator over the same journals
@@ -67,6 +69,7 @@ type conversation struct {
 	config   Config
 	requests int
 	suffixes int
+	topics   map[string]int // how often each was deleted and made; odd: it is gone
 	lines    struct {
 		sync.Mutex
 		text []string
@@ -78,7 +81,7 @@ func newConversation(t *testing.T, change func(*Config)) *conversation {
 	t.Helper()
 	c := &conversation{
 		clock:  clock.NewManual(time.UnixMilli(1_000_000)),
-		config: DefaultConfig(), open: map[string]bool{},
+		config: DefaultConfig(), open: map[string]bool{}, topics: map[string]int{},
 	}
 	c.config.Shards = 1
 	if change != nil {
@@ -100,6 +103,7 @@ func (c *conversation) start(t *testing.T) {
 		Clock:        c.clock,
 		Journals:     func(shard int32) Journal { return c.journals[shard] },
 		Events:       func(e Event) { c.say("  * %s", eventText(e)) },
+		TopicID:      c.topicID,
 		MemberSuffix: func() string { c.suffixes++; return strconv.Itoa(c.suffixes) },
 	})
 	if err != nil {
@@ -107,6 +111,13 @@ func (c *conversation) start(t *testing.T) {
 	}
 	c.groups = groups
 	c.load()
+}
+
+// topicID gives each topic that comes after another of its name a new id. Those
+// that were never deleted have none, so that most conversations need not speak of it.
+func (c *conversation) topicID(name string) (model.TopicID, bool) {
+	n := c.topics[name]
+	return model.TopicID{byte(n)}, n%2 == 0
 }
 
 func (c *conversation) load() {
@@ -150,6 +161,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 	case "setup":
 		c.shut()
 		fresh := newConversation(t, func(config *Config) { setConfig(t, d, config) })
+		clear(c.topics)
 		c.clock, c.groups, c.journals, c.config = fresh.clock, fresh.groups, fresh.journals, fresh.config
 		for i := range c.journals { // they speak to this conversation from now on
 			c.journals[i].onAppend = func(records []Record) { c.sayRecords(i, records) }
@@ -176,6 +188,8 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		}
 	case "close":
 		c.groups.Close()
+	case "delete-topic", "create-topic":
+		c.topics[d.CmdArgs[0].Key]++
 	case "restart":
 		c.restart(t)
 	case "records":

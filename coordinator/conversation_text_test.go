@@ -202,13 +202,16 @@ func recordText(r Record) string {
 	if r.Value == nil {
 		return text + " deleted"
 	}
-	c, err := decodeOffsetValue(r.Value)
+	c, err := decodeOffset(r)
 	if err != nil {
 		return err.Error()
 	}
 	text += fmt.Sprintf(" = %d at=%d", c.offset, c.commitTime)
 	if c.leaderEpoch >= 0 {
 		text += fmt.Sprintf(" epoch=%d", c.leaderEpoch)
+	}
+	if !c.topic.IsZero() {
+		text += fmt.Sprintf(" topic=%d", c.topic[0])
 	}
 	if c.expireTime != noTime {
 		text += fmt.Sprintf(" expires=%d", c.expireTime)
@@ -225,7 +228,7 @@ func eventText(e Event) string {
 		text += fmt.Sprintf(" gen=%d", e.Generation)
 	case ShardLoaded:
 		text += fmt.Sprintf(" groups=%d offsets=%d", e.Groups, e.Count)
-	case OffsetsExpired, RecordSkipped:
+	case OffsetsExpired, OffsetsDropped, RecordSkipped:
 		text += fmt.Sprintf(" count=%d", e.Count)
 	case ShardLoading, ShardLoadFailed, ShardUnloaded, AppendFailed, GroupDeleted, MemberRemoved:
 	}

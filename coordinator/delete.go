@@ -2,8 +2,6 @@ package coordinator
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -16,27 +14,17 @@ func (g *Groups) DeleteGroups(req *kmsg.DeleteGroupsRequest, reply func(*kmsg.De
 	resp := kmsg.NewPtrDeleteGroupsResponse()
 	resp.Version = req.Version
 	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(req.Groups))
-	all := newGather(len(req.Groups), func() { reply(resp) })
-	for i, id := range req.Groups {
-		slot := &resp.Groups[i]
-		slot.Group = id
-		end := func(code protocol.ErrorCode) {
-			if code != protocol.NoError {
-				slot.ErrorCode, slot.ErrorMessage = int16(code), messageOf(code, id)
-			}
-			all.done()
-		}
-		if len(id) > stringMax {
-			end(protocol.InvalidGroupID)
-			continue
-		}
-		g.post(id, func(m *machine, s *step) {
-			if code := m.deleteGroup(s, id); code != protocol.NoError {
-				slot.ErrorCode, slot.ErrorMessage = int16(code), messageOf(code, id)
-			}
-			s.answer(end)
-		}, end)
+	failed := func(i int, code protocol.ErrorCode) {
+		resp.Groups[i].ErrorCode, resp.Groups[i].ErrorMessage = int16(code), messageOf(code, req.Groups[i])
 	}
+	for i, id := range req.Groups {
+		resp.Groups[i].Group = id
+	}
+	g.askGroups(req.Groups, func(i int, m *machine, s *step) {
+		if code := m.deleteGroup(s, req.Groups[i]); code != protocol.NoError {
+			failed(i, code)
+		}
+	}, failed, func() { reply(resp) })
 }
 
 func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
@@ -76,16 +64,12 @@ func (g *Groups) DeleteOffsets(req *kmsg.OffsetDeleteRequest, reply func(*kmsg.O
 		resp.Version, resp.ErrorCode = req.Version, int16(code)
 		return resp
 	}
-	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
-	if req.Group == "" || len(req.Group) > stringMax {
-		fail(protocol.InvalidGroupID)
-		return
-	}
-	g.post(req.Group, func(m *machine, s *step) {
+	q := question[*kmsg.OffsetDeleteResponse]{req.Group, namedGroupID(req.Group), reply, failed}
+	q.ask(g, func(m *machine, s *step) *kmsg.OffsetDeleteResponse {
 		resp := failed(protocol.NoError)
 		m.deleteOffsets(s, req, resp)
-		respond(s, reply, resp, failed)
-	}, fail)
+		return resp
+	})
 }
 
 func (m *machine) deleteOffsets(s *step, req *kmsg.OffsetDeleteRequest, resp *kmsg.OffsetDeleteResponse) {
@@ -113,45 +97,6 @@ func (m *machine) deleteOffsets(s *step, req *kmsg.OffsetDeleteRequest, resp *km
 			out.Partitions = append(out.Partitions, part)
 		}
 		resp.Topics = append(resp.Topics, out)
-	}
-}
-
-// DropTopics removes the offsets of deleted topics from every group of the
-// shards that are here, and calls done when that is durable. An error says that
-// a shard is loading or lost its records; the caller may try again.
-func (g *Groups) DropTopics(topics []string, done func(error)) {
-	codes := make([]protocol.ErrorCode, len(g.shards))
-	all := newGather(len(g.shards), func() {
-		for i, code := range codes {
-			if code != protocol.NoError && code != protocol.NotCoordinator {
-				done(protocol.Errorf(code, "the offsets of deleted topics in shard %d are still there", i))
-				return
-			}
-		}
-		done(nil)
-	})
-	for i, sh := range g.shards {
-		end := func(code protocol.ErrorCode) {
-			codes[i] = code
-			all.done()
-		}
-		sh.post(mail{run: func(m *machine, s *step) {
-			m.dropTopics(s, topics)
-			s.answer(end)
-		}, fail: end})
-	}
-}
-
-func (m *machine) dropTopics(s *step, topics []string) {
-	var room arena
-	// In order, so that the same requests always write the same log.
-	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
-		offsets := m.groups[id].offsets
-		for _, topic := range topics {
-			for _, partition := range slices.Sorted(maps.Keys(offsets[topic])) {
-				s.record(Record{Key: room.offsetKey(id, topic, partition)})
-			}
-		}
 	}
 }
 

@@ -19,28 +19,17 @@ func (g *Groups) DescribeGroups(req *kmsg.DescribeGroupsRequest, reply func(*kms
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	resp.Version = req.Version
 	resp.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(req.Groups))
-	all := newGather(len(req.Groups), func() { reply(resp) })
-	for i, id := range req.Groups {
-		slot := &resp.Groups[i]
-		*slot = describeDead(req.Version, id)
-		end := func(code protocol.ErrorCode) {
-			if code != protocol.NoError {
-				*slot = kmsg.NewDescribeGroupsResponseGroup()
-				slot.Group, slot.ErrorCode, slot.ErrorMessage = id, int16(code), messageOf(code, id)
-			}
-			all.done()
+	g.askGroups(req.Groups, func(i int, m *machine, _ *step) {
+		if g := m.groups[req.Groups[i]]; g != nil {
+			resp.Groups[i] = g.describe()
+			return
 		}
-		if len(id) > stringMax {
-			end(protocol.InvalidGroupID)
-			continue
-		}
-		g.post(id, func(m *machine, s *step) {
-			if g := m.groups[id]; g != nil {
-				*slot = g.describe()
-			}
-			s.answer(end)
-		}, end)
-	}
+		resp.Groups[i] = describeDead(req.Version, req.Groups[i])
+	}, func(i int, code protocol.ErrorCode) {
+		d := kmsg.NewDescribeGroupsResponseGroup()
+		d.Group, d.ErrorCode, d.ErrorMessage = req.Groups[i], int16(code), messageOf(code, req.Groups[i])
+		resp.Groups[i] = d
+	}, func() { reply(resp) })
 }
 
 func describeDead(version int16, id string) kmsg.DescribeGroupsResponseGroup {
@@ -81,29 +70,14 @@ func (g *group) describe() kmsg.DescribeGroupsResponseGroup {
 // loading would be missing, so that is an error.
 func (g *Groups) ListGroups(req *kmsg.ListGroupsRequest, reply func(*kmsg.ListGroupsResponse)) {
 	parts := make([][]kmsg.ListGroupsResponseGroup, len(g.shards))
-	codes := make([]protocol.ErrorCode, len(g.shards))
-	all := newGather(len(g.shards), func() {
+	g.askShards(func(i int, m *machine, _ *step) { parts[i] = m.list(req) }, func(code protocol.ErrorCode) {
 		resp := kmsg.NewPtrListGroupsResponse()
-		resp.Version = req.Version
-		resp.Groups = slices.Concat(parts...)
-		for _, code := range codes {
-			if code != protocol.NoError && code != protocol.NotCoordinator {
-				resp.Groups, resp.ErrorCode = nil, int16(code)
-				break
-			}
+		resp.Version, resp.ErrorCode = req.Version, int16(code)
+		if code == protocol.NoError {
+			resp.Groups = slices.Concat(parts...)
 		}
 		reply(resp)
 	})
-	for i, sh := range g.shards {
-		end := func(code protocol.ErrorCode) {
-			codes[i] = code
-			all.done()
-		}
-		sh.post(mail{run: func(m *machine, s *step) {
-			parts[i] = m.list(req)
-			s.answer(end)
-		}, fail: end})
-	}
 }
 
 func (m *machine) list(req *kmsg.ListGroupsRequest) []kmsg.ListGroupsResponseGroup {

@@ -7,6 +7,7 @@
 //
 //	journal.go       the durable memory of one shard, an interface
 //	groups.go        the coordinator as the server sees it: shards by group id
+//	ask.go           how requests reach the shards
 //	config.go        the settings; event.go: what happens, for the log
 //	step.go          what goes into one turn of a machine, and what comes out
 //	shard.go         the runtime: a mailbox, one append per batch, held answers
@@ -17,8 +18,9 @@
 //	rebalance.go     from the first join to the next generation, and time-outs
 //	sync.go          SyncGroup; heartbeat.go, leave.go
 //	commit.go        OffsetCommit; offsets.go: the table; fetch.go: OffsetFetch
-//	delete.go        DeleteGroups, OffsetDelete, deleted topics; expiry.go
-//	describe.go      DescribeGroups and ListGroups; gather.go: answers in parts
+//	topics.go        which offsets outlive their topic: none
+//	delete.go        DeleteGroups, OffsetDelete; expiry.go
+//	describe.go      DescribeGroups and ListGroups
 //	records.go       the record formats; subscription.go: what consumers subscribe to
 //	timers.go        deadlines; metrics.go: counts
 //

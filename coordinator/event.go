@@ -20,6 +20,7 @@ const (
 	GroupDeleted               // by a request or because nothing was left in it
 	MemberRemoved              // Reason
 	OffsetsExpired             // Count
+	OffsetsDropped             // Count; found at a load: their topics are gone
 )
 
 // Event is something worth a line in the log or a count in the metrics.
@@ -66,6 +67,8 @@ func (k EventKind) String() string {
 		return "member removed"
 	case OffsetsExpired:
 		return "offsets expired"
+	case OffsetsDropped:
+		return "offsets of deleted topics dropped"
 	}
 	return "unknown event"
 }

@@ -18,35 +18,20 @@ func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, reply func(*kmsg.Off
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	resp.Version = req.Version
 	resp.Groups = make([]kmsg.OffsetFetchResponseGroup, len(req.Groups))
-	all := newGather(len(req.Groups), func() { reply(resp) })
+	ids := make([]string, len(req.Groups))
 	for i := range req.Groups {
-		group, slot := &req.Groups[i], &resp.Groups[i]
-		slot.Group = group.Group
-		end := func(code protocol.ErrorCode) {
-			if code != protocol.NoError {
-				slot.Topics, slot.ErrorCode = nil, int16(code)
-			}
-			all.done()
-		}
-		if len(group.Group) > stringMax {
-			end(protocol.InvalidGroupID)
-			continue
-		}
-		g.post(group.Group, func(m *machine, s *step) {
-			slot.Topics = m.groups[group.Group].fetch(group.Topics)
-			s.answer(end)
-		}, end)
+		ids[i] = req.Groups[i].Group
+		resp.Groups[i].Group = ids[i]
 	}
+	g.askGroups(ids, func(i int, m *machine, s *step) {
+		resp.Groups[i].Topics = m.groups[ids[i]].fetch(s, req.Groups[i].Topics)
+	}, func(i int, code protocol.ErrorCode) {
+		resp.Groups[i].Topics, resp.Groups[i].ErrorCode = nil, int16(code)
+	}, func() { reply(resp) })
 }
 
 // fetchOne handles the versions that speak of one group.
 func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetFetchResponse)) {
-	failed := func(code protocol.ErrorCode) *kmsg.OffsetFetchResponse { return fetchFailed(req, code) }
-	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
-	if len(req.Group) > stringMax {
-		fail(protocol.InvalidGroupID)
-		return
-	}
 	topics := make([]kmsg.OffsetFetchRequestGroupTopic, 0, len(req.Topics))
 	for _, t := range req.Topics {
 		topics = append(topics, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
@@ -54,18 +39,22 @@ func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetF
 	if req.Topics == nil {
 		topics = nil
 	}
-	g.post(req.Group, func(m *machine, s *step) {
+	q := question[*kmsg.OffsetFetchResponse]{
+		req.Group, groupID(req.Group), reply,
+		func(code protocol.ErrorCode) *kmsg.OffsetFetchResponse { return fetchFailed(req, code) },
+	}
+	q.ask(g, func(m *machine, s *step) *kmsg.OffsetFetchResponse {
 		resp := kmsg.NewPtrOffsetFetchResponse()
 		resp.Version = req.Version
-		for _, t := range m.groups[req.Group].fetch(topics) {
+		for _, t := range m.groups[req.Group].fetch(s, topics) {
 			old := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
 			for _, p := range t.Partitions {
 				old.Partitions = append(old.Partitions, kmsg.OffsetFetchResponseTopicPartition(p))
 			}
 			resp.Topics = append(resp.Topics, old)
 		}
-		respond(s, reply, resp, failed)
-	}, fail)
+		return resp
+	})
 }
 
 // fetchFailed answers with an error; the oldest versions have a field for it
@@ -86,20 +75,21 @@ func fetchFailed(req *kmsg.OffsetFetchRequest, code protocol.ErrorCode) *kmsg.Of
 }
 
 // fetch reads committed offsets, all of them if topics is nil. A group that
-// does not exist has none.
-func (g *group) fetch(topics []kmsg.OffsetFetchRequestGroupTopic) []kmsg.OffsetFetchResponseGroupTopic {
+// does not exist has none. What is left of a deleted topic is not shown.
+func (g *group) fetch(s *step, topics []kmsg.OffsetFetchRequestGroupTopic) []kmsg.OffsetFetchResponseGroupTopic {
 	if topics == nil {
-		return g.fetchAll()
+		return g.fetchAll(s)
 	}
 	out := make([]kmsg.OffsetFetchResponseGroupTopic, 0, len(topics))
 	for i := range topics {
 		from := &topics[i]
 		to := kmsg.OffsetFetchResponseGroupTopic{Topic: from.Topic, TopicID: from.TopicID}
 		to.Partitions = make([]kmsg.OffsetFetchResponseGroupTopicPartition, 0, len(from.Partitions))
+		now := s.topic(from.Topic)
 		for _, partition := range from.Partitions {
 			p := unknownOffset(partition)
 			if g != nil {
-				if c, ok := g.offsets.get(from.Topic, partition); ok {
+				if c, ok := g.offsets.get(from.Topic, partition); ok && now.keeps(c) {
 					p = knownOffset(partition, c)
 				}
 			}
@@ -110,7 +100,7 @@ func (g *group) fetch(topics []kmsg.OffsetFetchRequestGroupTopic) []kmsg.OffsetF
 	return out
 }
 
-func (g *group) fetchAll() []kmsg.OffsetFetchResponseGroupTopic {
+func (g *group) fetchAll(s *step) []kmsg.OffsetFetchResponseGroupTopic {
 	out := []kmsg.OffsetFetchResponseGroupTopic{}
 	if g == nil {
 		return out
@@ -118,10 +108,15 @@ func (g *group) fetchAll() []kmsg.OffsetFetchResponseGroupTopic {
 	for topic, partitions := range g.offsets {
 		to := kmsg.OffsetFetchResponseGroupTopic{Topic: topic}
 		to.Partitions = make([]kmsg.OffsetFetchResponseGroupTopicPartition, 0, len(partitions))
+		now := s.topic(topic)
 		for partition, c := range partitions {
-			to.Partitions = append(to.Partitions, knownOffset(partition, c))
+			if now.keeps(c) {
+				to.Partitions = append(to.Partitions, knownOffset(partition, c))
+			}
 		}
-		out = append(out, to)
+		if len(to.Partitions) > 0 {
+			out = append(out, to)
+		}
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -26,6 +27,10 @@ type Env struct {
 	// Events receives what happens, from any goroutine, no lock being held. It
 	// must not block. Nil: nobody listens.
 	Events func(Event)
+	// TopicID tells the id of a topic, and false if there is none of that name
+	// now. It is called from any goroutine and must be cheap. Nil: every topic
+	// exists, and ids are not known.
+	TopicID func(name string) (model.TopicID, bool)
 	// MemberSuffix makes the unique part of a member id. Nil: a random UUID.
 	MemberSuffix func() string
 }
@@ -62,6 +67,9 @@ func New(config func() Config, env Env) (*Groups, error) {
 	}
 	if env.Events == nil {
 		env.Events = func(Event) {}
+	}
+	if env.TopicID == nil {
+		env.TopicID = anyTopic
 	}
 	if env.MemberSuffix == nil {
 		env.MemberSuffix = randomUUID

@@ -316,3 +316,34 @@ func TestCallerIsReleased(t *testing.T) {
 	<-finished
 	groups.Close()
 }
+
+// TestNoGroupHoldsUpAnother: while a group waits for its members, and one of its
+// members for the group, thousands of others in the same shard go on.
+func TestNoGroupHoldsUpAnother(t *testing.T) {
+	t.Parallel()
+	const others = 5000
+	groups := realGroups(t, 1)
+	waiting := make(chan *kmsg.JoinGroupResponse, 1)
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Version, join.Group, join.ProtocolType, join.SessionTimeoutMillis = 3, "waits", "consumer", 10_000
+	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}}
+	groups.Join(join, Caller{}, func(r *kmsg.JoinGroupResponse) { waiting <- r })
+	answered := make(chan *kmsg.OffsetCommitResponse, others)
+	for i := range others {
+		groups.CommitOffsets(commitRequest(fmt.Sprintf("group-%d", i), "t", 0, 1), func(r *kmsg.OffsetCommitResponse) { answered <- r })
+	}
+	for range others {
+		if r := <-answered; r.Topics[0].Partitions[0].ErrorCode != 0 {
+			t.Fatal(commitText(r))
+		}
+	}
+	select {
+	case r := <-waiting:
+		t.Errorf("the group that waits was answered: %s", joinText(r))
+	default:
+	}
+	groups.Unload(0)
+	if r := <-waiting; protocol.ErrorCode(r.ErrorCode) != protocol.NotCoordinator {
+		t.Errorf("when the shard went: %s", joinText(r))
+	}
+}

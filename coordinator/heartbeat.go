@@ -8,17 +8,9 @@ import (
 
 // Heartbeat handles Heartbeat, versions 0 to 4; 3 brought static members.
 func (g *Groups) Heartbeat(req *kmsg.HeartbeatRequest, reply func(*kmsg.HeartbeatResponse)) {
-	fail := func(code protocol.ErrorCode) { reply(heartbeatFailed(req, code)) }
-	if req.Group == "" || len(req.Group) > stringMax {
-		fail(protocol.InvalidGroupID)
-		return
-	}
-	g.post(req.Group, func(m *machine, s *step) {
-		code := m.heartbeat(s, req)
-		respond(s, reply, heartbeatFailed(req, code), func(lost protocol.ErrorCode) *kmsg.HeartbeatResponse {
-			return heartbeatFailed(req, lost)
-		})
-	}, fail)
+	failed := func(code protocol.ErrorCode) *kmsg.HeartbeatResponse { return heartbeatFailed(req, code) }
+	q := question[*kmsg.HeartbeatResponse]{req.Group, namedGroupID(req.Group), reply, failed}
+	q.ask(g, func(m *machine, s *step) *kmsg.HeartbeatResponse { return failed(m.heartbeat(s, req)) })
 }
 
 // heartbeatFailed makes a response. While a shard loads, a heartbeat is simply

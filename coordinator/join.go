@@ -13,20 +13,18 @@ import (
 // them their id), 5 brought static members, 7 the protocol type, 8 a reason,
 // 9 the hint to a static leader that nothing is to be assigned.
 func (g *Groups) Join(req *kmsg.JoinGroupRequest, caller Caller, reply func(*kmsg.JoinGroupResponse)) {
-	fail := func(code protocol.ErrorCode) { reply(joinFailed(req, code)) }
+	w := &joinWait{req: req, reply: reply}
+	q := question[*kmsg.JoinGroupResponse]{req.Group, namedGroupID(req.Group), reply, w.failed}
 	config := g.env.config()
 	session := time.Duration(req.SessionTimeoutMillis) * time.Millisecond
 	switch {
-	case req.Group == "" || len(req.Group) > stringMax:
-		fail(protocol.InvalidGroupID)
+	case q.refused != protocol.NoError: // as it is
 	case session < config.SessionTimeoutMin || session > config.SessionTimeoutMax:
-		fail(protocol.InvalidSessionTimeout)
+		q.refused = protocol.InvalidSessionTimeout
 	case !joinFits(req, caller):
-		fail(protocol.InvalidRequest)
-	default:
-		w := &joinWait{req: req, reply: reply}
-		g.post(req.Group, func(m *machine, s *step) { m.join(s, w, caller) }, fail)
+		q.refused = protocol.InvalidRequest
 	}
+	q.post(g, func(m *machine, s *step) { m.join(s, w, caller) })
 }
 
 // joinFits refuses strings that a group record could not hold: flexible

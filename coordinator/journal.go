@@ -1,10 +1,16 @@
 package coordinator
 
+import "github.com/mainstem-mq/mainstem/internal/model"
+
 // Record is one key and value of a coordinator's internal topic, in Kafka's
 // own record format. A nil Value is a tombstone.
 type Record struct {
 	Key, Value []byte
 	Timestamp  int64 // ms; 0 means now
+	// Topic is the topic that a committed offset is for; zero if not known. It
+	// stands beside Kafka's own bytes, which have no place for it in the version
+	// that every tool reads.
+	Topic model.TopicID
 }
 
 // Journal is one shard's durable memory: a partition of an internal topic.

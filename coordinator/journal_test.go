@@ -33,7 +33,7 @@ type pendingAppend struct {
 func (j *memoryJournal) Append(records []Record, done func(error)) {
 	kept := make([]Record, 0, len(records))
 	for _, r := range records {
-		kept = append(kept, Record{Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: r.Timestamp})
+		kept = append(kept, Record{Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: r.Timestamp, Topic: r.Topic})
 	}
 	j.mu.Lock()
 	if j.mu.refuse {

@@ -14,12 +14,8 @@ func (g *Groups) Leave(req *kmsg.LeaveGroupRequest, reply func(*kmsg.LeaveGroupR
 		resp.Version, resp.ErrorCode = req.Version, int16(code)
 		return resp
 	}
-	fail := func(code protocol.ErrorCode) { reply(failed(code)) }
-	if req.Group == "" || len(req.Group) > stringMax {
-		fail(protocol.InvalidGroupID)
-		return
-	}
-	g.post(req.Group, func(m *machine, s *step) { respond(s, reply, m.leave(s, req), failed) }, fail)
+	q := question[*kmsg.LeaveGroupResponse]{req.Group, namedGroupID(req.Group), reply, failed}
+	q.ask(g, func(m *machine, s *step) *kmsg.LeaveGroupResponse { return m.leave(s, req) })
 }
 
 func (m *machine) leave(s *step, req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {

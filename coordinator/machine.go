@@ -53,7 +53,7 @@ func (m *machine) replayOffset(r Record) error {
 		}
 		return nil
 	}
-	c, err := decodeOffsetValue(r.Value)
+	c, err := decodeOffset(r)
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,7 @@ func (m *machine) forget(g *group) {
 // restore makes the soft part of freshly loaded groups: a member gets a new
 // session timeout, as nobody knows when it was last heard of.
 func (m *machine) restore(s *step) {
+	m.sweep(s)
 	for _, g := range m.groups {
 		if g.stored == nil {
 			continue

@@ -1,10 +1,13 @@
 package coordinator
 
+import "github.com/mainstem-mq/mainstem/internal/model"
+
 // noTime marks an absent timestamp.
 const noTime = -1
 
 // committed is what a group last said about one partition.
 type committed struct {
+	topic       model.TopicID // zero: not known; see topics.go
 	offset      int64
 	leaderEpoch int32 // -1: unknown
 	metadata    string

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -37,7 +38,7 @@ func TestRandomConversations(t *testing.T) {
 				"": w.check, "join": w.join, "join more": w.join, "rejoin": w.rejoin, "sync": w.sync,
 				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
-				"fetch": w.fetch, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
+				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
 			})
 			w.end(rt)
 		})
@@ -67,6 +68,10 @@ type world struct {
 	// never be missing from a later answer.
 	sent, acked int64
 	lostOffset  string
+
+	// How often topic v was deleted and made: odd when it is gone. What is
+	// committed for it is this number, so no other may ever be fetched.
+	incarnation int64
 }
 
 func newWorld(rt *rapid.T) *world {
@@ -82,6 +87,7 @@ func (w *world) start(rt *rapid.T) {
 	groups, err := New(func() Config { return config }, Env{
 		Clock:        w.clock,
 		Journals:     func(int32) Journal { return w.journal },
+		TopicID:      w.topicID,
 		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
 	})
 	if err != nil {
@@ -215,7 +221,7 @@ func commitRequest(group, topic string, partition int32, offset int64) *kmsg.Off
 func (w *world) commit(rt *rapid.T) {
 	me := w.someone(rt)
 	topic := rapid.SampledFrom([]string{"t", "u", "v"}).Draw(rt, "topic")
-	req := commitRequest(me.group, topic, rapid.Int32Range(0, 3).Draw(rt, "partition"), 1)
+	req := commitRequest(me.group, topic, rapid.Int32Range(0, 3).Draw(rt, "partition"), w.incarnation)
 	if rapid.Bool().Draw(rt, "as member") {
 		req.MemberID, req.InstanceID, req.Generation = me.id, me.instance, me.gen
 	}
@@ -261,6 +267,40 @@ func (w *world) delete(rt *rapid.T) {
 	case 2:
 		w.groups.DropTopics([]string{"v", "u"}, expect(w, func(error) {}))
 	}
+}
+
+func (w *world) topicID(name string) (model.TopicID, bool) {
+	if name != "v" {
+		return model.TopicID{255}, true
+	}
+	return model.TopicID{byte(w.incarnation + 1), byte(w.incarnation >> 8)}, w.incarnation%2 == 0
+}
+
+// reincarnate deletes a topic or makes a new one of its name; its offsets are
+// removed then, later or, after a crash, at the next load.
+func (w *world) reincarnate(rt *rapid.T) {
+	w.incarnation++
+	if rapid.Bool().Draw(rt, "drop") {
+		w.groups.DropTopics([]string{"v"}, expect(w, func(error) {}))
+	}
+}
+
+func (w *world) fetchReincarnated(rt *rapid.T) {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Version, req.Group = 7, w.group(rt)
+	if rapid.Bool().Draw(rt, "by name") {
+		req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "v", Partitions: []int32{0, 1, 2, 3}}}
+	}
+	now := w.incarnation
+	w.groups.FetchOffsets(req, expect(w, func(r *kmsg.OffsetFetchResponse) {
+		for _, t := range r.Topics {
+			for _, p := range t.Partitions {
+				if t.Topic == "v" && p.Offset != -1 && (p.Offset != now || now%2 == 1) {
+					w.lostOffset = fmt.Sprintf("fetched %d of the topic's incarnation %d", p.Offset, now)
+				}
+			}
+		}
+	}))
 }
 
 func (w *world) advance(rt *rapid.T) {
@@ -350,7 +390,7 @@ func (w *world) checkJournal(rt *rapid.T) {
 	if err := checkDurable(restarted, compacted); err != nil {
 		rt.Fatalf("compacted: %v", err)
 	}
-	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }})
+	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }, topicID: anyTopic})
 	if err := checkMachine(restarted); err != nil {
 		rt.Fatalf("restarted: %v", err)
 	}

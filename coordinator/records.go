@@ -13,8 +13,9 @@ import (
 // the topic keep working. A key begins with a version that tells its kind:
 //
 //	key 0, 1: group, topic, partition     -> a committed offset
-//	          value 3 is written (1 where the client set a retention, for only
-//	          that version has an expiry time); 0 to 4 are read
+//	          value 3 is written, as Kafka does; 1 where the client set a
+//	          retention, for only that version has an expiry time; 0 to 4 are
+//	          read. The topic's id stands beside it (Record.Topic)
 //	key 2:    group                       -> a classic group
 //	          value 3 is written; 0 to 4 are read
 //	others:   of other kinds of groups    -> skipped
@@ -29,6 +30,9 @@ const (
 	offsetValueVersionMax    = 4
 	groupValueVersionMax     = 4
 )
+
+// offsetValueMax is the longest offset value without its metadata.
+const offsetValueMax = 32
 
 // stringMax is the longest string that the records' formats can hold.
 const stringMax = math.MaxInt16
@@ -71,7 +75,7 @@ func (a *arena) offsetRecord(group, topic string, partition int32, c committed) 
 		value.Version = offsetValueVersionExpire
 	}
 	key := a.offsetKey(group, topic, partition)
-	return Record{Key: key, Value: a.seal(value.AppendTo(a.open(32 + len(c.metadata))))}
+	return Record{Key: key, Value: a.seal(value.AppendTo(a.open(offsetValueMax + len(c.metadata)))), Topic: c.topic}
 }
 
 func groupKey(group string) []byte {
@@ -83,12 +87,12 @@ func groupRecord(group string, value *kmsg.GroupMetadataValue) Record {
 	return Record{Key: groupKey(group), Value: value.AppendTo(nil)}
 }
 
-func decodeOffsetValue(value []byte) (committed, error) {
+func decodeOffset(r Record) (committed, error) {
 	var v kmsg.OffsetCommitValue
-	if err := checkVersion(value, offsetValueVersionMax); err != nil {
+	if err := checkVersion(r.Value, offsetValueVersionMax); err != nil {
 		return committed{}, fmt.Errorf("offset value: %w", err)
 	}
-	if err := v.ReadFrom(value); err != nil {
+	if err := v.ReadFrom(r.Value); err != nil {
 		return committed{}, fmt.Errorf("%w: offset value: %w", errRecord, err)
 	}
 	c := committed{
@@ -97,6 +101,10 @@ func decodeOffsetValue(value []byte) (committed, error) {
 		metadata:    v.Metadata,
 		commitTime:  v.CommitTimestamp,
 		expireTime:  v.ExpireTimestamp,
+		topic:       r.Topic,
+	}
+	if c.topic.IsZero() {
+		c.topic = v.TopicID // version 4 has it
 	}
 	// What a version does not have, the codec leaves at 0.
 	if v.Version < offsetValueVersion {

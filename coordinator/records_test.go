@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 func TestOffsetRecord(t *testing.T) {
@@ -17,6 +19,7 @@ func TestOffsetRecord(t *testing.T) {
 	for name, want := range map[string]committed{
 		"plain":       {offset: 7, leaderEpoch: -1, commitTime: 5, expireTime: noTime},
 		"epoch":       {offset: 7, leaderEpoch: 3, metadata: "meta", commitTime: 5, expireTime: noTime},
+		"topic":       {topic: model.TopicID{1, 15: 2}, offset: 7, leaderEpoch: 3, metadata: "meta", commitTime: 5, expireTime: noTime},
 		"with expiry": {offset: 7, leaderEpoch: -1, commitTime: 5, expireTime: 9},
 		"long":        {offset: 7, leaderEpoch: -1, metadata: strings.Repeat("m", stringMax), expireTime: noTime},
 	} {
@@ -253,7 +256,7 @@ func FuzzSubscription(f *testing.F) {
 func TestExpireTimeOfForever(t *testing.T) {
 	req := &kmsg.OffsetCommitRequest{Version: 3, RetentionTimeMillis: math.MaxInt64}
 	s := &step{now: time.UnixMilli(1_700_000_000_000)}
-	c := committedOf(s, req, &kmsg.OffsetCommitRequestTopicPartition{})
+	c := committedOf(s, req, &kmsg.OffsetCommitRequestTopicPartition{}, model.TopicID{})
 	if c.expireTime != math.MaxInt64 || c.expired(s, noTime) {
 		t.Errorf("expires at %d", c.expireTime)
 	}

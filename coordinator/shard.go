@@ -102,7 +102,7 @@ func (sh *shard) process(batch []mail) {
 }
 
 func (sh *shard) newStep(config *Config) *step {
-	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix}
+	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, topicID: sh.env.TopicID}
 }
 
 // execute lets the machine decide and then, by replay alone, change what is

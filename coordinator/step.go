@@ -3,6 +3,7 @@ package coordinator
 import (
 	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -14,9 +15,10 @@ type answer func(protocol.ErrorCode)
 // records, answers and events that come out. A machine never does anything
 // else to the world.
 type step struct {
-	now    time.Time
-	config *Config
-	suffix func() string
+	now     time.Time
+	config  *Config
+	suffix  func() string
+	topicID func(string) (model.TopicID, bool)
 
 	records []Record
 	answers []answer

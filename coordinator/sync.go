@@ -13,15 +13,11 @@ import (
 // protocol type and name, which must be the group's.
 func (g *Groups) Sync(req *kmsg.SyncGroupRequest, reply func(*kmsg.SyncGroupResponse)) {
 	w := &syncWait{req: req, reply: reply}
-	fail := func(code protocol.ErrorCode) { reply(w.failed(code)) }
-	switch {
-	case req.Group == "" || len(req.Group) > stringMax:
-		fail(protocol.InvalidGroupID)
-	case req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil):
-		fail(protocol.InconsistentGroupProtocol)
-	default:
-		g.post(req.Group, func(m *machine, s *step) { m.sync(s, w) }, fail)
+	q := question[*kmsg.SyncGroupResponse]{req.Group, namedGroupID(req.Group), reply, w.failed}
+	if q.refused == protocol.NoError && req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil) {
+		q.refused = protocol.InconsistentGroupProtocol
 	}
+	q.post(g, func(m *machine, s *step) { m.sync(s, w) })
 }
 
 // syncFailed makes an error response. What was lost with a shard is the running

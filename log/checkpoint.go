@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"time"
 )
 
 // snapshot is the log as of one Position, taken between two groups.
 type snapshot struct {
 	at         Position
+	previous   lastEntry       // ends there
 	partitions []*PartitionLog // that changed since the snapshot before
 	number     uint32
 	segments   []checkpointSegment
@@ -20,8 +22,9 @@ type snapshot struct {
 // takeSnapshot is called by the writer goroutine, or when that has ended.
 func (k *keeper) takeSnapshot() *snapshot {
 	l := k.log
-	s := &snapshot{at: l.writer.written, dead: l.liveness.take()}
+	s := &snapshot{at: l.writer.written, previous: lastEntry{l.writer.previous, l.writer.prevSize}, dead: l.liveness.take()}
 	s.partitions, s.number = l.shared.dirty.snapshot()
+	k.entries.Store(0)
 	for _, seg := range l.segments.all() {
 		if !k.condemned[seg] {
 			s.segments = append(s.segments, checkpointSegment{
@@ -77,6 +80,7 @@ func (k *keeper) finishCheckpoint(s *snapshot) error {
 		Generation: k.generation + 1,
 		Position:   s.at,
 		Synced:     max(s.at, l.syncer.position()),
+		Previous:   s.previous,
 		Segments:   s.segments,
 		Indexes:    l.indexes.list(),
 		Damage:     k.damage,
@@ -85,7 +89,11 @@ func (k *keeper) finishCheckpoint(s *snapshot) error {
 		return err
 	}
 	k.generation = c.Generation
-	return errors.Join(l.indexes.checkpointed(), k.removeCheckpoints())
+	for _, p := range k.emptied {
+		l.layToRest(p)
+	}
+	k.emptied = nil
+	return errors.Join(l.indexes.checkpointed(), k.setAside(), k.removeCheckpoints())
 }
 
 // bury counts what died before the snapshot, in the segments and in what the
@@ -113,7 +121,10 @@ func (k *keeper) bury(s *snapshot) error {
 			return err
 		}
 		if d.dropped {
-			d.partition.empty(s.number)
+			k.emptied = append(k.emptied, d.partition)
+			if d.partition.empty(s.number) {
+				s.partitions = slices.DeleteFunc(s.partitions, func(p *PartitionLog) bool { return p == d.partition })
+			}
 		}
 		s.dead = s.dead[1:]
 	}
@@ -128,6 +139,19 @@ func (k *keeper) restore(s *snapshot) {
 	if !l.queue.run(task) && k.writerEnded {
 		task()
 	}
+}
+
+// setAside renames the checkpoints that recovery could not use. Their place is
+// taken by the one that is now on disk.
+func (k *keeper) setAside() error {
+	for len(k.unusable) > 0 {
+		f := k.unusable[0]
+		if _, err := k.log.quarantine(f.name, f.why); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		k.unusable = k.unusable[1:]
+	}
+	return nil
 }
 
 // removeCheckpoints removes the generations that are not kept.

@@ -19,13 +19,15 @@ import (
 //	 +-------+---------+-----------+------------+----------+---------+
 //	 | magic | version |  damages  | generation | Position | synced  |
 //	 +-------+---------+-----------+------------+----------+---------+
-//	40         44          48
-//	 +---------+-----------+------------------------+----------------------+-----+
-//	 |segments | indexes   | segments, 32 each      | indexes, 24 each     | ...
-//	 +---------+-----------+------------------------+----------------------+
-//	                        | damages, 24 each      | CRC |
-//	                        +-----------------------+-----+
+//	40         44          48                       72
+//	 +---------+-----------+------------------------+-------------------+-----+
+//	 |segments | indexes   | the entry before       | segments, 32 each | ...
+//	 +---------+-----------+------------------------+-------------------+
+//	                        | indexes, 24 each | damages, 24 each | CRC |
+//	                        +------------------+------------------+-----+
 //
+//	entry:   base offset 8, partition 4, last delta 4, size 4, kind 1, zero 3;
+//	         of the entry that ends at Position, all zero if there is none
 //	segment: first Position 8, generation 8, live bytes 8, salt 4, zero 4
 //	index:   id 8, bytes 8, level 4, directory CRC 4; oldest first
 //	damage:  from 8, to 8, highest partition id then 4, zero 4
@@ -34,12 +36,16 @@ import (
 // in the index files, which are on disk before a checkpoint names them; so a
 // checkpoint has a few kilobytes whatever the number of partitions.
 //
+// The entry before Position is kept because the next one repeats its identity,
+// and recovery, which scans from Position on, does not see it: an entry that
+// named no predecessor would leave damage there without an owner.
+//
 // Invariant: Position <= Synced. A checkpoint that named bytes of the log that
 // a power cut can take would bring back entries that never were.
 const (
 	checkpointMagic   = "MSTMCHKP"
-	checkpointVersion = 1
-	checkpointHeader  = 48
+	checkpointVersion = 2
+	checkpointHeader  = 72
 	checkpointSegSize = 32
 	checkpointIdxSize = 24
 	checkpointDmgSize = 24
@@ -54,9 +60,16 @@ type checkpoint struct {
 	Generation uint64
 	Position   Position // everything is as of here; recovery scans from here
 	Synced     Position // the log was durable up to here when this was written
+	Previous   lastEntry
 	Segments   []checkpointSegment
 	Indexes    []checkpointIndex // oldest first
 	Damage     []checkpointDamage
+}
+
+// lastEntry is the entry that ends at some Position. Kind 0: there is none.
+type lastEntry struct {
+	Identity entryIdentity
+	Size     uint32
 }
 
 // checkpointDamage is a damaged range whose owners are not known: partitions
@@ -118,6 +131,11 @@ func (c *checkpoint) encode() []byte {
 	b = le.AppendUint64(b, uint64(c.Synced))
 	b = le.AppendUint32(b, uint32(len(c.Segments)))
 	b = le.AppendUint32(b, uint32(len(c.Indexes)))
+	b = le.AppendUint64(b, uint64(c.Previous.Identity.BaseOffset))
+	b = le.AppendUint32(b, uint32(c.Previous.Identity.Partition))
+	b = le.AppendUint32(b, uint32(c.Previous.Identity.LastDelta))
+	b = le.AppendUint32(b, c.Previous.Size)
+	b = le.AppendUint32(b, uint32(c.Previous.Identity.Kind))
 	for _, s := range c.Segments {
 		b = le.AppendUint64(b, uint64(s.First))
 		b = le.AppendUint64(b, s.Generation)
@@ -160,9 +178,18 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 		Generation: le.Uint64(b[16:]),
 		Position:   Position(le.Uint64(b[24:])),
 		Synced:     Position(le.Uint64(b[32:])),
-		Segments:   make([]checkpointSegment, segments),
-		Indexes:    make([]checkpointIndex, indexes),
-		Damage:     make([]checkpointDamage, damages),
+		Previous: lastEntry{
+			Identity: entryIdentity{
+				BaseOffset: model.Offset(le.Uint64(b[48:])),
+				Partition:  model.PartitionID(le.Uint32(b[56:])),
+				LastDelta:  int32(le.Uint32(b[60:])),
+				Kind:       Kind(b[68]),
+			},
+			Size: le.Uint32(b[64:]),
+		},
+		Segments: make([]checkpointSegment, segments),
+		Indexes:  make([]checkpointIndex, indexes),
+		Damage:   make([]checkpointDamage, damages),
 	}
 	at := body[checkpointHeader:]
 	for i := range c.Segments {
@@ -198,63 +225,13 @@ func (c *checkpoint) check() error {
 	if c.Position > c.Synced {
 		return fmt.Errorf("%w: at %d, synced only to %d", errCheckpoint, c.Position, c.Synced)
 	}
+	if kind, size := c.Previous.Identity.Kind, c.Previous.Size; kind > KindPad || (kind == 0) != (size == 0) || Position(size) > c.Position {
+		return fmt.Errorf("%w: behind an entry of kind %d, %d bytes", errCheckpoint, kind, size)
+	}
 	for i := 1; i < len(c.Segments); i++ {
 		if c.Segments[i].First < c.Segments[i-1].First {
 			return fmt.Errorf("%w: segment %d after %d", errCheckpoint, c.Segments[i].First, c.Segments[i-1].First)
 		}
 	}
 	return nil
-}
-
-// The start mark says how the last life of the directory ended. Little endian:
-//
-//	0       8         12      16               20    28    32
-//	+-------+---------+-------+----------------+-----+-----+
-//	| magic | version | clean | unclean starts | end | CRC |
-//	+-------+---------+-------+----------------+-----+-----+
-//
-// clean is 1 only between a clean shutdown and the next start; end is then the
-// Position where the log ended, so that the start need not look. The counter is
-// not part of a checkpoint because a start has to raise it durably before the
-// first checkpoint of its life: leader epochs build on it.
-const (
-	startMarkMagic   = "MSTMMARK"
-	startMarkVersion = 1
-	startMarkSize    = 32
-	startMarkName    = "start"
-)
-
-// startMark is the decoded mark.
-type startMark struct {
-	Clean         bool
-	UncleanStarts uint32
-	End           Position
-}
-
-var errStartMark = errors.New("start mark is damaged")
-
-func (m startMark) encode() []byte {
-	le := binary.LittleEndian
-	clean := uint32(0)
-	if m.Clean {
-		clean = 1
-	}
-	b := append(make([]byte, 0, startMarkSize), startMarkMagic...)
-	b = le.AppendUint32(b, startMarkVersion)
-	b = le.AppendUint32(b, clean)
-	b = le.AppendUint32(b, m.UncleanStarts)
-	b = le.AppendUint64(b, uint64(m.End))
-	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-func decodeStartMark(b []byte) (startMark, error) {
-	le := binary.LittleEndian
-	if len(b) != startMarkSize || string(b[:8]) != startMarkMagic ||
-		crc32.Checksum(b[:28], castagnoli) != le.Uint32(b[28:]) {
-		return startMark{}, fmt.Errorf("%w: %d bytes", errStartMark, len(b))
-	}
-	if v := le.Uint32(b[8:]); v != startMarkVersion || le.Uint32(b[12:]) > 1 {
-		return startMark{}, fmt.Errorf("%w: version %d", errStartMark, v)
-	}
-	return startMark{Clean: le.Uint32(b[12:]) == 1, UncleanStarts: le.Uint32(b[16:]), End: Position(le.Uint64(b[20:]))}, nil
 }

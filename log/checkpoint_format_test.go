@@ -15,6 +15,7 @@ func exampleCheckpoint() *checkpoint {
 		Generation: 7,
 		Position:   1 << 40,
 		Synced:     1<<40 + 5,
+		Previous:   lastEntry{Identity: entryIdentity{Partition: 3, Kind: KindBatches, BaseOffset: 1 << 33, LastDelta: 7}, Size: 160},
 		Segments: []checkpointSegment{
 			{First: 0, Generation: 1, LiveBytes: 12, Salt: 77},
 			{First: 256 << 20, Generation: 2, LiveBytes: -1, Salt: 78},
@@ -96,6 +97,14 @@ func TestStartMark(t *testing.T) {
 				t.Fatalf("bit %d flipped: %v", i, err)
 			}
 			b[i/8] ^= 1 << (i % 8)
+		}
+	}
+	// What other versions wrote is not damage, whatever its length.
+	for _, n := range []int{0, 20} {
+		b := append(startMark{}.encode(), make([]byte, n)...)
+		b[8]++
+		if _, err := decodeStartMark(sealed(b)); !errors.Is(err, errStartMarkVersion) {
+			t.Errorf("newer version: %v", err)
 		}
 	}
 	if _, err := decodeStartMark(nil); !errors.Is(err, errStartMark) {

@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"path"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -76,6 +77,62 @@ func TestCheckpointDespiteDamagedIndex(t *testing.T) {
 	}
 	delete(f.want, 1)
 	f.append(300, 2)
+	f.check()
+	f.close()
+}
+
+// Many tiny batches make a checkpoint due though they are few bytes, and where
+// the disk is too slow for it the writer waits: their index entries take memory.
+func TestCheckpointByEntries(t *testing.T) {
+	const most = 16
+	f := newFixture(t, Config{CheckpointInterval: time.Hour, checkpointEntries: most})
+	f.close()
+	mem := f.mem()
+	began, goOn := make(chan struct{}), make(chan struct{})
+	var slow atomic.Bool
+	f.disk.fs = vfs.NewFault(mem, func(op vfs.Op) error {
+		if op.Kind == vfs.KindSync && strings.Contains(op.Name, ".index") && slow.CompareAndSwap(true, false) {
+			began <- struct{}{}
+			<-goOn
+		}
+		return nil
+	})
+	f.open()
+	slow.Store(true)
+	for range most {
+		f.append(20, 1)
+	}
+	<-began
+	for range most - 1 {
+		f.append(20, 1)
+	}
+	var waits [3]*waiter
+	p := f.log.Partition(1)
+	for i := range waits {
+		b, _ := makeBatch(t, f.ends[1], 3, 20)
+		waits[i] = appendTo(t, f.log, p, f.ends[1], 3, 20)
+		f.want[1] = append(f.want[1], b...)
+		f.ends[1] += 3
+		if i == 0 {
+			<-waits[0].written // after it the writer waits
+		}
+	}
+	for range 1000 {
+		runtime.Gosched()
+	}
+	select {
+	case <-waits[1].written:
+		t.Error("the writer went on, and a second checkpoint was due")
+	default:
+	}
+	close(goOn)
+	for i, w := range waits {
+		if i == 0 {
+			<-w.durable
+		} else if err := w.err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	f.check()
 	f.close()
 }

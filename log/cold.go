@@ -16,7 +16,7 @@ const (
 	// delay the writer's syncs.
 	coldReaders = 4
 	// coldBytes is the pooled memory that answers read from files may hold.
-	coldBytes = 64 << 20
+	coldBytes = 32 << 20
 )
 
 // errBusy ends an answer early: it has something already, and the memory for

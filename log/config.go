@@ -11,6 +11,10 @@ type Config struct {
 	AsyncFlushInterval time.Duration // longest time that an append without Sync stays unsynced; default 1 s
 	PadGroups          bool          // pad each group to 4 KiB, for disks that may tear a sector in flight
 	ProducerStatesMax  int           // per partition; the least recently used goes; default 10,000
+
+	// checkpointEntries is how many index entries in memory make a checkpoint
+	// due: tiny batches bring many with few bytes. Only tests set it.
+	checkpointEntries int
 }
 
 // The defaults of Config.
@@ -22,6 +26,7 @@ const (
 	checkpointIntervalDefault = 10 * time.Second
 	asyncFlushIntervalDefault = time.Second
 	producerStatesMaxDefault  = 10_000
+	checkpointEntriesDefault  = 256 << 10
 
 	// indexCacheBytes is what the pages of index files may take in memory.
 	indexCacheBytes = 16 << 20
@@ -35,6 +40,7 @@ func (c Config) withDefaults() Config {
 	set(&c.CheckpointInterval, checkpointIntervalDefault)
 	set(&c.AsyncFlushInterval, asyncFlushIntervalDefault)
 	set(&c.ProducerStatesMax, producerStatesMaxDefault)
+	set(&c.checkpointEntries, checkpointEntriesDefault)
 	c.SegmentBytes = max(c.SegmentBytes, segmentBytesMin)
 	return c
 }

@@ -37,7 +37,6 @@ type crashPast struct {
 	clean          bool   // the last life ended well
 	unsure         bool   // it failed, or the start after it, and the mark may say either
 	deletedIndexes bool
-	died           bool // in the midst of the last start
 	flip           *crashFlip
 	syncLost       bool // a failed sync lost pages that only the cache has
 	cacheKept      bool // the process died, not the machine
@@ -115,7 +114,7 @@ func (r *crashRun) lives() error {
 			return fmt.Errorf("life %d (%s): %w", i, plan.name, err)
 		}
 	}
-	if r.rng.IntN(3) == 0 && (!r.past.died || !r.past.deletedIndexes) {
+	if r.rng.IntN(3) == 0 {
 		if err := r.flipBit(); err != nil {
 			return err
 		}
@@ -197,7 +196,7 @@ func (r *crashRun) open(plan *crashPlan) (*crashLife, error) {
 		}
 		r.tracef("open: %v", err)
 		r.count.died.Add(1)
-		r.past.clean, r.past.unsure, r.past.died = false, r.past.unsure || r.past.clean, true
+		r.past.clean, r.past.unsure = false, r.past.unsure || r.past.clean
 		return nil, r.die(plan)
 	}
 	l.log = log
@@ -265,7 +264,10 @@ func (r *crashRun) end(l *crashLife, sound bool) error {
 			return err
 		}
 	}
-	if r.past.cacheKept {
+	if r.past.cacheKept && l.checked {
+		// Of a life whose disk died before it was held against the history nobody
+		// knows how much of that it had found: what the page cache holds is what
+		// it held before (die knows whether that is still so).
 		r.past.cached = r.history.length()
 	}
 	return nil

@@ -104,3 +104,33 @@ func TestCrash(t *testing.T) {
 		}
 	}
 }
+
+// TestCrashDeathWhileLooking: the disk dies after Open, before the oracle has
+// settled how much of the history an earlier power cut left. What that took is
+// not in the page cache, and must not be asked for by the next life.
+func TestCrashDeathWhileLooking(t *testing.T) {
+	for seed := range uint64(64) {
+		run := newCrashRun(seed, &crashCount{})
+		if err := run.disk.MkdirAll(crashDir); err != nil {
+			t.Fatal(err)
+		}
+		l, err := run.open(&crashPlan{name: "sound"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.checked = false
+		run.history.wrote(&crashOp{partition: 1, kind: KindLogStart}) // and the power cut took it
+		l.plan.mu.fired, l.plan.mu.dead = true, true
+		if err := run.end(l, true); err != nil {
+			t.Fatal(err)
+		}
+		if !run.past.cacheKept {
+			continue
+		}
+		if run.past.cached != 0 {
+			t.Errorf("seed %d: H[:%d] is held to be in the page cache, nobody has seen it there", seed, run.past.cached)
+		}
+		return
+	}
+	t.Fatal("no seed ended with a kill")
+}

@@ -13,7 +13,7 @@
 // Partitions: seam.go (what they and the rest rely on), state.go,
 // state_producers.go, state_format.go, partition.go, partition_apply.go,
 // partition_index.go, partition_checkpoint.go, partition_files.go,
-// partitions.go.
+// partitions.go, tombs.go.
 //
 // Reading: ring.go (what was appended last), read.go, cold.go, readbatch.go,
 // lookup.go, between.go.
@@ -21,7 +21,8 @@
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, reclaim.go.
 //
-// Starting: log.go (Open, Close), recovery.go, recovery_files.go, scan.go,
+// Starting: log.go (Open, Close), start_format.go, recovery.go,
+// recovery_files.go, scan.go,
 // replay.go, settle.go. Looking: events.go, stats.go, dump.go.
 //
 // # Invariants

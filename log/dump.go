@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ func Dump(w io.Writer, fsys vfs.FS, dir string, opts DumpOptions) error {
 	if err != nil {
 		return fmt.Errorf("list %s: %w", dir, err)
 	}
+	if !slices.ContainsFunc(names, ofLog) {
+		return fmt.Errorf("%w: %s", ErrNoLog, dir)
+	}
 	var segs chain
 	defer func() {
 		for _, s := range segs {
@@ -54,6 +58,17 @@ func Dump(w io.Writer, fsys vfs.FS, dir string, opts DumpOptions) error {
 		d.entries(segs)
 	}
 	return d.err
+}
+
+// ErrNoLog refuses a directory in which nothing was made by a log.
+var ErrNoLog = errors.New("no data directory: it holds no segment, index, checkpoint or start file")
+
+// ofLog reports whether a file has a name that only a log gives.
+func ofLog(name string) bool {
+	_, segment := parseSegmentName(name)
+	_, checkpoint := parseCheckpointName(name)
+	return segment || checkpoint || name == startMarkName ||
+		strings.HasSuffix(name, ".index") || strings.HasPrefix(name, quarantinePrefix)
 }
 
 // dumper prints until the first error of its output.

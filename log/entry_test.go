@@ -175,7 +175,7 @@ func FuzzEntry(f *testing.F) {
 }
 
 func FuzzSegmentHeader(f *testing.F) {
-	h := segmentHeader{First: 4096, Salt: 9, Generation: 2, PreviousSalt: 8, PreviousEnd: 4096}
+	h := segmentHeader{First: 4096, Salt: 9, Generation: 2, PreviousSalt: 8, PreviousEnd: 4096, UncleanStarts: 7}
 	f.Add(h.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := decodeSegmentHeader(b)

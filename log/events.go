@@ -46,6 +46,12 @@ type (
 	FileQuarantined struct{ Name, As, Why string }
 	// RebuildProgress says: the indexes are being made anew.
 	RebuildProgress struct{ At, End Position }
+	// StartMarkRestored says: the start mark was missing or damaged; what it
+	// counted was found in the segments.
+	StartMarkRestored struct {
+		UncleanStarts uint32
+		Why           error
+	}
 	// BackgroundFailed says: housekeeping failed and will be tried again.
 	BackgroundFailed struct {
 		What string
@@ -95,6 +101,10 @@ func (e FileQuarantined) String() string {
 
 func (e RebuildProgress) String() string {
 	return fmt.Sprintf("rebuilding the indexes: at %d of %d", e.At, e.End)
+}
+
+func (e StartMarkRestored) String() string {
+	return fmt.Sprintf("start mark: %v; the segments tell %d unclean starts, and this one counts as unclean too", e.Why, e.UncleanStarts)
 }
 
 func (e BackgroundFailed) String() string { return fmt.Sprintf("%s failed: %v", e.What, e.Err) }

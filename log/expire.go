@@ -42,3 +42,16 @@ func (p *PartitionLog) startAndBytes() (model.Offset, int64) {
 	defer p.mu.Unlock()
 	return p.mu.state.start, p.mu.state.size()
 }
+
+// ExpireProducers forgets the idempotent producers, of all partitions, whose
+// newest batch was appended before this time, ms, and returns how many. It is
+// no entry of the log: after a restart some may be back, and expire again.
+func (l *Log) ExpireProducers(before int64) int {
+	expired := 0
+	for _, p := range l.partitions.all() {
+		p.mu.Lock()
+		expired += p.mu.state.producers.expire(before)
+		p.mu.Unlock()
+	}
+	return expired
+}

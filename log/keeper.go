@@ -16,9 +16,12 @@ type keeper struct {
 	log        *Log
 	generation uint64 // of the newest checkpoint on disk
 	damage     []checkpointDamage
+	emptied    []*PartitionLog   // dropped, and counted; not durably so yet
+	unusable   []asideFile       // checkpoints that recovery could not use
 	condemned  map[*segment]bool // no checkpoint names them any more; owned by the writer goroutine
 	last       atomic.Uint64     // Position of the newest checkpoint
 	lastTime   atomic.Int64      // of it, Unix ns; 0: none in this life
+	entries    atomic.Int64      // index entries in memory since the newest snapshot
 	// running is closed when the checkpoint under way has ended; nil: there is
 	// none that has its snapshot already.
 	running atomic.Pointer[chan struct{}]
@@ -48,16 +51,22 @@ func (k *keeper) poke() {
 	}
 }
 
-// due reports whether the log has grown enough for a checkpoint.
-func (k *keeper) due(written Position) bool {
-	return written-Position(k.last.Load()) >= Position(k.log.cfg.CheckpointBytes)
+// due reports whether the log has grown enough for so many checkpoints since
+// the last one.
+func (k *keeper) due(written Position, checkpoints int) bool {
+	return written-Position(k.last.Load()) >= Position(checkpoints)*Position(k.log.cfg.CheckpointBytes)
 }
+
+// crowded reports whether the memory that index entries take makes a
+// checkpoint due. A snapshot takes those before it away.
+func (k *keeper) crowded() bool { return k.entries.Load() >= int64(k.log.cfg.checkpointEntries) }
 
 // pace is called by the writer after each group. It asks for a checkpoint when
 // one is due, and when a second one is due before the first has ended it waits
 // for that: recovery must not have more and more to scan.
 func (k *keeper) pace(written Position) {
-	if !k.due(written) {
+	k.entries.Store(int64(k.log.shared.dirty.entries))
+	if !k.due(written, 1) && !k.crowded() {
 		return
 	}
 	running := k.running.Load()
@@ -65,7 +74,7 @@ func (k *keeper) pace(written Position) {
 		k.poke()
 		return
 	}
-	if written-Position(k.last.Load()) >= 2*Position(k.log.cfg.CheckpointBytes) {
+	if k.due(written, 2) || k.crowded() {
 		<-*running
 	}
 }
@@ -86,12 +95,13 @@ func (k *keeper) run() {
 			f()
 			continue
 		case <-k.wake:
-			if !k.due(l.syncer.end()) {
+			if !k.due(l.syncer.end(), 1) && !k.crowded() {
 				continue
 			}
 		case <-timer.C():
-			l.cold.pool.Trim()
 		}
+		// Under a steady load the timer never fires, but rounds are as frequent.
+		l.cold.pool.Trim()
 		k.round()
 		timer.Reset(l.cfg.CheckpointInterval)
 	}
@@ -197,7 +207,6 @@ func (m *merger) run() {
 			var err error
 			if more, err = l.indexes.merge(l.partitions.findOrGrave); err != nil {
 				l.env.Events(BackgroundFailed{What: "merging index files", Err: err})
-				more = false
 			}
 			select {
 			case <-m.stop:

@@ -48,13 +48,10 @@ func (w *writer) layHeader(h *entryHeader) {
 // sector with it. It returns where the pad ends; where it does not fit, the
 // segment ends here.
 func (w *writer) layPad(seg *segment, at Position, previous entryIdentity, prevSize uint32, now int64, synced Position) Position {
-	room := padBlock - int(seg.offset(at)%padBlock)
-	if room == padBlock {
+	if seg.offset(at)%padBlock == 0 {
 		return at
 	}
-	if room < entryHeaderSize {
-		room += padBlock
-	}
+	room := padRoom(seg.offset(at))
 	if at+Position(room) > seg.limit() {
 		w.newSegment = true
 		return at
@@ -70,6 +67,16 @@ func (w *writer) layPad(seg *segment, at Position, previous entryIdentity, prevS
 	w.layHeader(&h)
 	w.scratch.bufs = append(w.scratch.bufs, payload)
 	return h.end()
+}
+
+// padRoom is the size of an entry at an offset that fills its block, and the
+// next one if it has no room for a header.
+func padRoom(off int64) int {
+	room := padBlock - int(off%padBlock)
+	if room < entryHeaderSize {
+		room += padBlock
+	}
+	return room
 }
 
 // entriesSize is the size of the entries [from, to).

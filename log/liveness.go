@@ -120,27 +120,32 @@ func (l *liveness) countWith(d deadRange, also func(seg *segment, bytes int64)) 
 
 // entomb is called by the writer goroutine once a dropped partition takes no
 // more appends. The next checkpoint counts all its bytes as dead and empties
-// its index.
-func (l *liveness) entomb(p *PartitionLog) {
+// its index; if there is nothing to do for it, entomb reports so.
+func (l *liveness) entomb(p *PartitionLog) (done bool) {
 	p.mu.Lock()
-	x := &p.mu.index
-	empty := len(x.blocks)+len(x.frozen)+len(x.tail) == 0
-	if !empty {
-		p.touchLocked()
+	x, c := &p.mu.index, &p.mu.checkpoint
+	if len(x.blocks)+len(x.frozen)+len(x.tail) == 0 && c.frozen == nil && c.frozenAt >= c.dirtyAt {
+		p.mu.Unlock()
+		return true
 	}
+	p.touchLocked()
 	from := p.mu.state.start
 	p.mu.Unlock()
-	if !empty {
-		l.note(deadRange{partition: p, from: from, to: noOffset, dropped: true})
-	}
+	l.note(deadRange{partition: p, from: from, to: noOffset, dropped: true})
+	return false
 }
 
 // empty has a checkpoint, that is about to be written, say that the partition
-// holds nothing: whatever older index files have of it.
-func (p *PartitionLog) empty(number uint32) {
+// holds nothing: whatever older index files have of it. If none has anything
+// there is nothing to say, and it reports so.
+func (p *PartitionLog) empty(number uint32) (unheard bool) {
 	frozen := p.collect(number)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	frozen.entries, frozen.whole, frozen.truncatedTo = nil, true, -1
 	p.mu.index = partitionIndex{}
+	if unheard = p.mu.checkpoint.filed.newest == nil; unheard {
+		p.mu.checkpoint.frozen = nil
+	}
+	return unheard
 }

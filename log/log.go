@@ -149,7 +149,18 @@ func (l *Log) Drop(id model.PartitionID) {
 		return
 	}
 	p.refuse(ErrDropped)
-	l.queue.run(func() { l.liveness.entomb(p) })
+	l.queue.run(func() {
+		if l.liveness.entomb(p) {
+			l.layToRest(p)
+		}
+	})
+}
+
+// layToRest forgets a dropped partition whose bytes are counted as dead, but
+// for what a merge of index files has to know.
+func (l *Log) layToRest(p *PartitionLog) {
+	l.indexes.tombs.add(p)
+	l.partitions.forget(p.id)
 }
 
 // Enqueue hands an append to the writer. It never blocks; what is queued is

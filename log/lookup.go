@@ -191,7 +191,7 @@ func (p *PartitionLog) search(e index.Entry, s *recordSearch) (bool, error) {
 		s.consider(max(h.BaseOffset, s.from), h.MaxTimestamp, h.LeaderEpoch)
 		return s.found, nil
 	}
-	err = batch.Records(b, &h, lookupPlainMax, func(r batch.Record) error {
+	err = batch.Heads(b, &h, lookupPlainMax, func(r batch.Record) error {
 		s.consider(h.BaseOffset+model.Offset(r.OffsetDelta), h.FirstTimestamp+r.TimestampDelta, h.LeaderEpoch)
 		if s.first && s.found {
 			return errFound

@@ -115,28 +115,3 @@ func (p *PartitionLog) Producer(id model.ProducerID) (ProducerState, bool) {
 	}
 	return *p.mu.state.producers[i], true
 }
-
-// Producers calls f for each producer state, in no order, until it returns
-// false. It works on a copy: f may call back.
-func (p *PartitionLog) Producers(f func(ProducerState) bool) {
-	p.mu.Lock()
-	producers := make([]ProducerState, len(p.mu.state.producers))
-	for i, s := range p.mu.state.producers {
-		producers[i] = *s
-	}
-	p.mu.Unlock()
-	for _, s := range producers {
-		if !f(s) {
-			return
-		}
-	}
-}
-
-// ExpireProducers forgets the idempotent producers whose newest batch was
-// appended before this time, ms, and returns how many. It is no entry of the
-// log: after a crash some may be back, and expire again.
-func (p *PartitionLog) ExpireProducers(before int64) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mu.state.producers.expire(before)
-}

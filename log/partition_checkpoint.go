@@ -45,11 +45,16 @@ func (d *dirtySet) snapshot() ([]*PartitionLog, uint32) {
 func (d *dirtySet) restore(partitions []*PartitionLog) {
 	for _, p := range partitions {
 		p.mu.Lock()
-		d.entries += len(p.mu.index.tail)
 		if p.mu.checkpoint.dirtyAt != d.number+1 {
 			p.mu.checkpoint.dirtyAt = d.number + 1
 			d.partitions = append(d.partitions, p)
 		}
+		p.mu.Unlock()
+	}
+	d.entries = 0
+	for _, p := range d.partitions {
+		p.mu.Lock()
+		d.entries += len(p.mu.index.tail)
 		p.mu.Unlock()
 	}
 }
@@ -62,6 +67,7 @@ type partitionCheckpoint struct {
 	truncatedTo model.Offset // the next section cuts older files there; -1: it does not
 	start       model.Offset // log start in the newest file: durable
 	frozen      *frozenPartition
+	filed       tomb // which index files may hold sections of the partition
 }
 
 // frozenPartition is a partition as of a checkpoint's Position.
@@ -143,6 +149,10 @@ func (p *PartitionLog) published(f *index.File, start uint32) uint32 {
 	}
 	x.blocks, x.frozen = blocks, nil
 	c.start, c.frozen = frozen.start, nil
+	if c.filed.oldest == nil {
+		c.filed.oldest = f
+	}
+	c.filed.newest = f
 	return uint32(len(frozen.entries))
 }
 
@@ -174,6 +184,7 @@ func (p *PartitionLog) load(parts []index.Part) error {
 	p.mu.state = state
 	p.mu.durable = state.end // a checkpoint holds durable entries only
 	p.mu.checkpoint.start = state.start
+	p.mu.checkpoint.filed = tomb{oldest: parts[len(parts)-1].File, newest: parts[0].File}
 	p.mu.index.blocks = blocks
 	return nil
 }
@@ -211,6 +222,7 @@ func (p *PartitionLog) replaced(inputs map[*index.File]bool, f *index.File, s *i
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := &p.mu.index
+	p.mu.checkpoint.filed = p.mu.checkpoint.filed.merged(inputs, f)
 	blocks := make([]index.Block, 0, len(x.blocks))
 	merged, end := -1, model.Offset(0)
 	for _, b := range x.blocks {
@@ -243,6 +255,13 @@ func (p *PartitionLog) rebuild() {
 	defer p.mu.Unlock()
 	p.mu.index.blocks = nil
 	p.mu.checkpoint.whole = true
+}
+
+// filed says which index files may hold sections of the partition.
+func (p *PartitionLog) filed() tomb {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.checkpoint.filed
 }
 
 // durableStart is the log start that the newest index file holds.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -27,11 +28,13 @@ type indexFiles struct {
 	dir        string
 	cache      *index.Cache
 	levelFiles int // indexLevelFiles; tests merge earlier
+	tombs      *tombs
 
 	mu struct {
 		sync.Mutex
 		files   []*index.File // oldest first; levels never rise
 		retired []retiredIndex
+		barred  map[*index.File]bool // damaged: they are not merged
 		nextID  uint64
 	}
 }
@@ -45,8 +48,9 @@ type retiredIndex struct {
 }
 
 func newIndexFiles(fsys vfs.FS, dir string, cacheBytes int64) *indexFiles {
-	x := &indexFiles{fs: fsys, dir: dir, cache: index.NewCache(cacheBytes), levelFiles: indexLevelFiles}
+	x := &indexFiles{fs: fsys, dir: dir, cache: index.NewCache(cacheBytes), levelFiles: indexLevelFiles, tombs: newTombs()}
 	x.mu.nextID = 1
+	x.mu.barred = make(map[*index.File]bool)
 	return x
 }
 
@@ -246,12 +250,19 @@ func (x *indexFiles) writeFile(partitions []*PartitionLog, number uint32) (*inde
 }
 
 // mergeable returns the oldest files of a level that has enough of them, or nil.
+// They are neighbours: a damaged file parts those before it from those behind.
 func (x *indexFiles) mergeable() []*index.File {
-	files := x.snapshot()
+	x.mu.Lock()
+	files, barred := slices.Clone(x.mu.files), maps.Clone(x.mu.barred)
+	x.mu.Unlock()
 	for end := len(files); end > 0; {
+		if barred[files[end-1]] {
+			end--
+			continue
+		}
 		level := files[end-1].Meta().Level
 		begin := end
-		for begin > 0 && files[begin-1].Meta().Level == level {
+		for begin > 0 && files[begin-1].Meta().Level == level && !barred[files[begin-1]] {
 			begin--
 		}
 		if end-begin >= x.levelFiles {
@@ -268,21 +279,46 @@ func (x *indexFiles) mergeable() []*index.File {
 	return nil
 }
 
+// bar keeps the damaged ones of the inputs from being merged again in this
+// life, so that the others are, and says what can be done.
+func (x *indexFiles) bar(inputs []*index.File, cause error) error {
+	bad := slices.DeleteFunc(slices.Clone(inputs), func(f *index.File) bool { return f.Verify() == nil })
+	if len(bad) == 0 {
+		bad = inputs // whatever it was
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var names []string
+	for _, f := range bad {
+		x.mu.barred[f] = true
+		names = append(names, path.Base(f.Path()))
+	}
+	return fmt.Errorf("%w; %s will not be merged, and reads that need the damaged entries fail: "+
+		"remove the file while the broker is stopped, and all indexes are made anew", cause, strings.Join(names, ", "))
+}
+
 // merge makes one file of a level's eight if there are so many, and reports
-// whether it did: then there may be more to do. find returns nil for a
+// whether there may be more to do. find returns nil for a
 // partition that is no more. The next checkpoint names the result.
 func (x *indexFiles) merge(find func(model.PartitionID) *PartitionLog) (bool, error) {
 	inputs := x.mergeable()
 	if inputs == nil {
 		return false, nil
 	}
+	old := make(map[*index.File]bool)
+	for _, f := range inputs {
+		old[f] = true
+	}
 	name, meta := x.create(inputs[0].Meta().Level + 1)
 	out, err := index.Merge(x.fs, name, meta, inputs, func(id model.PartitionID) (model.Offset, bool) {
 		if p := find(id); p != nil {
 			return p.durableStart(), true
 		}
-		return 0, false
+		return noOffset, x.tombs.wanted(id, old)
 	})
+	if errors.Is(err, index.ErrCorrupt) {
+		return true, x.bar(inputs, err)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -294,15 +330,12 @@ func (x *indexFiles) merge(find func(model.PartitionID) *PartitionLog) (bool, er
 	if err != nil {
 		return false, errors.Join(err, out.Release(), x.remove(path.Base(name)))
 	}
-	old := make(map[*index.File]bool)
-	for _, f := range inputs {
-		old[f] = true
-	}
 	for i := range sections {
 		if p := find(sections[i].Partition); p != nil {
 			p.replaced(old, out, &sections[i])
 		}
 	}
+	x.tombs.merged(old, out, sections)
 	x.replace(inputs, out)
 	var errs []error
 	for _, f := range inputs {

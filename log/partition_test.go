@@ -2,6 +2,8 @@ package log
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -269,5 +271,42 @@ func readAllOnce(t *testing.T, p *PartitionLog) {
 			return
 		}
 		at = e.LastOffset() + 1
+	}
+}
+
+// A damaged file is left out of merging, is told once, and the others go on.
+func TestMergeAroundADamagedFile(t *testing.T) {
+	t.Parallel()
+	fs, files := memoryFiles(t)
+	files.levelFiles = 2
+	l := &Log{}
+	p := newPartitionLog(1, l)
+	for i := range 7 {
+		plain(p, Position(i*1000), 3)
+		if _, err := files.write(l.shared.dirty.snapshot()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := fs.FlipBit("/log/"+index.FileName(4), index.EntrySize+8, 0); err != nil {
+		t.Fatal(err)
+	}
+	find := func(model.PartitionID) *PartitionLog { return p }
+	told := 0
+	for more := true; more; {
+		var err error
+		if more, err = files.merge(find); err == nil {
+			continue
+		}
+		if told++; !errors.Is(err, index.ErrCorrupt) || !strings.Contains(err.Error(), index.FileName(4)+" will not be merged") {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, f := range files.snapshot() {
+		got = append(got, fmt.Sprintf("%d:%d", f.Meta().Level, f.Entries()))
+	}
+	// 1 and 2; 3; the damaged one; 5 and 6; 7.
+	if want := "1:6 0:3 0:3 1:6 0:3"; told != 1 || strings.Join(got, " ") != want {
+		t.Errorf("told %d times; files are %v, want %s", told, got, want)
 	}
 }

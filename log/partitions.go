@@ -13,8 +13,8 @@ type partitionTable struct {
 	mu struct {
 		sync.RWMutex
 		byID map[model.PartitionID]*PartitionLog
-		// graves are dropped partitions that index files still speak of. They
-		// stay so that what was counted as dead is never counted again.
+		// graves are dropped partitions whose bytes are not yet counted as dead,
+		// or not durably so.
 		graves map[model.PartitionID]*PartitionLog
 	}
 }
@@ -58,6 +58,13 @@ func (t *partitionTable) bury(id model.PartitionID) *PartitionLog {
 		t.mu.graves[id] = p
 	}
 	return p
+}
+
+// forget removes a grave.
+func (t *partitionTable) forget(id model.PartitionID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.mu.graves, id)
 }
 
 // findOrGrave returns the partition, dropped or not, or nil.

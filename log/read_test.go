@@ -58,10 +58,10 @@ func TestReadSources(t *testing.T) {
 	p := l.Partition(1)
 	var want []byte
 	var ws []*waiter
-	for i := range 40 { // one run, so that extents are long
-		b, _ := makeBatch(t, model.Offset(i*3), 3, 9000)
+	for i := range 4 { // each longer than fileSpanMin, however they meet in runs
+		b, _ := makeBatch(t, model.Offset(i*3), 3, 90_000)
 		want = append(want, b...)
-		ws = append(ws, appendTo(t, l, p, model.Offset(i*3), 3, 9000))
+		ws = append(ws, appendTo(t, l, p, model.Offset(i*3), 3, 90_000))
 	}
 	for _, w := range ws {
 		if err := w.err(); err != nil {
@@ -206,5 +206,30 @@ func TestDump(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}
+	}
+}
+
+func TestDumpOfAnotherDirectory(t *testing.T) {
+	disk := vfs.NewMem()
+	if err := disk.MkdirAll("/home"); err != nil {
+		t.Fatal(err)
+	}
+	mustCreate := func(name string) {
+		f, err := disk.Create(name)
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustCreate("/home/letter.txt")
+	var out bytes.Buffer
+	if err := Dump(&out, disk, "/home", DumpOptions{}); !errors.Is(err, ErrNoLog) || out.Len() > 0 {
+		t.Errorf("%v, printed %q", err, &out)
+	}
+	mustCreate("/home/" + startMarkName) // a damaged one still makes it a log's
+	if err := Dump(&out, disk, "/home", DumpOptions{}); err != nil {
+		t.Error(err)
 	}
 }

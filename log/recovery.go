@@ -30,11 +30,13 @@ type recovery struct {
 	found *Recovery
 
 	mark        startMark
+	markFault   error // why the mark says nothing, or nil
 	fresh       bool
 	names       []string
 	checkpoints []*checkpoint // newest first
 	chosen      *checkpoint   // the one recovery starts from, or nil
 	aside       []asideFile   // to be set aside in settle
+	unusable    []asideFile   // checkpoints, to be set aside once there is a new one
 	temps       []string      // to be removed in settle
 
 	replay replay
@@ -76,6 +78,9 @@ func (r *recovery) look() error {
 	if err := r.openChain(); err != nil {
 		return err
 	}
+	if err := r.countStarts(); err != nil {
+		return err
+	}
 	r.fresh = len(l.segments.all()) == 0
 	if r.fresh && len(r.checkpoints) > 0 {
 		return fmt.Errorf("%w: there is a checkpoint, but no segment", errMissing)
@@ -90,16 +95,47 @@ func (r *recovery) look() error {
 func (r *recovery) readMark() error {
 	b, err := r.log.readSmallFile(startMarkName)
 	if errors.Is(err, fs.ErrNotExist) {
+		r.markFault = err
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if r.mark, err = decodeStartMark(b); err != nil {
-		// The counter in it is what leader epochs are made of; guessing it low
-		// would let consumers take new records for lost ones.
+	r.mark, err = decodeStartMark(b)
+	if errors.Is(err, errStartMark) {
+		r.markFault, err = err, nil
+	}
+	if err != nil {
 		return fmt.Errorf("read %s: %w", startMarkName, err)
 	}
+	return nil
+}
+
+// countStarts makes sure of the count of unclean starts. Leader epochs are made
+// of it: too low a one would let consumers take new records for lost ones. Each
+// unclean start makes a segment that carries the count before it serves
+// anything, so the largest in the log is it; what such a segment took the place
+// of, or had set aside, carries a lower one, in its header or in its name.
+func (r *recovery) countStarts() error {
+	l := r.log
+	starts, known := r.mark.UncleanStarts, len(l.segments.all()) > 0
+	for _, s := range l.segments.all() {
+		starts = max(starts, s.UncleanStarts)
+		known = known && !s.repaired
+	}
+	for _, name := range r.names {
+		starts = max(starts, quarantineStarts(name))
+	}
+	r.mark.UncleanStarts = starts
+	switch {
+	case r.markFault == nil || len(l.segments.all()) == 0:
+		return nil
+	case !known && !errors.Is(r.markFault, fs.ErrNotExist):
+		return fmt.Errorf("read %s: %w, and so is the header of a segment, which would tell the count of unclean starts; "+
+			"the other segments tell %d. Put the file back from a copy; or remove it to go on with that count: leader epochs may then "+
+			"be given twice, and consumers of asynchronously flushed topics may not notice a lost tail", startMarkName, r.markFault, starts)
+	}
+	l.env.Events(StartMarkRestored{UncleanStarts: starts, Why: r.markFault})
 	return nil
 }
 
@@ -118,17 +154,16 @@ func (r *recovery) run() error {
 		return err
 	}
 	r.replay = replay{log: l, rebuild: r.chosen == nil && !r.fresh, events: l.env.Events}
-	from := Position(0)
 	if r.chosen != nil {
-		from = r.chosen.Position
+		r.replay.begin(r.chosen.Position, r.chosen.Previous)
 	} else if c := l.segments.all(); len(c) > 0 {
-		from = c[0].First
+		r.replay.begin(c[0].First, lastEntry{})
 	}
 	r.replay.synced = synced
-	if r.endKnown() {
-		r.replay.nothing(from)
-	} else if err := r.replay.run(l.segments.all(), from); err != nil {
-		return err
+	if !r.endKnown() {
+		if err := r.replay.run(l.segments.all()); err != nil {
+			return err
+		}
 	}
 	r.found.ScannedBytes = r.replay.scanned
 	r.found.Corrupt = r.replay.corrupt
@@ -147,29 +182,29 @@ func (r *recovery) endKnown() bool {
 
 // loadCheckpoint gives the partitions the state of the newest checkpoint whose
 // indexes are whole. If there is none, all is rebuilt by scanning the log.
+// Those that are passed over stay until a new one is on disk: if this start
+// dies half way, the next one has to know what they know to be durable.
 func (r *recovery) loadCheckpoint() error {
 	l := r.log
-	for i, c := range r.checkpoints {
+	for _, c := range r.checkpoints {
 		err := l.indexes.open(c.Indexes)
 		if err == nil {
 			err = r.loadPartitions()
 		}
 		if err == nil {
 			r.chosen = c
-			r.checkpoints = r.checkpoints[i:]
 			return nil
 		}
 		if errors.Is(err, errUnknownPartition) {
 			return err
 		}
-		r.aside = append(r.aside, asideFile{checkpointName(c.Generation), err.Error()})
+		r.unusable = append(r.unusable, asideFile{checkpointName(c.Generation), err.Error()})
 		l.partitions = newPartitionTable()
 		l.liveness.take()
 		if err := l.indexes.close(); err != nil {
 			return err
 		}
 	}
-	r.checkpoints = nil
 	return nil
 }
 

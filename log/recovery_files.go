@@ -122,7 +122,12 @@ func (r *recovery) openChain() error {
 		if s == nil {
 			return fail(err)
 		}
+		if errors.Is(err, errSegmentVersion) {
+			s.Release()
+			return fail(err)
+		}
 		if err != nil {
+			s.repaired = true
 			l.env.Events(CorruptionFound{Range: PositionRange{s.First, s.First}, What: err.Error()})
 			damagedHeaders = append(damagedHeaders, s)
 		}

@@ -467,3 +467,38 @@ func TestOlderCheckpointIsUsed(t *testing.T) {
 	f.check()
 	f.close()
 }
+
+// knowUpTo has the metadata know no partition above id.
+func (f *fixture) knowUpTo(id model.PartitionID) {
+	f.disk.standing = make(map[model.PartitionID]Standing)
+	for n := id + 1; n <= id+2*partitionGapMax; n++ {
+		f.disk.standing[n] = Unknown
+	}
+}
+
+// The indexes are gone, and the start that was to rebuild them dies somewhere:
+// the next one must still know what the checkpoint knew to be durable.
+func TestCheckpointOutlivesAFailedRebuild(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 64 << 10})
+	f.knowUpTo(2)
+	f.append(500, 1, 1, 2, 1)
+	f.close()
+	list := f.batchEntries()
+	f.flip(list[len(list)-1].Position + 13) // no entry behind it vouches for it
+	f.remove(".index")
+	start := f.mem()
+	for n := int64(1); n <= 24; n++ {
+		f.disk.fs = start.Clone()
+		env := f.disk.env()
+		env.FS = vfs.NewFault(f.disk.fs, vfs.CrashAt(n, 0))
+		if l, _, err := Open(f.cfg, env); err == nil {
+			_ = l.Close() // it died in its first checkpoint
+		}
+		f.disk.fs = f.mem().Kill()
+		found := f.open()
+		if p := f.log.Partition(1); found.TornBytes > 0 || p.End() != f.ends[1] && p.Refused() == nil {
+			t.Errorf("the start before died at change %d: %+v; partition 1 ends at %d, want %d", n, found, p.End(), f.ends[1])
+		}
+		f.close()
+	}
+}

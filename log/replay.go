@@ -42,14 +42,16 @@ type replay struct {
 // progressStep is how many bytes of a rebuild go by between two events.
 const progressStep = 256 << 20
 
-// nothing is run where it is known that the log ends at from.
-func (r *replay) nothing(from Position) { r.end, r.lastGood = from, from }
+// begin sets from where the log is replayed, and the entry before that.
+func (r *replay) begin(from Position, previous lastEntry) {
+	r.end, r.lastGood = from, from
+	r.previous, r.prevSize = previous.Identity, previous.Size
+}
 
 // run scans the chain.
-func (r *replay) run(c chain, from Position) error {
+func (r *replay) run(c chain) error {
 	r.dropped = make(map[model.PartitionID]bool)
-	r.end, r.lastGood = from, from
-	s := newScanner(c, from)
+	s := newScanner(c, r.end)
 	s.synced = r.synced
 	for {
 		item, err := s.next()
@@ -128,6 +130,7 @@ func (r *replay) finish() error {
 		r.note(PositionRange{r.end, r.synced}, "the file ends before the last Position known durable")
 		r.unowned = append(r.unowned, PositionRange{r.end, r.synced})
 		r.end = r.synced
+		r.previous, r.prevSize = entryIdentity{}, 0
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
@@ -49,6 +50,7 @@ type scanner struct {
 	synced Position
 	read   int64 // bytes read from the disk
 
+	data     []fileRange // of the present segment
 	window   []byte
 	windowAt Position
 	batches  []batch.Header
@@ -59,6 +61,9 @@ func newScanner(c chain, from Position) *scanner {
 	s := &scanner{chain: c, at: from}
 	for s.seg+1 < len(c) && c[s.seg+1].First <= from {
 		s.seg++
+	}
+	if len(c) > 0 {
+		s.survey()
 	}
 	return s
 }
@@ -81,6 +86,7 @@ func (s *scanner) enter() bool {
 		s.seg++
 		s.at = max(s.at, s.chain[s.seg].First)
 		s.window = s.window[:0]
+		s.survey()
 	}
 	return true
 }
@@ -165,7 +171,7 @@ func (s *scanner) search() bool {
 	s.at += entryAlign
 	for s.enter() {
 		end := s.segmentEnd()
-		for s.at+entryHeaderSize <= end {
+		for s.skipHole() && s.at+entryHeaderSize <= end {
 			n := min(int(end-s.at), scanWindow)
 			b := s.bytes(s.at, n)
 			i := 0
@@ -182,6 +188,50 @@ func (s *scanner) search() bool {
 			s.at += Position(i)
 		}
 		s.at = end
+	}
+	return false
+}
+
+// fileRange is [from, to) of a file.
+type fileRange struct{ from, to int64 }
+
+// dataRangesMax bounds how much of a map of a file's holes is kept. The log is
+// written from front to end, so a segment has one or two.
+const dataRangesMax = 256
+
+// survey asks where the present segment holds data from at on. It comes before
+// the first read: what is read, also ahead of need, counts as data afterwards.
+// Where the disk can not tell, all is data.
+func (s *scanner) survey() {
+	seg := s.chain[s.seg]
+	s.data = s.data[:0]
+	for off := seg.offset(s.at); ; off = s.data[len(s.data)-1].to {
+		from, to, err := seg.file.NextData(off)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil || to <= off || len(s.data) == dataRangesMax {
+			s.data = append(s.data, fileRange{off, math.MaxInt64})
+			return
+		}
+		s.data = append(s.data, fileRange{from, to})
+	}
+}
+
+// skipHole moves over what was never written: the preallocated rest of a
+// segment is most of what a start after a crash would have to read. It reports
+// whether there is anything left in the segment.
+func (s *scanner) skipHole() bool {
+	off := s.chain[s.seg].offset(s.at)
+	for _, r := range s.data {
+		if r.to <= off {
+			continue
+		}
+		if r.from > off {
+			// Down to the grid: an entry begins with bytes that are not zero.
+			s.at += Position(r.from-off) &^ (entryAlign - 1)
+		}
+		return true
 	}
 	return false
 }

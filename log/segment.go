@@ -24,6 +24,9 @@ type segment struct {
 	size int64        // bytes that may be used, the header included
 	refs atomic.Int32 // 0: closed
 	live atomic.Int64 // bytes of batches that a reader may still ask for
+	// repaired says that the header on disk is damaged, and what recovery needs
+	// of it was found elsewhere.
+	repaired bool
 }
 
 // segmentRange is a segment and what of it is part of the log.

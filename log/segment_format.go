@@ -20,10 +20,17 @@ import (
 //	 +-------------+--------------------+---------+--------------------+
 //	 | generation  | predecessor's salt | flags   | predecessor's end  |
 //	 +-------------+--------------------+---------+--------------------+
-//	48          52
-//	 +-----------+ zeros up to 4096
-//	 |header CRC |
-//	 +-----------+
+//	48               52           60          64
+//	 +---------------+------------+-----------+ zeros up to 4096
+//	 |unclean starts | zero       |header CRC |
+//	 +---------------+------------+-----------+
+//
+// Magic, version and CRC have these places in all versions: only so a newer one
+// can be told from a damaged one.
+//
+// The count of unclean starts is that of the life that made the segment. Every
+// unclean start makes one before anything is served, so the largest in a log is
+// the count, and the start mark (start_format.go) may be lost.
 //
 // The header has a block of its own because it must not share a sector with
 // entries: a sector that is in flight at a power cut may stay old, and must not
@@ -34,9 +41,9 @@ import (
 // end of its predecessor.
 const (
 	segmentMagic      = "MSTMSEGM"
-	segmentVersion    = 1
+	segmentVersion    = 2
 	segmentHeaderSize = 4096
-	segmentHeaderUsed = 52
+	segmentHeaderUsed = 64
 
 	// segmentFirst marks the first segment of a log: it has no predecessor.
 	segmentFirst = 1
@@ -59,13 +66,16 @@ type segmentHeader struct {
 	IsFirst      bool
 	PreviousSalt uint32
 	PreviousEnd  Position
+	// UncleanStarts of the directory when the segment was made.
+	UncleanStarts uint32
 }
 
 var (
-	errSegmentShort  = errors.New("shorter than a segment header")
-	errSegmentMagic  = errors.New("not a segment file")
-	errSegmentCRC    = errors.New("segment header CRC is wrong")
-	errSegmentFields = errors.New("segment header contradicts itself")
+	errSegmentShort   = errors.New("shorter than a segment header")
+	errSegmentMagic   = errors.New("not a segment file")
+	errSegmentCRC     = errors.New("segment header CRC is wrong")
+	errSegmentFields  = errors.New("segment header contradicts itself")
+	errSegmentVersion = errors.New("segment of an unknown version")
 )
 
 // encode returns the whole header block.
@@ -82,7 +92,8 @@ func (h *segmentHeader) encode() []byte {
 		le.PutUint32(b[36:], segmentFirst)
 	}
 	le.PutUint64(b[40:], uint64(h.PreviousEnd))
-	le.PutUint32(b[48:], crc32.Checksum(b[:48], castagnoli))
+	le.PutUint32(b[48:], h.UncleanStarts)
+	le.PutUint32(b[60:], crc32.Checksum(b[:60], castagnoli))
 	return b
 }
 
@@ -94,22 +105,23 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 	if string(b[:8]) != segmentMagic {
 		return segmentHeader{}, errSegmentMagic
 	}
-	if le.Uint32(b[48:]) != crc32.Checksum(b[:48], castagnoli) {
+	if le.Uint32(b[60:]) != crc32.Checksum(b[:60], castagnoli) {
 		return segmentHeader{}, errSegmentCRC
 	}
 	if v := le.Uint16(b[8:]); v != segmentVersion {
-		return segmentHeader{}, fmt.Errorf("%w: version %d", errSegmentFields, v)
+		return segmentHeader{}, fmt.Errorf("%w: %d, this program knows %d", errSegmentVersion, v, segmentVersion)
 	}
 	h := segmentHeader{
-		First:        Position(le.Uint64(b[16:])),
-		Salt:         le.Uint32(b[12:]),
-		Generation:   le.Uint64(b[24:]),
-		PreviousSalt: le.Uint32(b[32:]),
-		IsFirst:      le.Uint32(b[36:]) == segmentFirst,
-		PreviousEnd:  Position(le.Uint64(b[40:])),
+		First:         Position(le.Uint64(b[16:])),
+		Salt:          le.Uint32(b[12:]),
+		Generation:    le.Uint64(b[24:]),
+		PreviousSalt:  le.Uint32(b[32:]),
+		IsFirst:       le.Uint32(b[36:]) == segmentFirst,
+		PreviousEnd:   Position(le.Uint64(b[40:])),
+		UncleanStarts: le.Uint32(b[48:]),
 	}
 	switch {
-	case le.Uint16(b[10:]) != 0 || le.Uint32(b[36:])&^segmentFirst != 0:
+	case le.Uint16(b[10:]) != 0 || le.Uint32(b[36:])&^segmentFirst != 0 || le.Uint64(b[52:]) != 0:
 		return h, fmt.Errorf("%w: reserved bytes are set", errSegmentFields)
 	case h.First > positionMax || (!h.IsFirst && h.PreviousEnd != h.First):
 		return h, fmt.Errorf("%w: first Position %d behind %d", errSegmentFields, h.First, h.PreviousEnd)

@@ -22,6 +22,8 @@ type segments struct {
 	fs    vfs.FS
 	dir   string
 	bytes int64 // of a new segment
+	// starts is the count of unclean starts, for the headers of new segments.
+	starts uint32
 	// frugal is set while recovery makes its segment: a broker on a full disk
 	// must start, or nobody could delete anything, so what cannot be reserved
 	// is not; appends are refused as long as there is no room.
@@ -82,7 +84,7 @@ func (s *segments) pin(p Position) *segment {
 //
 // An error leaves all as it was; that of an fsync has latched the log.
 func (s *segments) roll(first Position) (*segment, error) {
-	header := segmentHeader{First: first, Salt: newSalt(), Generation: 1, IsFirst: true, PreviousEnd: first}
+	header := segmentHeader{First: first, Salt: newSalt(), Generation: 1, IsFirst: true, PreviousEnd: first, UncleanStarts: s.starts}
 	c := s.all()
 	if n := len(c); n > 0 {
 		last := c[n-1]

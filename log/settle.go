@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
+	"strings"
 )
 
 // settle makes the disk fit what replay found, and the log ready to write.
@@ -18,6 +20,7 @@ func (r *recovery) settle() error {
 	if err := l.writeSmallFile(startMarkName, startMark{UncleanStarts: r.found.UncleanStarts}.encode()); err != nil {
 		return err
 	}
+	l.segments.starts = r.found.UncleanStarts
 	if err := r.tidy(); err != nil {
 		return err
 	}
@@ -54,7 +57,8 @@ func (r *recovery) startKeeper() {
 	if r.chosen != nil {
 		k.last.Store(uint64(r.chosen.Position))
 	}
-	k.urgent = r.replay.rebuild || len(r.replay.corrupt) > 0 || r.replay.scanned >= r.log.cfg.CheckpointBytes/8
+	k.unusable = r.unusable
+	k.urgent = r.replay.rebuild || len(r.unusable) > 0 || len(r.replay.corrupt) > 0 || r.replay.scanned >= r.log.cfg.CheckpointBytes/8
 }
 
 // tidy removes what this program left half made, and sets aside what does not
@@ -80,18 +84,40 @@ func (r *recovery) tidy() error {
 // quarantine renames a file so that it is never looked at again. The start
 // counter in the name keeps it from meeting one of an earlier start.
 func (r *recovery) quarantine(name, why string) error {
-	l := r.log
-	as := r.quarantineName(name)
-	if err := l.env.FS.Rename(path.Join(l.env.Dir, name), path.Join(l.env.Dir, as)); err != nil {
-		return fmt.Errorf("set %s aside: %w", name, err)
+	as, err := r.log.quarantine(name, why)
+	if err != nil {
+		return err
 	}
 	r.found.Quarantined = append(r.found.Quarantined, as)
-	l.env.Events(FileQuarantined{Name: name, As: as, Why: why})
 	return nil
 }
 
-func (r *recovery) quarantineName(name string) string {
-	return fmt.Sprintf("%s%d-%s", quarantinePrefix, r.found.UncleanStarts, name)
+func (l *Log) quarantine(name, why string) (as string, err error) {
+	as = l.quarantineName(name)
+	if err := l.env.FS.Rename(path.Join(l.env.Dir, name), path.Join(l.env.Dir, as)); err != nil {
+		return "", fmt.Errorf("set %s aside: %w", name, err)
+	}
+	l.env.Events(FileQuarantined{Name: name, As: as, Why: why})
+	return as, nil
+}
+
+func (l *Log) quarantineName(name string) string {
+	return fmt.Sprintf("%s%d-%s", quarantinePrefix, l.found.UncleanStarts, name)
+}
+
+// quarantineStarts is the count of unclean starts that a name of quarantineName
+// holds; 0 for any other name.
+func quarantineStarts(name string) uint32 {
+	rest, ok := strings.CutPrefix(name, quarantinePrefix)
+	if !ok {
+		return 0
+	}
+	digits, _, _ := strings.Cut(rest, "-")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
 }
 
 // cut ends the log at end, durably, and begins a new segment there.
@@ -187,7 +213,7 @@ func (r *recovery) keepCut(end Position) (err error) {
 	if to <= end {
 		return nil
 	}
-	name := r.quarantineName(fmt.Sprintf("%020d.cut", uint64(end)))
+	name := l.quarantineName(fmt.Sprintf("%020d.cut", uint64(end)))
 	f, err := l.env.FS.Create(path.Join(l.env.Dir, name))
 	if errors.Is(err, fs.ErrExist) {
 		return nil // an earlier try of this start got that far

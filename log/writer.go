@@ -247,7 +247,8 @@ func (w *writer) fail(from int, err error) {
 
 // writeMark writes a sync mark if the log is idle: then the newest entries
 // have a syncedPos behind them that covers them, and damage there can be told
-// from a torn tail. It is not synced for its own sake.
+// from a torn tail. It is not synced for its own sake. Where groups are padded
+// it fills its block: what comes next must not share a sector with it either.
 func (w *writer) writeMark() {
 	synced := w.syncer.position()
 	if w.previous.Kind == KindSyncMark || synced < w.written || w.newSegment || w.latch.err() != nil {
@@ -260,12 +261,18 @@ func (w *writer) writeMark() {
 		Position:      w.written, Salt: seg.Salt, Synced: synced, AppendTime: w.clock.Now().UnixMilli(), Epoch: -1,
 		Previous: w.previous, PreviousSize: w.prevSize,
 	}
+	if w.padding {
+		h.Size = uint32(padRoom(seg.offset(w.written)))
+		h.Payload = h.Size - entryHeaderSize
+	}
 	if h.end() > seg.limit() {
 		return
 	}
+	payload := w.scratch.zeros[:h.Payload]
+	h.PrefixCRC = payloadCRC(payload)
 	var b [entryHeaderSize]byte
 	h.encode(b[:])
-	if _, err := seg.file.WriteAt(b[:], seg.offset(w.written)); err != nil {
+	if _, err := seg.file.WritevAt([][]byte{b[:], payload}, seg.offset(w.written)); err != nil {
 		w.newSegment = true
 		return
 	}

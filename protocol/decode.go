@@ -13,9 +13,14 @@ import (
 // The error's code is InvalidRequest, or UnsupportedVersion for a key or
 // version that has no layout here.
 func Decode(key Key, version int16, body []byte) (kmsg.Request, error) {
-	if err := guard(key, version, body); err != nil {
+	if _, err := Measure(key, version, body); err != nil {
 		return nil, err
 	}
+	return DecodeMeasured(key, version, body)
+}
+
+// DecodeMeasured is Decode for a body that Measure has found sound.
+func DecodeMeasured(key Key, version int16, body []byte) (kmsg.Request, error) {
 	req := kmsg.RequestForKey(int16(key))
 	if req == nil {
 		return nil, Errorf(UnsupportedVersion, "%s is not served", key)

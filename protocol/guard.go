@@ -17,20 +17,23 @@ const (
 	costTag     = 256     // one of them
 )
 
-// guard checks the body of a request without decoding it, and without taking
+// Measure checks the body of a request without decoding it, and without taking
 // memory: every length lies within the body, arrays have no more elements than
-// the bytes left can hold, and what kmsg would allocate is within bounds.
-// Bytes behind the body are ignored, as Kafka ignores them.
-func guard(key Key, version int16, body []byte) error {
+// the bytes left can hold, and what kmsg would allocate is within bounds. It
+// returns that amount, on the high side and beside the request's own struct;
+// byte fields do not count, as they alias the body. Bytes behind the body are
+// ignored, as Kafka ignores them.
+func Measure(key Key, version int16, body []byte) (int, error) {
 	layout, ok := layoutOf(key, version)
 	if !ok {
-		return Errorf(UnsupportedVersion, "%s v%d is not supported", key, version)
+		return 0, Errorf(UnsupportedVersion, "%s v%d is not supported", key, version)
 	}
-	w := walker{reader: reader{src: body}, flexible: key.Flexible(version), budget: decodedLimit(len(body)) - costRequest}
+	budget := decodedLimit(len(body)) - costRequest
+	w := walker{reader: reader{src: body}, flexible: key.Flexible(version), budget: budget}
 	if w.structure(layout) {
-		return nil
+		return budget - w.budget, nil
 	}
-	return Errorf(InvalidRequest, "%s v%d cannot be decoded at byte %d: %s %s",
+	return 0, Errorf(InvalidRequest, "%s v%d cannot be decoded at byte %d: %s %s",
 		key, version, len(body)-len(w.src), w.field, w.trouble)
 }
 

@@ -13,6 +13,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// guard is Measure's verdict.
+func guard(key Key, version int16, body []byte) error {
+	_, err := Measure(key, version, body)
+	return err
+}
+
 // eachVersion runs do for every key and version that has a layout.
 func eachVersion(do func(key Key, version int16)) {
 	for k := range keyInfos {

@@ -16,6 +16,10 @@ type AppendRequest struct {
 	// Internal is set for the broker's own records (coordinators): internal
 	// topics take them, and client-side limits do not apply.
 	Internal bool
+	// Generation is what Partition.Generation said when the state was read that
+	// an internal append is built on. The append is refused if another one of
+	// the partition has failed since. Clients' appends have none.
+	Generation uint32
 }
 
 // AppendResult is the fate of an append.

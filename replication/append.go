@@ -19,6 +19,8 @@ type pendingAppend struct {
 	part   *Partition
 	// hold: the high watermark passes the batch only once it is durable.
 	hold bool
+	// fenced: only the generation that unit carries will do.
+	fenced bool
 }
 
 // Append checks a batch and queues it; it never blocks on the disk. done is
@@ -28,7 +30,7 @@ type pendingAppend struct {
 func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 	s := p.env.Settings(p.Topic())
 	now := p.env.Clock.Now().UnixMilli()
-	h, err, bad := checkBatch(&r, s, now, p.env.unfold)
+	h, err, bad := checkBatch(&r, s, now)
 	if err != nil {
 		res := failure(err)
 		res.RecordErrors = bad
@@ -36,13 +38,13 @@ func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 		return
 	}
 	appendTime := stamp(&r, &h, s.LogAppendTime, now)
-	a := &pendingAppend{part: p}
+	a := &pendingAppend{part: p, fenced: r.Internal}
 	a.header[0] = h
 	a.wait.done = done
 	a.wait.result = AppendResult{LogAppendTime: appendTime}
 	a.unit = log.Append{
 		Partition: p.log, Kind: log.KindBatches, Epoch: p.epoch,
-		Payload: r.Batch, Buffer: r.Buffer, Done: a,
+		Payload: r.Batch, Buffer: r.Buffer, Done: a, Generation: r.Generation,
 	}
 	a.unit.Headers = a.header[:]
 	if answer := p.enqueue(a, s, now); answer != nil {
@@ -72,6 +74,10 @@ func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs in
 	defer p.mu.Unlock()
 	if err := p.refusalLocked(); err != nil {
 		res := failure(err)
+		return &res
+	}
+	if a.fenced && a.unit.Generation != p.mu.gen {
+		res := failure(storageError(log.ErrStale))
 		return &res
 	}
 	if h.ProducerID >= 0 {

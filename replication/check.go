@@ -14,13 +14,17 @@ import (
 // counted.
 const recordErrorsMax = 1000
 
+// recordsMax is what a compressed batch may hold where its records must be
+// looked at; one that holds more is refused.
+const recordsMax = 64 << 20
+
 // checkBatch refuses what may not enter the log, before any lock is taken.
 // The header and the CRC are checked always. The records inside are walked
-// only where a rule needs them: to count an uncompressed batch, to find
-// keyless records in a compacted topic, and to name the records at fault when
-// the header's timestamps are out of bounds. docs/decisions/0002 lists what
+// only where a rule needs them: an uncompressed batch's to count them and to
+// find their largest timestamp, keyless ones in a compacted topic, and those at
+// fault when timestamps are out of bounds. docs/decisions/0002 lists what
 // Kafka checks beyond that.
-func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64, u *unfolder) (batch.Header, *protocol.Error, []RecordError) {
+func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.Header, *protocol.Error, []RecordError) {
 	h, err := batch.Parse(r.Batch)
 	if err != nil {
 		return h, corrupt(err), nil
@@ -45,7 +49,7 @@ func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64, u *unfo
 		return h, protocol.Errorf(protocol.InvalidRecord,
 			"the batch's base offset is %d; producers send 0 and the broker gives the offset", h.BaseOffset), nil
 	}
-	bad, perr := checkRecords(r.Batch, &h, s, nowMs, u)
+	bad, perr := checkRecords(r.Batch, &h, s, nowMs)
 	return h, perr, bad
 }
 
@@ -80,49 +84,77 @@ func (f *faults) add(index int32, format string, args ...any) {
 	}
 }
 
-// checkRecords applies the rules about single records.
-func checkRecords(b []byte, h *batch.Header, s *cluster.TopicSettings, nowMs int64, u *unfolder) ([]RecordError, *protocol.Error) {
-	tooLate, tooEarly := timestampBounds(s, nowMs)
-	timesBad := !s.LogAppendTime && (h.MaxTimestamp > tooLate || h.FirstTimestamp < tooEarly && h.FirstTimestamp >= 0)
-	if !timesBad && !s.Compact && tooEarly == math.MinInt64 {
-		if h.Codec() != batch.None {
-			return nil, nil
-		}
-		if err := batch.CountRecords(b, h); err != nil {
+// checkRecords applies the rules about single records, and puts the largest
+// timestamp right if the header does not say it as the records do.
+func checkRecords(b []byte, h *batch.Header, s *cluster.TopicSettings, nowMs int64) ([]RecordError, *protocol.Error) {
+	c := recordCheck{s: s, first: h.FirstTimestamp, latest: math.MinInt64}
+	c.tooLate, c.tooEarly = timestampBounds(s, nowMs)
+	each := s.Compact || c.tooEarly > math.MinInt64
+	if !each {
+		var err error
+		if c.latest, err = latestOf(b, h); err != nil {
 			return nil, corrupt(err)
 		}
-		return nil, nil
+		each = c.latest > c.tooLate
 	}
-	var bad faults
-	code := protocol.NoError
-	index := int32(0)
-	err := u.records(b, h, func(r batch.Record) error {
-		ts := h.FirstTimestamp + r.TimestampDelta
-		switch {
-		case s.Compact && r.Key == nil:
-			code = protocol.InvalidRecord
-			bad.add(index, "a compacted topic takes no record without a key")
-		case !s.LogAppendTime && (ts > tooLate || ts >= 0 && ts < tooEarly):
-			if code == protocol.NoError {
-				code = protocol.InvalidTimestamp
-			}
-			bad.add(index, "timestamp %d is outside %d to %d that the topic allows now", ts, tooEarly, tooLate)
+	if each {
+		c.latest = math.MinInt64
+		if err := batch.Heads(b, h, recordsMax, c.record); err != nil {
+			return nil, corrupt(err)
 		}
-		index++
-		return nil
-	})
-	if err != nil {
-		return nil, corrupt(err)
 	}
-	if code == protocol.NoError {
-		return nil, nil
+	if c.code != protocol.NoError {
+		return c.bad.named, protocol.Errorf(c.code, "%d of %d records are refused; the first: %s", c.bad.count, h.Records, c.bad.named[0].Message)
 	}
-	return bad.named, protocol.Errorf(code, "%d of %d records are refused; the first: %s", bad.count, h.Records, bad.named[0].Message)
+	if h.MaxTimestamp != c.latest && !s.LogAppendTime {
+		h.MaxTimestamp, h.CRC = c.latest, batch.SetMaxTimestamp(b, c.latest)
+	}
+	return nil, nil
 }
 
-// timestampBounds gives the latest and the earliest record time that the topic takes.
+// latestOf is the largest timestamp that is known without unfolding a batch.
+func latestOf(b []byte, h *batch.Header) (int64, error) {
+	if h.Codec() != batch.None {
+		return h.MaxTimestamp, nil
+	}
+	return batch.CheckFrames(b, h) //nolint:wrapcheck // The caller gives it Kafka's code.
+}
+
+// recordCheck looks at the records of a batch, one after the other.
+type recordCheck struct {
+	s                 *cluster.TopicSettings
+	first             int64 // what the records' timestamps are relative to
+	tooLate, tooEarly int64
+	latest            int64
+	index             int32
+	code              protocol.ErrorCode
+	bad               faults
+}
+
+func (c *recordCheck) record(r batch.Record) error {
+	ts := c.first + r.TimestampDelta
+	switch {
+	case c.s.Compact && r.Key == nil:
+		c.code = protocol.InvalidRecord
+		c.bad.add(c.index, "a compacted topic takes no record without a key")
+	case ts > c.tooLate || ts >= 0 && ts < c.tooEarly:
+		if c.code == protocol.NoError {
+			c.code = protocol.InvalidTimestamp
+		}
+		c.bad.add(c.index, "timestamp %d is outside %d to %d that the topic allows now", ts, c.tooEarly, c.tooLate)
+	}
+	c.latest = max(c.latest, ts)
+	c.index++
+	return nil
+}
+
+// timestampBounds gives the latest and the earliest record time that the topic
+// takes. Where the broker sets the times, it does not matter what they were.
 func timestampBounds(s *cluster.TopicSettings, nowMs int64) (latest, earliest int64) {
 	latest, earliest = math.MaxInt64, math.MinInt64
+	if s.LogAppendTime {
+		return latest, earliest
+	}
 	if s.TimestampAfterMs < math.MaxInt64-nowMs {
 		latest = nowMs + s.TimestampAfterMs
 	}

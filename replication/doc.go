@@ -5,7 +5,7 @@
 // streams will raise the same high watermark.
 //
 // Reading order: api.go (what is asked and answered), env.go,
-// partition.go (the state), check.go, unfold.go and sequence.go (what is refused),
+// partition.go (the state), check.go and sequence.go (what is refused),
 // append.go (the way in), completion.go and waiters.go (the way to the ack),
 // read.go, lookup.go, trim.go (log start, retention), partitions.go (all of
 // them).

@@ -18,6 +18,4 @@ type Env struct {
 	Settings func(*cluster.Topic) *cluster.TopicSettings
 	// ProducerExpirationMs is how long an idle producer id is remembered.
 	ProducerExpirationMs func() int64
-
-	unfold *unfolder // made by NewPartitions
 }

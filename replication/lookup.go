@@ -61,26 +61,18 @@ func (p *Partition) EpochEnd(requested, currentEpoch model.LeaderEpoch) (EpochEn
 	return p.epochEnd(requested), nil
 }
 
-// epochEnd: a request for epoch e ends where the next higher epoch starts,
-// else at the log's end. The current epoch counts as started at the end even
+// epochEnd is the log's answer, for epochs up to the current one. That counts as started at the end even
 // before anything was written in it, so that after an unclean start a client
 // of the former epoch sees how much of it is left.
 func (p *Partition) epochEnd(requested model.LeaderEpoch) EpochEnd {
-	end := p.log.End()
-	if requested == p.epoch {
-		return EpochEnd{Epoch: requested, End: end}
-	}
-	if requested < 0 || requested > p.epoch {
+	switch {
+	case requested == p.epoch:
+		return EpochEnd{Epoch: requested, End: p.log.End()}
+	case requested < 0 || requested > p.epoch:
 		return EpochEnd{Epoch: -1, End: -1}
 	}
-	floor := requested // where nothing older is known, the answer names the epoch asked for
-	for _, e := range p.log.Epochs() {
-		if e.Epoch > requested {
-			return EpochEnd{Epoch: floor, End: e.Start}
-		}
-		floor = e.Epoch
-	}
-	return EpochEnd{Epoch: floor, End: end}
+	epoch, end := p.log.EpochEnd(requested)
+	return EpochEnd{Epoch: epoch, End: end}
 }
 
 func (p *Partition) latestEpoch() model.LeaderEpoch {

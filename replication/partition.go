@@ -59,6 +59,14 @@ func (p *Partition) Index() int32 { return p.index }
 // Epoch is the leader epoch that new batches carry.
 func (p *Partition) Epoch() model.LeaderEpoch { return p.epoch }
 
+// Generation counts the failures that have taken appends of the partition away;
+// see AppendRequest.Generation. It rises before those appends are answered.
+func (p *Partition) Generation() uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.gen
+}
+
 // Bytes is the size of the partition's batches.
 func (p *Partition) Bytes() int64 { return p.log.Bytes() }
 

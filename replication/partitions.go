@@ -14,13 +14,14 @@ import (
 type Partitions struct {
 	env Env
 	mu  sync.Mutex // guards growth and filling of table
+	// refreshing guards the topics of partitions; it is taken under mu too.
+	refreshing sync.Mutex
 	// table maps partition ids, which are dense, to partitions. Readers take no lock.
 	table atomic.Pointer[[]atomic.Pointer[Partition]]
 }
 
 // NewPartitions makes the set; the caller subscribes Changed to the metadata.
 func NewPartitions(env Env) *Partitions {
-	env.unfold = new(unfolder)
 	ps := &Partitions{env: env}
 	table := make([]atomic.Pointer[Partition], 1024)
 	ps.table.Store(&table)
@@ -70,9 +71,20 @@ func (ps *Partitions) loaded(m *cluster.Partition, t *cluster.Topic) *Partition 
 	}
 	p := table[m.ID].Load()
 	if p != nil && p.topic.Load() != t {
-		p.topic.Store(t)
+		ps.refresh(p, t.ID)
 	}
 	return p
+}
+
+// refresh gives a partition its topic as it is now. The caller's may be older
+// than the partition's: it comes from an image that was taken some time ago.
+// Under the lock, images are read in the order in which they are stored.
+func (ps *Partitions) refresh(p *Partition, id model.TopicID) {
+	ps.refreshing.Lock()
+	defer ps.refreshing.Unlock()
+	if now, ok := ps.env.Image().TopicByID(id); ok {
+		p.topic.Store(now)
+	}
 }
 
 func (ps *Partitions) load(m *cluster.Partition, t *cluster.Topic) (*Partition, *protocol.Error) {
@@ -111,12 +123,7 @@ func (ps *Partitions) LeaderEpoch(m *cluster.Partition) model.LeaderEpoch {
 // Changed follows the metadata: partitions of deleted topics are dropped. The
 // deletion is durable in the metadata before this is called.
 func (ps *Partitions) Changed(before, after *cluster.Image) {
-	before.Topics(func(t *cluster.Topic) bool {
-		if _, ok := after.TopicByID(t.ID); !ok {
-			ps.drop(t)
-		}
-		return true
-	})
+	before.Gone(after, ps.drop)
 }
 
 func (ps *Partitions) drop(t *cluster.Topic) {

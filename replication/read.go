@@ -29,6 +29,13 @@ func (p *Partition) Read(r ReadRequest, out *span.List) ReadResult {
 	return res
 }
 
+// Refuses reports whether a Read would be answered with an error, or with where
+// the logs differ, whatever there is to read. o is the partition's Offsets.
+func (p *Partition) Refuses(r ReadRequest, o Offsets) bool {
+	var res ReadResult
+	return p.readRefusal(&r, &o, &res) != nil || res.Diverging != nil
+}
+
 // readRefusal applies the epoch rules of KIP-320 and the range check. A log
 // that differs from the client's is told by res.Diverging, which is no error.
 func (p *Partition) readRefusal(r *ReadRequest, o *Offsets, res *ReadResult) *protocol.Error {

@@ -1,13 +1,9 @@
 package replication
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"testing"
-
-	"github.com/mainstem-mq/mainstem/internal/span"
-	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
 // TestClaimedAppendTime: a client that says the broker set the times of its
@@ -26,21 +22,8 @@ func TestClaimedAppendTime(t *testing.T) {
 		if got := a.all()[0].LogAppendTime; got != -1 {
 			t.Errorf("append time %d of a topic that has none", got)
 		}
-		var out span.List
-		defer out.Release()
-		if res := p.Read(ReadRequest{MaxBytes: 1 << 20, CurrentEpoch: -1, LastFetchedEpoch: -1}, &out); res.Err != nil {
-			t.Fatal(res.Err)
-		}
-		var buf bytes.Buffer
-		if _, err := out.WriteTo(&buf); err != nil {
-			t.Fatal(err)
-		}
-		h, err := batch.Parse(buf.Bytes())
-		if err != nil || h.LogAppendTime() || h.MaxTimestamp != begin {
-			t.Fatalf("stored is %+v, %v", h, err)
-		}
-		if err := batch.Verify(buf.Bytes(), &h); err != nil {
-			t.Error(err)
+		if h := storedHeader(t, p); h.LogAppendTime() || h.MaxTimestamp != begin {
+			t.Errorf("stored is %+v", h)
 		}
 	})
 }

@@ -82,10 +82,12 @@ func (p *Partition) raiseStart(to model.Offset, sync bool, done func(model.Offse
 }
 
 // Retain applies the topics' retention by time and size to every partition
-// that the log has, also if no client asked for it since the start. failed
-// hears of each one that could not be looked at; the others go on.
+// that the log has, also if no client asked for it since the start, and forgets
+// idempotent producers that were idle for too long. failed hears of each
+// partition that could not be looked at; the others go on.
 func (ps *Partitions) Retain(failed func(*Partition, error)) {
 	now := ps.env.Clock.Now().UnixMilli()
+	ps.env.Log.ExpireProducers(now - ps.env.ProducerExpirationMs())
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
 		s := ps.env.Settings(t)
 		if !s.Delete || s.RetentionMs < 0 && s.RetentionBytes < 0 {

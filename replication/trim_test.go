@@ -199,3 +199,44 @@ func TestAvailable(t *testing.T) {
 		}
 	})
 }
+
+// TestProducersExpire: a producer that was idle for producer.id.expiration.ms
+// is forgotten without being asked for, and one that is at work is not.
+func TestProducersExpire(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		known := func() (ids []model.ProducerID) {
+			for id := range model.ProducerID(10) {
+				if _, ok := p.log.Producer(id); ok {
+					ids = append(ids, id)
+				}
+			}
+			return ids
+		}
+		var a answers
+		send := func(id model.ProducerID, sequence int32) {
+			b := idempotent(0, sequence)
+			b.ProducerID = id
+			w.append(p, w.records(b, 1), &a)
+			w.settle()
+		}
+		retain := func(want ...model.ProducerID) {
+			t.Helper()
+			w.partitions.Retain(func(_ *Partition, err error) { t.Error(err) })
+			if got := known(); !slices.Equal(got, want) {
+				t.Errorf("producers %v, want %v", got, want)
+			}
+		}
+		send(7, 0)
+		send(8, 0)
+		w.clock.Advance(20 * time.Hour)
+		send(8, 1)
+		retain(7, 8)
+		w.clock.Advance(5 * time.Hour)
+		retain(8)
+		send(7, 5) // Nothing is known of it: any sequence will do.
+		a.want(t, "all", 0, 1, 2, 3)
+		w.clock.Advance(25 * time.Hour)
+		retain()
+	})
+}

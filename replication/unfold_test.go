@@ -9,8 +9,7 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
-// TestUnfolding: what a small batch holds is walked over up to a bound, in
-// turns where it is much, and the answer does not name every record.
+// TestUnfolding: what a small batch holds is walked over up to a bound, and the answer does not name every record.
 func TestUnfolding(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.settings = syncFlush()
@@ -34,7 +33,7 @@ func TestUnfolding(t *testing.T) {
 		if got := one(holding(recordsMax + 1)); got.Err == nil || got.Err.Code != protocol.MessageTooLarge {
 			t.Errorf("a batch that holds too much: %v", got.Err)
 		}
-		large := holding(unfoldedFree + 1)
+		large := holding(recordsMax / 8)
 		var a answers
 		for range 4 {
 			go w.append(p, slices.Clone(large), &a)

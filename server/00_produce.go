@@ -1,7 +1,6 @@
 package server
 
 import (
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -37,20 +36,14 @@ import (
 //   - Requests of one connection overlap; Kafka handles one after the other.
 
 // produceCall is a Produce request whose batches are on their way.
-type produceCall struct {
-	call *call
-	resp *kmsg.ProduceResponse
-
-	mu   sync.Mutex
-	left int  // partitions without an answer, and one for the handler itself
-	over bool // the answer is being sent
-}
+type produceCall struct{ gather }
 
 func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
-	p := &produceCall{call: c, resp: &kmsg.ProduceResponse{}, left: 1}
-	p.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	resp := &kmsg.ProduceResponse{}
+	p := &produceCall{gather{call: c, resp: resp, left: 1}}
+	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
 	for i := range req.Topics {
-		t := &p.resp.Topics[i]
+		t := &resp.Topics[i]
 		t.Topic, t.TopicID = req.Topics[i].Topic, req.Topics[i].TopicID
 		t.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(req.Topics[i].Partitions))
 		p.left += len(t.Partitions)
@@ -68,7 +61,7 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
 			part, err := s.produceTarget(req, t, &t.Partitions[j], refusal, seen)
-			slot := &p.resp.Topics[i].Partitions[j]
+			slot := &resp.Topics[i].Partitions[j]
 			if err != nil {
 				p.settle(slot, part, replication.AppendResult{Err: err, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
 				continue
@@ -135,9 +128,7 @@ func codecOf(records []byte) batch.Codec {
 
 // settle notes the fate of one batch; it runs on any goroutine.
 func (p *produceCall) settle(slot *kmsg.ProduceResponseTopicPartition, part *replication.Partition, r replication.AppendResult) {
-	p.mu.Lock()
-	if p.over {
-		p.mu.Unlock()
+	if !p.note() {
 		return
 	}
 	slot.BaseOffset, slot.LogAppendTime, slot.LogStartOffset = int64(r.BaseOffset), r.LogAppendTime, int64(r.LogStart)
@@ -145,8 +136,7 @@ func (p *produceCall) settle(slot *kmsg.ProduceResponseTopicPartition, part *rep
 	if r.Err != nil {
 		p.describe(slot, part, &r)
 	}
-	p.mu.Unlock()
-	p.leave()
+	p.noted()
 }
 
 // describe fills the fields of a partition that went wrong.
@@ -167,37 +157,12 @@ func (p *produceCall) describe(slot *kmsg.ProduceResponseTopicPartition, part *r
 	slot.CurrentLeader.LeaderID, slot.CurrentLeader.LeaderEpoch = int32(o.Leader), int32(part.Offsets().Epoch)
 }
 
-// leave counts one outcome; the last one sends the answer.
-func (p *produceCall) leave() {
-	p.mu.Lock()
-	p.left--
-	last := p.left == 0 && !p.over
-	p.over = p.over || last
-	p.mu.Unlock()
-	if last {
-		p.call.encodeLater(p.resp)
-	}
-}
-
 // unsettled is the answer for a batch as long as nothing is known of it.
 func unsettled(index int32) kmsg.ProduceResponseTopicPartition {
 	p := kmsg.NewProduceResponseTopicPartition()
 	p.Partition, p.ErrorCode = index, int16(protocol.RequestTimedOut)
 	p.BaseOffset, p.LogAppendTime, p.LogStartOffset = -1, -1, -1
 	return p
-}
-
-// expire sends the answer now: what is still on its way has timed out.
-func (p *produceCall) expire() {
-	p.mu.Lock()
-	if p.over {
-		p.mu.Unlock()
-		return
-	}
-	p.over = true
-	p.call.failed(protocol.RequestTimedOut)
-	p.mu.Unlock()
-	p.call.encodeLater(p.resp)
 }
 
 // produceUnanswered serves acks=0: no answer, and an error can only be told by

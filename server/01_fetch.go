@@ -164,7 +164,7 @@ func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 			return true // an error
 		}
 		o := q.part.Offsets()
-		if f.urgent(&q, &o) {
+		if q.part.Refuses(q.ask.request(), o) {
 			return true
 		}
 		if q.ask.from < o.HighWatermark {
@@ -177,22 +177,16 @@ func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 	return false
 }
 
-// urgent finds what is not about bytes: an offset or epoch that is wrong.
-func (f *fetchCall) urgent(q *waitingPart, o *replication.Offsets) bool {
-	if q.ask.from < o.LogStart || q.ask.from > o.End || q.ask.currentEpoch >= 0 && q.ask.currentEpoch != o.Epoch {
-		return true
-	}
-	if q.ask.lastEpoch < 0 || q.ask.lastEpoch == o.Epoch {
-		return false
-	}
-	end, err := q.part.EpochEnd(q.ask.lastEpoch, q.ask.currentEpoch)
-	return err != nil || end.Epoch < q.ask.lastEpoch || end.End < q.ask.from
-}
-
 // answer reads and encodes; it runs in the writing goroutine and may block on
 // cold data.
 func (f *fetchCall) answer(c *call) {
 	f.unsubscribe()
+	if f.full && f.partitions > fetchResultsMax {
+		if err := c.claim(f.partitions * fetchResultWeight); err != nil {
+			c.hangUp = err.Error()
+			return
+		}
+	}
 	results := f.read()
 	e := &c.conn.fetchEncoder
 	id := int32(0)
@@ -216,7 +210,7 @@ func (f *fetchCall) answer(c *call) {
 		endpoints = f.srv.endpoints(c.conn.listener)
 	}
 	buf, cuts := e.End(endpoints)
-	c.conn.fetchArena = buf
+	c.conn.keepArena(buf)
 	at := 0
 	for i := range results {
 		if results[i].data.Len() == 0 {
@@ -255,6 +249,24 @@ func (f *fetchCall) read() []fetchResult {
 	return results
 }
 
+const (
+	// fetchPartWeight is what a partition of a request takes in a fetchSet,
+	// fetchResultWeight what its answer does, beside the records.
+	fetchPartWeight   = 256
+	fetchResultWeight = 384
+	// fetchArenaMax is how much of a connection's arena outlives its answer.
+	fetchArenaMax = 16 << 10
+)
+
+// keepArena keeps the memory of one answer's fields for the next, unless that
+// is much: most answers of a session are small, and its first one is not.
+func (c *conn) keepArena(buf []byte) {
+	c.fetchArena = nil
+	if cap(buf) <= fetchArenaMax {
+		c.fetchArena = buf
+	}
+}
+
 // fetchResultsMax bounds the partitions of one incremental answer; the others
 // stay ready and come first in the next.
 const fetchResultsMax = 4096
@@ -273,10 +285,9 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 		r.head.Error = protocol.ErrorCode(f.call.failed(err.Code))
 		return turnLast
 	}
-	res := part.Read(replication.ReadRequest{
-		From: q.ask.from, MaxBytes: max(min(int(q.ask.maxBytes), room), 0), MinOne: first, ReadCommitted: f.readCommitted,
-		CurrentEpoch: q.ask.currentEpoch, LastFetchedEpoch: q.ask.lastEpoch,
-	}, &r.data)
+	req := q.ask.request()
+	req.MaxBytes, req.MinOne, req.ReadCommitted = max(min(int(q.ask.maxBytes), room), 0), first, f.readCommitted
+	res := part.Read(req, &r.data)
 	if res.Err != nil {
 		r.data.Release()
 		code := q.owner.lost(part, res.Err.Code, f.session != nil)
@@ -326,6 +337,11 @@ type fetchAsk struct {
 	maxBytes     int32
 	currentEpoch model.LeaderEpoch
 	lastEpoch    model.LeaderEpoch
+}
+
+// request asks for what is there; how much of it is the answer's affair.
+func (a *fetchAsk) request() replication.ReadRequest {
+	return replication.ReadRequest{From: a.from, CurrentEpoch: a.currentEpoch, LastFetchedEpoch: a.lastEpoch}
 }
 
 func askOf(p *kmsg.FetchRequestTopicPartition, version int16) fetchAsk {

@@ -41,7 +41,7 @@ const (
 func (s *Server) metadata(c *call, req *kmsg.MetadataRequest) {
 	resp := kmsg.NewPtrMetadataResponse()
 	img := s.meta.Image()
-	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
+	if metadataOfAll(req) {
 		resp.Topics = s.allTopics(img, req)
 	} else {
 		img, resp.Topics = s.askedTopics(c, img, req)
@@ -57,6 +57,11 @@ func (s *Server) metadata(c *call, req *kmsg.MetadataRequest) {
 		resp.AuthorizedOperations = operationsOfCluster
 	}
 	c.answer(resp)
+}
+
+// metadataOfAll: version 0 cannot say null.
+func metadataOfAll(req *kmsg.MetadataRequest) bool {
+	return req.Topics == nil || req.Version == 0 && len(req.Topics) == 0
 }
 
 func (s *Server) allTopics(img *cluster.Image, req *kmsg.MetadataRequest) []kmsg.MetadataResponseTopic {

@@ -12,8 +12,7 @@ import (
 // OffsetCommit (key 8), versions 2 to 10.
 //
 // Versions:
-//   - v2 to v4: a retention time, which Kafka and we ignore since offsets expire
-//     with their group
+//   - v2 to v4: a retention time, which holds instead of the broker's
 //   - v6: leader epochs
 //   - v7: static members
 //   - v8: flexible

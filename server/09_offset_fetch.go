@@ -30,7 +30,7 @@ func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
 			for i := range resp.Groups {
 				c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
 			}
-			c.answer(resp)
+			c.encodeWeighed(resp, fetchedOffsetBytes(resp))
 		})
 		return
 	}
@@ -59,7 +59,7 @@ func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
 			c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
 			nameByID(c, img, &resp.Groups[i], unknown[i])
 		}
-		c.answer(resp)
+		c.encodeWeighed(resp, fetchedOffsetBytes(resp))
 	})
 }
 

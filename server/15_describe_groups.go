@@ -26,6 +26,6 @@ func (s *Server) describeGroups(c *call, req *kmsg.DescribeGroupsRequest) {
 				g.AuthorizedOperations = operationsOfGroups
 			}
 		}
-		c.answer(resp)
+		c.encodeWeighed(resp, describedGroupBytes(resp))
 	})
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -19,10 +18,11 @@ import (
 // Differs from Kafka: topics that are only compacted take it too (Kafka
 // answers POLICY_VIOLATION). The answer is sent when the new start is on disk.
 func (s *Server) deleteRecords(c *call, req *kmsg.DeleteRecordsRequest) {
-	d := &deleteRecordsCall{call: c, resp: kmsg.NewPtrDeleteRecordsResponse(), left: 1}
-	d.resp.Topics = make([]kmsg.DeleteRecordsResponseTopic, len(req.Topics))
+	resp := kmsg.NewPtrDeleteRecordsResponse()
+	d := &deleteRecordsCall{gather{call: c, resp: resp, left: 1}}
+	resp.Topics = make([]kmsg.DeleteRecordsResponseTopic, len(req.Topics))
 	for i := range req.Topics {
-		t := &d.resp.Topics[i]
+		t := &resp.Topics[i]
 		t.Topic = req.Topics[i].Topic
 		t.Partitions = make([]kmsg.DeleteRecordsResponseTopicPartition, len(req.Topics[i].Partitions))
 		d.left += len(t.Partitions)
@@ -34,7 +34,7 @@ func (s *Server) deleteRecords(c *call, req *kmsg.DeleteRecordsRequest) {
 	c.expires(time.Duration(req.TimeoutMillis)*time.Millisecond, d.expire)
 	for i := range req.Topics {
 		for j, rp := range req.Topics[i].Partitions {
-			settle := func(start model.Offset, err *protocol.Error) { d.settle(i, j, start, err) }
+			settle := func(start model.Offset, err *protocol.Error) { d.settle(&resp.Topics[i].Partitions[j], start, err) }
 			if err := cluster.ProtectInternalTopic(req.Topics[i].Topic, "delete records of"); err != nil {
 				settle(-1, asError(err))
 				continue
@@ -50,49 +50,16 @@ func (s *Server) deleteRecords(c *call, req *kmsg.DeleteRecordsRequest) {
 	d.leave()
 }
 
-// deleteRecordsCall gathers the partitions' answers.
-type deleteRecordsCall struct {
-	call *call
-	resp *kmsg.DeleteRecordsResponse
+// deleteRecordsCall is a request whose partitions are at work.
+type deleteRecordsCall struct{ gather }
 
-	mu   sync.Mutex
-	left int
-	over bool
-}
-
-func (d *deleteRecordsCall) settle(topic, partition int, start model.Offset, err *protocol.Error) {
-	d.mu.Lock()
-	if d.over {
-		d.mu.Unlock()
+func (d *deleteRecordsCall) settle(slot *kmsg.DeleteRecordsResponseTopicPartition, start model.Offset, err *protocol.Error) {
+	if !d.note() {
 		return
 	}
-	p := &d.resp.Topics[topic].Partitions[partition]
-	p.ErrorCode, p.LowWatermark = 0, int64(start)
+	slot.ErrorCode, slot.LowWatermark = 0, int64(start)
 	if err != nil {
-		p.ErrorCode, p.LowWatermark = d.call.failed(err.Code), -1
+		slot.ErrorCode, slot.LowWatermark = d.call.failed(err.Code), -1
 	}
-	d.mu.Unlock()
-	d.leave()
-}
-
-func (d *deleteRecordsCall) leave() {
-	d.mu.Lock()
-	d.left--
-	last := d.left == 0 && !d.over
-	d.over = d.over || last
-	d.mu.Unlock()
-	if last {
-		d.call.encodeLater(d.resp)
-	}
-}
-
-func (d *deleteRecordsCall) expire() {
-	d.mu.Lock()
-	first := !d.over
-	d.over = true
-	d.mu.Unlock()
-	if first {
-		d.call.failed(protocol.RequestTimedOut)
-		d.call.encodeLater(d.resp)
-	}
+	d.noted()
 }

@@ -19,49 +19,49 @@ import (
 // Differs from Kafka: nothing known.
 func (s *Server) alterConfigs(c *call, req *kmsg.AlterConfigsRequest) {
 	resp := kmsg.NewPtrAlterConfigsResponse()
-	times := map[cluster.Resource]int{}
-	for i := range req.Resources {
-		times[cluster.Resource{Type: cluster.ResourceType(req.Resources[i].ResourceType), Name: req.Resources[i].ResourceName}]++
-	}
-	for i := range req.Resources {
-		rr := &req.Resources[i]
-		res := cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
-		err := s.alterOne(res, req.ValidateOnly,
-			func(img *cluster.Image, res cluster.Resource) ([]cluster.ConfigChange, error) {
-				if times[res] > 1 {
-					return nil, errResourceTwice()
-				}
-				configs := make(map[string]string, len(rr.Configs))
-				for _, cfg := range rr.Configs {
-					if _, twice := configs[cfg.Name]; twice || cfg.Value == nil {
-						return nil, protocol.Errorf(protocol.InvalidRequest, "The config %s is given twice, or a null value.", cfg.Name)
-					}
-					configs[cfg.Name] = *cfg.Value
-				}
-				return s.configs.PlanReplace(img, res, configs)
-			})
-		out := kmsg.AlterConfigsResponseResource{ResourceType: rr.ResourceType, ResourceName: rr.ResourceName}
-		if err != nil {
-			out.ErrorCode, out.ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)
+	resp.Resources = mapped(req.Resources, func(rr kmsg.AlterConfigsRequestResource) kmsg.AlterConfigsResponseResource {
+		return kmsg.AlterConfigsResponseResource{ResourceType: rr.ResourceType, ResourceName: rr.ResourceName}
+	})
+	asked := mapped(req.Resources, func(rr kmsg.AlterConfigsRequestResource) cluster.Resource {
+		return cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
+	})
+	s.alterEach(asked, req.ValidateOnly, func(i int, img *cluster.Image) ([]cluster.ConfigChange, error) {
+		configs := make(map[string]string, len(req.Resources[i].Configs))
+		for _, cfg := range req.Resources[i].Configs {
+			if _, twice := configs[cfg.Name]; twice || cfg.Value == nil {
+				return nil, protocol.Errorf(protocol.InvalidRequest, "The config %s is given twice, or a null value.", cfg.Name)
+			}
+			configs[cfg.Name] = *cfg.Value
 		}
-		resp.Resources = append(resp.Resources, out)
-	}
+		return s.configs.PlanReplace(img, asked[i], configs)
+	}, func(i int, err *protocol.Error) {
+		resp.Resources[i].ErrorCode, resp.Resources[i].ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)
+	})
 	c.answer(resp)
 }
 
-// errResourceTwice refuses each appearance: their order may not matter.
-func errResourceTwice() *protocol.Error {
-	return protocol.Errorf(protocol.InvalidRequest, "The resource is named twice in one request.")
-}
-
-// alterOne plans the change of one resource and, unless it is only asked
-// whether it could be, makes it.
-func (s *Server) alterOne(
-	res cluster.Resource, validateOnly bool, plan func(*cluster.Image, cluster.Resource) ([]cluster.ConfigChange, error),
-) *protocol.Error {
-	changes, err := plan(s.meta.Image(), res)
-	if err == nil && !validateOnly {
-		err = s.meta.AlterConfigs(res, changes)
+// alterEach plans the change of each resource and, unless it is only asked
+// whether it could be, makes it. One that is named twice is refused each time:
+// the order may not matter.
+func (s *Server) alterEach(
+	resources []cluster.Resource, validateOnly bool,
+	plan func(i int, img *cluster.Image) ([]cluster.ConfigChange, error), refused func(i int, err *protocol.Error),
+) {
+	times := map[cluster.Resource]int{}
+	for _, res := range resources {
+		times[res]++
 	}
-	return asError(err)
+	for i, res := range resources {
+		if times[res] > 1 {
+			refused(i, protocol.Errorf(protocol.InvalidRequest, "The resource is named twice in one request."))
+			continue
+		}
+		changes, err := plan(i, s.meta.Image())
+		if err == nil && !validateOnly {
+			err = s.meta.AlterConfigs(res, changes)
+		}
+		if e := asError(err); e != nil {
+			refused(i, e)
+		}
+	}
 }

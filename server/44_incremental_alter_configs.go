@@ -20,28 +20,19 @@ import (
 // changed.
 func (s *Server) incrementalAlterConfigs(c *call, req *kmsg.IncrementalAlterConfigsRequest) {
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
-	times := map[cluster.Resource]int{}
-	for i := range req.Resources {
-		times[cluster.Resource{Type: cluster.ResourceType(req.Resources[i].ResourceType), Name: req.Resources[i].ResourceName}]++
-	}
-	for i := range req.Resources {
-		rr := &req.Resources[i]
-		out := kmsg.IncrementalAlterConfigsResponseResource{ResourceType: rr.ResourceType, ResourceName: rr.ResourceName}
-		res := cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
-		err := errResourceTwice()
-		if times[res] == 1 {
-			err = s.alterOne(res, req.ValidateOnly, func(img *cluster.Image, res cluster.Resource) ([]cluster.ConfigChange, error) {
-				ops := make([]cluster.Alteration, len(rr.Configs))
-				for k, cfg := range rr.Configs {
-					ops[k] = cluster.Alteration{Key: cfg.Name, Op: cluster.AlterOp(cfg.Op), Value: cfg.Value}
-				}
-				return s.configs.PlanIncremental(img, res, ops)
-			})
-		}
-		if err != nil {
-			out.ErrorCode, out.ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)
-		}
-		resp.Resources = append(resp.Resources, out)
-	}
+	resp.Resources = mapped(req.Resources, func(rr kmsg.IncrementalAlterConfigsRequestResource) kmsg.IncrementalAlterConfigsResponseResource {
+		return kmsg.IncrementalAlterConfigsResponseResource{ResourceType: rr.ResourceType, ResourceName: rr.ResourceName}
+	})
+	asked := mapped(req.Resources, func(rr kmsg.IncrementalAlterConfigsRequestResource) cluster.Resource {
+		return cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
+	})
+	s.alterEach(asked, req.ValidateOnly, func(i int, img *cluster.Image) ([]cluster.ConfigChange, error) {
+		ops := mapped(req.Resources[i].Configs, func(cfg kmsg.IncrementalAlterConfigsRequestResourceConfig) cluster.Alteration {
+			return cluster.Alteration{Key: cfg.Name, Op: cluster.AlterOp(cfg.Op), Value: cfg.Value}
+		})
+		return s.configs.PlanIncremental(img, asked[i], ops)
+	}, func(i int, err *protocol.Error) {
+		resp.Resources[i].ErrorCode, resp.Resources[i].ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)
+	})
 	c.answer(resp)
 }

@@ -31,6 +31,13 @@ type call struct {
 	onExpiry func()
 	timeout  time.Duration
 
+	// cost is what the decoded request and the answer take, share what they hold
+	// of the memory for answers, encoded the answer's size if only its maker
+	// knew; see answers.go.
+	cost    int
+	share   *span.Share
+	encoded int
+
 	abandon func() // gives back what finish would have, if the connection ends first
 
 	resp   kmsg.Response // to be encoded by the goroutine that writes
@@ -98,7 +105,14 @@ func (c *call) encode(resp kmsg.Response) {
 // encodeAsIs is encode for an answer whose version is not its request's.
 func (c *call) encodeAsIs(resp kmsg.Response) {
 	flexible := c.header.Key.FlexibleResponseHeader(c.header.Version)
-	c.out.AddMem(protocol.AppendResponse(nil, c.header.Correlation, resp, flexible))
+	if c.share == nil {
+		c.out.AddMem(protocol.AppendResponse(nil, c.header.Correlation, resp, flexible))
+		return
+	}
+	// From a quarter on, a buffer that grows is not copied often.
+	buf := protocol.AppendResponse(make([]byte, 0, c.cost/4), c.header.Correlation, resp, flexible)
+	c.share.Resize(int64(cap(buf)))
+	c.out.AddMem(buf)
 }
 
 // drop ends a call whose connection is gone.

@@ -34,6 +34,9 @@ type Config struct {
 	// RequestBudget bounds the memory of all requests being read or handled
 	// (queued.max.request.bytes).
 	RequestBudget int64
+	// AnswerBudget bounds the memory of all answers being made or waiting for
+	// their clients to read them; see answers.go for what is free of it.
+	AnswerBudget int64
 	// PipelineMax is how many unanswered requests one connection may have
 	// before the server stops reading from it.
 	PipelineMax int
@@ -56,6 +59,7 @@ func DefaultConfig() Config {
 		Listeners:          []Listener{{Name: "PLAINTEXT", Bind: "127.0.0.1:9092"}},
 		RequestBytesMax:    protocol.RequestBytesMax,
 		RequestBudget:      128 << 20,
+		AnswerBudget:       128 << 20,
 		PipelineMax:        100,
 		StallMax:           time.Minute,
 		DrainMax:           5 * time.Second,
@@ -87,6 +91,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: socket.request.max.bytes=%d is below 1024", errConfig, c.RequestBytesMax)
 	case c.RequestBudget <= 0:
 		return fmt.Errorf("%w: queued.max.request.bytes=%d; the memory for requests must be bounded", errConfig, c.RequestBudget)
+	case c.AnswerBudget <= 0:
+		return fmt.Errorf("%w: the memory for answers must be bounded", errConfig)
 	case c.PipelineMax < 1 || c.StallMax <= 0 || c.DrainMax < 0 || c.FetchSessionsMax < 0:
 		return fmt.Errorf("%w: limits must be positive", errConfig)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,9 +34,12 @@ type conn struct {
 	// software is the client's name and version, from ApiVersions (KIP-511).
 	software   atomic.Pointer[software]
 	goroutines sync.WaitGroup
-	ended      sync.Once
-	draining   atomic.Bool
-	watch      watch
+	// alive ends with the connection, reading when no more requests are wanted.
+	alive, reading context.Context
+	stop, stopRead context.CancelFunc
+	ended          sync.Once
+	draining       atomic.Bool
+	watch          watch
 
 	// The writing goroutine's: what one Fetch answer leaves for the next.
 	fetchEncoder protocol.FetchEncoder
@@ -54,7 +58,9 @@ type watch struct {
 func newConn(l *listener, nc net.Conn) *conn {
 	s := l.srv
 	c := &conn{srv: s, listener: l, nc: nc, address: addressOf(nc)}
-	c.frames = newFrameReader(nc, s.pool, s.cfg.RequestBytesMax)
+	c.alive, c.stop = context.WithCancel(context.Background())
+	c.reading, c.stopRead = context.WithCancel(c.alive)
+	c.frames = newFrameReader(nc, s.memory.requests, s.cfg.RequestBytesMax)
 	c.pipe = newPipeline(c, span.NewWriter(nc, s.clock.Now, s.cfg.StallMax), s.cfg.PipelineMax)
 	c.clientID.Store(new(string))
 	c.software.Store(&software{})
@@ -65,7 +71,7 @@ func newConn(l *listener, nc net.Conn) *conn {
 // run serves the connection until it ends.
 func (c *conn) run() {
 	for {
-		f, err := c.frames.next(c.srv.lifetime)
+		f, err := c.frames.next(c.reading)
 		if err != nil {
 			if c.draining.Load() {
 				c.pipe.drain()
@@ -104,17 +110,12 @@ func (c *conn) start(f *frame) error {
 	if k.api == nil || !k.api.serves(header.Version) {
 		return c.unsupported(k, body)
 	}
-	if k.api.keepsBytes {
-		body = append([]byte(nil), body...)
-	}
-	req, err := protocol.Decode(header.Key, header.Version, body)
+	req, err := c.admit(k, body)
 	if err != nil {
-		return fmt.Errorf("%s v%d: %w", header.Key, header.Version, err)
-	}
-	if !c.pipe.push(k) {
-		return net.ErrClosed
+		return err
 	}
 	k.api.handle(c.srv, k, req)
+	k.started()
 	k.frame = nil
 	c.pipe.handled(k)
 	return nil
@@ -135,7 +136,7 @@ func (c *conn) unsupported(k *call, body []byte) error {
 	if resp == nil {
 		return fmt.Errorf("%w: %s v%d is not served", errHangUp, k.header.Key, k.header.Version)
 	}
-	k.api = c.srv.table.strangers
+	k.api, k.cost = c.srv.table.strangers, callCost+len(body)
 	if !c.pipe.push(k) {
 		return net.ErrClosed
 	}
@@ -150,6 +151,7 @@ func (c *conn) unsupported(k *call, body []byte) error {
 func (c *conn) end(err error) {
 	c.ended.Do(func() {
 		c.report(err)
+		c.stop()
 		c.pipe.kill()
 		closeQuietly(c.nc)
 	})
@@ -164,6 +166,7 @@ func (c *conn) hangUp(why string) {
 // drain stops reading, lets what was asked be answered, and ends.
 func (c *conn) drain() {
 	c.draining.Store(true)
+	c.stopRead()
 	// The past: the reader returns at once, answers still go out.
 	if err := c.nc.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		c.end(err)

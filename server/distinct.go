@@ -21,3 +21,12 @@ func distinct[T any, K comparable](list []T, key func(T) K) []T {
 
 // itself is the key of elements that are compared as they are.
 func itself[T comparable](e T) T { return e }
+
+// mapped makes an answer's list from a request's.
+func mapped[From, To any](list []From, f func(From) To) []To {
+	out := make([]To, len(list))
+	for i := range list {
+		out[i] = f(list[i])
+	}
+	return out
+}

@@ -4,9 +4,10 @@
 //
 // Reading order: config.go, settings.go and server.go (what it is made of),
 // listener.go and connset.go (who may connect), conn.go and frame.go (reading),
-// call.go and pipeline.go (one request, and the order of answers), janitor.go
-// (idle and stalled clients), table.go (which APIs there are), then one file
-// per API, named by its key: each opens with its card. 01_fetch.go has three
+// call.go and pipeline.go (one request, and the order of answers), answers.go
+// and weight.go (the memory for answers), gather.go (outcomes from elsewhere),
+// janitor.go (idle and stalled clients), table.go (which APIs there are), then
+// one file per API, named by its key: each opens with its card. 01_fetch.go has three
 // helpers: fetchset.go (ready lists and long poll), fetchsession.go (KIP-227).
 // legacy.go answers versions that are no longer served, offsets.go and
 // journal.go are the group coordinator's topic, errors.go, metrics.go and
@@ -18,6 +19,9 @@
 //   - Every call ends exactly once: by answer, later, silent or refuse.
 //   - A claimed length costs no memory before the bytes behind it arrive, and
 //     all request memory is within one budget.
+//   - What an answer takes is reckoned before it is made; beyond a small free
+//     allowance of each connection all answers are within one budget too, and
+//     who holds of it waits for nobody but its own client.
 //   - What an answer points at stays pinned until it is written or given up,
 //     and is then released, whatever happens to the connection.
 //   - ApiVersions and dispatch read the same table.

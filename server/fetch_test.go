@@ -152,6 +152,35 @@ func TestFetchMinBytes(t *testing.T) {
 	}
 }
 
+// TestFetchDeleted: who waits for more bytes of a topic than there are hears at
+// once that it was deleted.
+func TestFetchDeleted(t *testing.T) {
+	for _, minBytes := range []int32{1, 1 << 20} {
+		b := startBroker(t, options{clock: clock.NewManual(time.Unix(1_700_000_000, 0))})
+		c, other := b.dial(), b.dial()
+		c.createTopic("t", 1)
+		req := fetchRequest("t", 0, 0)
+		req.MaxWaitMillis, req.MinBytes = 3_600_000, minBytes
+		req.SetVersion(12)
+		c.send(req)
+		id := c.next
+		// What comes behind it on the connection is done once it is parked.
+		next := kmsg.NewPtrCreateTopicsRequest()
+		next.SetVersion(7)
+		next.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: "next", NumPartitions: 1, ReplicationFactor: 1}}
+		c.send(next)
+		for done := false; !done; {
+			advertised(other)
+			_, done = b.meta.Image().Topic("next")
+		}
+		other.deleteTopic("t")
+		resp, _ := c.receive(req, id).(*kmsg.FetchResponse)
+		if got := summary(t, resp)["t-0"]; got != "UNKNOWN_TOPIC_OR_PARTITION" {
+			t.Errorf("min bytes %d: %q", minBytes, got)
+		}
+	}
+}
+
 // TestFetchTimeout: the wait ends with what there is.
 func TestFetchTimeout(t *testing.T) {
 	c := startBroker(t, options{}).dial()

@@ -22,6 +22,7 @@ import (
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -50,6 +51,7 @@ type options struct {
 	clock  clock.Clock // of the server and the groups; the log has the real one
 	static map[string]string
 	config func(*server.Config)
+	pool   *span.Pool
 }
 
 const dataDir = "/data"
@@ -88,6 +90,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	b.groups, err = coordinator.New(func() coordinator.Config { return groupConfig }, coordinator.Env{
 		Clock:    o.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(partitions, o.clock, shard) },
+		TopicID:  func(name string) (model.TopicID, bool) { return b.meta.Image().TopicID(name) },
 	})
 	must(tb, err)
 	cfg := server.DefaultConfig()
@@ -101,7 +104,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	b.logs = logs
 	b.server, err = server.New(cfg, server.Deps{
 		Clock: o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
-		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil },
+		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil }, Pool: o.pool,
 	})
 	must(tb, err)
 	must(tb, b.server.Start())

@@ -17,6 +17,14 @@ import (
 // httpHeaderMax is how long a client may take to send its request's header.
 const httpHeaderMax = 10 * time.Second
 
+// httpIndex answers who asks for nothing.
+const httpIndex = `Mainstem
+
+/metrics          figures for Prometheus
+/livez            whether the process lives
+/readyz           whether it can serve; ?verbose lists the checks
+`
+
 // Check is one line of /readyz: a name, and what is wrong or nil.
 type Check struct {
 	Name string
@@ -26,7 +34,6 @@ type Check struct {
 // Health serves /metrics, /livez and /readyz.
 type Health struct {
 	log    *zap.Logger
-	nl     net.Listener
 	server http.Server
 	checks []Check
 	served chan struct{}
@@ -40,8 +47,9 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	if err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
-	h := &Health{log: log, nl: nl, checks: checks, served: make(chan struct{})}
+	h := &Health{log: log, checks: checks, served: make(chan struct{})}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, httpIndex) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", h.ready)
@@ -54,9 +62,6 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	}()
 	return h, nil
 }
-
-// Address is where it listens.
-func (h *Health) Address() string { return h.nl.Addr().String() }
 
 // Close ends all requests at once.
 func (h *Health) Close() error {

@@ -64,7 +64,7 @@ func (j *janitor) look() {
 		}
 	}
 	if j.round++; j.round%trimRounds == 0 {
-		j.srv.pool.Trim()
+		j.srv.memory.requests.Trim()
 	}
 	j.srv.sessions.expire(now)
 	j.srv.conns.recheck()

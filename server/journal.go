@@ -21,21 +21,31 @@ const (
 	journalRecordsMax = 64 << 20
 )
 
+// journalTopicHeader is the record header that holds coordinator.Record.Topic.
+const journalTopicHeader = "mainstem.topic.id"
+
 // errJournalLost is what appends get after one has failed, until the shard is
 // loaded again: they were built on state that is not there.
 var errJournalLost = errors.New("an earlier append of the shard was lost")
 
-// Journal is a coordinator's memory in one partition of its internal topic.
+// Journal is a coordinator's memory in one partition of its internal topic. It
+// must be loaded before its first append.
+//
+// When an append fails, those that come after it fail too, until the next Load.
+// Two things see to that: lost, once the failure was reported here; and before,
+// as the report takes its time, the generation, which the partition raises
+// together with the failure and compares with that of each append.
 type Journal struct {
 	find  func() (*replication.Partition, error)
 	clock clock.Clock
 
-	mu       sync.Mutex
-	settled  sync.Cond // an append has ended
-	issued   uint64    // appends begun
-	ended    uint64
-	lost     bool
-	barriers []barrier // ascending by after
+	mu         sync.Mutex
+	settled    sync.Cond // an append has ended
+	issued     uint64    // appends begun
+	ended      uint64
+	lost       bool
+	generation uint32    // of the partition, as of the last Load
+	barriers   []barrier // ascending by after
 }
 
 type barrier struct {
@@ -47,7 +57,7 @@ var _ coordinator.Journal = (*Journal)(nil)
 
 // NewOffsetsJournal is the journal of one shard of the group coordinator.
 func NewOffsetsJournal(ps *replication.Partitions, c clock.Clock, shard int32) *Journal {
-	j := &Journal{clock: c, find: func() (*replication.Partition, error) {
+	j := &Journal{clock: c, lost: true, find: func() (*replication.Partition, error) {
 		p, err := ps.Find(cluster.OffsetsTopic, shard)
 		if err != nil {
 			return nil, fmt.Errorf("journal of shard %d: %w", shard, err)
@@ -60,13 +70,34 @@ func NewOffsetsJournal(ps *replication.Partitions, c clock.Clock, shard int32) *
 
 // Append implements coordinator.Journal.
 func (j *Journal) Append(records []coordinator.Record, done func(error)) {
-	p, err := j.find()
+	p, data, err := j.prepare(records)
+	j.mu.Lock()
+	j.lost = j.lost || err != nil
+	if err == nil && j.lost {
+		err = errJournalLost
+	}
 	if err != nil {
-		j.mu.Lock()
-		j.lost = true
 		j.mu.Unlock()
 		done(err)
 		return
+	}
+	j.issued++
+	generation := j.generation
+	j.mu.Unlock()
+	p.Append(replication.AppendRequest{Batch: data, Internal: true, Generation: generation}, func(r replication.AppendResult) {
+		var err error
+		if r.Err != nil {
+			err = r.Err
+		}
+		j.end(err, done)
+	})
+}
+
+// prepare makes a batch of the records, and finds the partition for it.
+func (j *Journal) prepare(records []coordinator.Record) (*replication.Partition, []byte, error) {
+	p, err := j.find()
+	if err != nil {
+		return nil, nil, err
 	}
 	b := batch.NewBuilder(batch.None)
 	now := j.clock.Now().UnixMilli()
@@ -75,31 +106,17 @@ func (j *Journal) Append(records []coordinator.Record, done func(error)) {
 		if at == 0 {
 			at = now
 		}
-		b.Add(at, r.Key, r.Value)
-	}
-	bytes, err := b.Build(nil)
-	if err != nil {
-		j.mu.Lock()
-		j.lost = true
-		j.mu.Unlock()
-		done(fmt.Errorf("journal: %w", err))
-		return
-	}
-	j.mu.Lock()
-	if j.lost {
-		j.mu.Unlock()
-		done(errJournalLost)
-		return
-	}
-	j.issued++
-	j.mu.Unlock()
-	p.Append(replication.AppendRequest{Batch: bytes, Internal: true}, func(r replication.AppendResult) {
-		var err error
-		if r.Err != nil {
-			err = r.Err
+		if r.Topic.IsZero() {
+			b.Add(at, r.Key, r.Value)
+			continue
 		}
-		j.end(err, done)
-	})
+		b.Add(at, r.Key, r.Value, batch.RecordHeader{Key: journalTopicHeader, Value: r.Topic[:]})
+	}
+	data, err := b.Build(nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("journal: %w", err)
+	}
+	return p, data, nil
 }
 
 // end counts the end of an append and lets go of the barriers it held up.
@@ -144,16 +161,18 @@ func (j *Journal) Barrier(done func(error)) {
 
 // Load implements coordinator.Journal.
 func (j *Journal) Load(replay func(coordinator.Record) error) error {
-	j.mu.Lock()
-	for j.ended < j.issued {
-		j.settled.Wait()
-	}
-	j.lost = false
-	j.mu.Unlock()
 	p, err := j.find()
 	if err != nil {
 		return err
 	}
+	j.mu.Lock()
+	for j.ended < j.issued {
+		j.settled.Wait()
+	}
+	// Nothing of the shard is under way, so what fails from here on fails what
+	// is built on the records that are read now.
+	j.lost, j.generation = false, p.Generation()
+	j.mu.Unlock()
 	o := p.Offsets()
 	at := o.LogStart
 	for at < o.HighWatermark {
@@ -199,6 +218,7 @@ func loadSome(p *replication.Partition, from model.Offset, replay func(coordinat
 			}
 			return replay(coordinator.Record{
 				Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: b.FirstTimestamp + r.TimestampDelta,
+				Topic: recordTopic(&r),
 			})
 		})
 		if err != nil {
@@ -206,4 +226,17 @@ func loadSome(p *replication.Partition, from model.Offset, replay func(coordinat
 		}
 	}
 	return next, nil
+}
+
+// recordTopic reads the topic that a record is for; zero if it does not say.
+func recordTopic(r *batch.Record) (id model.TopicID) {
+	if r.HeaderCount() == 0 {
+		return id
+	}
+	for key, value := range r.Headers() {
+		if string(key) == journalTopicHeader && len(value) == len(id) {
+			copy(id[:], value)
+		}
+	}
+	return id
 }

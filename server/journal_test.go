@@ -1,14 +1,22 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/replication"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -20,13 +28,15 @@ func TestJournal(t *testing.T) {
 	find.CoordinatorKey = "g"
 	ask[*kmsg.FindCoordinatorResponse](b.dial(), 3, find) // makes the topic
 	j := server.NewOffsetsJournal(b.partitions, clock.Real{}, 1)
+	must(t, j.Load(func(coordinator.Record) error { return nil }))
 	const n = 300
 	var want []string
 	results := make(chan error, n)
+	topic := model.TopicID{1, 15: 9}
 	for i := range n {
 		key := fmt.Sprint("k", i)
-		records := []coordinator.Record{{Key: []byte(key), Value: []byte("v"), Timestamp: int64(i + 1)}, {Key: []byte(key)}}
-		want = append(want, key+"=v", key+"=gone")
+		records := []coordinator.Record{{Key: []byte(key), Value: []byte("v"), Timestamp: int64(i + 1), Topic: topic}, {Key: []byte(key)}}
+		want = append(want, key+"=v of "+topic.String(), key+"=gone")
 		j.Append(records, func(err error) { results <- err })
 	}
 	passed := make(chan error, 1)
@@ -43,6 +53,9 @@ func TestJournal(t *testing.T) {
 		text := string(r.Key) + "=" + string(r.Value)
 		if r.Value == nil {
 			text += "gone"
+		}
+		if !r.Topic.IsZero() {
+			text += " of " + r.Topic.String()
 		}
 		got = append(got, text)
 		return nil
@@ -65,4 +78,85 @@ func TestJournalWithoutTopic(t *testing.T) {
 	if err := j.Load(func(coordinator.Record) error { return nil }); err == nil {
 		t.Error("a load without a partition succeeds")
 	}
+}
+
+// TestJournalFailsWhatFollowsAFailure: an append that comes between the failure
+// of an earlier one and the report of it was built on state that is lost.
+func TestJournalFailsWhatFollowsAFailure(t *testing.T) {
+	var failing atomic.Bool
+	reached, release := make(chan struct{}, 1), make(chan struct{})
+	partitions := partitionsOn(t, vfs.NewFault(vfs.NewMem(), func(op vfs.Op) error {
+		if op.Kind != vfs.KindWrite || !failing.CompareAndSwap(true, false) {
+			return nil
+		}
+		reached <- struct{}{}
+		<-release
+		return errors.New("an error of the test's disk")
+	}))
+	p, perr := partitions.Find(cluster.OffsetsTopic, 0)
+	if perr != nil {
+		t.Fatal(perr)
+	}
+	j := server.NewOffsetsJournal(partitions, clock.Real{}, 0)
+	nothing := func(coordinator.Record) error { return nil }
+	must(t, j.Load(nothing))
+	record := func(key string) []coordinator.Record {
+		return []coordinator.Record{{Key: []byte(key), Value: []byte("v")}}
+	}
+	first, second, other := make(chan error, 1), make(chan error, 1), make(chan *protocol.Error, 1)
+	failing.Store(true)
+	// A client's batch fails first; while that is told, the journal's own
+	// failure has not been.
+	p.Append(replication.AppendRequest{Batch: batchOf(t, "x")}, func(r replication.AppendResult) {
+		j.Append(record("second"), func(err error) { second <- err })
+		other <- r.Err
+	})
+	<-reached
+	j.Append(record("first"), func(err error) { first <- err })
+	close(release)
+	if err := <-other; err == nil {
+		t.Fatal("the write did not fail")
+	}
+	if err := <-first; err == nil {
+		t.Error("the append whose write failed succeeds")
+	}
+	if err := <-second; err == nil {
+		t.Error("what was appended after the failure succeeds")
+	}
+	var keys []string
+	must(t, j.Load(func(r coordinator.Record) error {
+		keys = append(keys, string(r.Key))
+		return nil
+	}))
+	if len(keys) != 0 {
+		t.Errorf("the journal holds %v", keys)
+	}
+	j.Append(record("third"), func(err error) { first <- err })
+	must(t, <-first)
+}
+
+// partitionsOn opens metadata with the coordinator's topic, and a log, on a disk.
+func partitionsOn(t *testing.T, fs vfs.FS) *replication.Partitions {
+	t.Helper()
+	must(t, fs.MkdirAll(dataDir))
+	meta, err := cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
+	must(t, err)
+	l, _, err := log.Open(log.Config{SegmentBytes: 1 << 20}, log.Env{
+		FS: fs, Dir: dataDir, Clock: clock.Real{},
+		Standing: func(id model.PartitionID) log.Standing { return log.Standing(meta.Standing(id)) },
+	})
+	must(t, err)
+	t.Cleanup(func() {
+		must(t, l.Close())
+		must(t, meta.Close())
+	})
+	resolver := cluster.NewResolver(nil)
+	ps := replication.NewPartitions(replication.Env{
+		Log: l, Clock: clock.Real{}, Node: 1, Image: meta.Image,
+		Settings:             func(tp *cluster.Topic) *cluster.TopicSettings { return resolver.TopicSettings(meta.Image(), tp) },
+		ProducerExpirationMs: func() int64 { return 86400000 },
+	})
+	meta.Subscribe(ps.Changed)
+	must(t, meta.CreateTopics([]cluster.TopicSpec{{Name: cluster.OffsetsTopic, Partitions: 1, Internal: true}})[0].Err)
+	return ps
 }

@@ -48,23 +48,23 @@ func refusal(req kmsg.Request) kmsg.Response {
 		return unsupportedEpochs(req, code)
 	case *kmsg.CreateTopicsRequest:
 		resp := kmsg.NewPtrCreateTopicsResponse()
-		for _, t := range req.Topics {
-			resp.Topics = append(resp.Topics, kmsg.CreateTopicsResponseTopic{Topic: t.Topic, ErrorCode: code})
-		}
+		resp.Topics = mapped(req.Topics, func(t kmsg.CreateTopicsRequestTopic) kmsg.CreateTopicsResponseTopic {
+			return kmsg.CreateTopicsResponseTopic{Topic: t.Topic, ErrorCode: code}
+		})
 		return resp
 	case *kmsg.DeleteTopicsRequest:
 		resp := kmsg.NewPtrDeleteTopicsResponse()
-		for i := range req.TopicNames {
-			resp.Topics = append(resp.Topics, kmsg.DeleteTopicsResponseTopic{Topic: &req.TopicNames[i], ErrorCode: code})
-		}
+		resp.Topics = mapped(req.TopicNames, func(name string) kmsg.DeleteTopicsResponseTopic {
+			return kmsg.DeleteTopicsResponseTopic{Topic: &name, ErrorCode: code}
+		})
 		return resp
 	case *kmsg.DescribeConfigsRequest:
 		resp := kmsg.NewPtrDescribeConfigsResponse()
-		for _, r := range req.Resources {
-			resp.Resources = append(resp.Resources, kmsg.DescribeConfigsResponseResource{
+		resp.Resources = mapped(req.Resources, func(r kmsg.DescribeConfigsRequestResource) kmsg.DescribeConfigsResponseResource {
+			return kmsg.DescribeConfigsResponseResource{
 				ErrorCode: code, ErrorMessage: new(string), ResourceType: r.ResourceType, ResourceName: r.ResourceName,
-			})
-		}
+			}
+		})
 		return resp
 	}
 	return nil
@@ -85,80 +85,60 @@ func unsupportedProduce(req *kmsg.ProduceRequest, code int16) kmsg.Response {
 		return nil
 	}
 	resp := kmsg.NewPtrProduceResponse()
-	for _, t := range req.Topics {
-		out := kmsg.ProduceResponseTopic{Topic: t.Topic}
-		for _, p := range t.Partitions {
-			out.Partitions = append(out.Partitions, kmsg.ProduceResponseTopicPartition{
-				Partition: p.Partition, ErrorCode: code, BaseOffset: -1, LogAppendTime: -1,
-			})
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
+	resp.Topics = mapped(req.Topics, func(t kmsg.ProduceRequestTopic) kmsg.ProduceResponseTopic {
+		return kmsg.ProduceResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.ProduceRequestTopicPartition) kmsg.ProduceResponseTopicPartition {
+			return kmsg.ProduceResponseTopicPartition{Partition: p.Partition, ErrorCode: code, BaseOffset: -1, LogAppendTime: -1}
+		})}
+	})
 	return resp
 }
 
 func unsupportedFetch(req *kmsg.FetchRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrFetchResponse()
-	for _, t := range req.Topics {
-		out := kmsg.FetchResponseTopic{Topic: t.Topic}
-		for _, p := range t.Partitions {
-			out.Partitions = append(out.Partitions, kmsg.FetchResponseTopicPartition{
-				Partition: p.Partition, ErrorCode: code, HighWatermark: -1, RecordBatches: []byte{},
-			})
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
+	resp.Topics = mapped(req.Topics, func(t kmsg.FetchRequestTopic) kmsg.FetchResponseTopic {
+		return kmsg.FetchResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.FetchRequestTopicPartition) kmsg.FetchResponseTopicPartition {
+			return kmsg.FetchResponseTopicPartition{Partition: p.Partition, ErrorCode: code, HighWatermark: -1, RecordBatches: []byte{}}
+		})}
+	})
 	return resp
 }
 
 func unsupportedListOffsets(req *kmsg.ListOffsetsRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrListOffsetsResponse()
-	for _, t := range req.Topics {
-		out := kmsg.ListOffsetsResponseTopic{Topic: t.Topic}
-		for _, p := range t.Partitions {
-			out.Partitions = append(out.Partitions, kmsg.ListOffsetsResponseTopicPartition{Partition: p.Partition, ErrorCode: code})
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
+	resp.Topics = mapped(req.Topics, func(t kmsg.ListOffsetsRequestTopic) kmsg.ListOffsetsResponseTopic {
+		return kmsg.ListOffsetsResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.ListOffsetsRequestTopicPartition) kmsg.ListOffsetsResponseTopicPartition {
+			return kmsg.ListOffsetsResponseTopicPartition{Partition: p.Partition, ErrorCode: code}
+		})}
+	})
 	return resp
 }
 
 func unsupportedCommit(req *kmsg.OffsetCommitRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrOffsetCommitResponse()
-	for _, t := range req.Topics {
-		out := kmsg.OffsetCommitResponseTopic{Topic: t.Topic}
-		for _, p := range t.Partitions {
-			out.Partitions = append(out.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code})
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
+	resp.Topics = mapped(req.Topics, func(t kmsg.OffsetCommitRequestTopic) kmsg.OffsetCommitResponseTopic {
+		return kmsg.OffsetCommitResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.OffsetCommitRequestTopicPartition) kmsg.OffsetCommitResponseTopicPartition {
+			return kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code}
+		})}
+	})
 	return resp
 }
 
 func unsupportedOffsetFetch(req *kmsg.OffsetFetchRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrOffsetFetchResponse()
-	for _, t := range req.Topics {
-		out := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
-		for _, p := range t.Partitions {
-			out.Partitions = append(out.Partitions, kmsg.OffsetFetchResponseTopicPartition{
-				Partition: p, Offset: -1, Metadata: new(string), ErrorCode: code,
-			})
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
+	resp.Topics = mapped(req.Topics, func(t kmsg.OffsetFetchRequestTopic) kmsg.OffsetFetchResponseTopic {
+		return kmsg.OffsetFetchResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p int32) kmsg.OffsetFetchResponseTopicPartition {
+			return kmsg.OffsetFetchResponseTopicPartition{Partition: p, Offset: -1, Metadata: new(string), ErrorCode: code}
+		})}
+	})
 	return resp
 }
 
 func unsupportedEpochs(req *kmsg.OffsetForLeaderEpochRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
-	for _, t := range req.Topics {
-		out := kmsg.OffsetForLeaderEpochResponseTopic{Topic: t.Topic}
-		for _, p := range t.Partitions {
-			out.Partitions = append(out.Partitions, kmsg.OffsetForLeaderEpochResponseTopicPartition{
-				ErrorCode: code, Partition: p.Partition, LeaderEpoch: -1, EndOffset: -1,
-			})
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
+	resp.Topics = mapped(req.Topics, func(t kmsg.OffsetForLeaderEpochRequestTopic) kmsg.OffsetForLeaderEpochResponseTopic {
+		return kmsg.OffsetForLeaderEpochResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.OffsetForLeaderEpochRequestTopicPartition) kmsg.OffsetForLeaderEpochResponseTopicPartition {
+			return kmsg.OffsetForLeaderEpochResponseTopicPartition{Partition: p.Partition, ErrorCode: code, LeaderEpoch: -1, EndOffset: -1}
+		})}
+	})
 	return resp
 }

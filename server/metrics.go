@@ -32,6 +32,7 @@ type apiStats struct {
 type metrics struct {
 	bytesIn, bytesOut atomic.Uint64
 	bufferBytes       func() int64
+	answerBytes       func() int64
 	connections       func() int
 	fetchSessions     func() int
 
@@ -63,7 +64,8 @@ const strangersMax = 200
 
 type descriptions struct {
 	requests, latency, errors, unsupported, refused, closed *prometheus.Desc
-	bytesIn, bytesOut, buffers, connections, sessions       *prometheus.Desc
+	bytesIn, bytesOut, buffers, answers, connections        *prometheus.Desc
+	sessions                                                *prometheus.Desc
 }
 
 func newMetrics() *metrics {
@@ -85,6 +87,7 @@ func newMetrics() *metrics {
 		bytesIn:     d("request_bytes_total", "Bytes of requests read."),
 		bytesOut:    d("response_bytes_total", "Bytes of answers written."),
 		buffers:     d("request_buffer_bytes", "Memory of request buffers in use, of queued.max.request.bytes."),
+		answers:     d("answer_bytes", "Memory of large answers being made or waiting for their clients."),
 		connections: d("connections", "Open connections."),
 		sessions:    d("fetch_sessions", "Fetch sessions held (KIP-227)."),
 	}
@@ -150,7 +153,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := &m.desc
 	for _, x := range []*prometheus.Desc{
 		d.requests, d.latency, d.errors, d.unsupported, d.refused, d.closed,
-		d.bytesIn, d.bytesOut, d.buffers, d.connections, d.sessions,
+		d.bytesIn, d.bytesOut, d.buffers, d.answers, d.connections, d.sessions,
 	} {
 		ch <- x
 	}
@@ -167,6 +170,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	counter(m.desc.bytesIn, m.bytesIn.Load())
 	counter(m.desc.bytesOut, m.bytesOut.Load())
 	gauge(m.desc.buffers, float64(m.bufferBytes()))
+	gauge(m.desc.answers, float64(m.answerBytes()))
 	gauge(m.desc.connections, float64(m.connections()))
 	gauge(m.desc.sessions, float64(m.fetchSessions()))
 	m.mu.Lock()

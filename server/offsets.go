@@ -27,23 +27,17 @@ func (s *Server) serveOffsets() {
 		s.loadShards()
 	}
 	s.meta.Subscribe(func(before, after *cluster.Image) {
-		if before.TopicCount() == 0 {
-			return
-		}
 		var gone []string
-		before.Topics(func(t *cluster.Topic) bool {
-			if _, ok := after.TopicByID(t.ID); !ok {
-				gone = append(gone, t.Name)
-			}
-			return true
-		})
+		before.Gone(after, func(t *cluster.Topic) { gone = append(gone, t.Name) })
 		if len(gone) > 0 {
 			s.dropOffsets(gone)
 		}
 	})
 }
 
-// dropOffsets removes what groups committed for topics that are gone.
+// dropOffsets removes what groups committed for topics that are gone. It may
+// come late: what belongs to a new topic of the same name stays. What a crash
+// prevents is found when the shards are loaded again.
 func (s *Server) dropOffsets(topics []string) {
 	s.groups.DropTopics(topics, func(err error) {
 		if err == nil {

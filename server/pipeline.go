@@ -33,6 +33,8 @@ type pipeline struct {
 	room       sync.Cond // a call left, or the connection died
 	head, tail *call
 	waiting    int  // calls in the list
+	owed       int  // what the calls that are not written yet cost
+	leaving    int  // the part of owed that is being written
 	writing    bool // someone is in flush
 	started    bool // the writer goroutine runs
 	draining   bool // calls that would park are woken at once
@@ -45,17 +47,18 @@ func newPipeline(c *conn, w *span.Writer, depth int) *pipeline {
 	return p
 }
 
-// push adds a call; it waits while the pipeline is full, and reports false if
-// the connection died.
+// push adds a call; it waits while the pipeline is full or owes too much, and
+// reports false if the connection died.
 func (p *pipeline) push(c *call) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.waiting >= p.max && !p.dead {
+	for (p.waiting >= p.max || p.owed > 0 && p.owed+c.cost > owedMax) && !p.dead {
 		p.room.Wait()
 	}
 	if p.dead {
 		return false
 	}
+	p.owed += c.cost
 	c.inline = true
 	if p.tail == nil {
 		p.head = c
@@ -173,12 +176,18 @@ func (p *pipeline) flush() {
 func (p *pipeline) take() *call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.owed -= p.leaving // it has been written
+	p.leaving = 0
 	first, last := p.head, (*call)(nil)
 	for n := 0; n < gatherCalls && p.head != nil && p.head.ready && !p.head.inline && !p.dead; n++ {
+		if last != nil && p.head.encoded > 0 {
+			break // it waits for memory: not while earlier answers hold some
+		}
 		last = p.head
 		p.head = last.next
 		p.waiting--
-		if last.finish != nil || last.out.Len() > gatherBytes {
+		p.leaving += last.cost
+		if last.finish != nil || last.encoded > 0 || last.out.Len() > gatherBytes {
 			break
 		}
 	}
@@ -204,7 +213,7 @@ func (p *pipeline) write(first *call) error {
 		switch {
 		case end != nil:
 		case c.resp != nil:
-			c.encode(c.resp)
+			end = c.encodeInTurn()
 		case c.finish != nil:
 			c.finish(c)
 		}

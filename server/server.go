@@ -33,6 +33,13 @@ type Deps struct {
 	Pool *span.Pool
 }
 
+// memory is the budgets that clients share.
+type memory struct {
+	requests *span.Pool   // the bytes of requests
+	decoding *span.Budget // large requests, decoded, until their answers' share is granted
+	answers  *span.Budget // answers, and what they are made from; see answers.go
+}
+
 // Server answers Kafka requests.
 type Server struct {
 	cfg        Config
@@ -47,7 +54,7 @@ type Server struct {
 	settings  *settings
 	table     *table
 	metrics   *metrics
-	pool      *span.Pool
+	memory    memory
 	sessions  *sessionCache
 	producers producerIDs
 	offsets   offsetsTopic
@@ -69,15 +76,16 @@ func New(cfg Config, d Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, clock: d.Clock, log: d.Log, meta: d.Metadata, partitions: d.Partitions,
-		groups: d.Groups, configs: d.Configs, space: d.Space, pool: d.Pool,
+		groups: d.Groups, configs: d.Configs, space: d.Space,
+		memory: memory{d.Pool, span.NewBudget(cfg.AnswerBudget / 4), span.NewBudget(cfg.AnswerBudget)},
 	}
-	if s.pool == nil {
-		s.pool = span.NewPool(cfg.RequestBudget)
+	if s.memory.requests == nil {
+		s.memory.requests = span.NewPool(cfg.RequestBudget)
 	}
 	s.lifetime, s.stop = context.WithCancel(context.Background())
 	s.settings = newSettings(d.Configs, d.Metadata.Image)
 	s.metrics = newMetrics()
-	s.metrics.bufferBytes, s.metrics.connections = s.pool.InUse, s.conns.len
+	s.metrics.bufferBytes, s.metrics.answerBytes, s.metrics.connections = s.memory.requests.InUse, s.memory.answers.InUse, s.conns.len
 	s.table = newTable(s.metrics)
 	s.sessions = newSessionCache(d.Partitions, d.Clock, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
 	s.metrics.fetchSessions = s.sessions.len
@@ -118,7 +126,6 @@ func (s *Server) Addresses() []string {
 // Close stops accepting and reading, lets what was asked be answered for a
 // while, and returns when all goroutines of the server have ended.
 func (s *Server) Close() error {
-	s.stop()
 	s.conns.close()
 	err := s.closeListeners()
 	s.janitor.stop()
@@ -127,6 +134,7 @@ func (s *Server) Close() error {
 	for _, c := range s.conns.snapshot() {
 		c.drain()
 	}
+	s.stop()
 	force := s.clock.AfterFunc(s.cfg.DrainMax, func() {
 		for _, c := range s.conns.snapshot() {
 			c.end(errHangUp)

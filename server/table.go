@@ -17,8 +17,12 @@ type api struct {
 	// keepsBytes: the handler holds on to byte fields of the request, so it is
 	// decoded from memory of its own.
 	keepsBytes bool
-	handle     func(*Server, *call, kmsg.Request)
-	stats      *apiStats
+	// parks: the handler may wait for other connections, so the call holds
+	// nothing of the memory for answers after its first phase.
+	parks   bool
+	handle  func(*Server, *call, kmsg.Request)
+	weigher func(*Server, kmsg.Request) int // of the answer; nil: in proportion to the request
+	stats   *apiStats
 }
 
 func (a *api) serves(version int16) bool { return version >= a.min && version <= a.max }
@@ -64,34 +68,34 @@ func typed[R kmsg.Request](f func(*Server, *call, R)) func(*Server, *call, kmsg.
 // security, quotas, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
-		{key: protocol.KeyProduce, min: 3, max: 13, fromZero: true, handle: typed((*Server).produce)},
-		{key: protocol.KeyFetch, min: 4, max: 18, handle: typed((*Server).fetch)},
+		{key: protocol.KeyProduce, min: 3, max: 13, fromZero: true, handle: typed((*Server).produce), weigher: weighed((*Server).weighProduce)},
+		{key: protocol.KeyFetch, min: 4, max: 18, parks: true, handle: typed((*Server).fetch), weigher: weighed((*Server).weighFetch)},
 		{key: protocol.KeyListOffsets, min: 1, max: 11, handle: typed((*Server).listOffsets)},
-		{key: protocol.KeyMetadata, min: 0, max: 13, handle: typed((*Server).metadata)},
+		{key: protocol.KeyMetadata, min: 0, max: 13, handle: typed((*Server).metadata), weigher: weighed((*Server).weighMetadata)},
 		{key: protocol.KeyOffsetCommit, min: 2, max: 10, handle: typed((*Server).offsetCommit)},
-		{key: protocol.KeyOffsetFetch, min: 1, max: 10, handle: typed((*Server).offsetFetch)},
+		{key: protocol.KeyOffsetFetch, min: 1, max: 10, handle: typed((*Server).offsetFetch), weigher: weighed((*Server).weighOffsetFetch)},
 		{key: protocol.KeyFindCoordinator, min: 0, max: 6, handle: typed((*Server).findCoordinator)},
-		{key: protocol.KeyJoinGroup, min: 0, max: 9, keepsBytes: true, handle: typed((*Server).joinGroup)},
+		{key: protocol.KeyJoinGroup, min: 0, max: 9, keepsBytes: true, parks: true, handle: typed((*Server).joinGroup)},
 		{key: protocol.KeyHeartbeat, min: 0, max: 4, handle: typed((*Server).heartbeat)},
 		{key: protocol.KeyLeaveGroup, min: 0, max: 5, handle: typed((*Server).leaveGroup)},
-		{key: protocol.KeySyncGroup, min: 0, max: 5, keepsBytes: true, handle: typed((*Server).syncGroup)},
-		{key: protocol.KeyDescribeGroups, min: 0, max: 6, handle: typed((*Server).describeGroups)},
-		{key: protocol.KeyListGroups, min: 0, max: 5, handle: typed((*Server).listGroups)},
+		{key: protocol.KeySyncGroup, min: 0, max: 5, keepsBytes: true, parks: true, handle: typed((*Server).syncGroup)},
+		{key: protocol.KeyDescribeGroups, min: 0, max: 6, handle: typed((*Server).describeGroups), weigher: weighed((*Server).weighDescribeGroups)},
+		{key: protocol.KeyListGroups, min: 0, max: 5, handle: typed((*Server).listGroups), weigher: weighed((*Server).weighListGroups)},
 		{key: protocol.KeyApiVersions, min: 0, max: protocol.ApiVersionsVersionMax, handle: typed((*Server).apiVersions)},
-		{key: protocol.KeyCreateTopics, min: 2, max: 7, handle: typed((*Server).createTopics)},
+		{key: protocol.KeyCreateTopics, min: 2, max: 7, handle: typed((*Server).createTopics), weigher: weighed((*Server).weighCreateTopics)},
 		{key: protocol.KeyDeleteTopics, min: 1, max: 6, handle: typed((*Server).deleteTopics)},
 		{key: protocol.KeyDeleteRecords, min: 0, max: 2, handle: typed((*Server).deleteRecords)},
 		{key: protocol.KeyInitProducerID, min: 0, max: 5, handle: typed((*Server).initProducerID)},
 		{key: protocol.KeyOffsetForLeaderEpoch, min: 2, max: 4, handle: typed((*Server).offsetForLeaderEpoch)},
-		{key: protocol.KeyDescribeConfigs, min: 1, max: 4, handle: typed((*Server).describeConfigs)},
+		{key: protocol.KeyDescribeConfigs, min: 1, max: 4, handle: typed((*Server).describeConfigs), weigher: weighed((*Server).weighDescribeConfigs)},
 		{key: protocol.KeyAlterConfigs, min: 0, max: 2, handle: typed((*Server).alterConfigs)},
-		{key: protocol.KeyDescribeLogDirs, min: 1, max: 4, handle: typed((*Server).describeLogDirs)},
+		{key: protocol.KeyDescribeLogDirs, min: 1, max: 4, handle: typed((*Server).describeLogDirs), weigher: weighed((*Server).weighDescribeLogDirs)},
 		{key: protocol.KeyCreatePartitions, min: 0, max: 3, handle: typed((*Server).createPartitions)},
 		{key: protocol.KeyDeleteGroups, min: 0, max: 2, handle: typed((*Server).deleteGroups)},
 		{key: protocol.KeyIncrementalAlterConfigs, min: 0, max: 1, handle: typed((*Server).incrementalAlterConfigs)},
 		{key: protocol.KeyOffsetDelete, min: 0, max: 0, handle: typed((*Server).offsetDelete)},
 		{key: protocol.KeyDescribeCluster, min: 0, max: 2, handle: typed((*Server).describeCluster)},
-		{key: protocol.KeyDescribeTopicPartitions, min: 0, max: 0, handle: typed((*Server).describeTopicPartitions)},
+		{key: protocol.KeyDescribeTopicPartitions, min: 0, max: 0, handle: typed((*Server).describeTopicPartitions), weigher: weighed((*Server).weighDescribeTopicPartitions)},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 	"time"
 
@@ -54,6 +55,7 @@ type closer struct {
 func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, out io.Writer) error {
 	b := &broker{cfg: cfg, log: logger, out: out, fs: vfs.OS{}, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
 	started := b.clock.Now()
+	b.opened("heap limit", keepHeap(b.clock).close)
 	if err := b.open(ctx); err != nil {
 		return errors.Join(err, b.close())
 	}
@@ -74,6 +76,9 @@ func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, out io.Write
 // open builds the rooms from the disk up. What was opened before a failure is
 // left to close.
 func (b *broker) open(ctx context.Context) error {
+	if err := b.probePorts(ctx); err != nil {
+		return err
+	}
 	for _, step := range []func() error{
 		b.lockDir, b.openMetadata, b.openLog, b.openPartitions, b.openGroups, b.openServer,
 	} {
@@ -110,6 +115,29 @@ func (b *broker) die(err error) {
 	case b.fatal <- err:
 	default:
 	}
+}
+
+// probePorts finds addresses that are in use before anything is written: the
+// listeners are opened last, and a mistyped port should leave nothing behind.
+func (b *broker) probePorts(ctx context.Context) error {
+	addresses := make([]string, 0, len(b.cfg.Listeners)+1)
+	for _, l := range b.cfg.Listeners {
+		addresses = append(addresses, l.Address())
+	}
+	if b.cfg.HTTP != "" {
+		addresses = append(addresses, b.cfg.HTTP)
+	}
+	for _, at := range addresses {
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", at)
+		if err == nil {
+			err = l.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("%s cannot be served: %w (choose another address with --listen or --http)", at, err)
+		}
+	}
+	return nil
 }
 
 func (b *broker) lockDir() error {
@@ -180,6 +208,7 @@ func (b *broker) openGroups() error {
 		Clock:    b.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(b.partitions, b.clock, shard) },
 		Events:   b.groupEvent,
+		TopicID:  func(name string) (model.TopicID, bool) { return b.meta.Image().TopicID(name) },
 	})
 	if err != nil {
 		return fmt.Errorf("group coordinator: %w", err)

@@ -33,9 +33,6 @@ type Value struct {
 	Source string // in words: "flag --set", "environment MAINSTEM_X", "file x.yaml"
 }
 
-// Static are the settings without their sources.
-func (c *Config) Static() map[string]string { return texts(c.Values) }
-
 func texts(values map[string]Value) map[string]string {
 	out := make(map[string]string, len(values))
 	for k, v := range values {

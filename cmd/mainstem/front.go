@@ -54,7 +54,7 @@ func (b *broker) openHealth(ctx context.Context) error {
 		return nil
 	}
 	reg := server.NewRegistry()
-	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog})
+	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, buildInfo().metric())
 	h, err := server.ServeHealth(ctx, b.cfg.HTTP, b.log, reg, []server.Check{
 		{Name: "listeners", Run: func() error { return nil }},
 		{Name: "log", Run: b.logCheck},

@@ -26,7 +26,7 @@ func levelOf(e log.Event) zapcore.Level {
 	switch e.(type) {
 	case log.AppendsFailed, log.Latched, log.CorruptionFound:
 		return zapcore.ErrorLevel
-	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed:
+	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed, log.StartMarkRestored:
 		return zapcore.WarnLevel
 	}
 	return zapcore.InfoLevel

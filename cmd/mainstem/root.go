@@ -27,6 +27,8 @@ func newRoot(p process) *cobra.Command {
 	root.Short = "A Kafka-compatible message broker with one log for all partitions"
 	root.Long = rootLong
 	root.Example = rootExample
+	root.Version = buildInfo().String() // makes cobra add --version
+	root.SetVersionTemplate("{{.Version}}")
 	root.Args = nil // cobra then names the command nearest to a mistyped one
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

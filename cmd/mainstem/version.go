@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 )
 
@@ -49,6 +51,23 @@ func buildInfo() build {
 	return b
 }
 
+// String is the build for people.
+func (b build) String() string {
+	modified := ""
+	if b.Modified {
+		modified = " with changes"
+	}
+	return fmt.Sprintf("mainstem %s\ncommit %s%s\n%s %s\n", b.Version, b.Commit, modified, b.Go, b.Platform)
+}
+
+// metric shows the build to prometheus.
+func (b build) metric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "mainstem_build_info", Help: "What this binary is; always 1.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": b.Go},
+	}, func() float64 { return 1 })
+}
+
 func newVersion() *cobra.Command {
 	var output string
 	c := &cobra.Command{
@@ -63,12 +82,7 @@ func newVersion() *cobra.Command {
 			if output == outputJSON {
 				return printJSON(cmd.OutOrStdout(), b)
 			}
-			modified := ""
-			if b.Modified {
-				modified = " with changes"
-			}
-			return printf(cmd.OutOrStdout(), "mainstem %s\ncommit %s%s\n%s %s\n",
-				b.Version, b.Commit, modified, b.Go, b.Platform)
+			return printf(cmd.OutOrStdout(), "%s", b)
 		},
 	}
 	registerOutput(c, &output)

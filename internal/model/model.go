@@ -3,8 +3,6 @@ package model
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
-	"fmt"
 )
 
 // Offset is a record's number inside its partition: Kafka's word.
@@ -37,9 +35,6 @@ type TopicPartition struct {
 	Partition int32
 }
 
-// String prints topic-partition the way Kafka's own tools do.
-func (tp TopicPartition) String() string { return fmt.Sprintf("%s-%d", tp.Topic, tp.Partition) }
-
 // NewTopicID draws a random id that, like Kafka's, never starts with a dash
 // (command-line tools would take it for a flag) and is never a reserved value.
 func NewTopicID() TopicID {
@@ -60,14 +55,3 @@ func (id TopicID) IsZero() bool { return id == TopicID{} }
 
 // String is the 22-character URL-safe base64 that Kafka prints.
 func (id TopicID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
-
-var errTopicID = errors.New("a topic id is 22 characters of URL-safe base64")
-
-// ParseTopicID is the inverse of TopicID.String.
-func ParseTopicID(s string) (TopicID, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(raw) != len(TopicID{}) {
-		return TopicID{}, fmt.Errorf("topic id %q: %w", s, errTopicID)
-	}
-	return TopicID(raw), nil
-}

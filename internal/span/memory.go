@@ -1,6 +1,7 @@
 package span
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -21,7 +22,8 @@ const (
 
 	// offHeapMin is where memory comes from mmap instead of the Go heap: large
 	// buffers would stretch the collector's pacing, and only mapped memory
-	// really goes back to the operating system when it is trimmed.
+	// really goes back to the operating system when it is trimmed. Smaller ones
+	// would be more mappings than a process may have.
 	offHeapMin = 64 << 10
 )
 
@@ -55,7 +57,12 @@ func unmapMemory(mem []byte) {
 	if len(mem) < offHeapMin {
 		return
 	}
-	if err := unix.Munmap(mem); err != nil {
+	err := unix.Munmap(mem)
+	if errors.Is(err, unix.ENOMEM) {
+		// A hole would make one mapping too many: give back what is behind it.
+		err = unix.Madvise(mem, unix.MADV_DONTNEED)
+	}
+	if err != nil {
 		panic(fmt.Sprintf("span: unmap of our own memory: %v", err))
 	}
 }

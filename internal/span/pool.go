@@ -1,7 +1,6 @@
 package span
 
 import (
-	"container/list"
 	"context"
 	"fmt"
 	"sync"
@@ -13,19 +12,14 @@ import (
 //
 // Invariant: memory handed out plus memory kept for reuse never exceeds the
 // budget, except while one buffer larger than the budget is out, alone.
-//
-// Waiting is first come, first served: a large request is not overtaken for
-// ever by small ones.
 type Pool struct {
-	budget   int64
 	pressure func(need int64)
 
 	mu struct {
 		sync.Mutex
-		inUse   int64
-		idle    int64
-		free    [classes]freeList
-		waiters list.List // of *waiter, in order of arrival
+		ledger
+		idle int64
+		free [classes]freeList
 	}
 }
 
@@ -36,15 +30,13 @@ type freeList struct {
 	low   int // fewest since the last Trim: that many were not needed
 }
 
-type waiter struct {
-	size    int64
-	granted bool // guarded by the pool's mutex
-	ready   chan struct{}
-}
-
 // NewPool makes a pool; budget is in bytes. A single buffer larger than the
 // budget is still granted, alone, so that one large request can always pass.
-func NewPool(budget int64) *Pool { return &Pool{budget: budget} }
+func NewPool(budget int64) *Pool {
+	p := &Pool{}
+	p.mu.budget = budget
+	return p
+}
 
 // OnPressure sets a function that is called when a Get has to wait, by the
 // goroutine that will wait and outside all locks. It is how a long holder (the
@@ -61,7 +53,7 @@ func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
 		return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
 	}
 	class, size := classOf(n)
-	if err := p.reserve(ctx, int64(size)); err != nil {
+	if err := p.mu.reserve(ctx, &p.mu.Mutex, int64(size), p.pressure); err != nil {
 		return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
 	}
 	mem, victims := p.take(class)
@@ -83,13 +75,6 @@ func (p *Pool) InUse() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mu.inUse
-}
-
-// Idle is the number of bytes kept for reuse.
-func (p *Pool) Idle() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mu.idle
 }
 
 // Waiting is the number of Gets that wait for the budget. While it is not
@@ -124,61 +109,10 @@ func (p *Pool) Trim() int64 {
 	return freed
 }
 
-// reserve waits for size bytes of the budget.
-func (p *Pool) reserve(ctx context.Context, size int64) error {
-	p.mu.Lock()
-	if p.mu.waiters.Len() == 0 && p.fitsLocked(size) {
-		p.mu.inUse += size
-		p.mu.Unlock()
-		return nil
-	}
-	w := &waiter{size: size, ready: make(chan struct{})}
-	e := p.mu.waiters.PushBack(w)
-	p.mu.Unlock()
-	if p.pressure != nil {
-		p.pressure(size)
-	}
-
-	select {
-	case <-w.ready:
-		return nil
-	case <-ctx.Done():
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if w.granted {
-		p.mu.inUse -= size
-	} else {
-		p.mu.waiters.Remove(e)
-	}
-	// Also when nothing came back: those behind a large head may fit.
-	p.grantLocked()
-	return ctx.Err()
-}
-
 func (p *Pool) unreserve(size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mu.inUse -= size
-	p.grantLocked()
-}
-
-func (p *Pool) fitsLocked(size int64) bool {
-	return p.mu.inUse == 0 || p.mu.inUse+size <= p.budget
-}
-
-// grantLocked serves waiters in order until one does not fit.
-func (p *Pool) grantLocked() {
-	for e := p.mu.waiters.Front(); e != nil; e = p.mu.waiters.Front() {
-		w, ok := e.Value.(*waiter)
-		if !ok || !p.fitsLocked(w.size) {
-			return
-		}
-		p.mu.waiters.Remove(e)
-		p.mu.inUse += w.size
-		w.granted = true
-		close(w.ready)
-	}
+	p.mu.giveBack(size)
 }
 
 // take returns idle memory of the class, or nil and the memory of other
@@ -192,7 +126,7 @@ func (p *Pool) take(class int) (mem []byte, victims [][]byte) {
 		}
 	}
 	for c := classes - 1; c >= 0 && p.mu.idle > 0; c-- {
-		for len(p.mu.free[c].stack) > 0 && p.mu.inUse+p.mu.idle > p.budget {
+		for len(p.mu.free[c].stack) > 0 && p.mu.inUse+p.mu.idle > p.mu.budget {
 			victims = append(victims, p.popLocked(&p.mu.free[c]))
 		}
 	}
@@ -216,13 +150,13 @@ func (p *Pool) put(mem []byte) {
 	p.mu.inUse -= int64(size)
 	// Judged before others are served: under a full budget the next in line
 	// then finds warm memory instead of mapping it anew.
-	keep := class < classes && p.mu.inUse+p.mu.idle+int64(size) <= p.budget
+	keep := class < classes && p.mu.inUse+p.mu.idle+int64(size) <= p.mu.budget
 	if keep {
 		f := &p.mu.free[class]
 		f.stack = append(f.stack, mem)
 		p.mu.idle += int64(size)
 	}
-	p.grantLocked()
+	p.mu.grant()
 	p.mu.Unlock()
 	if !keep {
 		unmapMemory(mem)

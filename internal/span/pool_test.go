@@ -22,6 +22,13 @@ func get(t *testing.T, p *Pool, n int) *Buffer {
 	return b
 }
 
+// idle is the number of bytes that the pool keeps for reuse.
+func idle(p *Pool) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.idle
+}
+
 func wantPanic(t *testing.T, what string, do func()) {
 	t.Helper()
 	defer func() {
@@ -91,19 +98,19 @@ func TestMemoryIsReusedAndTrimmed(t *testing.T) {
 	b := get(t, p, 100*kib)
 	first := &b.B[0]
 	b.Release()
-	if p.Idle() != 112*kib {
-		t.Fatalf("%d bytes idle", p.Idle())
+	if idle(p) != 112*kib {
+		t.Fatalf("%d bytes idle", idle(p))
 	}
 	b = get(t, p, 110*kib)
-	if &b.B[0] != first || p.Idle() != 0 {
+	if &b.B[0] != first || idle(p) != 0 {
 		t.Fatal("idle memory was not reused")
 	}
 	b.Release()
 	if n := p.Trim(); n != 0 {
 		t.Fatalf("trimmed %d bytes that were used since the last trim", n)
 	}
-	if n := p.Trim(); n != 112*kib || p.Idle() != 0 {
-		t.Fatalf("trimmed %d bytes, %d still idle", n, p.Idle())
+	if n := p.Trim(); n != 112*kib || idle(p) != 0 {
+		t.Fatalf("trimmed %d bytes, %d still idle", n, idle(p))
 	}
 	get(t, p, 100*kib).Release()
 }
@@ -118,7 +125,7 @@ func TestFullBudgetHandsMemoryOver(t *testing.T) {
 		synctest.Wait()
 		b.Release()
 		b = <-got
-		if &b.B[0] != first || p.Idle() != 0 {
+		if &b.B[0] != first || idle(p) != 0 {
 			t.Fatal("memory was mapped anew although the next in line could have it")
 		}
 		b.Release()
@@ -132,8 +139,8 @@ func TestTrimKeepsWhatTrafficNeeds(t *testing.T) {
 	b.Release()
 	p.Trim()
 	get(t, p, 4*kib).Release() // since then one of the two was needed at a time
-	if n := p.Trim(); n != 4*kib || p.Idle() != 4*kib {
-		t.Fatalf("trimmed %d bytes, kept %d", n, p.Idle())
+	if n := p.Trim(); n != 4*kib || idle(p) != 4*kib {
+		t.Fatalf("trimmed %d bytes, kept %d", n, idle(p))
 	}
 }
 
@@ -149,7 +156,7 @@ func TestIdleMemoryMakesRoom(t *testing.T) {
 			if n := rng.IntN(budget / 5); p.InUse()+int64(n+n/4+pageSize) <= budget {
 				held = append(held, get(t, p, n))
 			}
-			if sum := p.InUse() + p.Idle(); sum > budget {
+			if sum := p.InUse() + idle(p); sum > budget {
 				t.Fatalf("%d bytes in use and idle with a budget of %d", sum, budget)
 			}
 		}
@@ -157,8 +164,8 @@ func TestIdleMemoryMakesRoom(t *testing.T) {
 			b.Release()
 		}
 	}
-	if p.InUse() != 0 || p.Idle() == 0 {
-		t.Fatalf("%d in use, %d idle at the end", p.InUse(), p.Idle())
+	if p.InUse() != 0 || idle(p) == 0 {
+		t.Fatalf("%d in use, %d idle at the end", p.InUse(), idle(p))
 	}
 }
 
@@ -310,8 +317,8 @@ func TestPoolUnderConcurrency(t *testing.T) {
 	// budget waits for them.
 	b := get(t, p, budget)
 	b.Release()
-	if p.InUse() != 0 || p.Idle() > budget {
-		t.Fatalf("%d in use, %d idle", p.InUse(), p.Idle())
+	if p.InUse() != 0 || idle(p) > budget {
+		t.Fatalf("%d in use, %d idle", p.InUse(), idle(p))
 	}
 }
 

@@ -150,6 +150,30 @@ func (f *memFile) Size() (size int64, err error) {
 	return size, err
 }
 
+// NextData implements File.
+func (f *memFile) NextData(off int64) (from, to int64, err error) {
+	err = f.with("seek data", false, func() error {
+		if off < 0 {
+			return unix.EINVAL
+		}
+		list, size := f.ino.cache, f.ino.cacheSize
+		s := off / sectorSize
+		for s < int64(len(list)) && list[s] == nil {
+			s++
+		}
+		from = max(off, s*sectorSize)
+		for s < int64(len(list)) && list[s] != nil {
+			s++
+		}
+		to = min(s*sectorSize, size)
+		return nil
+	})
+	if err == nil && from >= to {
+		return off, off, io.EOF
+	}
+	return from, to, err
+}
+
 // DropCache implements File.
 func (f *memFile) DropCache(_, _ int64) {}
 

@@ -163,6 +163,40 @@ func (f *osFile) Size() (int64, error) {
 	return st.Size, nil
 }
 
+// NextData implements File. What is reserved and was never written counts as a
+// hole, also with pages of it in memory that are not yet on the disk: those are
+// data.
+func (f *osFile) NextData(off int64) (from, to int64, err error) {
+	if from, err = f.seek(off, unix.SEEK_DATA); err != nil {
+		return off, off, err
+	}
+	to, err = f.seek(from, unix.SEEK_HOLE)
+	if to <= from {
+		to, err = f.Size() // it can not tell
+	}
+	if err == nil && to <= off {
+		err = io.EOF
+	}
+	return from, to, err
+}
+
+// seek finds data or a hole; off itself where the file system can not tell.
+func (f *osFile) seek(off int64, whence int) (at int64, err error) {
+	err = retry(func() error {
+		at, err = unix.Seek(f.fd, off, whence)
+		return err
+	})
+	switch {
+	case err == nil:
+		return max(at, off), nil
+	case errors.Is(err, unix.ENXIO):
+		return off, io.EOF
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+		return off, nil
+	}
+	return off, pathError("seek data", f.name, err)
+}
+
 // DropCache implements File.
 func (f *osFile) DropCache(off, n int64) {
 	// A hint: without it only memory is used longer.

@@ -58,6 +58,11 @@ type File interface {
 	Truncate(size int64) error
 	// Size returns the length in bytes.
 	Size() (int64, error)
+	// NextData returns the next range [from, to) at or behind off in which there
+	// may be other bytes than zeros: the rest was never written, or was given
+	// back. io.EOF if there is none. What was read may count as data from then
+	// on, and a file system that can not tell takes all for data.
+	NextData(off int64) (from, to int64, err error)
 	// DropCache tells the page cache that a range is not needed again. A hint.
 	DropCache(off, n int64)
 	// Descriptor is the operating system's descriptor for sendfile; false

@@ -14,7 +14,7 @@
 // Files in reading order: entry.go (one entry), format.go (the bytes of a
 // file), writer.go, file.go (Open, Sections, reference count), sections.go
 // (walking directories, of one file and of several side by side), cache.go
-// (pages in memory), block.go (search in one section), merge.go.
+// (pages in memory), block.go (search in one section), merge.go, verify.go.
 //
 // Invariants:
 //   - A file is never changed once it has its name; a rename publishes it.

@@ -1,9 +1,6 @@
 package batch
 
-import (
-	"fmt"
-	"strconv"
-)
+import "strconv"
 
 // Codec is a compression type, by its number in the attributes.
 type Codec int8
@@ -35,20 +32,6 @@ func (c Codec) String() string {
 		return "zstd"
 	}
 	return "codec " + strconv.Itoa(int(c))
-}
-
-// ParseCodec is the inverse of Codec.String; Kafka's configs also spell None
-// as "uncompressed".
-func ParseCodec(s string) (Codec, error) {
-	if s == "uncompressed" {
-		return None, nil
-	}
-	for c := None; c.Known(); c++ {
-		if c.String() == s {
-			return c, nil
-		}
-	}
-	return None, fmt.Errorf("%w: %q", ErrCodec, s)
 }
 
 // The attribute bits.

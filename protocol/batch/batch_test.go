@@ -261,17 +261,3 @@ func TestSplit(t *testing.T) {
 		break // must not go on, or panic
 	}
 }
-
-func TestCodecNames(t *testing.T) {
-	for c := None; c <= Zstd; c++ {
-		if got, err := ParseCodec(c.String()); got != c || err != nil {
-			t.Errorf("%s is read as %s, %v", c, got, err)
-		}
-	}
-	if _, err := ParseCodec("brotli"); !errors.Is(err, ErrCodec) {
-		t.Error(err)
-	}
-	if c, err := ParseCodec("uncompressed"); c != None || err != nil {
-		t.Error(c, err)
-	}
-}

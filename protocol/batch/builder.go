@@ -15,8 +15,7 @@ type RecordHeader struct {
 }
 
 // Builder makes a batch from records: the coordinators' journals, and tests.
-// Set the fields before the first Add. Reset makes it ready for another batch
-// and keeps the memory it has; the fields stay.
+// Set the fields before the first Add.
 type Builder struct {
 	Codec         Codec
 	BaseOffset    model.Offset
@@ -37,12 +36,6 @@ type Builder struct {
 func NewBuilder(c Codec) *Builder {
 	return &Builder{Codec: c, LeaderEpoch: -1, ProducerID: -1, ProducerEpoch: -1, BaseSequence: -1}
 }
-
-// Len is the number of records added.
-func (b *Builder) Len() int { return int(b.count) }
-
-// Reset forgets the records.
-func (b *Builder) Reset() { b.records, b.count = b.records[:0], 0 }
 
 // Add appends a record with a timestamp in milliseconds since 1970. A nil key
 // or value is null. Nothing is kept of the arguments.

@@ -14,122 +14,145 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// What is uncompressed grows by doubling from here as bytes really come out,
-// so a batch cannot claim memory.
-const plainBytesMin = 64 << 10
+// Compressed records are read as a stream: what a batch holds is never in
+// memory as a whole, only a record of it and what its codec looks back at. A
+// few kilobytes may hold hundreds of megabytes, and any number of clients may
+// send them at the same time, so no more than inflatingMax are read at once.
+const (
+	inflatingMax = 2
 
-// Larger buffers are left to the garbage collector, so that one huge batch
-// does not stay in memory.
-const pooledBytesMax = 4 << 20
+	// zstdWindowMax is what a zstd stream may look back, which takes that much
+	// memory: the window of level 19. Higher levels (up to 128 MiB) are only
+	// read whole, up to wholeMax, and so are the blocks of snappy.
+	zstdWindowMax = 8 << 20
+	wholeMax      = 16 << 20
 
-// The pools hold decoders and buffers between batches. They are caches: no
-// result depends on what is in them.
+	// plainBytesMin is where a buffer for a whole starts; it grows by doubling as
+	// bytes really come out, so a batch cannot claim memory.
+	plainBytesMin = 64 << 10
+)
+
+// The pools hold decoders between batches. They are caches: no result depends
+// on what is in them. Nor does it on inflating, which only makes wait.
 var (
-	plainPool = sync.Pool{New: func() any { b := make([]byte, 0, plainBytesMin); return &b }}
-	gzipPool  = sync.Pool{New: func() any { return new(gzip.Reader) }}
-	lz4Pool   = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+	inflating = make(chan struct{}, inflatingMax)
+
+	gzipPool = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	lz4Pool  = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+	// A decoder with concurrency 1 starts no goroutines.
+	zstdPool = sync.Pool{New: func() any {
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(zstdWindowMax))
+		if err != nil {
+			return err
+		}
+		return z
+	}}
 	// One decoder serves all goroutines; it starts none of its own for DecodeAll.
 	zstdDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 		return zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true),
-			zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxWindow(zstdWindowMax))
+			zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxWindow(128<<20))
 	})
 )
 
-const (
-	zstdWindowMax  = 128 << 20       // the window of zstd's highest level, 22; it costs no memory here
-	zstdBlockBytes = 128<<10 + 1<<10 // the most that a block yields, and what the decoder wants above it
-)
+// zstdBlockBytes is the most that a block yields, and what the decoder wants above it.
+const zstdBlockBytes = 128<<10 + 1<<10
 
 // errLimit is returned by decoders that would exceed their limit.
 var errLimit = errors.New("limit")
 
-// decompressed hands the uncompressed form of src to use, and takes it back
-// afterwards. At most limit bytes are made.
-func decompressed(c Codec, src []byte, limit int, use func([]byte) error) error {
-	p := plainPool.Get().(*[]byte)
-	plain, err := Decompress((*p)[:0], c, src, limit)
-	if err == nil {
-		err = use(plain)
+// inflate hands the uncompressed form of src to use, as a stream of at most
+// limit bytes. Once use has read all it is not given more, so it must read
+// until io.EOF to know that there is none.
+func inflate(c Codec, src []byte, limit int, use func(io.Reader) error) error {
+	inflating <- struct{}{}
+	defer func() { <-inflating }()
+	through := func(r io.Reader) error {
+		return use(&limited{r: r, left: limit, codec: c, size: len(src), limit: limit})
 	}
-	if cap(plain) <= pooledBytesMax {
-		*p = plain[:0]
-	}
-	plainPool.Put(p)
-	return err
-}
-
-// Decompress appends the uncompressed form of src to dst, limit bytes at most.
-func Decompress(dst []byte, c Codec, src []byte, limit int) ([]byte, error) {
-	var err error
 	switch c {
 	case None:
-		if len(src) > limit {
-			err = errLimit
-		} else {
-			dst = append(dst, src...)
-		}
+		return through(bytes.NewReader(src))
 	case Gzip:
-		dst, err = gunzip(dst, src, limit)
+		z := gzipPool.Get().(*gzip.Reader)
+		defer gzipPool.Put(z)
+		if err := z.Reset(bytes.NewReader(src)); err != nil {
+			return damaged(c, len(src), limit, err)
+		}
+		return through(z)
 	case Snappy:
-		dst, err = unsnappy(dst, src, limit)
+		return through(&snappyReader{src: src, limit: min(limit, wholeMax)})
 	case LZ4:
-		dst, err = unlz4(dst, src, limit)
+		z := lz4Pool.Get().(*lz4.Reader)
+		defer lz4Pool.Put(z)
+		z.Reset(bytes.NewReader(src))
+		defer z.Reset(nil) // gives its block buffers back
+		return through(z)
 	case Zstd:
-		dst, err = unzstd(dst, src, limit)
-	default:
-		return dst, fmt.Errorf("%w: number %d, the largest is %d (zstd)", ErrCodec, c, Zstd)
+		return inflateZstd(src, limit, through)
 	}
-	switch {
-	case errors.Is(err, errLimit):
-		return dst, fmt.Errorf("%w: %d bytes of %s hold more than %d uncompressed", ErrTooLarge, len(src), c, limit)
-	case err != nil:
-		return dst, fmt.Errorf("%w: %d bytes of %s cannot be uncompressed: %w", ErrCorrupt, len(src), c, err)
-	}
-	return dst, nil
+	return fmt.Errorf("%w: number %d, the largest is %d (zstd)", ErrCodec, c, Zstd)
 }
 
-func gunzip(dst, src []byte, limit int) ([]byte, error) {
-	z := gzipPool.Get().(*gzip.Reader)
-	defer gzipPool.Put(z)
+// inflateZstd reads a frame with a small window as a stream.
+func inflateZstd(src []byte, limit int, through func(io.Reader) error) error {
+	var h zstd.Header
+	if err := h.Decode(src); err != nil {
+		return damaged(Zstd, len(src), limit, err)
+	}
+	if h.SingleSegment && h.FrameContentSize > zstdWindowMax || !h.SingleSegment && h.WindowSize > zstdWindowMax {
+		most := min(limit, wholeMax)
+		whole, err := unzstd(nil, src, most)
+		if err != nil {
+			return damaged(Zstd, len(src), most, err)
+		}
+		return through(bytes.NewReader(whole))
+	}
+	got := zstdPool.Get()
+	z, ok := got.(*zstd.Decoder)
+	if !ok {
+		return fmt.Errorf("zstd: %v", got)
+	}
+	defer zstdPool.Put(z)
 	if err := z.Reset(bytes.NewReader(src)); err != nil {
-		return dst, err
+		return damaged(Zstd, len(src), limit, err)
 	}
-	return readAll(dst, z, limit)
+	return through(z)
 }
 
-func unlz4(dst, src []byte, limit int) ([]byte, error) {
-	z := lz4Pool.Get().(*lz4.Reader)
-	defer lz4Pool.Put(z)
-	z.Reset(bytes.NewReader(src))
-	dst, err := readAll(dst, z, limit)
-	z.Reset(nil) // gives its block buffers back
-	return dst, err
+// damaged gives an error of a decoder its place and its words.
+func damaged(c Codec, size, limit int, err error) error {
+	if errors.Is(err, ErrTooLarge) {
+		return err // It has words already.
+	}
+	if errors.Is(err, errLimit) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return fmt.Errorf("%w: %d bytes of %s hold more than %d uncompressed", ErrTooLarge, size, c, limit)
+	}
+	return fmt.Errorf("%w: %d bytes of %s cannot be uncompressed: %w", ErrCorrupt, size, c, err)
 }
 
-// readAll appends what r yields, growing dst as it comes.
-func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
-	start := len(dst)
-	for {
-		if len(dst)-start > limit {
-			return dst, errLimit
-		}
-		if len(dst) == cap(dst) {
-			dst = grow(dst, max(plainBytesMin, len(dst)-start))
-		}
-		// One byte beyond the limit shows that there is more.
-		room := dst[len(dst):min(cap(dst), start+limit+1)]
-		n, err := r.Read(room)
-		dst = dst[:len(dst)+n]
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF) && len(dst)-start <= limit:
-			return dst, nil
-		case errors.Is(err, io.EOF):
-			return dst, errLimit
-		default:
-			return dst, err
-		}
+// limited ends a stream with ErrTooLarge behind limit bytes.
+type limited struct {
+	r           io.Reader
+	left        int
+	codec       Codec
+	size, limit int
+}
+
+// Read implements io.Reader.
+func (l *limited) Read(p []byte) (int, error) {
+	if len(p) > l.left+1 {
+		p = p[:l.left+1] // one byte beyond the limit shows that there is more
 	}
+	n, err := l.r.Read(p)
+	if n > l.left {
+		n, err = l.left, errLimit
+	}
+	l.left -= n
+	if err == nil || err == io.EOF {
+		return n, err //nolint:wrapcheck // As readers do.
+	}
+	return n, damaged(l.codec, l.size, l.limit, err)
 }
 
 // grow makes room for n more bytes.
@@ -171,29 +194,60 @@ const (
 	xerialHeadSize = len(xerialMagic) + 4 + 4
 )
 
-// unsnappy reads both forms that clients send: xerial's blocks, or one block.
-func unsnappy(dst, src []byte, limit int) ([]byte, error) {
-	if len(src) < xerialHeadSize || string(src[:len(xerialMagic)]) != xerialMagic {
-		return unsnappyBlock(dst, src, limit)
+// snappyReader reads both forms that clients send: xerial's blocks, or one
+// block. A block is uncompressed as a whole; xerial's have 32 KiB.
+type snappyReader struct {
+	src    []byte
+	limit  int // of what a block may hold
+	xerial bool
+	begun  bool
+	block  []byte
+	plain  []byte // the part of block that was not read yet
+}
+
+// Read implements io.Reader.
+func (r *snappyReader) Read(p []byte) (int, error) {
+	for len(r.plain) == 0 {
+		if r.begun && (!r.xerial || len(r.src) == 0) {
+			return 0, io.EOF
+		}
+		if err := r.next(); err != nil {
+			return 0, err
+		}
 	}
-	src = src[xerialHeadSize:]
-	start := len(dst)
-	for len(src) > 0 {
-		if len(src) < 4 {
-			return dst, fmt.Errorf("%d bytes where a block's length was expected", len(src))
+	n := copy(p, r.plain)
+	r.plain = r.plain[n:]
+	return n, nil
+}
+
+// next uncompresses one block.
+func (r *snappyReader) next() error {
+	if !r.begun {
+		r.begun = true
+		r.xerial = len(r.src) >= xerialHeadSize && string(r.src[:len(xerialMagic)]) == xerialMagic
+		if r.xerial {
+			r.src = r.src[xerialHeadSize:]
+			return nil
 		}
-		size := int(binary.BigEndian.Uint32(src))
-		src = src[4:]
-		if size > len(src) {
-			return dst, fmt.Errorf("a block of %d bytes, %d are there", size, len(src))
-		}
-		var err error
-		if dst, err = unsnappyBlock(dst, src[:size], limit-(len(dst)-start)); err != nil {
-			return dst, err
-		}
-		src = src[size:]
 	}
-	return dst, nil
+	block := r.src
+	if r.xerial {
+		if len(r.src) < 4 {
+			return fmt.Errorf("%d bytes where a block's length was expected", len(r.src))
+		}
+		size := int(binary.BigEndian.Uint32(r.src))
+		r.src = r.src[4:]
+		if size > len(r.src) {
+			return fmt.Errorf("a block of %d bytes, %d are there", size, len(r.src))
+		}
+		block, r.src = r.src[:size], r.src[size:]
+	}
+	var err error
+	r.block, err = unsnappyBlock(r.block[:0], block, r.limit)
+	if r.plain = r.block; err != nil {
+		return damaged(Snappy, len(block), r.limit, err)
+	}
+	return nil
 }
 
 // snappyRatioMax is above what snappy can do: a copy of 64 bytes costs 3.

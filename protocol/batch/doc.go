@@ -8,7 +8,8 @@
 //	attributes.go  the bits of the attributes; codecs
 //	validate.go    what is checked of a producer's batch; CRCs
 //	rewrite.go     what a broker changes before it appends
-//	records.go     the records inside
+//	records.go     the records inside; count.go: their frames alone
+//	stream.go      the records as they come out of a decoder
 //	decompress.go  compressed records, within limits
 //	compress.go    the other way
 //	builder.go     batches made here: journals and tests
@@ -21,8 +22,8 @@
 //
 //   - A batch's own CRC and PrefixCRC together cover every one of its bytes.
 //   - What was built or received is passed on as it is: only base offset,
-//     leader epoch and, for LogAppendTime and its false claim, attribute bit, max
-//     timestamp and CRC are ever rewritten.
+//     leader epoch and, for LogAppendTime and false claims about times, attribute
+//     bit, max timestamp and CRC are ever rewritten.
 //   - No input makes this package panic, or take more memory than the limit
 //     that the caller gives.
 //

@@ -3,6 +3,7 @@ package batch
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 )
@@ -41,7 +42,8 @@ func (r *Record) Headers() iter.Seq2[[]byte, []byte] {
 
 // Records calls do for each record of the batch of header h at the start of b,
 // until do fails. Compressed records may have limit bytes when uncompressed,
-// else ErrTooLarge. Uncompressed ones cost no allocation.
+// else ErrTooLarge; they are read as they come, so do has seen those within the
+// limit by then. Uncompressed ones cost no allocation.
 //
 // Every record is checked to lie within its length and the batch, and offset
 // deltas to ascend up to the header's; what do sees of a damaged batch before
@@ -51,8 +53,8 @@ func Records(b []byte, h *Header, limit int, do func(Record) error) error {
 	if h.Codec() == None {
 		return eachRecord(section, h, do)
 	}
-	return decompressed(h.Codec(), section, limit, func(plain []byte) error {
-		return eachRecord(plain, h, do)
+	return inflate(h.Codec(), section, limit, func(plain io.Reader) error {
+		return streamRecords(plain, h, do)
 	})
 }
 
@@ -60,22 +62,36 @@ func eachRecord(src []byte, h *Header, do func(Record) error) error {
 	f := fields{src: src}
 	last := int32(-1)
 	for i := range h.Records {
-		var rec Record
-		f.record(&rec)
-		switch {
-		case f.bad != nil:
-			return fmt.Errorf("%w: record %d of %d: %w", ErrCorrupt, i, h.Records, f.bad)
-		case rec.OffsetDelta <= last || rec.OffsetDelta > h.LastOffsetDelta:
-			return fmt.Errorf("%w: record %d of %d: offset delta is %d, expected %d to %d",
-				ErrInvalid, i, h.Records, rec.OffsetDelta, last+1, h.LastOffsetDelta)
-		}
-		last = rec.OffsetDelta
-		if err := do(rec); err != nil {
+		if err := f.next(i, h, &last, do); err != nil {
 			return err
 		}
 	}
-	if len(f.src) != 0 {
-		return fmt.Errorf("%w: %d bytes follow the last of %d records", ErrInvalid, len(f.src), h.Records)
+	return leftOver(len(f.src), h)
+}
+
+// next reads the record of number i, and hands it on.
+func (f *fields) next(i int32, h *Header, last *int32, do func(Record) error) error {
+	var rec Record
+	f.record(&rec)
+	if f.bad != nil {
+		return fmt.Errorf("%w: record %d of %d: %w", ErrCorrupt, i, h.Records, f.bad)
+	}
+	return rec.handOn(i, h, last, do)
+}
+
+// handOn gives a sound record to do, if it comes in order.
+func (r Record) handOn(i int32, h *Header, last *int32, do func(Record) error) error {
+	if r.OffsetDelta <= *last || r.OffsetDelta > h.LastOffsetDelta {
+		return fmt.Errorf("%w: record %d of %d: offset delta is %d, expected %d to %d",
+			ErrInvalid, i, h.Records, r.OffsetDelta, *last+1, h.LastOffsetDelta)
+	}
+	*last = r.OffsetDelta
+	return do(r)
+}
+
+func leftOver(n int, h *Header) error {
+	if n != 0 {
+		return fmt.Errorf("%w: %d bytes follow the last of %d records", ErrInvalid, n, h.Records)
 	}
 	return nil
 }

@@ -34,6 +34,15 @@ func SetLogAppendTime(b []byte, ts int64) uint32 {
 	return sealCRC(b[:size])
 }
 
+// SetMaxTimestamp corrects what the header says is the largest timestamp of its
+// records, and returns the batch's new CRC. The old one must have been checked,
+// and a parsed Header is stale afterwards, as with SetLogAppendTime.
+func SetMaxTimestamp(b []byte, ts int64) uint32 {
+	size := int(binary.BigEndian.Uint32(b[atLength:])) + sizeOverhead
+	binary.BigEndian.PutUint64(b[atMaxTimestamp:], uint64(ts))
+	return sealCRC(b[:size])
+}
+
 // SetCreateTime takes back a producer's claim that the broker set the times of
 // its records, and returns the batch's new CRC. As with SetLogAppendTime, the
 // old CRC must have been checked, and a parsed Header is stale afterwards.

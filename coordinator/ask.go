@@ -1,0 +1,122 @@
+package coordinator
+
+import (
+	"sync/atomic"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// The ways in which a request reaches the shards: one of them, one for each of
+// several groups, or all. In each, what the caller gives runs on the shard, and
+// the answer leaves when the shard's records are safe.
+
+// question is a request to the shard of one group.
+type question[R any] struct {
+	group string
+	// refused is what is wrong with the request by itself.
+	refused protocol.ErrorCode
+	reply   func(R)
+	// failed makes the answer where the shard can give none.
+	failed func(protocol.ErrorCode) R
+}
+
+// ask has handle make the answer.
+func (q question[R]) ask(g *Groups, handle func(*machine, *step) R) {
+	q.post(g, func(m *machine, s *step) { respond(s, q.reply, handle(m, s), q.failed) })
+}
+
+// post leaves it to run to answer, now or later.
+func (q question[R]) post(g *Groups, run func(*machine, *step)) {
+	fail := func(code protocol.ErrorCode) { q.reply(q.failed(code)) }
+	if q.refused != protocol.NoError {
+		fail(q.refused)
+		return
+	}
+	g.post(q.group, run, fail)
+}
+
+// groupID says what is wrong with a group id; older requests about offsets
+// alone may come with an empty one.
+func groupID(id string) protocol.ErrorCode {
+	if len(id) > stringMax {
+		return protocol.InvalidGroupID
+	}
+	return protocol.NoError
+}
+
+// namedGroupID is groupID where the id must not be empty.
+func namedGroupID(id string) protocol.ErrorCode {
+	if id == "" {
+		return protocol.InvalidGroupID
+	}
+	return groupID(id)
+}
+
+// askGroups asks the shard of each group. failed hears for which there is no
+// answer, reply that all have been asked.
+func (g *Groups) askGroups(ids []string, run func(i int, m *machine, s *step), failed func(int, protocol.ErrorCode), reply func()) {
+	all := newGather(len(ids), reply)
+	for i, id := range ids {
+		end := func(code protocol.ErrorCode) {
+			if code != protocol.NoError {
+				failed(i, code)
+			}
+			all.done()
+		}
+		if code := groupID(id); code != protocol.NoError {
+			end(code)
+			continue
+		}
+		g.post(id, func(m *machine, s *step) {
+			run(i, m, s)
+			s.answer(end)
+		}, end)
+	}
+}
+
+// askShards asks every shard. The reply has the error of one that is loading or
+// lost its records; shards that are not here are others' to ask.
+func (g *Groups) askShards(run func(shard int, m *machine, s *step), reply func(protocol.ErrorCode)) {
+	codes := make([]protocol.ErrorCode, len(g.shards))
+	all := newGather(len(g.shards), func() {
+		for _, code := range codes {
+			if code != protocol.NoError && code != protocol.NotCoordinator {
+				reply(code)
+				return
+			}
+		}
+		reply(protocol.NoError)
+	})
+	for i, sh := range g.shards {
+		end := func(code protocol.ErrorCode) {
+			codes[i] = code
+			all.done()
+		}
+		sh.post(mail{run: func(m *machine, s *step) {
+			run(i, m, s)
+			s.answer(end)
+		}, fail: end})
+	}
+}
+
+// gather ends a request that several shards answer in parts.
+type gather struct {
+	left atomic.Int64
+	end  func()
+}
+
+// newGather calls end after done was called parts times; at once for none.
+func newGather(parts int, end func()) *gather {
+	g := &gather{end: end}
+	g.left.Store(int64(parts))
+	if parts == 0 {
+		end()
+	}
+	return g
+}
+
+func (g *gather) done() {
+	if g.left.Add(-1) == 0 {
+		g.end()
+	}
+}

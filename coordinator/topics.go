@@ -1,0 +1,97 @@
+package coordinator
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// A committed offset belongs to one topic, not to all that will ever have its
+// name: with each the topic's id is stored. So it does not matter when the
+// offsets of a deleted topic are removed, what was committed meanwhile for a new
+// one of that name stays, and what a crash left behind is found at the next load.
+// An offset without an id (another broker's, or an old client's that set a
+// retention) is taken to belong to whichever topic has the name.
+
+// topicNow is what a name stands for at the moment of a step.
+type topicNow struct {
+	id     model.TopicID // zero: not known
+	exists bool
+}
+
+// anyTopic is Env.TopicID where nothing is known of topics.
+func anyTopic(string) (model.TopicID, bool) { return model.TopicID{}, true }
+
+func (s *step) topic(name string) topicNow {
+	id, ok := s.topicID(name)
+	return topicNow{id, ok}
+}
+
+// keeps reports whether an offset belongs to the topic.
+func (t topicNow) keeps(c committed) bool {
+	return t.exists && (c.topic == t.id || c.topic.IsZero() || t.id.IsZero())
+}
+
+// keepsForSure is the same once a topic of that name was deleted: an offset
+// without an id may have been that one's.
+func (t topicNow) keepsForSure(c committed) bool {
+	return t.exists && c.topic == t.id && !t.id.IsZero()
+}
+
+// DropTopics removes the offsets of deleted topics from every group of the
+// shards that are here, and calls done when that is durable. It tells what
+// belonged to a deleted topic from what belongs to a present one of its name.
+// An error says that a shard is loading or lost its records; the caller may try
+// again.
+func (g *Groups) DropTopics(topics []string, done func(error)) {
+	g.askShards(func(_ int, m *machine, s *step) { m.dropTopics(s, topics) }, func(code protocol.ErrorCode) {
+		if code != protocol.NoError {
+			done(protocol.Errorf(code, "the offsets of deleted topics are still there"))
+			return
+		}
+		done(nil)
+	})
+}
+
+func (m *machine) dropTopics(s *step, topics []string) {
+	var room arena
+	// In order, so that the same requests always write the same log.
+	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
+		offsets := m.groups[id].offsets
+		for _, topic := range topics {
+			s.drop(&room, id, topic, offsets[topic], s.topic(topic).keepsForSure)
+		}
+	}
+}
+
+// sweep removes, after a load, what nobody removed when its topic was deleted.
+func (m *machine) sweep(s *step) {
+	var room arena
+	dropped := 0
+	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
+		offsets := m.groups[id].offsets
+		for _, topic := range slices.Sorted(maps.Keys(offsets)) {
+			dropped += s.drop(&room, id, topic, offsets[topic], s.topic(topic).keeps)
+		}
+	}
+	if dropped > 0 {
+		s.event(Event{Kind: OffsetsDropped, Count: dropped})
+	}
+}
+
+// drop removes the offsets of one topic that are not kept.
+func (s *step) drop(room *arena, group, topic string, offsets map[int32]committed, keep func(committed) bool) int {
+	var gone []int32
+	for partition, c := range offsets {
+		if !keep(c) {
+			gone = append(gone, partition)
+		}
+	}
+	slices.Sort(gone)
+	for _, partition := range gone {
+		s.record(Record{Key: room.offsetKey(group, topic, partition)})
+	}
+	return len(gone)
+}

@@ -1,0 +1,113 @@
+package batch
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+)
+
+// Decompress appends the uncompressed form of src to dst, limit bytes at most.
+func Decompress(dst []byte, c Codec, src []byte, limit int) ([]byte, error) {
+	err := inflate(c, src, limit, func(r io.Reader) error {
+		plain, err := io.ReadAll(r)
+		dst = append(dst, plain...)
+		return err
+	})
+	return dst, err
+}
+
+// TestStreamedBombs: what a batch holds is not in memory at once, whatever its
+// codec, and however many are read.
+func TestStreamedBombs(t *testing.T) {
+	const size, records = 32 << 20, 512
+	for c := Gzip; c <= Zstd; c++ {
+		b := NewBuilder(c)
+		for range records {
+			b.Add(1, nil, make([]byte, size/records))
+		}
+		raw, err := b.Build(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		read := func() {
+			err = Heads(raw, &h, 2*size, func(Record) error {
+				seen++
+				return nil
+			})
+		}
+		read() // the pools are filled
+		memory := took(func() {
+			for range 4 {
+				read()
+			}
+		})
+		if err != nil || seen != 5*records {
+			t.Errorf("%s: %d records, %v", c, seen, err)
+		}
+		if memory > size {
+			t.Errorf("%s: %d times 4 bytes took %d of memory", c, size, memory)
+		}
+	}
+}
+
+// TestStreamsAgree: the records of a stream are those of the same bytes in
+// memory, and where the one finds a fault, the other does.
+func TestStreamsAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := NewBuilder(None)
+		for i := range rapid.IntRange(1, 6).Draw(t, "records") {
+			key := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "key")
+			if len(key) == 0 {
+				key = nil
+			}
+			b.Add(int64(i), key, make([]byte, rapid.SampledFrom([]int{0, 5, 200, 3 * streamChunk}).Draw(t, "value")))
+		}
+		raw, err := b.Build(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := raw[HeaderSize:]
+		for range rapid.IntRange(0, 2).Draw(t, "faults") {
+			plain[rapid.IntRange(0, min(len(plain)-1, 80)).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
+		}
+		plain = plain[:len(plain)-rapid.SampledFrom([]int{0, 0, 1, len(plain) / 2}).Draw(t, "cut")]
+		walk := func(each func(func(Record) error) error, values bool) (seen []string, err error) {
+			err = each(func(r Record) error {
+				text := fmt.Sprint(r.OffsetDelta, r.TimestampDelta, r.Key == nil, r.Value == nil)
+				if values {
+					text += fmt.Sprint(len(r.Key), len(r.Value), r.HeaderCount())
+				}
+				seen = append(seen, text)
+				return nil
+			})
+			return seen, err
+		}
+		for _, values := range []bool{false, true} {
+			want, wantErr := walk(func(do func(Record) error) error { return eachRecord(plain, &h, do) }, values)
+			got, gotErr := walk(func(do func(Record) error) error {
+				src := iotest.HalfReader(bytes.NewReader(plain))
+				if values {
+					return streamRecords(src, &h, do)
+				}
+				return headRecords(src, &h, do)
+			}, values)
+			if (wantErr == nil) != (gotErr == nil) || !slices.Equal(got, want) {
+				t.Fatalf("values %v: in memory %d records, %v; streamed %d, %v", values, len(want), wantErr, len(got), gotErr)
+			}
+		}
+	})
+}

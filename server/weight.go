@@ -1,0 +1,213 @@
+package server
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+)
+
+// Weighers reckon, before a handler runs, how much memory its answer will take
+// while it is made: kmsg's structs and the encoded bytes. They are cheap and on
+// the high side; a test compares them with what answers really take.
+
+// How much an element of an answer takes, struct and encoded.
+const (
+	topicWeight       = 224 // of Metadata
+	partitionWeight   = 224 // of Metadata, with a few replicas
+	createdWeight     = 8 << 10
+	describedWeight   = 48 << 10 // the configs of a topic with documentation
+	brokerWeight      = 512 << 10
+	offsetWeight      = 192
+	logDirWeight      = 384
+	groupWeight       = 4 << 10
+	listedGroupWeight = 192
+	producedWeight    = 64
+	// proportion is for all other answers: so much for each byte that the
+	// decoded request takes.
+	proportion = 8
+)
+
+// weigh is the weight of the answer to a request that takes need bytes.
+func (a *api) weigh(s *Server, req kmsg.Request, need int) int {
+	if a.weigher == nil {
+		return proportion * need
+	}
+	return a.weigher(s, req)
+}
+
+// weighed is typed for weighers.
+func weighed[R kmsg.Request](f func(*Server, R) int) func(*Server, kmsg.Request) int {
+	return func(s *Server, req kmsg.Request) int {
+		r, ok := req.(R)
+		if !ok {
+			return 0
+		}
+		return f(s, r)
+	}
+}
+
+func (s *Server) weighProduce(req *kmsg.ProduceRequest) int {
+	n := 0
+	for i := range req.Topics {
+		n += len(req.Topics[i].Partitions)
+	}
+	return n * producedWeight
+}
+
+// weighFetch is of what is made before the answer: what was asked is kept in a
+// form of its own while the call is parked.
+func (s *Server) weighFetch(req *kmsg.FetchRequest) int {
+	n := 0
+	for i := range req.Topics {
+		n += len(req.Topics[i].Partitions)
+	}
+	return n * fetchPartWeight
+}
+
+func (s *Server) weighMetadata(req *kmsg.MetadataRequest) int {
+	img := s.meta.Image()
+	w := 0
+	add := func(t *cluster.Topic) bool {
+		w += topicWeight + len(t.Partitions)*partitionWeight
+		return true
+	}
+	if metadataOfAll(req) {
+		img.Topics(add)
+		return w
+	}
+	for i := range req.Topics {
+		t, ok := img.TopicByID(req.Topics[i].TopicID)
+		if name := req.Topics[i].Topic; name != nil {
+			t, ok = img.Topic(*name)
+		}
+		if ok {
+			add(t)
+			continue
+		}
+		w += topicWeight + int(s.settings.partitionsDefault())*partitionWeight
+	}
+	return w
+}
+
+func (s *Server) weighDescribeTopicPartitions(req *kmsg.DescribeTopicPartitionsRequest) int {
+	most := int(s.settings.fixed.describePartitions)
+	if req.ResponsePartitionLimit > 0 {
+		most = min(most, int(req.ResponsePartitionLimit))
+	}
+	topics := len(req.Topics)
+	if topics == 0 {
+		topics = s.meta.Image().TopicCount()
+	}
+	return topics*(topicWeight+16) + most*partitionWeight
+}
+
+func (s *Server) weighCreateTopics(req *kmsg.CreateTopicsRequest) int {
+	return len(req.Topics) * createdWeight
+}
+
+func (s *Server) weighDescribeConfigs(req *kmsg.DescribeConfigsRequest) int {
+	w := 0
+	for i := range req.Resources {
+		if cluster.ResourceType(req.Resources[i].ResourceType) == cluster.ResourceBroker {
+			w += brokerWeight
+			continue
+		}
+		w += describedWeight
+	}
+	return w
+}
+
+func (s *Server) weighDescribeLogDirs(req *kmsg.DescribeLogDirsRequest) int {
+	w := 0
+	add := func(t *cluster.Topic) bool {
+		w += logDirWeight + len(t.Partitions)*logDirWeight
+		return true
+	}
+	img := s.meta.Image()
+	if req.Topics == nil {
+		img.Topics(add)
+	}
+	for i := range req.Topics {
+		w += logDirWeight + len(req.Topics[i].Partitions)*logDirWeight
+	}
+	return w
+}
+
+func (s *Server) weighDescribeGroups(req *kmsg.DescribeGroupsRequest) int {
+	return len(req.Groups) * groupWeight
+}
+
+func (s *Server) weighListGroups(*kmsg.ListGroupsRequest) int {
+	n := 0
+	for _, count := range s.groups.Metrics().GroupsByState {
+		n += count
+	}
+	return n * listedGroupWeight
+}
+
+// weighOffsetFetch does not know how many offsets a group has, only how many
+// there are.
+func (s *Server) weighOffsetFetch(req *kmsg.OffsetFetchRequest) int {
+	n, all := 0, 0
+	for i := range req.Topics {
+		n += len(req.Topics[i].Partitions)
+	}
+	if req.Version < 8 && req.Topics == nil {
+		all++
+	}
+	for i := range req.Groups {
+		g := &req.Groups[i]
+		if g.Topics == nil {
+			all++
+		}
+		for j := range g.Topics {
+			n += len(g.Topics[j].Partitions)
+		}
+	}
+	if all > 0 {
+		n += s.groups.Metrics().Offsets
+	}
+	return n * offsetWeight
+}
+
+// describedGroupBytes is what an answer takes when it is encoded.
+func describedGroupBytes(resp *kmsg.DescribeGroupsResponse) int {
+	n := 0
+	for i := range resp.Groups {
+		g := &resp.Groups[i]
+		n += len(g.Group) + 64
+		for j := range g.Members {
+			m := &g.Members[j]
+			n += len(m.MemberID) + len(m.ClientID) + len(m.ClientHost) + len(m.ProtocolMetadata) + len(m.MemberAssignment) + 64
+		}
+	}
+	return n
+}
+
+// fetchedOffsetBytes is what an answer takes when it is encoded.
+func fetchedOffsetBytes(resp *kmsg.OffsetFetchResponse) int {
+	const each = 32
+	n := 0
+	text := func(s *string) int {
+		if s == nil {
+			return each
+		}
+		return each + len(*s)
+	}
+	for i := range resp.Topics {
+		n += each + len(resp.Topics[i].Topic)
+		for j := range resp.Topics[i].Partitions {
+			n += text(resp.Topics[i].Partitions[j].Metadata)
+		}
+	}
+	for i := range resp.Groups {
+		for j := range resp.Groups[i].Topics {
+			t := &resp.Groups[i].Topics[j]
+			n += each + len(t.Topic)
+			for k := range t.Partitions {
+				n += text(t.Partitions[k].Metadata)
+			}
+		}
+	}
+	return n
+}
