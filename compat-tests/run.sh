@@ -3,7 +3,7 @@
 #
 #   ./run.sh CLIENT TARGET [quick|write]
 #
-# CLIENT  franzgo, kcat, javatools, behaviour, or all
+# CLIENT  franzgo, kcat, javatools, behaviour, hostile, or all
 # TARGET  mainstem (default) or kafka
 # quick   leaves the slow tests out; `all quick` also leaves javatools out,
 #         which needs a JVM and Apache Kafka's jars
@@ -28,7 +28,7 @@ write) test_flags=() report_flags=(-write) ;;
 esac
 
 if [[ $client == all ]]; then
-	clients=(behaviour franzgo kcat)
+	clients=(behaviour hostile franzgo kcat)
 	[[ $mode == quick ]] || clients+=(javatools)
 	status=0
 	for one in "${clients[@]}"; do
@@ -38,7 +38,7 @@ if [[ $client == all ]]; then
 fi
 
 case $client in
-behaviour) dir=behaviour ;;
+behaviour | hostile) dir=$client ;;
 franzgo | kcat | javatools) dir=clients/$client ;;
 *)
 	echo "run.sh: unknown client '$client'" >&2

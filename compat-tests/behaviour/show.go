@@ -169,6 +169,7 @@ func (p *printer) value(name string, f reflect.Value, m mask) string {
 		if b, ok := f.Interface().([]byte); ok {
 			return fmt.Sprintf("%q", b)
 		}
+	default:
 	}
 	return fmt.Sprintf("%v", f.Interface())
 }

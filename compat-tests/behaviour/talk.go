@@ -179,8 +179,8 @@ func loading(v reflect.Value) bool {
 		}
 	case reflect.Struct:
 		if f := v.FieldByName("ErrorCode"); f.IsValid() && f.CanInt() {
-			switch kerr.ErrorForCode(int16(f.Int())) {
-			case kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator:
+			switch int16(f.Int()) {
+			case kerr.CoordinatorLoadInProgress.Code, kerr.CoordinatorNotAvailable.Code, kerr.NotCoordinator.Code:
 				return true
 			}
 		}
@@ -189,6 +189,7 @@ func loading(v reflect.Value) bool {
 				return true
 			}
 		}
+	default:
 	}
 	return false
 }

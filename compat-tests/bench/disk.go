@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,15 +17,14 @@ type disk struct {
 
 // measureDisk writes into a file in dir, which it removes.
 func measureDisk(dir string, scale float64) (disk, error) {
-	large := max(16, int(256*scale))
-	small := max(100, int(1000*scale))
+	large := max(16, int(128*min(scale, 1)))
+	small := max(100, int(500*min(scale, 1)))
 	f, err := os.Create(filepath.Join(dir, "disk-rate"))
 	if err != nil {
 		return disk{}, err
 	}
-	defer os.Remove(f.Name())
 	d, err := measureFile(f, large, small)
-	return d, errors.Join(err, f.Close())
+	return d, errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
 func measureFile(f *os.File, large, small int) (disk, error) {
@@ -53,7 +51,7 @@ func measureFile(f *os.File, large, small int) (disk, error) {
 		}
 	}
 	d := disk{MBPerSecond: float64(large) * mib / 1e6 / time.Since(begin).Seconds()}
-	took := make([]time.Duration, small)
+	took := make([]float64, small)
 	for i := range took {
 		if _, err := f.WriteAt(block[:4096], int64(i)*4096); err != nil {
 			return disk{}, err
@@ -62,13 +60,9 @@ func measureFile(f *os.File, large, small int) (disk, error) {
 		if err := unix.Fdatasync(fd); err != nil {
 			return disk{}, err
 		}
-		took[i] = time.Since(begin)
+		took[i] = milliseconds(time.Since(begin))
 	}
-	slices.Sort(took)
-	ms := func(q float64) float64 {
-		return float64(took[int(q*float64(small-1))]) / float64(time.Millisecond)
-	}
-	d.P50, d.P99 = ms(0.50), ms(0.99)
+	d.P50, d.P99 = quantile(took, 0.50), quantile(took, 0.99)
 	return d, nil
 }
 

@@ -1,15 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -18,16 +12,24 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
-// sample is one round's numbers by metric.
-type sample map[string]float64
-
-// stand is one target's broker while a row is measured.
+// stand is one target's broker while rows are measured on it.
 type stand struct {
-	row    row
-	scale  float64
+	target harness.Target
 	broker harness.Broker
-	names  []string // Of the topics of this round.
-	round  int
+	scale  float64
+	made   int // Sets of topics so far, for their names.
+
+	row     row
+	names   []string // Of the row's topics, while there are some.
+	created float64  // Seconds it took to make them.
+	amount  int      // Records of a round, when cut to a time.
+	place   int      // The partition a spread goes on with.
+	idle    float64  // Part of a core it uses without any client.
+}
+
+// begin turns to the next row.
+func (s *stand) begin(r row) {
+	s.row, s.names, s.created, s.amount, s.place = r, nil, 0, 0, 0
 }
 
 func (s *stand) admin(do func(context.Context, *kadm.Client) error) error {
@@ -38,31 +40,31 @@ func (s *stand) admin(do func(context.Context, *kadm.Client) error) error {
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	return do(ctx, kadm.NewClient(cl))
+	adm := kadm.NewClient(cl)
+	adm.SetTimeoutMillis(120_000)
+	return do(ctx, adm)
 }
 
-// create makes the round's topics and tells how long it took until every
-// partition had answered with its offsets.
-func (s *stand) create() (time.Duration, error) {
-	s.round++
+// create makes topics for the row and times it until every partition has
+// answered with its offsets.
+func (s *stand) create(topics, partitions int) error {
+	s.made++
 	s.names = nil
-	for i := range max(s.row.topics, 1) {
-		s.names = append(s.names, fmt.Sprintf("%s-%d-%d", s.row.name, s.round, i))
+	for i := range topics {
+		s.names = append(s.names, fmt.Sprintf("%s-%d-%d", s.row.name, s.made, i))
 	}
 	configs := map[string]*string{}
-	for k, v := range s.row.configs[s.broker.Target()] {
+	for k, v := range s.row.configs[s.target] {
 		configs[k] = &v
 	}
 	// Kafka keeps the files of a deleted topic for a minute, which the next
 	// round would pay for.
 	configs["file.delete.delay.ms"] = kadm.StringPtr("100")
-	var took time.Duration
-	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
+	return s.admin(func(ctx context.Context, adm *kadm.Client) error {
 		begin := time.Now()
-		partitions := int32(max(s.row.partitions, 1))
 		// One by one: Kafka refuses 10,000 partitions in one request.
 		for _, name := range s.names {
-			if _, err := adm.CreateTopic(ctx, partitions, 1, configs, name); err != nil {
+			if _, err := adm.CreateTopic(ctx, int32(partitions), 1, configs, name); err != nil {
 				return fmt.Errorf("create topic %s: %w", name, err)
 			}
 		}
@@ -74,8 +76,8 @@ func (s *stand) create() (time.Duration, error) {
 					n++
 				}
 			})
-			if err == nil && n == int(partitions)*len(s.names) {
-				took = time.Since(begin)
+			if err == nil && n == partitions*len(s.names) {
+				s.created = time.Since(begin).Seconds()
 				return nil
 			}
 			if ctx.Err() != nil {
@@ -84,11 +86,37 @@ func (s *stand) create() (time.Duration, error) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
-	return took, err
 }
 
-// drop deletes the round's topics and waits for the disk to be quiet.
+// createRow makes the topics that the row names.
+func (s *stand) createRow() error {
+	return s.create(max(s.row.topics, 1), max(s.row.partitions, 1))
+}
+
+// ends are the offsets where the topics' partitions end now.
+func (s *stand) ends() (map[string]map[int32]int64, error) {
+	from := map[string]map[int32]int64{}
+	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
+		ends, err := adm.ListEndOffsets(ctx, s.names...)
+		if err != nil {
+			return err
+		}
+		ends.Each(func(o kadm.ListedOffset) {
+			if from[o.Topic] == nil {
+				from[o.Topic] = map[int32]int64{}
+			}
+			from[o.Topic][o.Partition] = o.Offset
+		})
+		return ends.Error()
+	})
+	return from, err
+}
+
+// drop deletes the topics, if there are some, and waits until that is done.
 func (s *stand) drop() error {
+	if len(s.names) == 0 {
+		return nil
+	}
 	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
 		deleted, err := adm.DeleteTopics(ctx, s.names...)
 		if err != nil {
@@ -96,166 +124,64 @@ func (s *stand) drop() error {
 		}
 		return deleted.Error()
 	})
+	s.names = nil
 	time.Sleep(300 * time.Millisecond)
-	return err
+	return errors.Join(err, s.quiet())
 }
 
-// child is a load process.
-type child struct {
-	cmd         *exec.Cmd
-	out, errOut *bytes.Buffer
+// quiet waits until the broker does no work of its own any more, such as
+// deleting files, or for half a minute.
+func (s *stand) quiet() error {
+	const calm, most = 0.10, 30 * time.Second
+	for begin := time.Now(); time.Since(begin) < most; {
+		used, err := s.usage(250 * time.Millisecond)
+		if err != nil {
+			return err
+		}
+		if used < calm {
+			return nil
+		}
+	}
+	return nil
 }
 
-func startChild(l load) (*child, error) {
-	self, err := os.Executable()
+// usage is the part of a core that the broker uses for a while.
+func (s *stand) usage(during time.Duration) (float64, error) {
+	before, err := harness.ReadCPU(s.broker.PID())
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	spec, err := json.Marshal(l)
+	begin := time.Now()
+	time.Sleep(during)
+	after, err := harness.ReadCPU(s.broker.PID())
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	c := &child{cmd: exec.Command(self, loadMode), out: &bytes.Buffer{}, errOut: &bytes.Buffer{}}
-	c.cmd.Stdin = bytes.NewReader(spec)
-	c.cmd.Stdout, c.cmd.Stderr = c.out, c.errOut
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return c, c.cmd.Start()
+	return (after.Total() - before.Total()).Seconds() / time.Since(begin).Seconds(), nil
 }
 
-func (c *child) wait() (outcome, error) {
-	if err := c.cmd.Wait(); err != nil {
-		return outcome{}, fmt.Errorf("load process: %w: %s", err, strings.TrimSpace(c.errOut.String()))
-	}
-	var o outcome
-	return o, json.Unmarshal(c.out.Bytes(), &o)
-}
-
-// abandon ends a load whose broker is gone; its end is no error.
-func (c *child) abandon() {
-	_ = c.cmd.Process.Kill()
-	_ = c.cmd.Wait()
-}
-
-func runChild(l load) (outcome, error) {
-	c, err := startChild(l)
-	if err != nil {
-		return outcome{}, err
-	}
-	return c.wait()
-}
-
-// scaled cuts a load down for a smoke run.
+// scaled gives a load its place, and cuts it down for a smoke run.
 func (s *stand) scaled(l load) load {
 	l.Records = max(int(float64(l.Records)*s.scale), 1000)
+	if s.amount > 0 && l.Op != "e2e" {
+		l.Records = s.amount
+	}
 	if l.Seconds > 0 {
 		l.Seconds = max(int(float64(l.Seconds)*s.scale), 2)
 	}
-	l.Addr, l.Topics, l.Partitions = s.broker.Addr(), s.names, max(s.row.partitions, 1)
-	if l.Op != "e2e" {
-		producers := max(s.row.load.Producers, 1)
-		l.Records = l.Records / producers * producers
+	return s.placed(l)
+}
+
+// placed gives a load its broker and topics.
+func (s *stand) placed(l load) load {
+	l.Addr, l.Topics = s.broker.Addr(), s.names
+	if l.Partitions == 0 {
+		l.Partitions = max(s.row.partitions, 1)
 	}
+	producers := max(l.Producers, 1)
+	l.Records = l.Records / producers * producers
 	return l
 }
 
-func (s *stand) startLoad(l load) (*child, error) { return startChild(s.scaled(l)) }
-
-// measure runs a load and takes the broker's costs meanwhile.
-func (s *stand) measure(l load) (sample, error) {
-	// What earlier rounds left dirty is written now, not within this round.
-	syscall.Sync()
-	pid := s.broker.PID()
-	before, err := harness.ReadCPU(pid)
-	if err != nil {
-		return nil, err
-	}
-	sampler := harness.Sample(pid, 50*time.Millisecond)
-	o, err := runChild(s.scaled(l))
-	peak := sampler.Stop()
-	if err != nil {
-		return nil, err
-	}
-	after, err := harness.ReadCPU(pid)
-	if err != nil {
-		return nil, err
-	}
-	cpu := (after.Total() - before.Total()).Seconds()
-	out := sample{
-		"rec/s":         float64(o.Records) / o.Seconds,
-		"MB/s":          float64(o.Bytes) / 1e6 / o.Seconds,
-		"CPU s/GB":      cpu / (float64(o.Bytes) / 1e9),
-		"us CPU/rec":    cpu * 1e6 / float64(o.Records),
-		"peak anon MiB": mib(peak.Anon),
-		"peak file MiB": mib(peak.File),
-		"descriptors":   float64(peak.Descriptors),
-	}
-	if o.Batches > 0 {
-		out["rec/batch"] = float64(o.Records) / float64(o.Batches)
-		out["us CPU/batch"] = cpu * 1e6 / float64(o.Batches)
-	}
-	if o.P50 > 0 {
-		out["p50 ms"], out["p99 ms"] = o.P50, o.P99
-	}
-	return out, nil
-}
-
-func mib(n int64) float64 { return float64(n) / (1 << 20) }
-
-// runOnce is a round of a row without a way of its own.
-func (s *stand) runOnce() (sample, error) {
-	if s.row.run != nil {
-		return s.row.run(s)
-	}
-	if s.row.preload > 0 {
-		// Preloaded before the first round; consuming leaves it as it is.
-		return s.measure(s.row.load)
-	}
-	if _, err := s.create(); err != nil {
-		return nil, err
-	}
-	out, err := s.measure(s.row.load)
-	if err != nil {
-		return nil, err
-	}
-	return out, s.drop()
-}
-
-// warmRecords is how much a JVM needs to have compiled its hot paths.
-const warmRecords = 3_000_000
-
-// smokeScale is below what figures are made of: there the JVM may stay cold.
-const smokeScale = 0.1
-
-// warm produces and consumes enough for the JVM's compiler, on both targets
-// alike, and preloads what a consuming row reads.
-func (s *stand) warm() error {
-	own := s.row
-	s.row = row{name: "warm", load: load{Op: "produce", Records: warmRecords, Size: 200, BatchMax: 64 * kib, Producers: 1}}
-	if _, err := s.create(); err != nil {
-		return err
-	}
-	for _, op := range []string{"produce", "consume"} {
-		l := s.scaled(s.row.load)
-		if s.scale >= smokeScale {
-			l.Records = warmRecords
-		}
-		l.Op = op
-		if _, err := runChild(l); err != nil {
-			return fmt.Errorf("warm up: %w", err)
-		}
-	}
-	if err := s.drop(); err != nil {
-		return err
-	}
-	s.row = own
-	if s.row.preload == 0 {
-		return nil
-	}
-	if _, err := s.create(); err != nil {
-		return err
-	}
-	fill := s.row.load
-	fill.Op, fill.Records = "produce", s.row.preload
-	_, err := runChild(s.scaled(fill))
-	return err
-}
+// partitions counts those of all topics of the row.
+func (s *stand) partitions() int { return max(s.row.topics, 1) * max(s.row.partitions, 1) }

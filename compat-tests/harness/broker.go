@@ -46,6 +46,8 @@ type Broker interface {
 	// StartTime is how long the last start took until the first Metadata
 	// answer that named a broker.
 	StartTime() time.Duration
+	// Metrics is the URL of the metrics, or "" if the target has none.
+	Metrics() string
 	// LogFile has the output of all starts.
 	LogFile() string
 	// Remove kills the process, if it still runs, and deletes its data.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ var kafkaVersionLine = regexp.MustCompile(`<kafka\.version>([^<]+)</kafka\.versi
 
 // fetchJars copies the jars that harness/kafka/pom.xml pins, with all they
 // need, into the cache, unless they are there.
-func fetchJars(ctx context.Context) (jars, error) {
+func fetchJars(ctx context.Context) (_ jars, err error) {
 	module, err := ModuleDir()
 	if err != nil {
 		return jars{}, err
@@ -50,7 +51,7 @@ func fetchJars(ctx context.Context) (jars, error) {
 	if err != nil {
 		return jars{}, err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", pom,
 		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+tmp)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -68,11 +68,12 @@ func startMainstem(_ context.Context, opts Options) (Broker, error) {
 		argv = append(argv, "--set", name+"="+opts.Props[name])
 	}
 	b := &broker{
-		target: Mainstem,
-		addr:   Local(ports[0]),
-		ready:  "http://" + Local(ports[1]) + "/readyz",
-		opts:   opts,
-		proc:   process{argv: argv, logFile: filepath.Join(opts.Dir, "broker.log")},
+		target:  Mainstem,
+		addr:    Local(ports[0]),
+		ready:   "http://" + Local(ports[1]) + "/readyz",
+		metrics: "http://" + Local(ports[1]) + "/metrics",
+		opts:    opts,
+		proc:    process{argv: argv, logFile: filepath.Join(opts.Dir, "broker.log")},
 	}
 	return b, b.boot()
 }
@@ -81,10 +82,11 @@ func startMainstem(_ context.Context, opts Options) (Broker, error) {
 type broker struct {
 	target Target
 	addr   string
-	ready  string // URL that answers 200 when ready; empty for Kafka.
-	opts   Options
-	proc   process
-	took   time.Duration
+	// ready answers 200 when the broker is; both URLs are empty for Kafka.
+	ready, metrics string
+	opts           Options
+	proc           process
+	took           time.Duration
 }
 
 func (b *broker) Target() Target           { return b.target }
@@ -93,6 +95,7 @@ func (b *broker) PID() int                 { return b.proc.pid() }
 func (b *broker) Stop() error              { return b.proc.stop() }
 func (b *broker) Kill() error              { return b.proc.kill() }
 func (b *broker) StartTime() time.Duration { return b.took }
+func (b *broker) Metrics() string          { return b.metrics }
 func (b *broker) LogFile() string          { return b.proc.logFile }
 
 func (b *broker) Restart() error {

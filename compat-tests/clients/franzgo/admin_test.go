@@ -369,7 +369,7 @@ func TestMetadataOfUnknown(t *testing.T) {
 	}{"name": {byName, kerr.UnknownTopicOrPartition}, "id": {byID, kerr.UnknownTopicID}} {
 		req.Topics = []kmsg.MetadataRequestTopic{c.topic}
 		resp, err := req.RequestWith(ctx, client(t))
-		if err != nil || len(resp.Topics) != 1 || kerr.ErrorForCode(resp.Topics[0].ErrorCode) != c.want {
+		if err != nil || len(resp.Topics) != 1 || !errors.Is(kerr.ErrorForCode(resp.Topics[0].ErrorCode), c.want) {
 			t.Errorf("%s: %+v %v, want %v", what, resp.Topics, err, c.want)
 		}
 	}

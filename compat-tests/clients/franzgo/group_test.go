@@ -309,7 +309,7 @@ func TestStaticFencing(t *testing.T) {
 	hb := kmsg.NewPtrHeartbeatRequest()
 	hb.Group, hb.MemberID, hb.InstanceID, hb.Generation = group, first.MemberID, kmsg.StringPtr("i"), first.Generation
 	resp, err := hb.RequestWith(ctx, cl)
-	if err != nil || kerr.ErrorForCode(resp.ErrorCode) != kerr.FencedInstanceID {
+	if err != nil || !errors.Is(kerr.ErrorForCode(resp.ErrorCode), kerr.FencedInstanceID) {
 		t.Errorf("heartbeat of the first: %v %v, want FENCED_INSTANCE_ID", kerr.ErrorForCode(resp.ErrorCode), err)
 	}
 }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
+
+// bench is one run.
+type bench struct {
+	options
+	home   string // Of all data.
+	stands []*stand
+	report *report
+	clock  *clock
+}
+
+func run(ctx context.Context, o options) (err error) {
+	rows, err := pick(o.rows)
+	if err != nil {
+		return err
+	}
+	b := &bench{options: o, clock: &clock{begun: time.Now(), out: os.Stderr}}
+	if b.home, err = makeHome(o.dir); err != nil {
+		return err
+	}
+	if !o.keep {
+		defer func() { err = errors.Join(err, os.RemoveAll(b.home)) }()
+	}
+	for _, r := range rows {
+		b.clock.add(r, o.rounds)
+	}
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	var failed error
+	for _, r := range rows {
+		if err := b.row(ctx, r); err != nil {
+			// The other rows are still worth having, on brokers that are whole.
+			b.clock.say("%s: FAILED: %v", r.name, err)
+			b.report.fail(r, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", r.name, err), b.closeStands())
+		}
+		if err := b.write(); err != nil {
+			return errors.Join(failed, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	failed = errors.Join(failed, ctx.Err(), b.closeStands())
+	b.report.ended = time.Now()
+	_, err = os.Stdout.WriteString(b.report.markdown())
+	return errors.Join(failed, err, b.write())
+}
+
+func makeHome(dir string) (string, error) {
+	if dir == "" {
+		return harness.ScratchDir("bench-")
+	}
+	return os.MkdirTemp(dir, "bench-")
+}
+
+// open describes the machine and touches its memory.
+func (b *bench) open(ctx context.Context) error {
+	lines, err := machine(ctx, b.home, b.targets)
+	if err != nil {
+		return err
+	}
+	if b.touch > 0 {
+		text, err := touchMemory("/dev/shm", b.touch)
+		if err != nil {
+			return err
+		}
+		b.clock.say("%s", text)
+		lines = append(lines, text)
+	}
+	b.report = &report{targets: b.targets, rounds: b.rounds, scale: b.scale, begun: b.clock.begun, machine: lines}
+	return nil
+}
+
+// write renews the report's file.
+func (b *bench) write() error {
+	if b.out == "" {
+		return nil
+	}
+	return os.WriteFile(b.out, []byte(b.report.markdown()), 0o644)
+}
+
+// shared starts the brokers that rows share, if they do not run, and warms
+// them up.
+func (b *bench) shared(ctx context.Context) error {
+	if b.stands != nil {
+		return nil
+	}
+	for _, target := range b.targets {
+		s, err := b.start(ctx, target, sharedProps(target))
+		if err != nil {
+			return err
+		}
+		b.stands = append(b.stands, s)
+		// The ones before have to be still.
+		s.idle = 1
+	}
+	for _, s := range b.stands {
+		err := alone(b.stands, s, func() error {
+			w, err := s.base()
+			b.report.warm(w)
+			b.clock.say("%s: started and warm", s.target)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.target, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) start(ctx context.Context, target harness.Target, props map[string]string) (*stand, error) {
+	dir, err := os.MkdirTemp(b.home, string(target)+"-")
+	if err != nil {
+		return nil, err
+	}
+	broker, err := harness.Start(ctx, target, harness.Options{Dir: dir, Heap: "1g", Props: props, ReadyTimeout: 3 * time.Minute})
+	if err != nil {
+		return nil, err
+	}
+	return &stand{target: target, broker: broker, scale: b.scale}, nil
+}
+
+// closeStands ends the shared brokers.
+func (b *bench) closeStands() error {
+	var err error
+	for _, s := range b.stands {
+		if b.keep {
+			err = errors.Join(err, s.broker.Stop())
+		} else {
+			err = errors.Join(err, s.broker.Remove())
+		}
+	}
+	b.stands = nil
+	return err
+}

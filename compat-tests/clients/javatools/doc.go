@@ -1,0 +1,6 @@
+// Package javatools tests a broker with Apache Kafka's own command line tools,
+// each run as a process.
+//
+// Files in reading order: main_test.go (the shared broker, how a tool is run),
+// tools_test.go. allow.txt lists what must pass on Mainstem.
+package javatools
