@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
@@ -39,11 +36,7 @@ func kernel() string {
 
 // memory is MemTotal in GiB.
 func memory() string {
-	var kb float64
-	if _, err := fmt.Sscanf(field("/proc/meminfo", "MemTotal"), "%f kB", &kb); err != nil {
-		return "an unknown amount"
-	}
-	return fmt.Sprintf("%.0f GiB", kb/(1<<20))
+	return fmt.Sprintf("%.0f GiB", float64(meminfo("MemTotal"))/(1<<30))
 }
 
 // field finds the first "name: value" line of a file in /proc.
@@ -78,28 +71,4 @@ func fileSystem(dir string) string {
 		}
 	}
 	return text
-}
-
-// touchMemory writes and removes gib GiB in the memory file system, for a
-// minute at most: on a virtual machine the first touch of a page can take ten
-// times as long as later ones, and whoever is measured first would pay.
-func touchMemory(dir string, gib float64) (text string, err error) {
-	f, err := os.Create(filepath.Join(dir, fmt.Sprintf("mainstem-bench-%d", os.Getpid())))
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	block := make([]byte, 1<<20)
-	for i := range block {
-		block[i] = byte(i)
-	}
-	begin := time.Now()
-	written := 0
-	for ; float64(written) < gib*kib && time.Since(begin) < time.Minute; written++ {
-		if _, err := f.Write(block); err != nil {
-			return "", err
-		}
-	}
-	return fmt.Sprintf("%.1f GiB of memory were written and given back before the run (%.0f MB/s)",
-		float64(written)/kib, float64(written)*(1<<20)/1e6/time.Since(begin).Seconds()), nil
 }

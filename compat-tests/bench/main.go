@@ -17,7 +17,7 @@ type options struct {
 	rows, out, dir string
 	targets        []harness.Target
 	rounds         int
-	scale, touch   float64
+	scale, leave   float64
 	limit          time.Duration
 	keep           bool
 }
@@ -32,7 +32,7 @@ func main() {
 	flag.StringVar(&targets, "targets", "kafka,mainstem", "what is compared")
 	flag.IntVar(&o.rounds, "rounds", 3, "counted rounds of each row")
 	flag.Float64Var(&o.scale, "scale", 1, "fraction of the full amount, for smoke runs")
-	flag.Float64Var(&o.touch, "touch", 8, "GiB of memory to write and give back before the run")
+	flag.Float64Var(&o.leave, "leave", 9, "GiB of memory for brokers, client and page cache; the bench holds the rest (0: holds none)")
 	flag.DurationVar(&o.limit, "limit", 55*time.Minute, "beyond which rows get fewer rounds than asked for, but at least one")
 	flag.StringVar(&o.out, "out", "", "file for the report, beside standard output, rewritten after every round")
 	flag.StringVar(&o.dir, "dir", "", "directory for the brokers' data; by default in the cache, on its disk")

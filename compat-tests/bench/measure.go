@@ -12,6 +12,9 @@ func (s *stand) measure(l load) (sample, error) { return s.measureAsIs(s.scaled(
 
 // measureAsIs runs a load whose place and amount are given.
 func (s *stand) measureAsIs(l load) (sample, error) {
+	if err := s.memory.fill(); err != nil {
+		return nil, err
+	}
 	// What earlier rounds left dirty is written now, not within this round.
 	syscall.Sync()
 	pid := s.broker.PID()

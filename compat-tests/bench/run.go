@@ -17,6 +17,7 @@ type bench struct {
 	stands []*stand
 	report *report
 	clock  *clock
+	memory *fullMemory // nil: left as it is
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -36,6 +37,9 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	if err := b.open(ctx); err != nil {
 		return err
+	}
+	if b.memory != nil {
+		defer func() { err = errors.Join(err, b.memory.close()) }()
 	}
 	var failed error
 	for _, r := range rows {
@@ -65,19 +69,18 @@ func makeHome(dir string) (string, error) {
 	return os.MkdirTemp(dir, "bench-")
 }
 
-// open describes the machine and touches its memory.
+// open describes the machine and takes its memory.
 func (b *bench) open(ctx context.Context) error {
 	lines, err := machine(ctx, b.home, b.targets)
 	if err != nil {
 		return err
 	}
-	if b.touch > 0 {
-		text, err := touchMemory("/dev/shm", b.touch)
-		if err != nil {
+	if b.leave > 0 {
+		if b.memory, err = holdMemory(b.home, int64(b.leave*(1<<30))); err != nil {
 			return err
 		}
-		b.clock.say("%s", text)
-		lines = append(lines, text)
+		b.clock.say("%s", b.memory.text())
+		lines = append(lines, b.memory.text())
 	}
 	b.report = &report{targets: b.targets, rounds: b.rounds, scale: b.scale, begun: b.clock.begun, machine: lines}
 	return nil
@@ -129,7 +132,7 @@ func (b *bench) start(ctx context.Context, target harness.Target, props map[stri
 	if err != nil {
 		return nil, err
 	}
-	return &stand{target: target, broker: broker, scale: b.scale}, nil
+	return &stand{target: target, broker: broker, scale: b.scale, memory: b.memory}, nil
 }
 
 // closeStands ends the shared brokers.

@@ -17,7 +17,9 @@ type stand struct {
 	target harness.Target
 	broker harness.Broker
 	scale  float64
+	memory *fullMemory
 	made   int // Sets of topics so far, for their names.
+	old    []oldTopics
 
 	row     row
 	names   []string // Of the row's topics, while there are some.
@@ -26,6 +28,16 @@ type stand struct {
 	place   int      // The partition a spread goes on with.
 	idle    float64  // Part of a core it uses without any client.
 }
+
+// oldTopics are done with, but still there.
+type oldTopics struct {
+	names []string
+	gib   float64
+}
+
+// oldMax is how many GiB of old topics a broker keeps. By the time they are
+// deleted the page cache has let go of their files.
+const oldMax = 10
 
 // begin turns to the next row.
 func (s *stand) begin(r row) {
@@ -112,19 +124,41 @@ func (s *stand) ends() (map[string]map[int32]int64, error) {
 	return from, err
 }
 
-// drop deletes the topics, if there are some, and waits until that is done.
+// drop is done with the topics, if there are some. Many partitions go at once,
+// others when there are enough newer ones.
 func (s *stand) drop() error {
 	if len(s.names) == 0 {
 		return nil
 	}
+	s.old = append(s.old, oldTopics{s.names, s.row.gib * s.scale})
+	s.names = nil
+	keep := float64(oldMax)
+	if s.memory == nil || s.row.topics > 1 {
+		keep = 0
+	}
+	total := 0.0
+	for _, o := range s.old {
+		total += o.gib
+	}
+	for total > keep && len(s.old) > 0 {
+		if err := s.delete(s.old[0].names); err != nil {
+			return err
+		}
+		total -= s.old[0].gib
+		s.old = s.old[1:]
+	}
+	return nil
+}
+
+// delete deletes topics and waits until that is done.
+func (s *stand) delete(names []string) error {
 	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
-		deleted, err := adm.DeleteTopics(ctx, s.names...)
+		deleted, err := adm.DeleteTopics(ctx, names...)
 		if err != nil {
 			return err
 		}
 		return deleted.Error()
 	})
-	s.names = nil
 	time.Sleep(300 * time.Millisecond)
 	return errors.Join(err, s.quiet())
 }
