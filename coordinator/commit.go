@@ -144,8 +144,7 @@ func committedOf(
 	}
 	if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
 		c.expireTime = c.commitTime + min(req.RetentionTimeMillis, math.MaxInt64-max(c.commitTime, 0))
-		// The record version with an expiry time has neither.
-		c.leaderEpoch, c.topic = -1, model.TopicID{}
+		c.leaderEpoch = -1 // the record version with an expiry time has none
 	}
 	return c
 }

@@ -23,6 +23,10 @@ type Config struct {
 	// InitialRebalanceDelay is group.initial.rebalance.delay.ms: how long the
 	// first rebalance of an empty group waits for more members.
 	InitialRebalanceDelay time.Duration
+	// GroupBytesMax bounds what the members of a group say of themselves, and
+	// what they are assigned: one record holds either. (In Kafka the internal
+	// topic's max.message.bytes does, with an error that names neither.)
+	GroupBytesMax int
 	// JoinTimeout bounds the wait of a new member's JoinGroup: such a client
 	// knows no member id yet, so it cannot send heartbeats. Kafka's is fixed.
 	JoinTimeout time.Duration
@@ -47,6 +51,7 @@ func DefaultConfig() Config {
 		SessionTimeoutMax:     30 * time.Minute,
 		MembersMax:            math.MaxInt32,
 		InitialRebalanceDelay: 3 * time.Second,
+		GroupBytesMax:         16 << 20,
 		JoinTimeout:           5 * time.Minute,
 		OffsetMetadataMax:     4096,
 		OffsetsRetention:      7 * 24 * time.Hour,
@@ -70,6 +75,7 @@ func (c Config) Validate() error {
 		{c.SessionTimeoutMax >= c.SessionTimeoutMin, "group.max.session.timeout.ms must not be below the minimum"},
 		{c.MembersMax > 0, "group.max.size must be at least 1"},
 		{c.InitialRebalanceDelay >= 0, "group.initial.rebalance.delay.ms must not be negative"},
+		{c.GroupBytesMax > 0, "the limit of a group's bytes must be positive"},
 		{c.JoinTimeout > 0, "the join timeout must be positive"},
 		{c.OffsetMetadataMax >= 0, "offset.metadata.max.bytes must not be negative"},
 		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},

@@ -22,7 +22,7 @@ import (
 // (as=TAG, or its number).
 //
 //	setup [shards=N] [SETTING=VALUE ...] a fresh coordinator, shards loaded
-//	config SETTING=VALUE ...             delay, size, retention, check, metadata, batch
+//	config SETTING=VALUE ...             delay, size, bytes, retention, check, metadata, batch
 //	join [g=G] [member=ID] [instance=I] [client=C] [type=T] [protocols=(P:META,...)]
 //	     [topics=(T,...)] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
 //	sync [g=G] member=ID gen=N [instance=I] [assign=(ID:TEXT,...)] [type=T] [protocol=P]
@@ -297,6 +297,8 @@ func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 			config.OffsetMetadataMax = number
 		case "batch":
 			config.BatchBytesMax = number
+		case "bytes":
+			config.GroupBytesMax = number
 		default:
 			d.Fatalf(t, "no setting %s", arg.Key)
 		}

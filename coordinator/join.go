@@ -85,7 +85,7 @@ func (m *machine) join(s *step, w *joinWait, caller Caller) {
 		m.scheduleExpiry(s)
 	}
 	switch {
-	case !g.admits(req, s.config.MembersMax):
+	case !g.admits(req, s.config.MembersMax), !g.holds(req, offers, s.config.GroupBytesMax):
 		m.turnAway(s, g, w)
 	case !g.supports(req.ProtocolType, offers):
 		w.refuse(s, protocol.InconsistentGroupProtocol, req.MemberID)
@@ -115,6 +115,15 @@ func (g *group) admits(req *kmsg.JoinGroupRequest, most int) bool {
 	return true
 }
 
+// holds reports whether what the member offers still fits in the group's record.
+func (g *group) holds(req *kmsg.JoinGroupRequest, offers []offer, most int) bool {
+	n := g.offerBytes + bytesOf(offers)
+	if known := g.byID[req.MemberID]; known != nil {
+		n -= bytesOf(known.protocols)
+	}
+	return n <= most
+}
+
 // turnAway refuses a member for which there is no room, and takes it out of a
 // rebalance that would otherwise wait for it.
 func (m *machine) turnAway(s *step, g *group, w *joinWait) {
@@ -123,7 +132,7 @@ func (m *machine) turnAway(s *step, g *group, w *joinWait) {
 	if id == "" {
 		return
 	}
-	m.dismiss(s, g, id, protocol.GroupMaxSizeReached, "the group has reached group.max.size")
+	m.dismiss(s, g, id, protocol.GroupMaxSizeReached, "the group is full: group.max.size, or what its members say together")
 	m.completeIfAllJoined(s, g)
 }
 

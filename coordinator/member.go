@@ -83,6 +83,19 @@ func protocolsOf(req *kmsg.JoinGroupRequest) []offer {
 	return protocols
 }
 
+// offerBytes is what a member's offers take, with its own strings.
+func (m *member) offerBytes() int {
+	return bytesOf(m.protocols) + len(m.id) + len(deref(m.instance)) + len(m.clientID) + len(m.clientHost)
+}
+
+func bytesOf(protocols []offer) int {
+	n := 0
+	for _, p := range protocols {
+		n += len(p.name) + len(p.metadata)
+	}
+	return n
+}
+
 // metadata is what the member says for a protocol.
 func (m *member) metadata(name string) []byte {
 	for _, p := range m.protocols {

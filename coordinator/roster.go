@@ -5,13 +5,14 @@ import "slices"
 // roster is the members of a group, in the order in which they came.
 // Invariants: order and byID hold the same members; byInstance maps the static
 // ones; offers[p] counts the members that offer p; awaitingJoin counts those
-// that wait for a JoinGroup response.
+// that wait for a JoinGroup response; offerBytes sums up what all members offer.
 type roster struct {
 	order        []*member
 	byID         map[string]*member
 	byInstance   map[string]*member
 	offers       map[string]int
 	awaitingJoin int
+	offerBytes   int
 }
 
 func (r *roster) add(m *member) {
@@ -90,6 +91,7 @@ func (r *roster) change(m *member, protocols []offer) {
 }
 
 func (r *roster) count(m *member, by int) {
+	r.offerBytes += by * m.offerBytes()
 	for _, p := range m.protocols {
 		if r.offers[p.name] += by; r.offers[p.name] == 0 {
 			delete(r.offers, p.name)

@@ -68,7 +68,13 @@ func (m *machine) sync(s *step, w *syncWait) {
 		}
 		member.sync = w
 		m.synced(g, member)
-		if g.leader == member.id {
+		switch {
+		case g.leader != member.id:
+		case assignedBytes(req) > s.config.GroupBytesMax:
+			// As Kafka does when the record is larger than its topic allows.
+			member.takeSync().refuse(s, protocol.UnknownServerError)
+			m.rebalance(s, g, "the assignment of leader "+member.id+" is too large to be stored")
+		default:
 			m.stabilize(s, g, req)
 		}
 	case stateStable:
@@ -76,6 +82,15 @@ func (m *machine) sync(s *step, w *syncWait) {
 		w.accept(s, g, member)
 	case stateEmpty, stateCount: // answered above
 	}
+}
+
+// assignedBytes is what the leader's assignment takes.
+func assignedBytes(req *kmsg.SyncGroupRequest) int {
+	n := 0
+	for i := range req.GroupAssignment {
+		n += len(req.GroupAssignment[i].MemberAssignment)
+	}
+	return n
 }
 
 func (g *group) checkSync(req *kmsg.SyncGroupRequest) protocol.ErrorCode {

@@ -12,8 +12,8 @@ import (
 // name: with each the topic's id is stored. So it does not matter when the
 // offsets of a deleted topic are removed, what was committed meanwhile for a new
 // one of that name stays, and what a crash left behind is found at the next load.
-// An offset without an id (another broker's, or an old client's that set a
-// retention) is taken to belong to whichever topic has the name.
+// An offset without an id (another broker's) is taken to belong to whichever
+// topic has the name.
 
 // topicNow is what a name stands for at the moment of a step.
 type topicNow struct {
@@ -43,8 +43,8 @@ func (t topicNow) keepsForSure(c committed) bool {
 // DropTopics removes the offsets of deleted topics from every group of the
 // shards that are here, and calls done when that is durable. It tells what
 // belonged to a deleted topic from what belongs to a present one of its name.
-// An error says that a shard is loading or lost its records; the caller may try
-// again.
+// An error says that a shard is loading or lost its records; the load that
+// follows finds what is left.
 func (g *Groups) DropTopics(topics []string, done func(error)) {
 	g.askShards(func(_ int, m *machine, s *step) { m.dropTopics(s, topics) }, func(code protocol.ErrorCode) {
 		if code != protocol.NoError {

@@ -118,10 +118,10 @@ func (r *recovery) readMark() error {
 // of, or had set aside, carries a lower one, in its header or in its name.
 func (r *recovery) countStarts() error {
 	l := r.log
-	starts, known := r.mark.UncleanStarts, len(l.segments.all()) > 0
+	starts, known := r.mark.UncleanStarts, false
 	for _, s := range l.segments.all() {
 		starts = max(starts, s.UncleanStarts)
-		known = known && !s.repaired
+		known = !s.repaired // the counts ascend: the last one is what matters
 	}
 	for _, name := range r.names {
 		starts = max(starts, quarantineStarts(name))
@@ -131,7 +131,7 @@ func (r *recovery) countStarts() error {
 	case r.markFault == nil || len(l.segments.all()) == 0:
 		return nil
 	case !known && !errors.Is(r.markFault, fs.ErrNotExist):
-		return fmt.Errorf("read %s: %w, and so is the header of a segment, which would tell the count of unclean starts; "+
+		return fmt.Errorf("read %s: %w, and so is the header of the last segment, which would tell the count of unclean starts; "+
 			"the other segments tell %d. Put the file back from a copy; or remove it to go on with that count: leader epochs may then "+
 			"be given twice, and consumers of asynchronously flushed topics may not notice a lost tail", startMarkName, r.markFault, starts)
 	}
@@ -146,6 +146,9 @@ func (r *recovery) run() error {
 	synced := Position(0)
 	for _, c := range r.checkpoints {
 		synced = max(synced, c.Synced)
+	}
+	if r.mark.Clean {
+		synced = max(synced, r.mark.End)
 	}
 	if err := r.loadCheckpoint(); err != nil {
 		return err

@@ -110,6 +110,29 @@ func TestStartMarkAndSegmentHeaderLost(t *testing.T) {
 	f.close()
 }
 
+// After a clean end all was durable, also what no readable checkpoint knows to
+// be: damage there is corruption, no torn tail.
+func TestCleanEndIsKnownDurable(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.append(500, 1, 2)
+	f.restart()
+	f.append(500, 2, 1)
+	f.close()
+	list := f.batchEntries()
+	f.flip(list[len(list)-1].Position + 13)
+	names := f.files(checkpointPrefix)
+	if err := f.mem().FlipBit(path.Join(f.disk.dir, names[len(names)-1]), 20, 1); err != nil {
+		t.Fatal(err)
+	}
+	if found := f.open(); found.TornBytes > 0 || len(found.Corrupt) != 1 {
+		t.Errorf("%+v", found)
+	}
+	if p := f.log.Partition(1); p.End() != f.ends[1] && p.Refused() == nil {
+		t.Errorf("partition 1 ends at %d, want %d, and takes appends", p.End(), f.ends[1])
+	}
+	f.close()
+}
+
 // A segment of another version is not a damaged one that may be repaired.
 func TestNewerSegmentIsRefused(t *testing.T) {
 	f := newFixture(t, Config{})

@@ -86,6 +86,10 @@ func (s *Server) fetch(c *call, req *kmsg.FetchRequest) {
 
 // park waits for news until wait has passed.
 func (f *fetchCall) park(wait time.Duration) {
+	if !f.mayPark() {
+		f.call.later(f.answer)
+		return
+	}
 	if f.session == nil {
 		f.subscribed = true
 		f.set.subscribe()
@@ -106,6 +110,20 @@ func (f *fetchCall) park(wait time.Duration) {
 	}
 	f.set.mu.Unlock()
 	f.call.parked(f.wake)
+}
+
+// mayPark counts what a large request without session takes while it waits, of
+// which nothing else does: for more there is no waiting.
+func (f *fetchCall) mayPark() bool {
+	n := f.partitions * fetchPartWeight
+	if f.session != nil || n <= owedMax {
+		return true
+	}
+	share := f.srv.memory.parked.Try(int64(n))
+	if share != nil {
+		f.call.out.AddPin(share)
+	}
+	return share != nil
 }
 
 // wake ends the wait, if it has not ended yet. It is called by timers, by the
@@ -182,7 +200,7 @@ func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 func (f *fetchCall) answer(c *call) {
 	f.unsubscribe()
 	if f.full && f.partitions > fetchResultsMax {
-		if err := c.claim(f.partitions * fetchResultWeight); err != nil {
+		if err := c.claim(c.conn.alive, f.partitions*fetchResultWeight); err != nil {
 			c.hangUp = err.Error()
 			return
 		}
@@ -211,6 +229,9 @@ func (f *fetchCall) answer(c *call) {
 	}
 	buf, cuts := e.End(endpoints)
 	c.conn.keepArena(buf)
+	if c.mem.share != nil {
+		c.mem.share.Resize(int64(cap(buf)))
+	}
 	at := 0
 	for i := range results {
 		if results[i].data.Len() == 0 {

@@ -42,7 +42,7 @@ func (s *Server) offsetCommit(c *call, req *kmsg.OffsetCommitRequest) {
 		req.Topics = append(req.Topics, existingOnly(all[i], t))
 	}
 	s.groups.CommitOffsets(req, func(resp *kmsg.OffsetCommitResponse) {
-		c.answer(mergeCommit(c, all, codes, resp))
+		c.encodeLater(mergeCommit(c, all, codes, resp))
 	})
 }
 

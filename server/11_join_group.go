@@ -24,6 +24,6 @@ func (s *Server) joinGroup(c *call, req *kmsg.JoinGroupRequest) {
 	who := coordinator.Caller{ClientID: c.header.ClientID, ClientHost: "/" + c.conn.address}
 	s.groups.Join(req, who, func(resp *kmsg.JoinGroupResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
-		c.answer(resp)
+		c.encodeWeighed(resp, joinedBytes(resp))
 	})
 }

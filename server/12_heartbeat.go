@@ -16,6 +16,6 @@ import (
 func (s *Server) heartbeat(c *call, req *kmsg.HeartbeatRequest) {
 	s.groups.Heartbeat(req, func(resp *kmsg.HeartbeatResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
-		c.answer(resp)
+		c.encodeLater(resp)
 	})
 }

@@ -17,6 +17,6 @@ import (
 func (s *Server) leaveGroup(c *call, req *kmsg.LeaveGroupRequest) {
 	s.groups.Leave(req, func(resp *kmsg.LeaveGroupResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
-		c.answer(resp)
+		c.encodeLater(resp)
 	})
 }

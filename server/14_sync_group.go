@@ -17,6 +17,6 @@ import (
 func (s *Server) syncGroup(c *call, req *kmsg.SyncGroupRequest) {
 	s.groups.Sync(req, func(resp *kmsg.SyncGroupResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
-		c.answer(resp)
+		c.encodeWeighed(resp, 128+len(resp.MemberAssignment))
 	})
 }

@@ -22,6 +22,6 @@ func (s *Server) listGroups(c *call, req *kmsg.ListGroupsRequest) {
 	}
 	s.groups.ListGroups(req, func(resp *kmsg.ListGroupsResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
-		c.answer(resp)
+		c.encodeLater(resp)
 	})
 }

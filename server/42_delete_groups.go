@@ -17,6 +17,6 @@ func (s *Server) deleteGroups(c *call, req *kmsg.DeleteGroupsRequest) {
 		for i := range resp.Groups {
 			c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
 		}
-		c.answer(resp)
+		c.encodeLater(resp)
 	})
 }

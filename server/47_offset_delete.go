@@ -41,7 +41,7 @@ func (s *Server) offsetDelete(c *call, req *kmsg.OffsetDeleteRequest) {
 				addUnknown(c, resp, u)
 			}
 		}
-		c.answer(resp)
+		c.encodeLater(resp)
 	})
 }
 

@@ -1,16 +1,20 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// The memory for answers. A request of a few bytes may ask for megabytes
-// (Metadata of all topics), and a client may ask and never read. Therefore:
+// The memory that clients share, and how none of them can keep it. A request of
+// a few bytes may ask for megabytes (Metadata of all topics), and a client may
+// ask and never read. Therefore:
 //
 //   - Each call has a cost: what its decoded request and its answer take, as
 //     its API's weigher reckons before the handler runs.
@@ -19,19 +23,50 @@ import (
 //     is every connection's own and not counted any further.
 //   - A call that costs more waits until it is the only one of its connection,
 //     and then for its share of the server's budget for answers. It is at its
-//     turn already, so what it holds depends on nobody but its own client: a
-//     client that takes nothing is closed after StallMax.
+//     turn already, so what it holds depends on nobody but its own client. A
+//     large Produce claims its share behind others of its kind: these wait for
+//     the disk only.
 //   - Once encoded, the share shrinks to the bytes that wait for the socket.
+//   - The bytes of a large request are read into a pool. Before, its reader waits
+//     until its connection's own calls cannot hold it up (see pipeline.await);
+//     afterwards it waits for shares only, and once decoded it gives the pool's
+//     memory back, unless it is a Produce.
+//   - Whoever holds of a budget or a pool for longer than patience, while others
+//     wait for it, loses the connection: a client that sends or takes a byte now
+//     and then must not stop the others. While nobody waits, slow is slow.
 //
-// There is no deadlock: who holds a share waits for its client and for its
-// handler only, and handlers that may wait for other connections (see
-// api.parks) hold none. One that costs more than the whole budget is let in
-// when all others have gone.
+// There is no deadlock. The order is: a pool, the budget for decoding, that for
+// answers; nobody waits for an earlier one with a later one in hand. Who holds a
+// share waits for its client and for its handler only, and handlers that may
+// wait for other connections (see api.parks) hold none. A claim larger than the
+// whole budget is let in when all others have gone.
 const (
 	owedMax = 256 << 10
+	// producedOwedMax is what a Produce may cost without a share. Before its bytes
+	// are read, that much is free of what its connection may owe.
+	producedOwedMax = owedMax / 2
 	// callCost is a call itself, with the request's and the answer's structs.
 	callCost = 1 << 10
+	// leastRate is how many bytes a second a client takes or sends that holds
+	// memory others wait for, behind the first StallMax.
+	leastRate = 1 << 20
 )
+
+var (
+	errGone = fmt.Errorf("%w: no more requests are let in", net.ErrClosed)
+	errSlow = errors.New("the client is too slow for memory that others wait for")
+)
+
+// patience is how long a client may hold so many bytes that others wait for.
+func (c *conn) patience(bytes int) time.Duration {
+	return c.srv.cfg.StallMax + time.Duration(bytes/leastRate)*time.Second
+}
+
+// hogging reports whether others wait for memory that the connection has had
+// for too long. The janitor asks.
+func (c *conn) hogging(now time.Time) bool {
+	return c.frames.late(now) || c.srv.memory.answers.Waiting() > 0 && c.pipe.late(now)
+}
 
 // admit decodes a call's request and lets the call into the pipeline, once
 // there is memory for both the request and its answer.
@@ -40,6 +75,9 @@ func (c *conn) admit(k *call, body []byte) (kmsg.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s v%d: %w", k.header.Key, k.header.Version, err)
 	}
+	if k.header.Key == protocol.KeyProduce {
+		return c.admitProduce(k, body, need)
+	}
 	if k.api.keepsBytes {
 		need += len(body)
 	}
@@ -47,37 +85,71 @@ func (c *conn) admit(k *call, body []byte) (kmsg.Request, error) {
 		return c.admitLarge(k, body, need)
 	}
 	req, err := k.decode(body)
+	k.frame.release()
 	if err != nil {
 		return nil, err
 	}
-	k.cost = callCost + need + k.api.weigh(c.srv, req, need)
+	k.mem.cost = callCost + need + k.api.weigh(c.srv, req, need)
 	if !c.pipe.push(k) {
-		return nil, net.ErrClosed
+		return nil, errGone
 	}
-	if k.cost <= owedMax {
-		return req, nil
+	if k.mem.cost > owedMax {
+		err = k.claim(c.reading, k.mem.cost)
 	}
-	return req, k.claim(k.cost)
+	return req, c.orGiveUp(k, err)
 }
 
 // admitLarge is admit for a request that itself takes much memory: it is only
-// decoded when there is room for that too. Who holds of that second budget
-// waits for the first, never the other way round.
+// decoded when there is room for that too.
 func (c *conn) admitLarge(k *call, body []byte, need int) (kmsg.Request, error) {
-	k.cost = callCost + need
+	k.mem.cost = callCost + need
 	if !c.pipe.push(k) {
-		return nil, net.ErrClosed
+		return nil, errGone
 	}
-	decoding, err := c.srv.memory.decoding.Reserve(c.alive, int64(need))
+	decoding, err := c.srv.memory.decoding.Reserve(c.reading, int64(need))
 	if err != nil {
-		return nil, fmt.Errorf("memory for a request: %w", err)
+		return nil, c.orGiveUp(k, fmt.Errorf("memory for a request: %w", err))
 	}
 	defer decoding.Release()
 	req, err := k.decode(body)
-	if err != nil {
-		return nil, err
+	k.frame.release()
+	if err == nil {
+		err = k.claim(c.reading, k.mem.cost+k.api.weigh(c.srv, req, need))
 	}
-	return req, k.claim(k.cost + k.api.weigh(c.srv, req, need))
+	return req, c.orGiveUp(k, err)
+}
+
+// admitProduce is admit for the requests whose bytes are kept: what a large one
+// takes beside them is known before it is decoded, and is a share from the
+// start, so that more of them can follow.
+func (c *conn) admitProduce(k *call, body []byte, need int) (kmsg.Request, error) {
+	cost := callCost + need + k.api.weigh(c.srv, nil, need)
+	k.mem.cost = callCost
+	if cost <= producedOwedMax {
+		k.mem.cost = cost
+	}
+	if !c.pipe.push(k) {
+		return nil, errGone
+	}
+	var err error
+	if cost > producedOwedMax {
+		err = k.claim(c.reading, cost)
+	}
+	if err != nil {
+		return nil, c.orGiveUp(k, err)
+	}
+	req, err := k.decode(body)
+	return req, c.orGiveUp(k, err)
+}
+
+// orGiveUp ends a call that was let in but cannot be started: the answers before
+// it are still sent, then the connection ends.
+func (c *conn) orGiveUp(k *call, err error) error {
+	if err != nil {
+		k.refuse(err.Error())
+		c.pipe.handled(k)
+	}
+	return err
 }
 
 func (k *call) decode(body []byte) (kmsg.Request, error) {
@@ -93,39 +165,53 @@ func (k *call) decode(body []byte) (kmsg.Request, error) {
 
 // claim waits for n bytes of the budget for answers. They are the call's until
 // its answer has been written or dropped.
-func (k *call) claim(n int) error {
-	share, err := k.conn.srv.memory.answers.Reserve(k.conn.alive, int64(n))
+func (k *call) claim(ctx context.Context, n int) error {
+	share, err := k.conn.srv.memory.answers.Reserve(ctx, int64(n))
 	if err != nil {
 		return fmt.Errorf("memory for an answer: %w", err)
 	}
-	k.share = share
+	k.mem.share = share
 	k.out.AddPin(share)
+	due := k.conn.srv.clock.Now().Add(k.conn.patience(n))
+	k.conn.pipe.mu.Lock()
+	defer k.conn.pipe.mu.Unlock()
+	k.mem.due = due
 	return nil
 }
 
 // started ends the first phase of a call.
 func (k *call) started() {
-	if k.api.parks && k.share != nil {
-		k.share.Release() // the answer, if large, takes it up again
+	if k.api.parks && k.mem.share != nil {
+		k.giveBack() // the answer, if large, claims its own
 	}
+}
+
+// giveBack ends a share before the answer has been written.
+func (k *call) giveBack() {
+	k.mem.share.Release()
+	k.mem.share = nil
+	k.conn.pipe.mu.Lock()
+	defer k.conn.pipe.mu.Unlock()
+	k.mem.due = time.Time{}
 }
 
 // encodeWeighed is encodeLater for an answer of which nobody knew beforehand
 // how large it would be: bytes is what it takes when encoded.
 func (k *call) encodeWeighed(resp kmsg.Response, bytes int) {
-	if bytes > owedMax {
-		k.encoded = bytes
-	}
+	k.mem.size = bytes
 	k.encodeLater(resp)
 }
 
+// claims reports whether the answer needs a share to be encoded.
+func (k *call) claims() bool { return k.mem.size > owedMax }
+
 // encodeInTurn encodes an answer that was left to the writing goroutine.
 func (k *call) encodeInTurn() error {
-	if k.encoded > 0 {
-		if k.share != nil {
-			k.share.Release() // a holder must not wait
+	if k.claims() {
+		if k.mem.share != nil {
+			k.giveBack() // a holder must not wait
 		}
-		if err := k.claim(k.encoded); err != nil {
+		if err := k.claim(k.conn.alive, k.mem.size); err != nil {
 			return err
 		}
 	}

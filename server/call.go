@@ -27,16 +27,8 @@ type call struct {
 	inline bool // the reader is still in the handler: it writes by itself
 	ready  bool
 	cancel func() // wakes a parked call whose connection ended or drains
-	// onExpiry ends a call that is not ready after timeout, to the janitor's second.
-	onExpiry func()
-	timeout  time.Duration
-
-	// cost is what the decoded request and the answer take, share what they hold
-	// of the memory for answers, encoded the answer's size if only its maker
-	// knew; see answers.go.
-	cost    int
-	share   *span.Share
-	encoded int
+	expiry expiry
+	mem    holding
 
 	abandon func() // gives back what finish would have, if the connection ends first
 
@@ -45,6 +37,22 @@ type call struct {
 	out    span.List
 	code   protocol.ErrorCode // the first error in the answer, for the metrics
 	hangUp string             // why the connection ends instead of an answer
+}
+
+// expiry ends a call that is not ready after a time, to the janitor's second.
+type expiry struct {
+	after time.Duration
+	end   func()
+}
+
+// holding is what a call takes of memory; see answers.go.
+type holding struct {
+	cost  int         // what it takes of its connection's own allowance
+	size  int         // of the answer when encoded, if its maker said it
+	share *span.Share // of the memory for answers
+	// due is when the share must be back if others wait for it; guarded by the
+	// pipeline's mutex.
+	due time.Time
 }
 
 // buffer is the counted memory behind the request's byte fields; nil if the
@@ -68,8 +76,8 @@ func (c *call) later(finish func(*call)) {
 	c.conn.pipe.complete(c)
 }
 
-// encodeLater is answer for the log's goroutines: the writing goroutine
-// encodes.
+// encodeLater is answer for the goroutines of the log and of the coordinator:
+// the writing goroutine encodes.
 func (c *call) encodeLater(resp kmsg.Response) {
 	c.resp = resp
 	c.conn.pipe.complete(c)
@@ -93,7 +101,7 @@ func (c *call) parked(wake func()) { c.conn.pipe.park(c, wake) }
 func (c *call) expires(d time.Duration, end func()) {
 	c.conn.pipe.mu.Lock()
 	defer c.conn.pipe.mu.Unlock()
-	c.timeout, c.onExpiry = d, end
+	c.expiry = expiry{d, end}
 }
 
 // encode writes the response frame into the call's output.
@@ -105,14 +113,24 @@ func (c *call) encode(resp kmsg.Response) {
 // encodeAsIs is encode for an answer whose version is not its request's.
 func (c *call) encodeAsIs(resp kmsg.Response) {
 	flexible := c.header.Key.FlexibleResponseHeader(c.header.Version)
-	if c.share == nil {
-		c.out.AddMem(protocol.AppendResponse(nil, c.header.Correlation, resp, flexible))
-		return
+	// A buffer that has to grow from a quarter on is not copied often.
+	room := c.mem.size
+	if c.mem.share != nil {
+		room = max(room, c.mem.cost/4)
 	}
-	// From a quarter on, a buffer that grows is not copied often.
-	buf := protocol.AppendResponse(make([]byte, 0, c.cost/4), c.header.Correlation, resp, flexible)
-	c.share.Resize(int64(cap(buf)))
+	buf := protocol.AppendResponse(make([]byte, 0, room), c.header.Correlation, resp, flexible)
+	if c.mem.share != nil {
+		c.mem.share.Resize(int64(cap(buf)))
+	}
 	c.out.AddMem(buf)
+}
+
+// bytes is about what the answer takes when it is written, records aside.
+func (c *call) bytes() int {
+	if c.resp == nil {
+		return c.out.Len()
+	}
+	return max(c.mem.size, c.mem.cost)
 }
 
 // drop ends a call whose connection is gone.

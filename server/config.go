@@ -31,11 +31,13 @@ type Config struct {
 	HTTP string
 	// RequestBytesMax bounds one request (socket.request.max.bytes).
 	RequestBytesMax int
-	// RequestBudget bounds the memory of all requests being read or handled
-	// (queued.max.request.bytes).
+	// RequestBudget bounds the memory of all requests with records being read or
+	// handled (queued.max.request.bytes).
 	RequestBudget int64
 	// AnswerBudget bounds the memory of all answers being made or waiting for
-	// their clients to read them; see answers.go for what is free of it.
+	// their clients to read them; see answers.go for what is free of it. As much
+	// again bounds the large fetches that wait for news, and a quarter each the
+	// bytes of large requests without records, and what they decode to.
 	AnswerBudget int64
 	// PipelineMax is how many unanswered requests one connection may have
 	// before the server stops reading from it.

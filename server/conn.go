@@ -32,18 +32,23 @@ type conn struct {
 	// clientID is that of the last request, so that equal ones are kept once.
 	clientID atomic.Pointer[string]
 	// software is the client's name and version, from ApiVersions (KIP-511).
-	software   atomic.Pointer[software]
+	software atomic.Pointer[software]
+	life
+	watch watch
+
+	// The writing goroutine's: what one Fetch answer leaves for the next.
+	fetchEncoder protocol.FetchEncoder
+	fetchArena   []byte
+}
+
+// life is how a connection ends.
+type life struct {
 	goroutines sync.WaitGroup
 	// alive ends with the connection, reading when no more requests are wanted.
 	alive, reading context.Context
 	stop, stopRead context.CancelFunc
 	ended          sync.Once
 	draining       atomic.Bool
-	watch          watch
-
-	// The writing goroutine's: what one Fetch answer leaves for the next.
-	fetchEncoder protocol.FetchEncoder
-	fetchArena   []byte
 }
 
 // software is what a client says of itself.
@@ -60,7 +65,9 @@ func newConn(l *listener, nc net.Conn) *conn {
 	c := &conn{srv: s, listener: l, nc: nc, address: addressOf(nc)}
 	c.alive, c.stop = context.WithCancel(context.Background())
 	c.reading, c.stopRead = context.WithCancel(c.alive)
-	c.frames = newFrameReader(nc, s.memory.requests, s.cfg.RequestBytesMax)
+	c.frames = newFrameReader(nc, frameMemory{
+		produce: s.memory.requests, others: s.memory.others, room: c.room, patience: c.patience, now: s.clock.Now,
+	}, s.cfg.RequestBytesMax)
 	c.pipe = newPipeline(c, span.NewWriter(nc, s.clock.Now, s.cfg.StallMax), s.cfg.PipelineMax)
 	c.clientID.Store(new(string))
 	c.software.Store(&software{})
@@ -73,21 +80,34 @@ func (c *conn) run() {
 	for {
 		f, err := c.frames.next(c.reading)
 		if err != nil {
-			if c.draining.Load() {
-				c.pipe.drain()
-			}
-			c.end(err)
+			c.last(err)
 			break
 		}
 		c.srv.metrics.bytesIn.Add(uint64(len(f.data)) + 4)
 		err = c.start(&f)
 		f.release()
 		if err != nil {
-			c.end(err)
+			c.last(err)
 			break
 		}
 	}
 	c.goroutines.Wait()
+}
+
+// last ends the connection after what was asked before Close was answered.
+func (c *conn) last(err error) {
+	if c.draining.Load() {
+		c.pipe.settle()
+	}
+	c.end(err)
+}
+
+// room waits until the connection may hold memory for a large request.
+func (c *conn) room(produce bool) error {
+	if !c.pipe.await(produce) {
+		return errGone
+	}
+	return nil
 }
 
 // start runs the first phase of one request.
@@ -114,8 +134,11 @@ func (c *conn) start(f *frame) error {
 	if err != nil {
 		return err
 	}
+	c.frames.admitted()
 	k.api.handle(c.srv, k, req)
 	k.started()
+	// Before the answer is written: its client may take its time to read it.
+	f.release()
 	k.frame = nil
 	c.pipe.handled(k)
 	return nil
@@ -136,12 +159,14 @@ func (c *conn) unsupported(k *call, body []byte) error {
 	if resp == nil {
 		return fmt.Errorf("%w: %s v%d is not served", errHangUp, k.header.Key, k.header.Version)
 	}
-	k.api, k.cost = c.srv.table.strangers, callCost+len(body)
-	if !c.pipe.push(k) {
-		return net.ErrClosed
-	}
-	k.code = protocol.UnsupportedVersion
+	k.api, k.code = c.srv.table.strangers, protocol.UnsupportedVersion
 	k.encodeAsIs(resp)
+	k.frame.release()
+	c.frames.admitted()
+	k.mem.cost = callCost + k.out.Len()
+	if !c.pipe.push(k) {
+		return errGone
+	}
 	c.pipe.complete(k)
 	c.pipe.handled(k)
 	return nil
@@ -167,6 +192,7 @@ func (c *conn) hangUp(why string) {
 func (c *conn) drain() {
 	c.draining.Store(true)
 	c.stopRead()
+	c.pipe.drain()
 	// The past: the reader returns at once, answers still go out.
 	if err := c.nc.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		c.end(err)
@@ -189,7 +215,7 @@ func (c *conn) report(err error) {
 		c.srv.metrics.closed("frame")
 	case errors.Is(err, errHangUp):
 		c.srv.metrics.closed("refused")
-	case errors.Is(err, errStalled), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, errStalled), errors.Is(err, errSlow), errors.Is(err, os.ErrDeadlineExceeded):
 		c.srv.metrics.closed("stalled")
 	case isNetwork(err):
 		c.srv.metrics.closed("network")

@@ -16,12 +16,16 @@
 // Invariants:
 //   - The answers of a connection leave in the order of its requests; the work
 //     on them overlaps.
-//   - Every call ends exactly once: by answer, later, silent or refuse.
-//   - A claimed length costs no memory before the bytes behind it arrive, and
-//     all request memory is within one budget.
+//   - Every call ends exactly once: by answer, later, silent or refuse. Who ends
+//     it from the log's or the coordinator's goroutines leaves the encoding to
+//     the connection.
+//   - A claimed length costs no memory before the bytes behind it arrive. What is
+//     read for the log is within one budget, other large requests are within
+//     another, and small ones are their connection's own.
 //   - What an answer takes is reckoned before it is made; beyond a small free
 //     allowance of each connection all answers are within one budget too, and
-//     who holds of it waits for nobody but its own client.
+//     who holds of it waits for nobody but its own client. What others wait for
+//     nobody may hold for long: see answers.go.
 //   - What an answer points at stays pinned until it is written or given up,
 //     and is then released, whatever happens to the connection.
 //   - ApiVersions and dispatch read the same table.

@@ -16,3 +16,20 @@ func Weigh(s *Server, req kmsg.Request) int {
 	}
 	return callCost + need + s.table.find(key).weigh(s, req, need)
 }
+
+// RequestBytes is the memory that the bytes of requests hold.
+func RequestBytes(s *Server) int64 { return s.memory.requests.InUse() + s.memory.others.InUse() }
+
+// AnswersWaiting is how many calls wait for a share of the memory for answers.
+func AnswersWaiting(s *Server) int { return s.memory.answers.Waiting() }
+
+// ParkedBytes is what large fetches hold while they wait.
+func ParkedBytes(s *Server) int64 { return s.memory.parked.InUse() }
+
+// BytesRead is what the open connections have sent.
+func BytesRead(s *Server) (n int64) {
+	for _, c := range s.conns.snapshot() {
+		n += c.frames.total.Load()
+	}
+	return n
+}

@@ -6,30 +6,56 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// readAhead is the size of a connection's own read buffer: large enough that
-// most requests that carry no records arrive in one system call, small enough
-// for ten thousand connections.
-const readAhead = 2 << 10
+const (
+	// readAhead is the size of a connection's own read buffer: large enough that
+	// most requests that carry no records arrive in one system call, small enough
+	// for ten thousand connections.
+	readAhead = 2 << 10
+	// ownFrameMax is how large a request without records may be to be read into
+	// memory that is its connection's own. Such a request waits for no other
+	// client, and whatever it has to wait for later, no other waits for it.
+	ownFrameMax = 64 << 10
+)
+
+// frameMemory is where large requests are read into. Only what goes to the log
+// takes of the one pool, so that nothing else that a client sends can stop
+// Produce; see answers.go.
+type frameMemory struct {
+	produce, others *span.Pool
+	// room is called before memory is taken, and waits until what the
+	// connection has under way leaves nothing to wait for afterwards.
+	room func(produce bool) error
+	// patience is how long a request of a size may hold memory that others wait
+	// for; now is the time.
+	patience func(bytes int) time.Duration
+	now      func() time.Time
+}
 
 // frameReader cuts the byte stream of one connection into requests. Small ones
 // are served from its own buffer; of large ones only the first bytes pass
 // through it, the rest is read straight into the buffer that the log keeps.
 type frameReader struct {
-	src   io.Reader
-	pool  *span.Pool
-	limit int
-	buf   []byte
-	r, w  int // buf[r:w] is read but not used
+	src    io.Reader
+	memory frameMemory
+	limit  int
+	buf    []byte
+	r, w   int // buf[r:w] is read but not used
 	// total counts the bytes that ever arrived, for the janitor, which closes
 	// connections that stop in the middle of a request.
 	total atomic.Int64
-	// inside is set from a request's first byte until its last.
-	inside atomic.Bool
+	// inside is set from a request's first byte until its last, waiting while the
+	// client can do nothing for it: there is no memory.
+	inside, waiting atomic.Bool
+	// held is the shared memory of the request that is being read or waits, due
+	// the time (in nanoseconds) by which it must not, if others wait for it.
+	held atomic.Pointer[span.Buffer]
+	due  atomic.Int64
 }
 
 // frame is one request without its size. With a nil owner the bytes are only
@@ -46,8 +72,8 @@ func (f *frame) release() {
 	}
 }
 
-func newFrameReader(src io.Reader, pool *span.Pool, limit int) *frameReader {
-	return &frameReader{src: src, pool: pool, limit: limit, buf: make([]byte, readAhead)}
+func newFrameReader(src io.Reader, memory frameMemory, limit int) *frameReader {
+	return &frameReader{src: src, memory: memory, limit: limit, buf: make([]byte, readAhead)}
 }
 
 // next waits for a whole request. io.EOF: the client ended the connection
@@ -62,40 +88,85 @@ func (fr *frameReader) next(ctx context.Context) (frame, error) {
 		return frame{}, fmt.Errorf("frame size: %w", err)
 	}
 	fr.r += 4
-	// Only a client that sends what it announced gets memory from the shared
+	// Only a client that sends what it announced gets memory from a shared
 	// budget: connections that stop behind a large size cost nothing.
 	if err := fr.fill(min(n, readAhead-4)); err != nil {
 		return frame{}, fmt.Errorf("frame of %d bytes: %w", n, noEOF(err))
 	}
-	if have := fr.buf[fr.r:min(fr.w, fr.r+n)]; len(have) == n && !keepsBytes(have) {
+	have := fr.buf[fr.r:min(fr.w, fr.r+n)]
+	produce := carriesRecords(have)
+	if len(have) == n && !produce {
 		fr.r += n
 		fr.inside.Store(false)
 		return frame{data: have}, nil
 	}
-	// Waiting for the budget is not the client's fault.
-	fr.inside.Store(false)
-	b, err := fr.pool.Get(ctx, n+readAhead)
-	fr.inside.Store(true)
+	f, err := fr.take(ctx, n, produce)
+	if err == nil {
+		err = fr.rest(f.data, n)
+	}
+	if err != nil {
+		f.release()
+		return frame{}, err
+	}
+	f.data = f.data[:n]
+	return f, nil
+}
+
+// take gets memory for a request of n bytes, and for some more behind it.
+func (fr *frameReader) take(ctx context.Context, n int, produce bool) (frame, error) {
+	pool := fr.memory.others
+	switch {
+	case produce:
+		pool = fr.memory.produce
+	case n <= ownFrameMax:
+		return frame{data: make([]byte, n+readAhead)}, nil
+	}
+	fr.waiting.Store(true)
+	defer fr.waiting.Store(false)
+	if err := fr.memory.room(produce); err != nil {
+		return frame{}, err
+	}
+	b, err := pool.Get(ctx, n+readAhead)
 	if err != nil {
 		return frame{}, fmt.Errorf("memory for a frame of %d bytes: %w", n, err)
 	}
-	k := copy(b.B[:n], fr.buf[fr.r:fr.w])
+	fr.due.Store(fr.memory.now().Add(fr.memory.patience(n)).UnixNano())
+	fr.held.Store(b)
+	return frame{data: b.B, owner: b}, nil
+}
+
+// rest reads what is left of a request of n bytes into mem, which is longer.
+func (fr *frameReader) rest(mem []byte, n int) error {
+	k := copy(mem[:n], fr.buf[fr.r:fr.w])
 	fr.r += k
 	for k < n {
-		m, err := fr.src.Read(b.B[k:])
+		m, err := fr.src.Read(mem[k:])
 		k += m
 		fr.total.Add(int64(m))
 		if err != nil && k < n {
-			b.Release()
-			return frame{}, fmt.Errorf("frame of %d bytes ended after %d: %w", n, k, noEOF(err))
+			return fmt.Errorf("frame of %d bytes ended after %d: %w", n, k, noEOF(err))
 		}
 	}
 	if k > n {
 		// The read went on into the next request, which saves a system call.
-		fr.r, fr.w = 0, copy(fr.buf, b.B[n:k])
+		fr.r, fr.w = 0, copy(fr.buf, mem[n:k])
 	}
 	fr.inside.Store(fr.w > fr.r)
-	return frame{data: b.B[:n], owner: b}, nil
+	return nil
+}
+
+// admitted ends the time that a request has for being read and let in.
+func (fr *frameReader) admitted() {
+	if fr.held.Load() != nil {
+		fr.held.Store(nil)
+	}
+}
+
+// late reports whether others wait for the memory of a request that has had its
+// time.
+func (fr *frameReader) late(now time.Time) bool {
+	b := fr.held.Load()
+	return b != nil && now.UnixNano() >= fr.due.Load() && b.Wanted()
 }
 
 // fill reads until n unused bytes are in the buffer.
@@ -124,9 +195,9 @@ func (fr *frameReader) fill(n int) error {
 	return nil
 }
 
-// keepsBytes knows the requests whose bytes go to the log, which keeps them
+// carriesRecords knows the requests whose bytes go to the log, which keeps them
 // longer than the connection's own buffer does.
-func keepsBytes(frame []byte) bool {
+func carriesRecords(frame []byte) bool {
 	return protocol.Key(binary.BigEndian.Uint16(frame)) == protocol.KeyProduce
 }
 

@@ -59,12 +59,16 @@ func (j *janitor) look() {
 		// compares with in the next round.
 		now = j.srv.clock.Now()
 		c.pipe.expire(now)
+		if c.hogging(now) {
+			c.end(errSlow)
+		}
 		if err := c.overdue(now, idleMax, j.srv.cfg.StallMax); err != nil {
 			c.end(err)
 		}
 	}
 	if j.round++; j.round%trimRounds == 0 {
 		j.srv.memory.requests.Trim()
+		j.srv.memory.others.Trim()
 	}
 	j.srv.sessions.expire(now)
 	j.srv.conns.recheck()
@@ -77,7 +81,7 @@ func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
 	// so one that begins just now is not taken for one that began long ago.
 	inside := c.frames.inside.Load()
 	total := c.frames.total.Load()
-	if total != c.watch.total || c.pipe.busy() {
+	if total != c.watch.total || c.frames.waiting.Load() || c.pipe.busy() {
 		c.watch = watch{total: total, since: now}
 		return nil
 	}

@@ -19,7 +19,11 @@ func unsupportedResponse(h protocol.RequestHeader, body []byte) kmsg.Response {
 	if h.Version < 0 || h.Version >= oldestServed(h.Key) {
 		return nil
 	}
-	req, err := protocol.Decode(h.Key, h.Version, body)
+	// Clients as old as that ask for little.
+	if need, err := protocol.Measure(h.Key, h.Version, body); err != nil || need > owedMax {
+		return nil
+	}
+	req, err := protocol.DecodeMeasured(h.Key, h.Version, body)
 	if err != nil {
 		return nil
 	}

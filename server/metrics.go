@@ -31,10 +31,7 @@ type apiStats struct {
 // that the hot counters need not be prometheus's.
 type metrics struct {
 	bytesIn, bytesOut atomic.Uint64
-	bufferBytes       func() int64
-	answerBytes       func() int64
-	connections       func() int
-	fetchSessions     func() int
+	now               gauges
 
 	mu struct {
 		sync.Mutex
@@ -45,6 +42,12 @@ type metrics struct {
 		closed      map[string]uint64
 	}
 	desc descriptions
+}
+
+// gauges are asked when metrics are.
+type gauges struct {
+	bufferBytes, answerBytes   func() int64
+	connections, fetchSessions func() int
 }
 
 type errorKey struct {
@@ -169,10 +172,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(m.desc.bytesIn, m.bytesIn.Load())
 	counter(m.desc.bytesOut, m.bytesOut.Load())
-	gauge(m.desc.buffers, float64(m.bufferBytes()))
-	gauge(m.desc.answers, float64(m.answerBytes()))
-	gauge(m.desc.connections, float64(m.connections()))
-	gauge(m.desc.sessions, float64(m.fetchSessions()))
+	gauge(m.desc.buffers, float64(m.now.bufferBytes()))
+	gauge(m.desc.answers, float64(m.now.answerBytes()))
+	gauge(m.desc.connections, float64(m.now.connections()))
+	gauge(m.desc.sessions, float64(m.now.fetchSessions()))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, st := range m.mu.apis {

@@ -3,16 +3,12 @@ package server
 import (
 	"errors"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
-
-// dropRetry is the pause before the offsets of deleted topics are dropped again.
-const dropRetry = 5 * time.Second
 
 // offsetsTopic is what the server knows of the group coordinator's topic.
 type offsetsTopic struct {
@@ -30,21 +26,20 @@ func (s *Server) serveOffsets() {
 		var gone []string
 		before.Gone(after, func(t *cluster.Topic) { gone = append(gone, t.Name) })
 		if len(gone) > 0 {
-			s.dropOffsets(gone)
+			// Groups may have much to do; metadata changes do not wait for them.
+			s.tasks.start(func() { s.dropOffsets(gone) })
 		}
 	})
 }
 
 // dropOffsets removes what groups committed for topics that are gone. It may
 // come late: what belongs to a new topic of the same name stays. What a crash
-// prevents is found when the shards are loaded again.
+// or a lost append prevents is found when the shards are loaded again.
 func (s *Server) dropOffsets(topics []string) {
 	s.groups.DropTopics(topics, func(err error) {
-		if err == nil {
-			return
+		if err != nil {
+			s.log.Info("the offsets of deleted topics go with the next load", zap.Strings("topics", topics), zap.Error(err))
 		}
-		s.log.Warn("the offsets of deleted topics could not be dropped yet", zap.Strings("topics", topics), zap.Error(err))
-		s.clock.AfterFunc(dropRetry, func() { s.tasks.start(func() { s.dropOffsets(topics) }) })
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 const (
@@ -32,13 +33,14 @@ type pipeline struct {
 	mu         sync.Mutex
 	room       sync.Cond // a call left, or the connection died
 	head, tail *call
-	waiting    int  // calls in the list
-	owed       int  // what the calls that are not written yet cost
-	leaving    int  // the part of owed that is being written
-	writing    bool // someone is in flush
-	started    bool // the writer goroutine runs
-	draining   bool // calls that would park are woken at once
-	dead       bool // nothing will be written any more
+	taken      *call // the first of those that are being written
+	waiting    int   // calls in the list
+	owed       int   // what the calls that are not written yet cost
+	leaving    int   // the part of owed that is being written
+	writing    bool  // someone is in flush
+	started    bool  // the writer goroutine runs
+	draining   bool  // no more calls are let in, and those that would park are woken at once
+	dead       bool  // nothing will be written any more
 }
 
 func newPipeline(c *conn, w *span.Writer, depth int) *pipeline {
@@ -48,17 +50,17 @@ func newPipeline(c *conn, w *span.Writer, depth int) *pipeline {
 }
 
 // push adds a call; it waits while the pipeline is full or owes too much, and
-// reports false if the connection died.
+// reports false if the connection died or drains.
 func (p *pipeline) push(c *call) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for (p.waiting >= p.max || p.owed > 0 && p.owed+c.cost > owedMax) && !p.dead {
-		p.room.Wait()
+	for p.openLocked() && (p.waiting >= p.max || p.owed > 0 && p.owed+c.mem.cost > owedMax) {
+		p.waitLocked()
 	}
-	if p.dead {
+	if !p.openLocked() {
 		return false
 	}
-	p.owed += c.cost
+	p.owed += c.mem.cost
 	c.inline = true
 	if p.tail == nil {
 		p.head = c
@@ -70,6 +72,53 @@ func (p *pipeline) push(c *call) bool {
 	return true
 }
 
+// await waits until a request that takes shared memory to be read will not wait
+// for the connection's own calls once it is there. One with records may follow
+// its like, which wait for the disk only; any other has to be alone. It reports
+// false if the connection died or drains.
+func (p *pipeline) await(produce bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.openLocked() && !p.clearLocked(produce) {
+		p.waitLocked()
+	}
+	return p.openLocked()
+}
+
+func (p *pipeline) clearLocked(produce bool) bool {
+	switch {
+	case p.head == nil && p.taken == nil:
+		return true
+	case !produce || p.waiting >= p.max || p.owed > owedMax-producedOwedMax:
+		return false
+	}
+	for _, list := range []*call{p.taken, p.head} {
+		for c := list; c != nil; c = c.next {
+			if c.header.Key != protocol.KeyProduce {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (p *pipeline) openLocked() bool { return !p.dead && !p.draining }
+
+// waitLocked waits for a change. The connection has to go on: what is parked on
+// it waits no longer for news, and answers with what there is.
+func (p *pipeline) waitLocked() {
+	wakes := p.cancelsLocked()
+	if len(wakes) == 0 {
+		p.room.Wait()
+		return
+	}
+	p.mu.Unlock()
+	for _, w := range wakes {
+		w()
+	}
+	p.mu.Lock()
+}
+
 // complete marks a call as ready to be written.
 func (p *pipeline) complete(c *call) {
 	p.mu.Lock()
@@ -78,6 +127,10 @@ func (p *pipeline) complete(c *call) {
 		panic("server: a call was ended twice: " + c.header.Key.String())
 	}
 	c.ready, c.cancel = true, nil
+	if more := c.mem.size - c.mem.cost; more > 0 && !c.claims() {
+		c.mem.cost += more
+		p.owed += more
+	}
 	switch {
 	case p.dead:
 		p.mu.Unlock()
@@ -177,17 +230,19 @@ func (p *pipeline) take() *call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.owed -= p.leaving // it has been written
-	p.leaving = 0
+	p.leaving, p.taken = 0, nil
 	first, last := p.head, (*call)(nil)
-	for n := 0; n < gatherCalls && p.head != nil && p.head.ready && !p.head.inline && !p.dead; n++ {
-		if last != nil && p.head.encoded > 0 {
-			break // it waits for memory: not while earlier answers hold some
+	bytes := 0
+	for n := 0; n < gatherCalls && bytes <= gatherBytes && p.head != nil && p.head.ready && !p.head.inline && !p.dead; n++ {
+		if last != nil && (p.head.claims() || p.head.bytes() > gatherBytes) {
+			break // it takes memory: not while earlier answers hold some
 		}
 		last = p.head
 		p.head = last.next
 		p.waiting--
-		p.leaving += last.cost
-		if last.finish != nil || last.encoded > 0 || last.out.Len() > gatherBytes {
+		p.leaving += last.mem.cost
+		bytes += last.bytes()
+		if last.finish != nil || last.claims() {
 			break
 		}
 	}
@@ -200,6 +255,7 @@ func (p *pipeline) take() *call {
 	if p.head == nil {
 		p.tail = nil
 	}
+	p.taken = first
 	p.room.Broadcast()
 	return first
 }
@@ -242,16 +298,20 @@ func (p *pipeline) write(first *call) error {
 	return end
 }
 
-// drain wakes the parked calls and waits until all calls were answered, or
-// the connection died.
+// drain lets no more calls in and wakes the parked ones. It does not block.
 func (p *pipeline) drain() {
 	p.mu.Lock()
 	p.draining = true
 	wakes := p.cancelsLocked()
+	p.room.Broadcast()
 	p.mu.Unlock()
 	for _, w := range wakes {
 		w()
 	}
+}
+
+// settle waits until all calls were answered, or the connection died.
+func (p *pipeline) settle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for (p.head != nil || p.writing) && !p.dead {
@@ -309,14 +369,29 @@ func (p *pipeline) busy() bool {
 	return p.head != nil || p.writing
 }
 
+// late reports whether a call holds memory for answers for longer than it may
+// if others wait for some.
+func (p *pipeline) late(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, list := range []*call{p.taken, p.head} {
+		for c := list; c != nil; c = c.next {
+			if !c.mem.due.IsZero() && !now.Before(c.mem.due) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // expire ends the calls whose time is over. The janitor calls it.
 func (p *pipeline) expire(now time.Time) {
 	var due []func()
 	p.mu.Lock()
 	for c := p.head; c != nil; c = c.next {
-		if !c.ready && c.onExpiry != nil && now.Sub(c.start) >= c.timeout {
-			due = append(due, c.onExpiry)
-			c.onExpiry = nil
+		if !c.ready && c.expiry.end != nil && now.Sub(c.start) >= c.expiry.after {
+			due = append(due, c.expiry.end)
+			c.expiry.end = nil
 		}
 	}
 	p.mu.Unlock()

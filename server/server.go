@@ -35,9 +35,11 @@ type Deps struct {
 
 // memory is the budgets that clients share.
 type memory struct {
-	requests *span.Pool   // the bytes of requests
+	requests *span.Pool   // the bytes of requests that go to the log
+	others   *span.Pool   // the bytes of large requests without records
 	decoding *span.Budget // large requests, decoded, until their answers' share is granted
 	answers  *span.Budget // answers, and what they are made from; see answers.go
+	parked   *span.Budget // large fetches that wait for news
 }
 
 // Server answers Kafka requests.
@@ -77,7 +79,11 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, clock: d.Clock, log: d.Log, meta: d.Metadata, partitions: d.Partitions,
 		groups: d.Groups, configs: d.Configs, space: d.Space,
-		memory: memory{d.Pool, span.NewBudget(cfg.AnswerBudget / 4), span.NewBudget(cfg.AnswerBudget)},
+		memory: memory{
+			requests: d.Pool, others: span.NewPool(cfg.AnswerBudget / 4),
+			decoding: span.NewBudget(cfg.AnswerBudget / 4), answers: span.NewBudget(cfg.AnswerBudget),
+			parked: span.NewBudget(cfg.AnswerBudget),
+		},
 	}
 	if s.memory.requests == nil {
 		s.memory.requests = span.NewPool(cfg.RequestBudget)
@@ -85,10 +91,12 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.lifetime, s.stop = context.WithCancel(context.Background())
 	s.settings = newSettings(d.Configs, d.Metadata.Image)
 	s.metrics = newMetrics()
-	s.metrics.bufferBytes, s.metrics.answerBytes, s.metrics.connections = s.memory.requests.InUse, s.memory.answers.InUse, s.conns.len
 	s.table = newTable(s.metrics)
 	s.sessions = newSessionCache(d.Partitions, d.Clock, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
-	s.metrics.fetchSessions = s.sessions.len
+	s.metrics.now = gauges{
+		bufferBytes: s.memory.requests.InUse, answerBytes: s.memory.answers.InUse,
+		connections: s.conns.len, fetchSessions: s.sessions.len,
+	}
 	s.conns.init()
 	s.warnings = logLimit{clock: d.Clock}
 	s.janitor = janitor{srv: s}

@@ -21,7 +21,8 @@ type api struct {
 	// nothing of the memory for answers after its first phase.
 	parks   bool
 	handle  func(*Server, *call, kmsg.Request)
-	weigher func(*Server, kmsg.Request) int // of the answer; nil: in proportion to the request
+	weigher func(*Server, kmsg.Request) int // of the answer; nil: ratio times the request
+	ratio   int
 	stats   *apiStats
 }
 
@@ -51,13 +52,21 @@ func (t *table) find(k protocol.Key) *api {
 
 // typed makes a row's handler from a method that takes its own request type.
 func typed[R kmsg.Request](f func(*Server, *call, R)) func(*Server, *call, kmsg.Request) {
-	return func(s *Server, c *call, req kmsg.Request) {
-		r, ok := req.(R)
-		if !ok {
-			panic(fmt.Sprintf("server: the table's row of %s has another request's handler", c.header.Key))
-		}
-		f(s, c, r)
+	return func(s *Server, c *call, req kmsg.Request) { f(s, c, as[R](req)) }
+}
+
+// weighed is typed for weighers.
+func weighed[R kmsg.Request](f func(*Server, R) int) func(*Server, kmsg.Request) int {
+	return func(s *Server, req kmsg.Request) int { return f(s, as[R](req)) }
+}
+
+// as is the request as what the table's row takes.
+func as[R kmsg.Request](req kmsg.Request) R {
+	r, ok := req.(R)
+	if !ok {
+		panic(fmt.Sprintf("server: the table's row of %s takes another request", protocol.Key(req.Key())))
 	}
+	return r
 }
 
 // rows is the table. The version ranges are Kafka 4.2's; when a version is
@@ -68,17 +77,17 @@ func typed[R kmsg.Request](f func(*Server, *call, R)) func(*Server, *call, kmsg.
 // security, quotas, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
-		{key: protocol.KeyProduce, min: 3, max: 13, fromZero: true, handle: typed((*Server).produce), weigher: weighed((*Server).weighProduce)},
+		{key: protocol.KeyProduce, min: 3, max: 13, fromZero: true, handle: typed((*Server).produce), ratio: producedRatio},
 		{key: protocol.KeyFetch, min: 4, max: 18, parks: true, handle: typed((*Server).fetch), weigher: weighed((*Server).weighFetch)},
 		{key: protocol.KeyListOffsets, min: 1, max: 11, handle: typed((*Server).listOffsets)},
 		{key: protocol.KeyMetadata, min: 0, max: 13, handle: typed((*Server).metadata), weigher: weighed((*Server).weighMetadata)},
 		{key: protocol.KeyOffsetCommit, min: 2, max: 10, handle: typed((*Server).offsetCommit)},
 		{key: protocol.KeyOffsetFetch, min: 1, max: 10, handle: typed((*Server).offsetFetch), weigher: weighed((*Server).weighOffsetFetch)},
 		{key: protocol.KeyFindCoordinator, min: 0, max: 6, handle: typed((*Server).findCoordinator)},
-		{key: protocol.KeyJoinGroup, min: 0, max: 9, keepsBytes: true, parks: true, handle: typed((*Server).joinGroup)},
+		{key: protocol.KeyJoinGroup, min: 0, max: 9, keepsBytes: true, parks: true, handle: typed((*Server).joinGroup), weigher: weighedLater},
 		{key: protocol.KeyHeartbeat, min: 0, max: 4, handle: typed((*Server).heartbeat)},
 		{key: protocol.KeyLeaveGroup, min: 0, max: 5, handle: typed((*Server).leaveGroup)},
-		{key: protocol.KeySyncGroup, min: 0, max: 5, keepsBytes: true, parks: true, handle: typed((*Server).syncGroup)},
+		{key: protocol.KeySyncGroup, min: 0, max: 5, keepsBytes: true, parks: true, handle: typed((*Server).syncGroup), weigher: weighedLater},
 		{key: protocol.KeyDescribeGroups, min: 0, max: 6, handle: typed((*Server).describeGroups), weigher: weighed((*Server).weighDescribeGroups)},
 		{key: protocol.KeyListGroups, min: 0, max: 5, handle: typed((*Server).listGroups), weigher: weighed((*Server).weighListGroups)},
 		{key: protocol.KeyApiVersions, min: 0, max: protocol.ApiVersionsVersionMax, handle: typed((*Server).apiVersions)},

@@ -17,42 +17,29 @@ const (
 	createdWeight     = 8 << 10
 	describedWeight   = 48 << 10 // the configs of a topic with documentation
 	brokerWeight      = 512 << 10
-	offsetWeight      = 192
+	offsetWeight      = 448
 	logDirWeight      = 384
 	groupWeight       = 4 << 10
-	listedGroupWeight = 192
-	producedWeight    = 64
-	// proportion is for all other answers: so much for each byte that the
+	listedGroupWeight = 512
+	// The ratios are for all other answers: so much for each byte that the
 	// decoded request takes.
-	proportion = 8
+	producedRatio = 3
+	defaultRatio  = 8
 )
 
 // weigh is the weight of the answer to a request that takes need bytes.
 func (a *api) weigh(s *Server, req kmsg.Request, need int) int {
-	if a.weigher == nil {
-		return proportion * need
+	switch {
+	case a.weigher != nil:
+		return a.weigher(s, req)
+	case a.ratio > 0:
+		return a.ratio * need
 	}
-	return a.weigher(s, req)
+	return defaultRatio * need
 }
 
-// weighed is typed for weighers.
-func weighed[R kmsg.Request](f func(*Server, R) int) func(*Server, kmsg.Request) int {
-	return func(s *Server, req kmsg.Request) int {
-		r, ok := req.(R)
-		if !ok {
-			return 0
-		}
-		return f(s, r)
-	}
-}
-
-func (s *Server) weighProduce(req *kmsg.ProduceRequest) int {
-	n := 0
-	for i := range req.Topics {
-		n += len(req.Topics[i].Partitions)
-	}
-	return n * producedWeight
-}
+// weighedLater is for answers that say what they take once they are there.
+func weighedLater(*Server, kmsg.Request) int { return 0 }
 
 // weighFetch is of what is made before the answer: what was asked is kept in a
 // form of its own while the call is parked.
@@ -168,6 +155,19 @@ func (s *Server) weighOffsetFetch(req *kmsg.OffsetFetchRequest) int {
 		n += s.groups.Metrics().Offsets
 	}
 	return n * offsetWeight
+}
+
+// joinedBytes is what an answer takes when it is encoded.
+func joinedBytes(resp *kmsg.JoinGroupResponse) int {
+	n := 128 + len(resp.LeaderID) + len(resp.MemberID)
+	for i := range resp.Members {
+		m := &resp.Members[i]
+		n += 16 + len(m.MemberID) + len(m.ProtocolMetadata)
+		if m.InstanceID != nil {
+			n += len(*m.InstanceID)
+		}
+	}
+	return n
 }
 
 // describedGroupBytes is what an answer takes when it is encoded.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -18,27 +19,13 @@ func TestWeights(t *testing.T) {
 	b := startBroker(t, options{})
 	c := b.dial()
 	c.createMany(topics)
-	configs := kmsg.NewPtrDescribeConfigsRequest()
-	configs.SetVersion(3)
-	configs.IncludeSynonyms, configs.IncludeDocumentation = true, true
-	offsets := kmsg.NewPtrListOffsetsRequest()
-	offsets.SetVersion(5)
+	var names []string
 	b.meta.Image().Topics(func(topic *cluster.Topic) bool {
-		name := topic.Name
-		if len(configs.Resources) < 200 {
-			configs.Resources = append(configs.Resources, kmsg.DescribeConfigsRequestResource{ResourceType: 2, ResourceName: name})
-		}
-		offsets.Topics = append(offsets.Topics, kmsg.ListOffsetsRequestTopic{
-			Topic: name, Partitions: []kmsg.ListOffsetsRequestTopicPartition{{Timestamp: -1}},
-		})
+		names = append(names, topic.Name)
 		return true
 	})
-	sizes := kmsg.NewPtrDescribeLogDirsRequest()
-	sizes.SetVersion(1)
-	sizes.Topics = nil
-	for name, req := range map[string]kmsg.Request{
-		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": offsets, "DescribeLogDirs": sizes,
-	} {
+	c.commitMany(names)
+	for name, req := range largeRequests(t, names) {
 		mustFrame(t, c, req)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -50,5 +37,76 @@ func TestWeights(t *testing.T) {
 		} else {
 			t.Logf("%s took %d bytes, reckoned with %d; the answer has %d", name, took, weight, len(body))
 		}
+	}
+}
+
+// commitMany makes groups: one with an offset in each topic, and many with one.
+func (c *client) commitMany(topics []string) {
+	c.tb.Helper()
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorKey = "g"
+	ask[*kmsg.FindCoordinatorResponse](c, 3, find)
+	commit := func(group string, topics []string) {
+		req := kmsg.NewPtrOffsetCommitRequest()
+		req.Group, req.Generation = group, -1
+		for _, name := range topics {
+			req.Topics = append(req.Topics, kmsg.OffsetCommitRequestTopic{
+				Topic: name, Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: 5}},
+			})
+		}
+		for { // Until the coordinator has loaded.
+			resp := ask[*kmsg.OffsetCommitResponse](c, 7, req)
+			if resp.Topics[0].Partitions[0].ErrorCode == 0 {
+				return
+			}
+		}
+	}
+	commit("g", topics)
+	for i := range 400 {
+		commit(fmt.Sprintf("%0100d", i), topics[:1])
+	}
+}
+
+// largeRequests are of the APIs whose answers may be large.
+func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
+	configs := kmsg.NewPtrDescribeConfigsRequest()
+	configs.SetVersion(3)
+	configs.IncludeSynonyms, configs.IncludeDocumentation = true, true
+	listed := kmsg.NewPtrListOffsetsRequest()
+	listed.SetVersion(5)
+	produce := produceRequest(topics[0], 0, -1, nil)
+	produce.SetVersion(9)
+	produce.Topics = nil
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.SetVersion(5)
+	create.ValidateOnly = true
+	for i, name := range topics {
+		listed.Topics = append(listed.Topics, kmsg.ListOffsetsRequestTopic{
+			Topic: name, Partitions: []kmsg.ListOffsetsRequestTopicPartition{{Timestamp: -1}},
+		})
+		// Of topics that do not exist: what the log takes is not the answer's.
+		produce.Topics = append(produce.Topics, kmsg.ProduceRequestTopic{
+			Topic: "no" + name[:150], Partitions: []kmsg.ProduceRequestTopicPartition{{Records: batchOf(t, "v")}},
+		})
+		if i < 200 {
+			configs.Resources = append(configs.Resources, kmsg.DescribeConfigsRequestResource{ResourceType: 2, ResourceName: name})
+			create.Topics = append(create.Topics, kmsg.CreateTopicsRequestTopic{
+				Topic: fmt.Sprint("new", i), NumPartitions: 1, ReplicationFactor: 1,
+			})
+		}
+	}
+	sizes := kmsg.NewPtrDescribeLogDirsRequest()
+	sizes.SetVersion(1)
+	sizes.Topics = nil
+	offsets := kmsg.NewPtrOffsetFetchRequest()
+	offsets.SetVersion(5)
+	offsets.Group, offsets.Topics = "g", nil
+	groups := kmsg.NewPtrListGroupsRequest()
+	groups.SetVersion(2)
+	partitions := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	partitions.ResponsePartitionLimit = 2000
+	return map[string]kmsg.Request{
+		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": listed, "DescribeLogDirs": sizes,
+		"OffsetFetch": offsets, "ListGroups": groups, "CreateTopics": create, "DescribeTopicPartitions": partitions, "Produce": produce,
 	}
 }

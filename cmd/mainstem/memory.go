@@ -18,8 +18,30 @@ const (
 	heapRoom = 48 << 20
 
 	heapLimitPeriod = time.Second
-	heapLive        = "/gc/heap/live:bytes"
 )
+
+// The runtime's names of what the limit is made from.
+const (
+	heapLive = iota
+	memoryTotal
+	memoryReleased
+	memoryFree
+	memoryObjects
+	memoryUnused
+	memoryFigures
+)
+
+// memorySamples asks for the figures above, in their order.
+func memorySamples() []metrics.Sample {
+	s := make([]metrics.Sample, memoryFigures)
+	s[heapLive].Name = "/gc/heap/live:bytes"
+	s[memoryTotal].Name = "/memory/classes/total:bytes"
+	s[memoryReleased].Name = "/memory/classes/heap/released:bytes"
+	s[memoryFree].Name = "/memory/classes/heap/free:bytes"
+	s[memoryObjects].Name = "/memory/classes/heap/objects:bytes"
+	s[memoryUnused].Name = "/memory/classes/heap/unused:bytes"
+	return s
+}
 
 // heapKeeper sets the collector's soft limit, unless the user did by
 // GOMEMLIMIT.
@@ -30,8 +52,9 @@ const (
 // collector runs more often instead, but only during such bursts: the heap of a
 // normal load is far below it. A fixed limit would make it run all the time
 // once more than that is alive for good (many topics), so the limit follows
-// what is alive, with at least a quarter of that to spare. Request buffers are
-// not on the heap.
+// what is alive, with at least a quarter of that to spare. The runtime counts
+// stacks and its own tables against the limit too, which no collection makes
+// smaller: they come on top. Request buffers are not the runtime's.
 type heapKeeper struct {
 	clock clock.Clock
 	stop  chan struct{}
@@ -49,11 +72,10 @@ func keepHeap(c clock.Clock) *heapKeeper {
 }
 
 func (k *heapKeeper) run() {
-	sample := []metrics.Sample{{Name: heapLive}}
+	samples := memorySamples()
 	for {
-		metrics.Read(sample)
-		if v := sample[0].Value; v.Kind() == metrics.KindUint64 {
-			debug.SetMemoryLimit(heapLimit(int64(v.Uint64())))
+		if live, other, ok := readMemory(samples); ok {
+			debug.SetMemoryLimit(heapLimit(live, other))
 		}
 		t := k.clock.NewTimer(heapLimitPeriod)
 		select {
@@ -65,9 +87,24 @@ func (k *heapKeeper) run() {
 	}
 }
 
-// heapLimit is the limit while so many bytes are alive.
-func heapLimit(live int64) int64 {
-	return max(heapLimitMin, live+max(heapRoom, live/4))
+// readMemory returns the bytes that are alive on the heap, and what the runtime
+// takes beside the heap; false if it does not say.
+func readMemory(samples []metrics.Sample) (live, other int64, ok bool) {
+	metrics.Read(samples)
+	var n [memoryFigures]int64
+	for i := range samples {
+		if samples[i].Value.Kind() != metrics.KindUint64 {
+			return 0, 0, false
+		}
+		n[i] = int64(samples[i].Value.Uint64())
+	}
+	return n[heapLive], n[memoryTotal] - n[memoryReleased] - n[memoryFree] - n[memoryObjects] - n[memoryUnused], true
+}
+
+// heapLimit is the limit while so many bytes are alive, and others are taken
+// beside the heap.
+func heapLimit(live, other int64) int64 {
+	return other + max(heapLimitMin, live+max(heapRoom, live/4))
 }
 
 func (k *heapKeeper) close() error {

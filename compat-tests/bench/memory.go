@@ -84,7 +84,7 @@ func (m *fullMemory) thin() error {
 	for _, f := range m.fillers {
 		total += f.bytes
 	}
-	for total > 2*m.leave {
+	for total > m.leave*3/2 {
 		if err := os.Remove(m.fillers[0].name); err != nil {
 			return err
 		}

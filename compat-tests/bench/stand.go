@@ -37,7 +37,7 @@ type oldTopics struct {
 
 // oldMax is how many GiB of old topics a broker keeps. By the time they are
 // deleted the page cache has let go of their files.
-const oldMax = 10
+const oldMax = 8
 
 // begin turns to the next row.
 func (s *stand) begin(r row) {

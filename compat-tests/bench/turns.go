@@ -133,11 +133,8 @@ func (b *bench) enoughDisk(r row) error {
 		return err
 	}
 	// Twice a round's bytes a target, for what is not deleted at once, the
-	// warm-up, and room to spare; old topics and what fills the page cache.
+	// warm-up, and room to spare.
 	need := int64((2*r.gib*float64(len(b.targets))*max(b.scale, 0.05) + 3) * (1 << 30))
-	if b.memory != nil {
-		need += int64(oldMax*float64(len(b.targets))*b.scale)<<30 + 2*b.memory.leave
-	}
 	if free < need {
 		return fmt.Errorf("needs %d GiB on the disk, free are %d", need>>30, free>>30)
 	}

@@ -37,6 +37,17 @@ func (b *Budget) Reserve(ctx context.Context, n int64) (*Share, error) {
 	return &Share{budget: b, bytes: n}, nil
 }
 
+// Try is Reserve for those who can do without: nil if n bytes do not fit now.
+func (b *Budget) Try(n int64) *Share {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.waiters.Len() > 0 || !b.mu.fits(n) {
+		return nil
+	}
+	b.mu.inUse += n
+	return &Share{budget: b, bytes: n}
+}
+
 // InUse is the sum of all shares.
 func (b *Budget) InUse() int64 {
 	b.mu.Lock()

@@ -30,10 +30,15 @@ const (
 	// plainBytesMin is where a buffer for a whole starts; it grows by doubling as
 	// bytes really come out, so a batch cannot claim memory.
 	plainBytesMin = 64 << 10
+
+	// emptyReadsMax is how often in a row a decoder may yield nothing.
+	emptyReadsMax = 64
 )
 
 // The pools hold decoders between batches. They are caches: no result depends
-// on what is in them. Nor does it on inflating, which only makes wait.
+// on what is in them. Nor does it on inflating, which only makes wait. It bounds
+// the memory of the process, so an owner would have to be handed through all
+// that reads records (validation, journals, compaction, tools) to say the same.
 var (
 	inflating = make(chan struct{}, inflatingMax)
 
@@ -122,7 +127,7 @@ func inflateZstd(src []byte, limit int, through func(io.Reader) error) error {
 
 // damaged gives an error of a decoder its place and its words.
 func damaged(c Codec, size, limit int, err error) error {
-	if errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrCorrupt) {
 		return err // It has words already.
 	}
 	if errors.Is(err, errLimit) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
@@ -135,6 +140,7 @@ func damaged(c Codec, size, limit int, err error) error {
 type limited struct {
 	r           io.Reader
 	left        int
+	empty       int // reads in a row that yielded nothing
 	codec       Codec
 	size, limit int
 }
@@ -149,6 +155,12 @@ func (l *limited) Read(p []byte) (int, error) {
 		n, err = l.left, errLimit
 	}
 	l.left -= n
+	if l.empty++; n > 0 || len(p) == 0 {
+		l.empty = 0
+	}
+	if err == nil && l.empty > emptyReadsMax {
+		err = io.ErrNoProgress
+	}
 	if err == nil || err == io.EOF {
 		return n, err //nolint:wrapcheck // As readers do.
 	}

@@ -2,9 +2,11 @@ package batch
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -110,4 +112,54 @@ func TestStreamsAgree(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestStuckDecoder: a decoder that yields neither bytes nor an error is damage,
+// not an endless loop.
+func TestStuckDecoder(t *testing.T) {
+	b := NewBuilder(None)
+	b.Add(1, nil, make([]byte, 100))
+	raw, err := b.Build(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string]func(io.Reader) error{
+		"whole": func(r io.Reader) error { return streamRecords(r, &h, func(Record) error { return nil }) },
+		"heads": func(r io.Reader) error { return headRecords(r, &h, func(Record) error { return nil }) },
+	} {
+		stuck := &stuckReader{rest: raw[HeaderSize : HeaderSize+20]}
+		if err := read(&limited{r: stuck, left: 1 << 20, codec: Gzip, limit: 1 << 20}); !errors.Is(err, ErrCorrupt) || !errors.Is(err, io.ErrNoProgress) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// stuckReader yields what it has and then nothing.
+type stuckReader struct {
+	rest  []byte
+	times int
+}
+
+// Read implements io.Reader.
+func (r *stuckReader) Read(p []byte) (int, error) {
+	if r.times++; r.times > 1_000_000 {
+		return 0, io.EOF // instead of a test that hangs
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// TestDamageIsToldOnce: one fault, one sentence.
+func TestDamageIsToldOnce(t *testing.T) {
+	for _, garbage := range []string{strings.Repeat("garbage", 100), xerialMagic + "\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x03abc"} {
+		_, err := Decompress(nil, Snappy, []byte(garbage), 1<<20)
+		if !errors.Is(err, ErrCorrupt) || strings.Count(err.Error(), ErrCorrupt.Error()) != 1 {
+			t.Errorf("%v", err)
+		}
+	}
 }

@@ -77,7 +77,8 @@ func (win *window) record() ([]byte, error) {
 }
 
 // fill reads until n unused bytes are in the buffer or the stream has ended.
-// The buffer grows by doubling, as bytes really come.
+// The buffer grows by doubling, as bytes really come; src must not yield nothing
+// for ever (see limited).
 func (win *window) fill(n int) {
 	for win.w-win.r < n && win.ended == nil {
 		if win.r > 0 {
