@@ -120,6 +120,7 @@ func TestCleanEndIsKnownDurable(t *testing.T) {
 	f.close()
 	list := f.batchEntries()
 	f.flip(list[len(list)-1].Position + 13)
+	f.knowUpTo(2)
 	names := f.files(checkpointPrefix)
 	if err := f.mem().FlipBit(path.Join(f.disk.dir, names[len(names)-1]), 20, 1); err != nil {
 		t.Fatal(err)
