@@ -19,6 +19,7 @@ const (
 	RingBytesKey           = "mainstem.log.tail.ring.bytes"
 	PadGroupsKey           = "mainstem.log.pad.groups"
 	ProducerStatesKey      = "mainstem.producer.states.max"
+	ScrubKey               = "mainstem.scrub.bytes.per.second"
 	LogLevelKey            = "mainstem.log.level"
 )
 
@@ -180,6 +181,10 @@ func brokerLogDefs() []ConfigDef {
 		{
 			Name: PadGroupsKey, Rule: boolean(), Default: "false",
 			Doc: "Whether each write is padded to 4 KiB, for disks that may damage a half-written sector at a power cut.",
+		},
+		{
+			Name: ScrubKey, Rule: longFrom(0), Default: "2097152",
+			Doc: "How fast the log is read in the background, once an hour or as long as it takes, to find damage before it is asked for; 0 means never.",
 		},
 	}
 }

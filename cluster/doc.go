@@ -9,10 +9,11 @@
 // record_topic.go, codec.go (bytes), draft.go (playing records). The journal on
 // one node: journal.go, commit.go (one goroutine, group commit), changes.go
 // (what each change checks and records), frame.go (the file format), files.go
-// (which files there are), snapshot.go, recover.go. The settings: configdef.go
-// and rules.go, then topic_configs.go, broker_configs.go, broker_hints.go,
-// broker_meaningless.go, group_configs.go as data, validate.go, nearest.go,
-// resolver.go and settings.go (effective values), describe.go, alter.go.
+// (which files there are), snapshot.go, recover.go, inspect.go (a look at the
+// files of a stopped broker). The settings: configdef.go and rules.go, then
+// topic_configs.go, broker_configs.go, broker_hints.go, broker_meaningless.go,
+// group_configs.go as data, validate.go, nearest.go, resolver.go and settings.go
+// (effective values), describe.go, alter.go.
 //
 // Invariants:
 //   - An image never changes; what was read from one stays true of that one.

@@ -19,6 +19,9 @@ func (p *PartitionLog) BytesBetween(from, limit model.Offset, enough int) int {
 		if !ok || e.LastOffset() >= limit {
 			break
 		}
+		if p.log.damage.batchLost(p.id, &e) {
+			continue // a read gives nothing of it: who waits for bytes must go on waiting
+		}
 		n += int(e.Length)
 	}
 	return n

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"sync/atomic"
 
@@ -76,14 +77,23 @@ func (c *coldLane) fill(f vfs.File, off int64, b []byte) error {
 		return nil
 	}
 	if !errors.Is(err, vfs.ErrWouldBlock) {
-		return fmt.Errorf("read log: %w", err)
+		return readError(err)
 	}
 	c.turns <- struct{}{}
 	defer func() { <-c.turns }()
 	c.reads.Add(1)
 	if _, err := f.ReadAt(b[n:], off+int64(n)); err != nil {
-		return fmt.Errorf("read log: %w", err)
+		return readError(err)
 	}
 	f.DropCache(off+int64(n), int64(len(b)-n))
 	return nil
+}
+
+// readError tells a file that has lost its end, which is damage, from a disk
+// that fails.
+func readError(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: the file ends early: %w", ErrCorrupt, err)
+	}
+	return fmt.Errorf("read log: %w", err)
 }

@@ -11,6 +11,7 @@ type Config struct {
 	AsyncFlushInterval time.Duration // longest time that an append without Sync stays unsynced; default 1 s
 	PadGroups          bool          // pad each group to 4 KiB, for disks that may tear a sector in flight
 	ProducerStatesMax  int           // per partition; the least recently used goes; default 10,000
+	ScrubBytesPerSec   int64         // how fast the scrub reads; 0: it does not
 
 	// checkpointEntries is how many index entries in memory make a checkpoint
 	// due: tiny batches bring many with few bytes. Only tests set it.

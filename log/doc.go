@@ -22,8 +22,15 @@
 // expire.go, reclaim.go.
 //
 // Starting: log.go (Open, Close), start_format.go, recovery.go,
-// recovery_files.go, scan.go,
-// replay.go, settle.go. Looking: events.go, stats.go, dump.go.
+// recovery_files.go, smallfile.go, scan.go, replay.go, settle.go.
+//
+// Damage: damage.go (what is fenced and what was given up), salvage_format.go,
+// scrub.go (looking for it), events_damage.go, versions.go (what must not be
+// taken for damage).
+//
+// Looking: events.go, stats.go, dump.go; check.go, check_report.go, look.go (a
+// disk that can not be changed), check_files.go, check_audit.go,
+// check_judge.go, check_aside.go. Mending: salvage.go.
 //
 // # Invariants
 //
@@ -49,6 +56,7 @@
 //   - syncer: one; makes the log durable. Ends after the writer.
 //   - keeper: one; checkpoints, counts what died, reclaims.
 //   - merger: one; merges index files.
+//   - scrub: one, if it is on; reads all of the log, slowly, and fences damage.
 //   - now and then one that allocates the next segment's file (segments.prepare).
 //
 // All are started by Open or by the writer, and Close waits for all. Completion

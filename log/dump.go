@@ -99,10 +99,10 @@ func (d *dumper) file(name string) error {
 		return d.checkpoint(name)
 	case name == startMarkName:
 		return d.startMark()
-	case strings.HasSuffix(name, ".index"):
-		return d.index(name)
 	case strings.HasPrefix(name, quarantinePrefix):
 		d.printf("%s: %d bytes, set aside by recovery\n", name, size)
+	case strings.HasSuffix(name, indexSuffix):
+		return d.index(name)
 	case strings.HasSuffix(name, tempSuffix):
 		d.printf("%s: %d bytes, not part of the log yet\n", name, size)
 	}
@@ -198,7 +198,10 @@ func (d *dumper) entries(c chain) {
 	for d.err == nil {
 		item, err := s.next()
 		if err != nil {
-			return // the end of the chain: the scanner has no other error
+			if !errors.Is(err, io.EOF) {
+				d.printf("%v\n", err)
+			}
+			return
 		}
 		switch item.Kind {
 		case scanGap:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -70,6 +71,9 @@ type Log struct {
 	latch      *latch
 	keeper     *keeper
 	merger     *merger
+	damage     *damage
+	scrub      *scrub
+	refusing   atomic.Bool // some partition refuses appends: the owners of damage are unknown
 
 	writing sync.WaitGroup // the writer
 	syncing sync.WaitGroup // the syncer
@@ -79,6 +83,25 @@ type Log struct {
 // Open recovers the log in env.Dir (or makes a new one) and starts its
 // goroutines. The returned Recovery says what was found.
 func Open(cfg Config, env Env) (*Log, *Recovery, error) {
+	l := assemble(cfg, env)
+	env = l.env
+	if err := l.recover(); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err), l.segments.close())
+	}
+	l.syncer.idle = func() { l.queue.run(l.writer.writeMark) }
+	l.writing.Go(l.writer.run)
+	l.syncing.Go(l.syncer.run)
+	l.keeping.Go(l.keeper.run)
+	l.keeping.Go(l.merger.run)
+	l.keeping.Go(l.scrub.run)
+	env.Events(Recovered{l.found})
+	found := l.found
+	return l, &found, nil
+}
+
+// assemble puts the parts of a log together. Nothing runs, and the disk was
+// not looked at.
+func assemble(cfg Config, env Env) *Log {
 	cfg = cfg.withDefaults()
 	if env.Events == nil {
 		env.Events = func(Event) {}
@@ -99,19 +122,9 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 		liveness: l.liveness, latch: l.latch, clock: env.Clock, events: env.Events, padding: cfg.PadGroups,
 		scratch: writeScratch{zeros: make([]byte, padBlock+entryHeaderSize)},
 	}
-	l.keeper, l.merger = newKeeper(l), newMerger(l)
+	l.keeper, l.merger, l.scrub, l.damage = newKeeper(l), newMerger(l), newScrub(l), &damage{}
 	l.writer.keeper = l.keeper
-	if err := l.recover(); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err), l.segments.close())
-	}
-	l.syncer.idle = func() { l.queue.run(l.writer.writeMark) }
-	l.writing.Go(l.writer.run)
-	l.syncing.Go(l.syncer.run)
-	l.keeping.Go(l.keeper.run)
-	l.keeping.Go(l.merger.run)
-	env.Events(Recovered{l.found})
-	found := l.found
-	return l, &found, nil
+	return l
 }
 
 // fatal hears once that an fsync failed.
@@ -197,6 +210,7 @@ func (l *Log) ShedMemory(n int64) { l.ring.shed(n) }
 func (l *Log) Close() error {
 	close(l.keeper.stop)
 	close(l.merger.stop)
+	close(l.scrub.stop)
 	l.keeping.Wait()
 	l.queue.close()
 	// The syncer's last round must cover the writer's.

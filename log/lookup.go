@@ -177,6 +177,12 @@ var errFound = errors.New("found")
 // decoded are the client's who wrote them, and no reason to fail: the batch
 // itself is the answer then, a little early, which a consumer can live with.
 func (p *PartitionLog) search(e index.Entry, s *recordSearch) (bool, error) {
+	if p.log.damage.batchLost(p.id, &e) {
+		return s.found, nil
+	}
+	if err := p.log.damage.check(p.id, &e); err != nil {
+		return false, err
+	}
 	b, release, err := p.log.shared.batches.readBatch(e)
 	if err != nil {
 		return false, err

@@ -19,6 +19,9 @@ import (
 // indexLevelFiles is how many files of one level make one of the next.
 const indexLevelFiles = 8
 
+// indexSuffix ends the names of index files; see index.FileName.
+const indexSuffix = ".index"
+
 // indexFiles owns the index files of a log: which ones there are and in what
 // order, writing the next, merging, removing. The partitions own the blocks.
 //
@@ -185,7 +188,7 @@ func (x *indexFiles) sweep(checkpoints ...*checkpoint) ([]string, error) {
 	}
 	var removed []string
 	for _, name := range names {
-		if !strings.HasSuffix(strings.TrimSuffix(name, ".tmp"), ".index") || named[name] {
+		if !strings.HasSuffix(strings.TrimSuffix(name, ".tmp"), indexSuffix) || named[name] || strings.HasPrefix(name, quarantinePrefix) {
 			continue
 		}
 		if err := x.remove(name); err != nil {
@@ -294,7 +297,7 @@ func (x *indexFiles) bar(inputs []*index.File, cause error) error {
 		names = append(names, path.Base(f.Path()))
 	}
 	return fmt.Errorf("%w; %s will not be merged, and reads that need the damaged entries fail: "+
-		"remove the file while the broker is stopped, and all indexes are made anew", cause, strings.Join(names, ", "))
+		"stop the broker and run `mainstem log salvage --drop-indexes`, and all indexes are made anew", cause, strings.Join(names, ", "))
 }
 
 // merge makes one file of a level's eight if there are so many, and reports

@@ -85,6 +85,16 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 		if err != nil {
 			return into, err
 		}
+		hole := r.Limit
+		if ok {
+			hole = min(e.BaseOffset, r.Limit)
+		}
+		if next < hole && p.log.damage.isLost(p.id, next, hole) {
+			next = hole
+			if !ok || next >= r.Limit {
+				break
+			}
+		}
 		if !ok || e.BaseOffset > next {
 			if p.Start() > next {
 				return into, fmt.Errorf("%w: the log now starts behind %d", ErrOutOfRange, next)
@@ -93,6 +103,13 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 		}
 		if e.LastOffset() >= r.Limit {
 			return into, nil
+		}
+		if p.log.damage.batchLost(p.id, &e) {
+			next = e.LastOffset() + 1
+			continue
+		}
+		if err := p.log.damage.check(p.id, &e); err != nil {
+			return into, err
 		}
 		if n := int(e.Length); bytes+n > r.MaxBytes && (bytes > 0 || !r.MinOne) {
 			return into, nil
@@ -163,9 +180,9 @@ func (l *Log) readExtent(x extent, needed bool, out *span.List) error {
 	if x.n == 0 {
 		return nil
 	}
-	seg := l.segments.pin(x.at)
-	if seg == nil {
-		return fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+	seg, err := l.hold(x.at)
+	if err != nil {
+		return err
 	}
 	off := seg.offset(x.at)
 	if _, ok := seg.file.Descriptor(); ok && x.n >= fileSpanMin && cached(seg.file, off, x.n) {

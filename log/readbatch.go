@@ -23,9 +23,9 @@ func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
 		}
 		release()
 	}
-	seg := l.segments.pin(at)
-	if seg == nil {
-		return nil, nil, fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+	seg, err := l.hold(at)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer seg.Release()
 	b = make([]byte, n)
@@ -39,9 +39,9 @@ func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
 // partition with a batch of this base offset and length.
 func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
 	at := Position(e.Position) - Position(e.EntryDistance)
-	seg := l.segments.pin(at)
-	if seg == nil {
-		return fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+	seg, err := l.hold(at)
+	if err != nil {
+		return err
 	}
 	defer seg.Release()
 	var b [entryHeaderSize]byte

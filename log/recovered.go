@@ -16,4 +16,7 @@ type Recovery struct {
 }
 
 // PositionRange is [From, To).
-type PositionRange struct{ From, To Position }
+type PositionRange struct {
+	From Position `json:"from"`
+	To   Position `json:"to"`
+}

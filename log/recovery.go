@@ -72,6 +72,9 @@ func (r *recovery) look() error {
 	if err := r.readMark(); err != nil {
 		return err
 	}
+	if err := r.readSalvaged(); err != nil {
+		return err
+	}
 	if err := r.readCheckpoints(); err != nil {
 		return err
 	}
@@ -163,6 +166,9 @@ func (r *recovery) run() error {
 		r.replay.begin(c[0].First, lastEntry{})
 	}
 	r.replay.synced = synced
+	if r.replay.rebuild {
+		l.env.Events(RebuildBegins{Why: r.rebuildReason()})
+	}
 	if !r.endKnown() {
 		if err := r.replay.run(l.segments.all()); err != nil {
 			return err
@@ -172,6 +178,8 @@ func (r *recovery) run() error {
 	r.found.Corrupt = r.replay.corrupt
 	r.found.TornBytes = r.replay.torn()
 	r.found.RebuiltIndex = r.replay.rebuild
+	r.fenceFound()
+	r.findShort()
 	r.refuseOwners()
 	return nil
 }
@@ -198,7 +206,7 @@ func (r *recovery) loadCheckpoint() error {
 			r.chosen = c
 			return nil
 		}
-		if errors.Is(err, errUnknownPartition) {
+		if errors.Is(err, errUnknownPartition) || newerFormat(err) {
 			return err
 		}
 		r.unusable = append(r.unusable, asideFile{checkpointName(c.Generation), err.Error()})
@@ -256,6 +264,7 @@ func (r *recovery) refuseOwners() {
 			damage = append(damage, checkpointDamage{PositionRange: d, MaxPartition: most})
 		}
 	}
+	damage = l.damage.open(damage)
 	l.keeper.damage = damage
 	for _, p := range l.partitions.all() {
 		l.refuseIfOwner(p)
@@ -267,6 +276,7 @@ func (l *Log) refuseIfOwner(p *PartitionLog) {
 	for _, d := range l.keeper.damage {
 		if p.ID() <= d.MaxPartition && !saysEndBehind(p.positions(), d.From) {
 			p.refuse(ErrOwnerUnknown)
+			l.refusing.Store(true)
 		}
 	}
 }

@@ -43,28 +43,7 @@ func readSmallFile(fsys vfs.FS, dir, name string) (b []byte, err error) {
 
 // writeSmallFile replaces a file of the log's directory as a whole, durably.
 func (l *Log) writeSmallFile(name string, b []byte) error {
-	temp := path.Join(l.env.Dir, name+tempSuffix)
-	if err := l.env.FS.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	f, err := l.env.FS.Create(temp)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	_, err = f.WriteAt(b, 0)
-	if err == nil {
-		err = f.Datasync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := l.env.FS.Rename(temp, path.Join(l.env.Dir, name)); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := l.env.FS.SyncDir(l.env.Dir); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
+	return replaceSmallFile(l.env.FS, l.env.Dir, name, b)
 }
 
 // readCheckpoints reads the checkpoints that are readable, newest first.
@@ -128,7 +107,7 @@ func (r *recovery) openChain() error {
 		}
 		if err != nil {
 			s.repaired = true
-			l.env.Events(CorruptionFound{Range: PositionRange{s.First, s.First}, What: err.Error()})
+			l.env.Events(CorruptionFound{Range: PositionRange{s.First, s.First}, What: headerLost(err)})
 			damagedHeaders = append(damagedHeaders, s)
 		}
 		c = append(c, s)

@@ -101,6 +101,11 @@ func (s *scanner) next() (scanItem, error) {
 		s.at = item.End
 		return item, nil
 	}
+	if errors.Is(why, errEntryVersion) {
+		if err := otherVersion(s.bytes(s.at, entryHeaderSize), s.at, s.chain[s.seg].Salt); err != nil {
+			return scanItem{}, err
+		}
+	}
 	if s.reclaimedBehind() {
 		s.at = s.segmentEnd()
 		return s.next()

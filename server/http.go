@@ -25,10 +25,12 @@ const httpIndex = `Mainstem
 /readyz           whether it can serve; ?verbose lists the checks
 `
 
-// Check is one line of /readyz: a name, and what is wrong or nil.
+// Check is one line of /readyz: a name, and what is wrong or nil. Note says what
+// is worth knowing though the broker is ready; it may be nil, or say nothing.
 type Check struct {
 	Name string
 	Run  func() error
+	Note func() string
 }
 
 // Health serves /metrics, /livez and /readyz.
@@ -78,6 +80,11 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 	status, text := http.StatusOK, ""
 	for _, c := range h.checks {
 		line := "[+] " + c.Name + " ok\n"
+		if c.Note != nil {
+			if note := c.Note(); note != "" {
+				line = "[!] " + c.Name + ": " + note + "\n"
+			}
+		}
 		if err := c.Run(); err != nil {
 			status = http.StatusServiceUnavailable
 			line = fmt.Sprintf("[-] %s: %v\n", c.Name, err)

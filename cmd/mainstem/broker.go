@@ -157,6 +157,9 @@ func (b *broker) lockDir() error {
 }
 
 func (b *broker) openMetadata() error {
+	if err := b.mustHaveMetadata(); err != nil {
+		return err
+	}
 	meta, err := cluster.Open(b.fs, b.cfg.DataDir, cluster.Options{NodeID: b.cfg.NodeID, Rack: b.cfg.Rack, Fatal: b.die})
 	if err != nil {
 		return fmt.Errorf("metadata: %w", err)
@@ -167,12 +170,16 @@ func (b *broker) openMetadata() error {
 }
 
 func (b *broker) openLog() error {
+	if err := b.mustHaveLog(); err != nil {
+		return err
+	}
 	r, img := b.cfg.Resolver, b.meta.Image()
 	l, _, err := log.Open(log.Config{
 		SegmentBytes:      r.Int(img, cluster.SegmentBytesKey),
 		RingBytes:         r.Int(img, cluster.RingBytesKey),
 		PadGroups:         r.Bool(img, cluster.PadGroupsKey),
 		ProducerStatesMax: int(r.Int(img, cluster.ProducerStatesKey)),
+		ScrubBytesPerSec:  r.Int(img, cluster.ScrubKey),
 	}, log.Env{
 		FS: b.fs, Dir: b.cfg.DataDir, Clock: b.clock, Fatal: b.die,
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },

@@ -54,10 +54,11 @@ func (b *broker) openHealth(ctx context.Context) error {
 		return nil
 	}
 	reg := server.NewRegistry()
-	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, buildInfo().metric())
+	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, damageCollector{b.commitLog}, buildInfo().metric())
 	h, err := server.ServeHealth(ctx, b.cfg.HTTP, b.log, reg, []server.Check{
 		{Name: "listeners", Run: func() error { return nil }},
 		{Name: "log", Run: b.logCheck},
+		{Name: "damage", Run: func() error { return nil }, Note: func() string { return damageNote(b.commitLog.Damage()) }},
 	})
 	if err != nil {
 		return err //nolint:wrapcheck // It names what it is.

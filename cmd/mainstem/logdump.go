@@ -12,8 +12,8 @@ import (
 )
 
 func newLog(p process) *cobra.Command {
-	c := &cobra.Command{Use: "log", Short: "Look at the files of the log", Args: cobra.NoArgs, RunE: help}
-	c.AddCommand(newLogDump(p))
+	c := &cobra.Command{Use: "log", Short: "Look at the files of the log, check and mend them", Args: cobra.NoArgs, RunE: help}
+	c.AddCommand(newLogDump(p), newLogCheck(p), newLogSalvage(p))
 	return c
 }
 

@@ -24,9 +24,10 @@ func (b *broker) logEvent(e log.Event) {
 // levelOf is how loud an event is: an error is what clients notice.
 func levelOf(e log.Event) zapcore.Level {
 	switch e.(type) {
-	case log.AppendsFailed, log.Latched, log.CorruptionFound:
+	case log.AppendsFailed, log.Latched, log.CorruptionFound, log.DamageFenced:
 		return zapcore.ErrorLevel
-	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed, log.StartMarkRestored:
+	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed, log.StartMarkRestored,
+		log.RebuildBegins, log.SalvagedUnreadable:
 		return zapcore.WarnLevel
 	}
 	return zapcore.InfoLevel

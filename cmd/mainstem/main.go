@@ -14,7 +14,7 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1
-	exitUsage  = 2 // the command line or the configuration is wrong
+	exitUsage  = 2 // the command line or the configuration is wrong, or a check could not look
 )
 
 func main() {
@@ -49,7 +49,8 @@ func run(ctx context.Context, p process) int {
 		return exitFailed
 	}
 	var usage usageError
-	if errors.As(err, &usage) {
+	var cannot couldNotRun
+	if errors.As(err, &usage) || errors.As(err, &cannot) {
 		return exitUsage
 	}
 	return exitFailed

@@ -19,7 +19,7 @@ const rootExample = `  mainstem                                     serve on 127
   mainstem serve --data-dir /var/lib/mainstem --listen 0.0.0.0:9092
   mainstem serve --config server.properties --set log.retention.hours=24
   MAINSTEM_NUM_PARTITIONS=6 mainstem config print
-  mainstem log dump --data-dir /var/lib/mainstem`
+  mainstem log check /var/lib/mainstem`
 
 func newRoot(p process) *cobra.Command {
 	root := newServe(p)

@@ -31,6 +31,7 @@ type Mem struct {
 		durable  map[string]*inode // what the disk has
 		ops      []dirOp           // the way from durable to files, oldest first
 		locks    map[string]bool
+		shared   map[string]int // how many hold it
 	}
 }
 
@@ -54,7 +55,7 @@ func NewMem() *Mem {
 	m.mu.dirs = map[string]bool{"/": true, ".": true}
 	m.mu.files = map[string]*inode{}
 	m.mu.durable = map[string]*inode{}
-	m.mu.locks = map[string]bool{}
+	m.mu.locks, m.mu.shared = map[string]bool{}, map[string]int{}
 	return m
 }
 
@@ -235,7 +236,7 @@ func (m *Mem) Lock(name string) (io.Closer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	err := m.checkDirLocked(path.Dir(name))
-	if err == nil && m.mu.locks[name] {
+	if err == nil && (m.mu.locks[name] || m.mu.shared[name] > 0) {
 		err = ErrLocked
 	}
 	if err != nil {

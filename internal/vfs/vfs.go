@@ -34,6 +34,10 @@ type FS interface {
 	// Lock takes an exclusive lock on a file (made if missing) until the Closer
 	// is closed or the process ends; ErrLocked if another holds it.
 	Lock(name string) (io.Closer, error)
+	// LockShared takes a shared lock on an existing file, and changes nothing:
+	// any number of them may be held, but none beside an exclusive one.
+	// ErrLocked if there is one.
+	LockShared(name string) (io.Closer, error)
 }
 
 // File is one open file. All methods but Close may be called concurrently.

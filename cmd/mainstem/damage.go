@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mainstem-mq/mainstem/log"
+)
+
+// damageNote is what /readyz says of damage. The broker is ready all the same:
+// all that is not damaged is served.
+func damageNote(d log.DamageStats) string {
+	if d.Ranges == 0 && d.Refused == 0 {
+		return ""
+	}
+	note := fmt.Sprintf("%d damaged ranges of the log, %d bytes, the first at [%d, %d): reads of them answer CORRUPT_MESSAGE, the rest is served",
+		d.Ranges, d.Bytes, d.First.From, d.First.To)
+	if d.Refused > 0 {
+		note += fmt.Sprintf("; %d partitions refuse produce, because they may have ended in damage", d.Refused)
+	}
+	return note + "; stop the broker and run `mainstem log check`"
+}
+
+// damageCollector shows damage and the scrub to prometheus.
+type damageCollector struct {
+	log interface {
+		Damage() log.DamageStats
+		Scrubbed() log.ScrubStats
+		Stats() logStats
+	}
+}
+
+// Describe implements prometheus.Collector: what it sends is in Collect.
+func (c damageCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c damageCollector) Collect(ch chan<- prometheus.Metric) {
+	d, s, st := c.log.Damage(), c.log.Scrubbed(), c.log.Stats()
+	send := func(kind prometheus.ValueType, name, help string, v float64) {
+		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("mainstem_log_"+name, help, nil, nil), kind, v)
+	}
+	send(prometheus.GaugeValue, "damaged_ranges", "Ranges of the log that are known to be damaged; reads of them fail.", float64(d.Ranges))
+	send(prometheus.GaugeValue, "damaged_bytes", "Bytes in the damaged ranges.", float64(d.Bytes))
+	send(prometheus.GaugeValue, "refusing_partitions", "Partitions that refuse produce because of damage whose owners are unknown.", float64(d.Refused))
+	send(prometheus.CounterValue, "scrub_bytes_total", "Bytes of the log that were read to find damage, since the start.", float64(s.Bytes))
+	send(prometheus.CounterValue, "scrub_passes_total", "How often all of the log was read to find damage, since the start.", float64(s.Passes))
+	send(prometheus.GaugeValue, "scrub_position", "Where in the log the scrub is.", float64(s.At))
+	send(prometheus.GaugeValue, "scrub_last_pass_seconds", "What the last whole pass of the scrub took; 0 before the first.", s.LastPass.Seconds())
+	expected := 0.0
+	if s.BytesPerSec > 0 {
+		expected = float64(st.Written-st.Oldest) / float64(s.BytesPerSec)
+	}
+	send(prometheus.GaugeValue, "scrub_pass_expected_seconds", "What a pass of the scrub takes at its rate; 0 if it is off.", expected)
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// fileFault is a fault of one file, and what becomes of it.
+type fileFault struct {
+	file    string // a pattern; the first one that matches
+	last    bool   // the last one that matches
+	refuses string // what a start says that is refused, every time; "" if it goes on
+	check   string // what the check says
+	salvage bool   // salvage mends it
+}
+
+// Every kind of file, missing and empty: the broker says what, where and what
+// to do, or goes on and says nothing wrong; nothing is deleted; and a second
+// start says the same.
+func TestMissingAndEmptyFiles(t *testing.T) {
+	sound := makeBroker(t)
+	missing := map[string]fileFault{
+		"first segment":       {file: "*.segment", refuses: "is missing; nothing was changed: segment 0", check: "is missing", salvage: true},
+		"last segment":        {file: "*.segment", last: true, refuses: "is missing; nothing was changed: ", check: "is missing", salvage: true},
+		"all segments":        {file: "*.segment", refuses: "there is a checkpoint, but no segment", check: "no segment"},
+		"index":               {file: "*.index", check: "no such file"},
+		"newest checkpoint":   {file: "checkpoint-*", last: true},
+		"older checkpoint":    {file: "checkpoint-*"},
+		"all checkpoints":     {file: "checkpoint-*"},
+		"start mark":          {file: "start", check: "the start mark is missing"},
+		"lock":                {file: "lock"},
+		"snapshot":            {file: "metadata/snapshot-*", refuses: "/metadata holds no snapshot, but beside it stands a log", check: "no snapshot stands"},
+		"journal":             {file: "metadata/journal-*", refuses: "is missing, but snapshot-", check: "is missing, but snapshot-"},
+		"all of the metadata": {file: "metadata/*", refuses: "Put the metadata directory back from a backup; nothing was changed", check: "no snapshot stands"},
+		"all of the log":      {file: "[0-9sc]*", refuses: "holds no segment of the log: all records would be gone", check: ""},
+	}
+	for name, c := range missing {
+		t.Run("missing "+name, func(t *testing.T) {
+			dir := copyOf(t, sound)
+			for _, n := range c.chosen(t, dir, strings.HasPrefix(name, "all")) {
+				if err := os.Remove(n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.judge(t, dir)
+		})
+	}
+	empty := map[string]fileFault{
+		"first segment":     {file: "*.segment", check: "shorter than a segment header", salvage: true},
+		"last segment":      {file: "*.segment", last: true, refuses: "where the checkpoint stands", check: "shorter than a segment header", salvage: true},
+		"index":             {file: "*.index", check: "damaged index file: 0 bytes"},
+		"newest checkpoint": {file: "checkpoint-*", last: true, check: "checkpoint is damaged: 0 bytes"},
+		"older checkpoint":  {file: "checkpoint-*", check: "checkpoint is damaged: 0 bytes"},
+		"start mark":        {file: "start", check: "start mark is damaged: 0 bytes"},
+		"lock":              {file: "lock"},
+		"snapshot":          {file: "metadata/snapshot-*", refuses: "restore the metadata directory from a backup", check: "no metadata file header"},
+		"journal":           {file: "metadata/journal-*", refuses: "restore the metadata directory from a backup", check: "no metadata file header"},
+	}
+	for name, c := range empty {
+		t.Run("empty "+name, func(t *testing.T) {
+			dir := copyOf(t, sound)
+			if err := os.Truncate(c.chosen(t, dir, false)[0], 0); err != nil {
+				t.Fatal(err)
+			}
+			c.judge(t, dir)
+		})
+	}
+}
+
+func copyOf(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func (c *fileFault) chosen(t *testing.T, dir string, all bool) []string {
+	t.Helper()
+	list := filesOf(t, dir, c.file)
+	if all {
+		return onlyFiles(t, list)
+	}
+	if c.last {
+		return list[len(list)-1:]
+	}
+	return list[:1]
+}
+
+func onlyFiles(t *testing.T, list []string) (files []string) {
+	t.Helper()
+	for _, n := range list {
+		if info, err := os.Stat(n); err != nil {
+			t.Fatal(err)
+		} else if !info.IsDir() {
+			files = append(files, n)
+		}
+	}
+	return files
+}
+
+// judge starts on the directory twice, after a check.
+func (c *fileFault) judge(t *testing.T, dir string) {
+	t.Helper()
+	code, out, errs := command(t, "log", "check", dir)
+	if found := code == exitFailed; c.check != "" && (!found || !strings.Contains(out, c.check)) || c.check == "" && found {
+		t.Errorf("the check: %d, want %q\n%s\n%s", code, c.check, out, errs)
+	}
+	for range 2 {
+		before := onlyFiles(t, filesOf(t, dir, "*"))
+		h, err := startHalf(dir)
+		switch {
+		case err == nil && c.refuses != "":
+			t.Error("it started")
+		case err != nil && (c.refuses == "" || !strings.Contains(err.Error(), c.refuses)):
+			t.Errorf("it says %q, want %q", err, c.refuses)
+		}
+		if h != nil {
+			if err := h.close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, n := range before {
+			c.isKept(t, dir, n)
+		}
+	}
+	if !c.salvage {
+		return
+	}
+	if code, out, errs := command(t, "log", "salvage", "--yes", dir); code != exitOK {
+		t.Fatalf("salvage: %d\n%s\n%s", code, out, errs)
+	}
+	h, err := startHalf(dir)
+	if err != nil {
+		t.Fatalf("after the salvage: %v", err)
+	}
+	for id := model.PartitionID(1); id <= 3; id++ {
+		if _, err := h.fetch(id, 0); err != nil {
+			t.Errorf("after the salvage, partition %d: %v", id, err)
+		}
+		if err := h.produce(id, 1, 100); err != nil {
+			t.Errorf("after the salvage, partition %d: %v", id, err)
+		}
+	}
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// isKept checks that a file is there, or was set aside. What is derived and
+// made anew may go: checkpoints and index files.
+func (c *fileFault) isKept(t *testing.T, dir, name string) {
+	t.Helper()
+	base := filepath.Base(name)
+	if strings.HasPrefix(base, "checkpoint-") || strings.HasSuffix(base, ".index") {
+		return
+	}
+	if _, err := os.Stat(name); err == nil {
+		return
+	}
+	if kept, err := filepath.Glob(filepath.Join(dir, "quarantine-*"+base)); err != nil || len(kept) == 0 {
+		t.Errorf("%s is gone", base)
+	}
+}
+
+// A directory of a newer format is refused with both versions, by every verb.
+func TestNewerDirectory(t *testing.T) {
+	sound := makeBroker(t)
+	for name, c := range map[string]struct {
+		file string
+		age  func(b []byte)
+		want string
+	}{
+		"segment": {"*.segment", func(b []byte) {
+			b[8]++
+			binary.LittleEndian.PutUint32(b[60:], crc32.Checksum(b[:60], crc32.MakeTable(crc32.Castagnoli)))
+		}, "segment of an unknown version: 3, this program knows 2"},
+		"snapshot": {"metadata/snapshot-*", func(b []byte) { b[8] = 9 }, "format version 9, this build reads up to 1"},
+		"journal":  {"metadata/journal-*", func(b []byte) { b[8] = 9 }, "format version 9, this build reads up to 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copyOf(t, sound)
+			file := filesOf(t, dir, c.file)[0]
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.age(b)
+			if err := os.WriteFile(file, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := startHalf(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the start says %v", err)
+			}
+			for _, args := range [][]string{{"log", "check", dir}, {"log", "salvage", "--yes", dir}} {
+				if code, _, errs := command(t, args...); code != exitUsage || !strings.Contains(errs, c.want) {
+					t.Errorf("%v: %d, %s", args, code, errs)
+				}
+			}
+		})
+	}
+}

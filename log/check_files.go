@@ -1,0 +1,168 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mainstem-mq/mainstem/log/index"
+)
+
+// markHealth is the state of the start mark.
+type markHealth struct {
+	fault   error // nil: it is good
+	refuses bool  // the start is refused because of it
+	unsure  bool  // nor do all segments tell what it told
+}
+
+// segmentLoss is a segment that a start can not do without: its file is
+// missing, or shorter than the checkpoint stands.
+type segmentLoss struct {
+	segmentHeader
+
+	End   Position // a file in its place must reach up to here
+	Short string   // the file that is too short, or ""
+}
+
+// headers takes what openChain heard of damaged headers, and counts segments.
+func (c *checker) headers() {
+	for _, e := range c.events {
+		if x, ok := e.(CorruptionFound); ok {
+			c.damage(KindOfSegments, segmentName(x.Range.From), x.Range, x.What, "the broker starts without it; no bytes of the log are lost by that")
+		}
+		if x, ok := e.(SalvagedUnreadable); ok {
+			c.damage(KindOfSalvage, salvagedName, PositionRange{}, x.Why.Error(), "ask `mainstem log salvage` again for what it had given up")
+		}
+	}
+	r := c.recovery
+	c.report.heal.mark = markHealth{fault: r.markFault, refuses: errors.Is(c.refused, errStartMark)}
+	c.report.heal.starts = r.mark.UncleanStarts
+	for _, s := range r.log.segments.all() {
+		c.report.Segments++
+		c.report.Bytes += s.size
+		c.report.heal.mark.unsure = c.report.heal.mark.unsure || s.repaired
+	}
+	switch fault := r.markFault; {
+	case fault == nil || len(r.log.segments.all()) == 0:
+	case errors.Is(fault, fs.ErrNotExist):
+		c.damage(KindOfStart, startMarkName, PositionRange{}, "the start mark is missing",
+			"the next start makes it anew from the headers of the segments, and counts as unclean")
+	case !c.report.heal.mark.refuses:
+		c.damage(KindOfStart, startMarkName, PositionRange{}, fault.Error(),
+			"the next start makes it anew from the headers of the segments, and counts as unclean")
+	}
+}
+
+// files checks what is not a segment.
+func (c *checker) files() error {
+	r := c.recovery
+	for _, a := range r.aside {
+		if _, ok := parseCheckpointName(a.name); ok {
+			c.damage(KindOfCheckpoint, a.name, PositionRange{}, a.why, "the next start sets it aside, and begins from an older one or scans the log")
+			continue
+		}
+		c.note(KindOfSegments, a.name, PositionRange{}, a.why+"; the next start sets it aside")
+	}
+	if len(r.checkpoints) == 0 && len(r.log.segments.all()) > 0 {
+		c.note(KindOfCheckpoint, "", PositionRange{}, "there is no checkpoint: the next start reads all of the log")
+	}
+	named := make(map[string]bool)
+	for i, k := range r.checkpoints {
+		for _, x := range k.Indexes {
+			name := index.FileName(x.ID)
+			named[name] = true
+			if i > 0 && i < checkpointsKept && !slices.Contains(c.names, name) {
+				c.damage(KindOfCheckpoint, checkpointName(k.Generation), PositionRange{}, "index file "+name+", which it names, is missing",
+					"a start could not fall back to it, and would read all of the log")
+			}
+		}
+	}
+	for _, name := range c.names {
+		if err := c.file(name, named); err != nil {
+			return err
+		}
+	}
+	c.report.heal.before = &salvaged{Ranges: r.log.damage.accepted}
+	for id, list := range r.log.damage.lost {
+		for _, x := range list {
+			c.report.heal.before.Offsets = append(c.report.heal.before.Offsets, lostOffsets{id, x.from, x.to})
+		}
+	}
+	return nil
+}
+
+func (c *checker) file(name string, named map[string]bool) error {
+	switch {
+	case strings.HasPrefix(name, quarantinePrefix):
+		return c.aside(name)
+	case isIndexName(name):
+		c.report.heal.indexes = append(c.report.heal.indexes, name)
+		if !named[name] {
+			c.note(KindOfIndexes, name, PositionRange{}, "no checkpoint names it: the next start removes it")
+			return nil
+		}
+		return c.index(name)
+	case strings.HasSuffix(name, tempSuffix) || strings.HasSuffix(name, ".tmp"):
+		c.note(KindOfStart, name, PositionRange{}, "left half made, not part of the log: the next start removes it")
+	}
+	return nil
+}
+
+// index reads all of an index file.
+func (c *checker) index(name string) (err error) {
+	f, err := index.Open(c.fs, path.Join(c.dir, name), c.recovery.log.indexes.cache)
+	if err == nil {
+		err = errors.Join(f.Verify(), f.Release())
+	}
+	if err == nil {
+		return nil
+	}
+	if newerFormat(err) {
+		return err
+	}
+	c.damage(KindOfIndexes, name, PositionRange{}, err.Error(), "`mainstem log salvage --drop-indexes` sets all index files aside, "+
+		"so that the next start makes them anew from the log; nothing is lost by that")
+	return nil
+}
+
+// missingSegments finds out which segments the checkpoint misses.
+func (c *checker) missingSegments() {
+	k, l := c.recovery.chosen, c.recovery.log
+	if k == nil {
+		return
+	}
+	chain := l.segments.all()
+	for i, want := range k.Segments {
+		if want.First >= k.Position {
+			continue
+		}
+		end := k.Position
+		if i+1 < len(k.Segments) {
+			end = min(end, k.Segments[i+1].First)
+		}
+		s := chain.find(want.First)
+		loss := segmentLoss{segmentHeader: segmentHeader{First: want.First, Salt: want.Salt, Generation: want.Generation, IsFirst: i == 0, PreviousEnd: want.First}, End: end}
+		if i > 0 {
+			loss.PreviousSalt = k.Segments[i-1].Salt
+		}
+		switch {
+		case s == nil || s.First != want.First:
+			c.audit.bad(PositionRange{want.First, end}, "segment "+segmentName(want.First)+" is missing")
+		case s.Salt != want.Salt:
+			continue // of another log: nothing that could be mended
+		case i+1 == len(k.Segments) && s.limit() < end:
+			loss.segmentHeader, loss.Short = s.segmentHeader, s.name
+			c.audit.bad(PositionRange{s.limit(), end}, "segment "+s.name+" has lost its end")
+		default:
+			continue
+		}
+		c.report.heal.segments = append(c.report.heal.segments, loss)
+	}
+	if len(c.report.heal.segments) > 0 {
+		c.damage(KindOfSegments, "", PositionRange{}, fmt.Sprintf("%d segment files are missing or too short", len(c.report.heal.segments)),
+			"put them back from a copy; or have `mainstem log salvage` put empty ones in their place, which gives up what they held")
+	}
+}

@@ -1,0 +1,178 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// judge turns what audit and replay saw into findings.
+func (c *checker) judge() {
+	c.judgeDamage()
+	c.judgeIndexes()
+	c.judgeOwners()
+	c.judgeTail()
+	if len(c.unknown) > 0 {
+		ids := slices.Sorted(maps.Keys(c.unknown))
+		c.report.Refused = fmt.Sprintf("%v: %s", errUnknownPartition, idList(ids))
+		c.damage(KindOfMetadata, "", PositionRange{}, fmt.Sprintf("the log holds %d partitions that the metadata does not know: %s; the broker does not start",
+			len(ids), idList(ids)), "log and metadata do not belong together: put the metadata directory back that belongs to this log")
+	}
+}
+
+// judgeDamage tells each damaged range that was not given up.
+func (c *checker) judgeDamage() {
+	accepted := c.recovery.log.damage.accepted
+	var open []PositionRange
+	for _, b := range c.audit.damaged {
+		file := ""
+		if s := c.recovery.log.segments.all().find(b.From); s != nil {
+			file = s.name
+		}
+		if holds(accepted, b.PositionRange) {
+			c.note(KindOfSalvage, file, b.PositionRange, b.why+"; it was given up as lost by a salvage")
+			continue
+		}
+		open = append(open, b.PositionRange)
+		c.damage(KindOfSegments, file, b.PositionRange, b.why,
+			"put the segment back from a copy; or `mainstem log salvage` gives it up as lost, so that consumers go on behind it")
+	}
+	c.report.heal.corrupt = joinRanges(open)
+}
+
+func (c *checker) judgeIndexes() {
+	a := &c.audit
+	if a.missing+a.extra+a.wrong == 0 {
+		return
+	}
+	c.damage(KindOfIndexes, "", PositionRange{}, fmt.Sprintf("the indexes do not match the log: %d batches are missing in them, %d are not in the log, %d are wrong; %s",
+		a.missing, a.extra, a.wrong, strings.Join(a.examples, "; ")),
+		"`mainstem log salvage --drop-indexes` sets all index files aside, so that the next start makes them anew from the log; nothing is lost by that")
+}
+
+// judgeOwners lists the partitions that refuse appends.
+func (c *checker) judgeOwners() {
+	l := c.recovery.log
+	open := l.keeper.damage
+	if len(open) == 0 {
+		return
+	}
+	for _, p := range l.partitions.all() {
+		if errors.Is(p.Refused(), ErrOwnerUnknown) && !c.unknown[p.ID()] {
+			w := Waiting{Partition: p.ID(), End: p.End()}
+			w.Topic, w.Index = c.name(p.ID())
+			c.report.Waiting = append(c.report.Waiting, w)
+		}
+	}
+	for _, d := range open {
+		c.damage(KindOfOwners, "", d.PositionRange, fmt.Sprintf("nobody knows whose these bytes were: %d partitions may have ended in them, and refuse appends", len(c.report.Waiting)),
+			"`mainstem log salvage` lets them go on at the ends listed here, which gives up what they may have had in the damage")
+		c.report.heal.corrupt = joinRanges(append(c.report.heal.corrupt, d.PositionRange))
+	}
+}
+
+func (c *checker) judgeTail() {
+	r := c.recovery
+	if !r.mark.Clean && r.markFault == nil {
+		c.note(KindOfTail, startMarkName, PositionRange{}, "the last broker did not stop cleanly: the next start reads the end of the log")
+	}
+	if torn := r.replay.torn(); torn > 0 {
+		c.note(KindOfTail, "", PositionRange{r.replay.end, r.replay.lastGood}, fmt.Sprintf("%d bytes behind the last entry that is known to be durable look written: "+
+			"a torn tail. The next start cuts them off, and keeps a copy beside the log", torn))
+	}
+}
+
+// losses finds the offsets that can not be read any more: index entries whose
+// bytes are damaged, and gaps in the index.
+func (c *checker) losses() error {
+	l := c.recovery.log
+	all := l.partitions.all()
+	c.report.Partitions = len(all)
+	for _, p := range all {
+		if errors.Is(p.Refused(), ErrDropped) {
+			c.report.Partitions--
+			continue
+		}
+		if err := c.lossesOf(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) lossesOf(p *PartitionLog) error {
+	it, err := p.iterate(p.Start())
+	next := p.Start()
+	for err == nil {
+		e, _, more, failed := it.next()
+		if failed != nil {
+			err = failed
+			break
+		}
+		if !more {
+			c.lose(p.ID(), next, p.End(), -1)
+			return nil
+		}
+		c.lose(p.ID(), next, max(next, e.BaseOffset), -1)
+		next = e.LastOffset() + 1
+		if c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length)) {
+			c.lose(p.ID(), e.BaseOffset, next, int64(e.LastOffsetDelta)+1)
+		}
+	}
+	if errors.Is(err, ErrCorrupt) {
+		return nil // of the index, not of the log: it was told, and a rebuild mends it
+	}
+	return fmt.Errorf("read the index of partition %d: %w", p.ID(), err)
+}
+
+// hits reports whether damage touches [from, to).
+func (a *audit) hits(from, to Position) bool {
+	return slices.ContainsFunc(a.damaged, func(r badRange) bool { return from < r.To && r.From < to })
+}
+
+// lose notes lost offsets, as one with those right before them.
+func (c *checker) lose(id model.PartitionID, from, to model.Offset, records int64) {
+	if from >= to {
+		return
+	}
+	given := c.recovery.log.damage.isLost(id, from, to)
+	if n := len(c.report.Lost); n > 0 {
+		if last := &c.report.Lost[n-1]; last.Partition == id && last.To == from && last.Given == given {
+			last.To = to
+			if records < 0 || last.Records < 0 {
+				last.Records = -1
+			} else {
+				last.Records += records
+			}
+			return
+		}
+	}
+	x := LostRange{Partition: id, From: from, To: to, Records: records, Given: given}
+	x.Topic, x.Index = c.name(id)
+	c.report.Lost = append(c.report.Lost, x)
+}
+
+func (c *checker) name(id model.PartitionID) (string, int32) {
+	if c.opts.Name != nil {
+		if topic, index, ok := c.opts.Name(id); ok {
+			return topic, index
+		}
+	}
+	return "", -1
+}
+
+func idList(ids []model.PartitionID) string {
+	const most = 10
+	list := make([]string, 0, most)
+	for _, id := range ids[:min(len(ids), most)] {
+		list = append(list, fmt.Sprint(id))
+	}
+	if len(ids) > most {
+		list = append(list, fmt.Sprintf("and %d more", len(ids)-most))
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,197 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+)
+
+// damage is what is known to be damaged in a log that serves.
+//
+// Two kinds. Fenced ranges of Positions were found by recovery or by the scrub:
+// a batch in one answers ErrCorrupt, and all else is served. They are found
+// again, so nothing on disk remembers them. Lost offsets were given up by
+// salvage and are in its file: reads go on behind them, as they do where
+// compaction left a gap.
+//
+// A nil damage knows of none.
+type damage struct {
+	accepted []PositionRange                     // given up; not changed once the log is open
+	lost     map[model.PartitionID][]offsetRange // the same
+
+	fenced atomic.Pointer[[]PositionRange] // sorted, apart; replaced as a whole
+	mu     sync.Mutex                      // who replaces it
+}
+
+// give takes over what was given up.
+func (d *damage) give(s *salvaged) {
+	d.accepted = s.Ranges
+	d.lost = make(map[model.PartitionID][]offsetRange, len(s.Offsets))
+	for _, o := range s.Offsets {
+		d.lost[o.Partition] = append(d.lost[o.Partition], offsetRange{o.From, o.To})
+	}
+}
+
+// isLost reports whether all of the offsets [from, to) were given up.
+func (d *damage) isLost(id model.PartitionID, from, to model.Offset) bool {
+	if d == nil || len(d.lost) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(d.lost[id], func(r offsetRange) bool { return r.from <= from && to <= r.to })
+}
+
+// batchLost is isLost for the offsets of one batch.
+func (d *damage) batchLost(id model.PartitionID, e *index.Entry) bool {
+	return d.isLost(id, e.BaseOffset, e.LastOffset()+1)
+}
+
+// check refuses a batch that lies in a fenced range.
+func (d *damage) check(id model.PartitionID, e *index.Entry) error {
+	if d == nil {
+		return nil
+	}
+	at := Position(e.Position)
+	for _, r := range d.ranges() {
+		if at < r.To && r.From < at+Position(e.Length) {
+			return fmt.Errorf("%w: partition %d, offsets %d to %d, at [%d, %d) of the log",
+				ErrCorrupt, id, e.BaseOffset, e.LastOffset(), r.From, r.To)
+		}
+	}
+	return nil
+}
+
+// ranges are the fenced ones.
+func (d *damage) ranges() []PositionRange {
+	if list := d.fenced.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// fence adds a range unless it is known, or was given up; it reports whether
+// that was news.
+func (d *damage) fence(r PositionRange) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.ranges()
+	if r.From >= r.To || holds(old, r) || holds(d.accepted, r) {
+		return false
+	}
+	list := joinRanges(append(slices.Clone(old), r))
+	d.fenced.Store(&list)
+	return true
+}
+
+// forget drops the ranges below a Position: their segments are gone.
+func (d *damage) forget(below Position) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.ranges()
+	if len(old) == 0 || old[0].To > below {
+		return
+	}
+	list := slices.DeleteFunc(slices.Clone(old), func(r PositionRange) bool { return r.To <= below })
+	d.fenced.Store(&list)
+}
+
+// open leaves of the damage whose owners are unknown what was not given up.
+func (d *damage) open(all []checkpointDamage) []checkpointDamage {
+	return slices.DeleteFunc(slices.Clone(all), func(c checkpointDamage) bool { return holds(d.accepted, c.PositionRange) })
+}
+
+// readSalvaged reads what was given up. Without the file, or with a damaged
+// one, nothing was: partitions refuse again, and reads answer that the bytes
+// are damaged, until salvage is asked again.
+func (r *recovery) readSalvaged() error {
+	l := r.log
+	b, err := l.readSmallFile(salvagedName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s, err := decodeSalvaged(b)
+	if errors.Is(err, errSalvaged) {
+		l.env.Events(SalvagedUnreadable{Why: err})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", salvagedName, err)
+	}
+	l.damage.give(s)
+	return nil
+}
+
+// fenceFound fences what recovery found.
+func (r *recovery) fenceFound() {
+	for _, x := range r.found.Corrupt {
+		r.log.damage.fence(x)
+	}
+}
+
+// DamageStats is the known damage of a log that serves.
+type DamageStats struct {
+	Ranges  int   // fenced: reads of them fail
+	Bytes   int64 // in them
+	Given   int   // ranges that were given up by salvage
+	Refused int   // partitions that take no appends because of damage
+	First   PositionRange
+}
+
+// Damage says what is known to be damaged.
+func (l *Log) Damage() DamageStats {
+	list := l.damage.ranges()
+	s := DamageStats{Ranges: len(list), Given: len(l.damage.accepted)}
+	for _, r := range list {
+		s.Bytes += int64(r.To - r.From)
+	}
+	if len(list) > 0 {
+		s.First = list[0]
+	}
+	if l.refusing.Load() {
+		for _, p := range l.partitions.all() {
+			if errors.Is(p.Refused(), ErrOwnerUnknown) {
+				s.Refused++
+			}
+		}
+	}
+	return s
+}
+
+// hold pins the segment of a Position that an index names. Where that one was
+// reclaimed the offset is out of range by now; where its file has lost its end
+// the batch is damaged.
+func (l *Log) hold(p Position) (*segment, error) {
+	if s := l.segments.pin(p); s != nil {
+		return s, nil
+	}
+	c := l.segments.all()
+	if s := c.find(p); s != nil && p >= s.limit() {
+		if i := indexOf(c, s); i+1 == len(c) || c[i+1].PreviousSalt == s.Salt {
+			return nil, fmt.Errorf("%w: segment %s ends at %d, before %d", ErrCorrupt, s.name, s.limit(), p)
+		}
+	}
+	return nil, fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+}
+
+// findShort tells of segments whose files end before their successors begin.
+func (r *recovery) findShort() {
+	l := r.log
+	c := l.segments.all()
+	for i := 1; i < len(c); i++ {
+		if s := c[i-1]; c[i].PreviousSalt == s.Salt && s.limit() < c[i].First {
+			lost := PositionRange{s.limit(), c[i].First}
+			if l.damage.fence(lost) {
+				l.env.Events(CorruptionFound{Range: lost, What: fmt.Sprintf("segment %s has lost its end: "+
+					"put the file back from a copy, or see `mainstem log check` for what is lost", s.name)})
+			}
+		}
+	}
+}

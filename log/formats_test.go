@@ -1,0 +1,182 @@
+package log
+
+import (
+	"flag"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// The directories below testdata/fixtures were written by a build of each
+// format, and every later build has to open them. v1 is made anew by
+//
+//	go test ./log -run TestFormats -rewrite-fixtures
+//
+// as long as there is no tagged release. From the first one on it is frozen: a
+// change of format gets a directory of its own, and the old ones stay.
+//
+//nolint:gochecknoglobals // A flag of the test binary.
+var rewriteFixtures = flag.Bool("rewrite-fixtures", false, "write the fixtures of the present format anew")
+
+const (
+	fixturesDir     = "testdata/fixtures"
+	fixturesPresent = "v1"
+	fixtureSegment  = 16 << 10
+)
+
+// fixtureScript is what stands in a fixture: several segments and checkpoints,
+// a truncation, a log start, producers.
+func fixtureScript(t *testing.T, dir string) *Log {
+	t.Helper()
+	l, _ := mustOpen(t, Config{SegmentBytes: fixtureSegment}, fixtureEnv(dir))
+	control := func(id model.PartitionID, kind Kind, at model.Offset) {
+		t.Helper()
+		p, w := l.Partition(id), newWaiter()
+		l.Enqueue(&Append{Partition: p, Kind: kind, Epoch: 2, BaseOffset: at, Sync: true, Generation: p.Generation(), Done: w})
+		if err := w.err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 12 {
+		for id := model.PartitionID(1); id <= 3; id++ {
+			p := l.Partition(id)
+			if err := appendTo(t, l, p, p.End(), 3, 700+100*i).err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i%4 == 3 {
+			if err := l.keeper.do(l.keeper.checkpoint); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	control(1, KindTruncate, 30)
+	control(2, KindLogStart, 9)
+	return l
+}
+
+func fixtureEnv(dir string) Env {
+	return Env{
+		FS: vfs.OS{}, Dir: dir, Clock: clock.Real{},
+		Standing: func(id model.PartitionID) Standing {
+			if id <= 3 {
+				return Live
+			}
+			return Unknown
+		},
+	}
+}
+
+// contents is all that a reader sees of a log, in words.
+func contents(t *testing.T, l *Log) string {
+	t.Helper()
+	var b strings.Builder
+	for id := model.PartitionID(1); id <= 3; id++ {
+		p := l.Partition(id)
+		fmt.Fprintf(&b, "partition %d: offsets %d to %d, %d bytes, CRC %08x\n", id, p.Start(), p.End(), p.Bytes(),
+			crc32.Checksum(readAll(t, p, p.Start()), castagnoli))
+	}
+	return b.String()
+}
+
+func TestFormats(t *testing.T) {
+	if *rewriteFixtures {
+		rewrite(t)
+	}
+	versions, err := os.ReadDir(fixturesDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range versions {
+		for _, end := range []string{"clean", "killed"} {
+			t.Run(v.Name()+" "+end, func(t *testing.T) {
+				from := filepath.Join(fixturesDir, v.Name())
+				want, err := os.ReadFile(filepath.Join(from, "contents.txt"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				dir := t.TempDir()
+				if err := os.CopyFS(dir, os.DirFS(filepath.Join(from, end))); err != nil {
+					t.Fatal(err)
+				}
+				r, err := Check(vfs.OS{}, dir, CheckOptions{Standing: fixtureEnv(dir).Standing})
+				if err != nil || r.Damaged() || r.Clean != (end == "clean") {
+					t.Errorf("%+v, %v", r, err)
+				}
+				for _, start := range []string{"as it was", "with the indexes made anew"} {
+					l, found := mustOpen(t, Config{SegmentBytes: fixtureSegment}, fixtureEnv(dir))
+					if got := contents(t, l); got != string(want) || len(found.Corrupt) > 0 {
+						t.Errorf("%s:\n%s\nwant\n%s%+v", start, got, want, found)
+					}
+					p := l.Partition(3)
+					if err := l.Close(); err != nil || p.DurableEnd() != p.End() {
+						t.Fatal(err)
+					}
+					removeIndexes(t, dir)
+				}
+			})
+		}
+	}
+}
+
+func removeIndexes(t *testing.T, dir string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*"+indexSuffix))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, n := range names {
+		if err := os.Remove(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// rewrite makes the fixtures of the present format.
+func rewrite(t *testing.T) {
+	t.Helper()
+	to := filepath.Join(fixturesDir, fixturesPresent)
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	l := fixtureScript(t, dir)
+	want := contents(t, l)
+	copyLog(t, dir, filepath.Join(to, "killed"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	copyLog(t, dir, filepath.Join(to, "clean"))
+	if err := os.WriteFile(filepath.Join(to, "contents.txt"), []byte(want), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyLog copies a directory without what is half made.
+func copyLog(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(name, tempSuffix) {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(to, 0o750); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, filepath.Base(name)), b, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

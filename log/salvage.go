@@ -1,0 +1,281 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// SalvagePlan is how a log is mended by giving up what is damaged. Salvage never
+// runs by itself: it makes a plan from a check, says what is lost by it, and
+// then does it, in this order, each step durable before the next:
+//
+//  1. the start mark is made anew, if it is bad, and says "unclean": so the
+//     next start raises all leader epochs, and consumers of what was given up
+//     notice (KIP-320);
+//  2. empty segments are put in the place of those that are missing;
+//  3. the list of what is given up is written, as a whole;
+//  4. index files are set aside, if that was asked for.
+//
+// A crash between two of them leaves a log that starts, or refuses to, as it
+// did before; salvage can be asked again. Nothing is deleted: what is replaced
+// is set aside first.
+type SalvagePlan struct {
+	Steps []string    // in words, in order
+	Lost  []LostRange // offsets that are given up
+
+	accept      salvaged
+	mark        *startMark
+	replaceMark bool
+	segments    []segmentLoss
+	indexes     []string
+	starts      uint32
+}
+
+// SalvageOptions say what to do beside what is needed.
+type SalvageOptions struct {
+	DropIndexes bool // set all index files aside
+}
+
+// startsMargin is added to a count of unclean starts that can not be known for
+// sure. Leader epochs are made of it, and must not be given twice; a gap in
+// them costs nothing.
+const startsMargin = 1024
+
+// PlanSalvage says what can be done about what a check found.
+func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
+	p := &SalvagePlan{starts: r.heal.starts}
+	for _, x := range r.Lost {
+		if !x.Given {
+			p.Lost = append(p.Lost, x)
+			p.accept.Offsets = append(p.accept.Offsets, lostOffsets{x.Partition, x.From, x.To})
+		}
+	}
+	p.accept.Ranges = r.heal.corrupt
+	p.planMark(r)
+	p.segments = r.heal.segments
+	for _, s := range p.segments {
+		p.Steps = append(p.Steps, fmt.Sprintf("put an empty segment in the place of %s, for Positions %d to %d", segmentName(s.First), s.First, s.End))
+	}
+	if len(p.accept.Ranges)+len(p.accept.Offsets) > 0 {
+		step := fmt.Sprintf("give up %d damaged ranges of the log and %d ranges of offsets: consumers go on behind them", len(p.accept.Ranges), len(p.accept.Offsets))
+		if n := len(r.Waiting); n > 0 {
+			step += fmt.Sprintf("; %d partitions take appends again, from the ends they have now on", n)
+		}
+		p.Steps = append(p.Steps, step)
+		before := r.heal.before
+		if before == nil {
+			before = &salvaged{}
+		}
+		p.accept = *before.with(&p.accept)
+	}
+	if o.DropIndexes && len(r.heal.indexes) > 0 {
+		p.indexes = r.heal.indexes
+		p.Steps = append(p.Steps, fmt.Sprintf("set %d index files aside: the next start makes all indexes anew from the log", len(p.indexes)))
+	}
+	return p
+}
+
+// planMark decides about the start mark.
+func (p *SalvagePlan) planMark(r *CheckReport) {
+	starts := r.heal.starts
+	switch {
+	case r.heal.mark.fault != nil && r.heal.mark.unsure:
+		starts += startsMargin
+		p.Steps = append(p.Steps, fmt.Sprintf("keep the start mark aside and make a new one, with %d unclean starts: "+
+			"more than there can have been, so that no leader epoch is given twice", starts))
+		p.replaceMark = true
+	case r.heal.mark.fault != nil && r.Segments > 0:
+		p.Steps = append(p.Steps, fmt.Sprintf("make a new start mark, with the %d unclean starts that the segments tell", starts))
+		p.replaceMark = true
+	case len(p.accept.Ranges) > 0 && r.Clean:
+		p.Steps = append(p.Steps, "have the next start count as unclean, so that leader epochs rise")
+	default:
+		return
+	}
+	p.mark = &startMark{UncleanStarts: starts}
+}
+
+// Empty reports whether there is nothing to do.
+func (p *SalvagePlan) Empty() bool { return len(p.Steps) == 0 }
+
+// Apply does it. The caller holds the lock of the directory, and has shown the
+// plan. done hears of each file that was set aside or written.
+func (p *SalvagePlan) Apply(fsys vfs.FS, dir string, done func(what string)) error {
+	s := &salvager{fs: fsys, dir: dir, starts: p.starts, done: done}
+	if p.replaceMark {
+		if err := s.copyAside(startMarkName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if p.mark != nil {
+		if err := s.write(startMarkName, p.mark.encode()); err != nil {
+			return err
+		}
+	}
+	for i := range p.segments {
+		if err := s.replace(&p.segments[i]); err != nil {
+			return err
+		}
+	}
+	if len(p.accept.Ranges)+len(p.accept.Offsets) > 0 {
+		if err := s.write(salvagedName, p.accept.encode()); err != nil {
+			return err
+		}
+	}
+	for _, name := range p.indexes {
+		if err := s.setAside(name); err != nil {
+			return err
+		}
+	}
+	if err := fsys.SyncDir(dir); err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
+}
+
+// salvager changes the files.
+type salvager struct {
+	fs     vfs.FS
+	dir    string
+	starts uint32
+	done   func(what string)
+}
+
+func (s *salvager) path(name string) string { return path.Join(s.dir, name) }
+
+// free is a name for a file that is set aside, which no other has.
+func (s *salvager) free(name string) (string, error) {
+	for i := 1; ; i++ {
+		as := fmt.Sprintf("%s%d-salvage%d-%s", quarantinePrefix, s.starts, i, name)
+		_, err := s.fs.Size(s.path(as))
+		if errors.Is(err, fs.ErrNotExist) {
+			return as, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("set %s aside: %w", name, err)
+		}
+	}
+}
+
+// setAside renames a file; one that is gone already is as it should be.
+func (s *salvager) setAside(name string) error {
+	as, err := s.free(name)
+	if err != nil {
+		return err
+	}
+	err = s.fs.Rename(s.path(name), s.path(as))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("set %s aside: %w", name, err)
+	}
+	s.done(fmt.Sprintf("%s set aside as %s", name, as))
+	return nil
+}
+
+// write replaces a small file as a whole, durably.
+func (s *salvager) write(name string, b []byte) error {
+	if err := replaceSmallFile(s.fs, s.dir, name, b); err != nil {
+		return err
+	}
+	s.done(name + " written")
+	return nil
+}
+
+// replace puts a segment without entries in the place of one that is missing,
+// or a longer copy in the place of one that is too short.
+func (s *salvager) replace(x *segmentLoss) (err error) {
+	name := segmentName(x.First)
+	if x.Short != "" { // its name is about to be written over
+		if err := s.copyAside(x.Short); err != nil {
+			return err
+		}
+	}
+	temp := s.path(name + tempSuffix)
+	if err := s.fs.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	f, err := s.fs.Create(temp)
+	if err != nil {
+		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	_, err = f.WriteAt(x.encode(), 0)
+	if err == nil {
+		err = f.Truncate(segmentHeaderSize + int64(x.End-x.First))
+	}
+	if err == nil && x.Short != "" {
+		err = s.copyFrom(f, x.Short, segmentHeaderSize)
+	}
+	if err == nil {
+		err = f.Datasync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	if err := s.fs.Rename(temp, s.path(name)); err != nil {
+		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	s.done(name + " put in place")
+	return nil
+}
+
+// copyAside copies a file under a name of its own, durably.
+func (s *salvager) copyAside(name string) (err error) {
+	if _, err := s.fs.Size(s.path(name)); err != nil {
+		return fmt.Errorf("copy %s aside: %w", name, err)
+	}
+	as, err := s.free(name)
+	if err != nil {
+		return err
+	}
+	f, err := s.fs.Create(s.path(as))
+	if err != nil {
+		return fmt.Errorf("copy %s aside: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := s.copyFrom(f, name, 0); err != nil {
+		return err
+	}
+	if err := f.Datasync(); err != nil {
+		return fmt.Errorf("copy %s aside: %w", name, err)
+	}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return fmt.Errorf("copy %s aside: %w", name, err)
+	}
+	s.done(fmt.Sprintf("%s copied aside as %s", name, as))
+	return nil
+}
+
+// copyFrom copies what a file holds from an offset on.
+func (s *salvager) copyFrom(to vfs.File, name string, at int64) (err error) {
+	from, err := s.fs.Open(s.path(name))
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	b := make([]byte, rewriteChunk)
+	for {
+		n, err := from.ReadAt(b, at)
+		if n > 0 {
+			if _, err := to.WriteAt(b[:n], at); err != nil {
+				return fmt.Errorf("copy %s: %w", name, err)
+			}
+			at += int64(n)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", name, err)
+		}
+	}
+}

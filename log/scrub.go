@@ -1,0 +1,283 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+const (
+	// scrubChunk is how much the scrub reads between two looks at the clock.
+	scrubChunk = 256 << 10
+	// scrubFirst is when the first pass of a life begins: a start has enough to
+	// read as it is.
+	scrubFirst = time.Minute
+	// scrubPeriod is the least time from the begin of one pass to the next.
+	scrubPeriod = time.Hour
+)
+
+// scrub is the goroutine that reads the whole log again and again, slowly, and
+// checks every CRC: damage in what nobody reads is found while a copy of it may
+// still exist. It looks only below the synced Position, where nothing may be
+// torn; so all that is bad there is damage. What it finds is fenced.
+//
+// It reads as the cold lane does: what was not in the page cache leaves it
+// again. Nothing is remembered over a restart.
+type scrub struct {
+	log   *Log
+	rate  int64 // bytes a second; 0: off
+	stop  chan struct{}
+	due   time.Time // when the next chunk may be read
+	bytes atomic.Int64
+
+	mu struct {
+		sync.Mutex
+		at     Position // the pass under way stands here
+		passes int
+		took   time.Duration // by the last pass
+		ended  time.Time
+	}
+}
+
+// ScrubStats is how far the scrub is.
+type ScrubStats struct {
+	BytesPerSec int64 // 0: it is off
+	Bytes       int64 // read since the start
+	Passes      int   // whole ones since the start
+	At          Position
+	LastPass    time.Duration // what the last whole pass took
+	LastEnd     time.Time
+}
+
+func newScrub(l *Log) *scrub {
+	return &scrub{log: l, rate: l.cfg.ScrubBytesPerSec, stop: make(chan struct{})}
+}
+
+// Scrubbed says how far the scrub is.
+func (l *Log) Scrubbed() ScrubStats {
+	s := l.scrub
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ScrubStats{
+		BytesPerSec: s.rate, Bytes: s.bytes.Load(), Passes: s.mu.passes, At: s.mu.at, LastPass: s.mu.took, LastEnd: s.mu.ended,
+	}
+}
+
+// run is the goroutine.
+func (s *scrub) run() {
+	if s.rate <= 0 {
+		return
+	}
+	clock := s.log.env.Clock
+	for wait := scrubFirst; s.sleep(wait); {
+		begin, bytes := clock.Now(), s.bytes.Load()
+		if !s.pass() {
+			return
+		}
+		now := clock.Now()
+		s.mu.Lock()
+		s.mu.passes++
+		s.mu.took, s.mu.ended = now.Sub(begin), now
+		s.mu.Unlock()
+		s.log.env.Events(ScrubPassed{Bytes: s.bytes.Load() - bytes, Took: now.Sub(begin), Damaged: len(s.log.damage.ranges())})
+		wait = scrubPeriod - now.Sub(begin)
+	}
+}
+
+// sleep waits; false means that the log is being closed.
+func (s *scrub) sleep(d time.Duration) bool {
+	t := s.log.env.Clock.NewTimer(max(d, 0))
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return true
+	case <-s.stop:
+		return false
+	}
+}
+
+func (s *scrub) stopped() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// pace waits until n more bytes may be read.
+func (s *scrub) pace(n int) bool {
+	now := s.log.env.Clock.Now()
+	if wait := s.due.Sub(now); wait > 0 {
+		if !s.sleep(wait) {
+			return false
+		}
+	} else {
+		s.due = now
+	}
+	s.due = s.due.Add(time.Duration(float64(n) / float64(s.rate) * float64(time.Second)))
+	s.bytes.Add(int64(n))
+	return !s.stopped()
+}
+
+// pass reads what the log holds as of now; false if it was stopped.
+func (s *scrub) pass() bool {
+	l := s.log
+	to := l.syncer.position()
+	c := l.segments.all()
+	if len(c) == 0 {
+		return true
+	}
+	l.damage.forget(c[0].First)
+	for at := c[0].First; at < to; {
+		c = l.segments.all()
+		seg, next := nextSegment(c, at)
+		if seg == nil || seg.First >= to {
+			return true
+		}
+		if !seg.acquire() {
+			continue // reclaimed at this moment: the chain has changed
+		}
+		ok := s.segment(seg, next, to)
+		seg.Release()
+		if !ok {
+			return false
+		}
+		if next == nil {
+			return true
+		}
+		at = next.First
+		s.mu.Lock()
+		s.mu.at = at
+		s.mu.Unlock()
+	}
+	return true
+}
+
+// nextSegment finds the first segment that ends behind at, and the one after it.
+func nextSegment(c chain, at Position) (seg, next *segment) {
+	for i, s := range c {
+		if i+1 < len(c) && c[i+1].First <= at {
+			continue
+		}
+		if i+1 < len(c) {
+			return s, c[i+1]
+		}
+		return s, nil
+	}
+	return nil, nil
+}
+
+// segment checks one segment up to a Position.
+func (s *scrub) segment(seg, next *segment, to Position) bool {
+	c := s.shadow(seg, next, to)
+	if err := s.header(c[0]); err != nil && !s.stopped() {
+		s.log.env.Events(BackgroundFailed{What: "checking the header of " + seg.name, Err: err})
+	}
+	sc := newScanner(c, seg.First)
+	for {
+		item, err := sc.next()
+		switch {
+		case s.stopped():
+			return false
+		case errors.Is(err, io.EOF):
+			return true
+		case err != nil:
+			s.log.env.Events(BackgroundFailed{What: "checking " + seg.name, Err: err})
+			return true
+		case item.Kind == scanEntry:
+			continue
+		}
+		bad := PositionRange{item.At, min(item.End, sc.chain[0].limit())}
+		if next != nil {
+			bad.To = min(bad.To, next.First)
+		}
+		if !s.again(seg, next, bad) {
+			s.log.env.Events(BackgroundFailed{What: "checking " + seg.name, Err: fmt.Errorf("at %d: %w, but not when it was read again", bad.From, item.Why)})
+			continue
+		}
+		if s.stopped() {
+			return false
+		}
+		if s.log.damage.fence(bad) {
+			s.log.env.Events(DamageFenced{Range: bad, File: seg.name, What: item.Why})
+		}
+	}
+}
+
+// again reads damage a second time, from the disk.
+func (s *scrub) again(seg, next *segment, bad PositionRange) bool {
+	seg.file.DropCache(seg.offset(bad.From), int64(bad.To-bad.From))
+	sc := newScanner(s.shadow(seg, next, bad.To), bad.From)
+	item, err := sc.next()
+	return err == nil && item.Kind != scanEntry
+}
+
+// header checks a segment's header on disk against the one that was read when
+// the segment was opened, or written when it was made.
+func (s *scrub) header(seg *segment) error {
+	if seg.repaired {
+		return nil // known since the start
+	}
+	var b [segmentHeaderUsed]byte
+	if _, err := seg.file.ReadAt(b[:], 0); err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	h, err := decodeSegmentHeader(b[:])
+	if err == nil && h != seg.segmentHeader {
+		err = errSegmentFields
+	}
+	return err
+}
+
+// shadow is a chain of the segment alone, read slowly and up to a Position. The
+// next one is there to tell where it ends, and holds nothing.
+func (s *scrub) shadow(seg, next *segment, to Position) chain {
+	file := &scrubFile{File: seg.file, scrub: s}
+	size := seg.size
+	if to < seg.limit() {
+		size = segmentHeaderSize + int64(to-seg.First)
+	}
+	c := chain{{segmentHeader: seg.segmentHeader, name: seg.name, file: file, size: size, repaired: seg.repaired}}
+	if next != nil {
+		c = append(c, &segment{segmentHeader: next.segmentHeader, name: next.name, file: file, size: segmentHeaderSize})
+	}
+	return c
+}
+
+// scrubFile reads at the scrub's rate, and leaves the page cache as it was.
+type scrubFile struct {
+	vfs.File
+	scrub *scrub
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *scrubFile) ReadAt(p []byte, off int64) (int, error) {
+	lane := f.scrub.log.cold
+	for done := 0; done < len(p); {
+		part := p[done:min(done+scrubChunk, len(p))]
+		if !f.scrub.pace(len(part)) {
+			return done, io.EOF
+		}
+		at := off + int64(done)
+		n, err := f.File.ReadAtCached(part, at)
+		if errors.Is(err, vfs.ErrWouldBlock) {
+			lane.turns <- struct{}{}
+			var m int
+			m, err = f.File.ReadAt(part[n:], at+int64(n))
+			<-lane.turns
+			f.File.DropCache(at+int64(n), int64(len(part)-n))
+			n += m
+		}
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	return len(p), nil
+}

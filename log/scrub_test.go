@@ -1,0 +1,209 @@
+package log
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// scrubNow runs one pass as fast as it goes.
+func (f *fixture) scrubNow() {
+	f.t.Helper()
+	f.log.scrub.rate = 1 << 50
+	if !f.log.scrub.pass() {
+		f.t.Fatal("the pass was stopped")
+	}
+}
+
+func TestScrubFindsNothing(t *testing.T) {
+	f := fill(t)
+	for range 3 {
+		f.append(1500, 1, 2, 3)
+		f.scrubNow()
+		if d := f.log.Damage(); d.Ranges != 0 {
+			t.Fatalf("%+v", d)
+		}
+		f.kill()
+	}
+	if s := f.log.Scrubbed(); s.BytesPerSec != 0 {
+		t.Errorf("%+v", s)
+	}
+	f.close()
+}
+
+// Damage below the synced Position is told once, its range is fenced, and all
+// else is served; nothing on the disk changes.
+func TestScrubFencesDamage(t *testing.T) {
+	for name, where := range map[string]Position{"header": 40, "payload": entryHeaderSize + 100} {
+		t.Run(name, func(t *testing.T) {
+			f := fill(t)
+			f.close()
+			hit := f.batchEntries()[7]
+			var fenced []DamageFenced
+			env := f.disk.env()
+			env.Events = func(e Event) {
+				if x, ok := e.(DamageFenced); ok {
+					fenced = append(fenced, x)
+				}
+			}
+			l, _, err := Open(f.cfg, env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.log = l
+			f.flip(hit.Position + where)
+			f.scrubNow()
+			f.scrubNow()
+			want := PositionRange{hit.Position, hit.end()}
+			if len(fenced) != 1 || fenced[0].Range != want {
+				t.Errorf("told of %+v, want %v once", fenced, want)
+			}
+			if d := l.Damage(); d.Ranges != 1 || d.First != want || d.Bytes != int64(hit.Size) {
+				t.Errorf("%+v", d)
+			}
+			p := l.Partition(hit.Partition)
+			var out span.List
+			if _, err := p.Read(ReadRequest{From: hit.BaseOffset, Limit: p.End(), MaxBytes: 1 << 20, MinOne: true}, &out); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("read of the damaged offsets: %v", err)
+			}
+			got, err := offsetsFrom(t, p, 0)
+			if want := without(hit.BaseOffset, -1); !errors.Is(err, ErrCorrupt) || !slices.Equal(got, want) {
+				t.Errorf("before the damage: %v, %v; want %v", got, err, want)
+			}
+			if got, err := offsetsFrom(t, p, hit.BaseOffset+3); err != nil || len(got) == 0 {
+				t.Errorf("behind the damage: %v, %v", got, err)
+			}
+			f.append(100, hit.Partition)
+			f.close()
+		})
+	}
+}
+
+// A segment whose file has lost its end answers that it is damaged, not that
+// the offset is out of range: a consumer would start over.
+func TestShortSegmentIsDamage(t *testing.T) {
+	f := fill(t)
+	f.close()
+	name := f.files(segmentSuffix)[1]
+	file := mustOpenFile(t, f.mem(), path.Join(f.disk.dir, name))
+	if err := file.Truncate(segmentHeaderSize + 100); err != nil {
+		t.Fatal(err)
+	}
+	f.open()
+	first, _ := parseSegmentName(name)
+	var base model.Offset = -1
+	for base = 0; base < f.ends[1]; base += 3 {
+		it, err := f.log.Partition(1).iterate(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, _, _, err := it.next(); err != nil {
+			t.Fatal(err)
+		} else if Position(e.Position) > first+100 {
+			break
+		}
+	}
+	var out span.List
+	_, err := f.log.Partition(1).Read(ReadRequest{From: base, Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true}, &out)
+	if !errors.Is(err, ErrCorrupt) {
+		t.Errorf("read: %v", err)
+	}
+	if d := f.log.Damage(); d.Ranges != 1 {
+		t.Errorf("%+v", d)
+	}
+	f.close()
+}
+
+// The scrub begins by itself, keeps its rate, and ends with the log.
+func TestScrubRunsSlowly(t *testing.T) {
+	f := fill(t)
+	f.close()
+	c := clock.NewManual(time.UnixMilli(1_700_000_000_000))
+	passed := make(chan ScrubPassed, 1)
+	env := f.disk.env()
+	env.Clock = c
+	env.Events = func(e Event) {
+		if x, ok := e.(ScrubPassed); ok {
+			passed <- x
+		}
+	}
+	const rate = 64 << 10
+	l, _, err := Open(Config{SegmentBytes: 32 << 10, ScrubBytesPerSec: rate}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { // time goes by
+		defer close(done)
+		for l.Scrubbed().Passes == 0 {
+			c.Advance(100 * time.Millisecond)
+		}
+	}()
+	x := <-passed
+	<-done
+	if least := time.Duration(float64(x.Bytes)/rate*float64(time.Second)) - 5*time.Second; x.Bytes < 80<<10 || x.Took < least {
+		t.Errorf("%d bytes in %v, want at least %v", x.Bytes, x.Took, least)
+	}
+	if s := l.Scrubbed(); s.Passes != 1 || s.LastPass != x.Took || s.At == 0 {
+		t.Errorf("%+v", s)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A disk that gives other bytes the second time is told of, and fences nothing.
+func TestScrubLooksTwice(t *testing.T) {
+	f := fill(t)
+	f.close()
+	hit := f.batchEntries()[7]
+	name := path.Join(f.disk.dir, f.chain().find(hit.Position).name)
+	off := f.chain().find(hit.Position).offset(hit.Position) + 40
+	disk := f.mem()
+	var once sync.Once
+	fault := vfs.NewFault(disk, nil)
+	env := f.disk.env()
+	env.FS = fault
+	told := 0
+	env.Events = func(e Event) {
+		if _, ok := e.(BackgroundFailed); ok {
+			told++
+		}
+	}
+	l, _, err := Open(f.cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.log = l
+	f.flip(hit.Position + 40)
+	l.scrub.rate = 1 << 50
+	// The second read of the place finds it whole.
+	reads := 0
+	fault.SetHook(func(op vfs.Op) error {
+		if op.Kind == vfs.KindReadCached && op.Name == name && op.Off <= off && off < op.Off+int64(op.Bytes) {
+			if reads++; reads == 2 {
+				once.Do(func() {
+					if err := disk.FlipBit(name, off, 3); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		return nil
+	})
+	if !l.scrub.pass() {
+		t.Fatal("stopped")
+	}
+	if d := l.Damage(); d.Ranges != 0 || told != 1 {
+		t.Errorf("%+v, told %d times", d, told)
+	}
+	f.close()
+}
