@@ -42,22 +42,26 @@ func Inspect(fsys vfs.FS, dir string) (*Inspection, error) {
 			in.Bytes += size
 		}
 	}
-	d, saw, err := f.replay(l)
-	switch {
-	case errors.Is(err, ErrNewerFormat):
-		return nil, err
-	case err != nil:
-		in.Fault = err
-		return in, nil
+	d, saw, fault := f.replay(l)
+	if errors.Is(fault, ErrNewerFormat) {
+		return nil, fault
 	}
-	in.Image = d.done()
+	in.Fault = fault
+	if fault == nil {
+		in.Image = d.done()
+		in.note(f, l, saw)
+	}
+	return in, nil
+}
+
+// note says what is worth knowing though the metadata is whole.
+func (in *Inspection) note(f *files, l listing, saw found) {
 	if saw.torn {
 		in.Notes = append(in.Notes, f.journalName()+" ends in a torn change, which nobody was told of: the next start keeps it aside as "+tornName(f.generation))
 	}
 	for _, n := range l.torn {
 		in.Notes = append(in.Notes, f.path(tornName(n))+" is a journal with a torn tail, kept by an earlier start")
 	}
-	return in, nil
 }
 
 // Exists reports whether dir/metadata holds a snapshot, without which there is

@@ -265,13 +265,13 @@ func (f *scrubFile) ReadAt(p []byte, off int64) (int, error) {
 			return done, io.EOF
 		}
 		at := off + int64(done)
-		n, err := f.File.ReadAtCached(part, at)
+		n, err := f.ReadAtCached(part, at)
 		if errors.Is(err, vfs.ErrWouldBlock) {
 			lane.turns <- struct{}{}
 			var m int
 			m, err = f.File.ReadAt(part[n:], at+int64(n))
 			<-lane.turns
-			f.File.DropCache(at+int64(n), int64(len(part)-n))
+			f.DropCache(at+int64(n), int64(len(part)-n))
 			n += m
 		}
 		done += n

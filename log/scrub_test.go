@@ -99,8 +99,8 @@ func TestShortSegmentIsDamage(t *testing.T) {
 	}
 	f.open()
 	first, _ := parseSegmentName(name)
-	var base model.Offset = -1
-	for base = 0; base < f.ends[1]; base += 3 {
+	base := model.Offset(0)
+	for ; base < f.ends[1]; base += 3 {
 		it, err := f.log.Partition(1).iterate(base)
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func (b *progressBar) show(read, total int64) {
 		100*part, bytesText(read), bytesText(total))
 	if took := now.Sub(b.begun).Seconds(); took > 1 {
 		rate := float64(read) / took
-		line += fmt.Sprintf("  %s/s, %v left", bytesText(int64(rate)), (time.Duration(float64(total-read) / max(rate, 1) * float64(time.Second))).Round(time.Second))
+		line += fmt.Sprintf("  %s/s, %v left", bytesText(int64(rate)), time.Duration(float64(total-read)/max(rate, 1)*float64(time.Second)).Round(time.Second))
 	}
 	b.line(line)
 }
