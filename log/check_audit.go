@@ -41,8 +41,9 @@ type badRange struct {
 type auditOwner struct {
 	partition *PartitionLog
 	start     model.Offset
-	entry     index.Entry // the next one of the index that was not met in the log
-	more      bool        // there is one
+	entry     index.Entry  // the next one of the index that was not met in the log
+	more      bool         // there is one
+	elsewhere model.Offset // below it the index points into another log: copies here do not count
 	lacking   []auditBatch
 }
 
@@ -158,6 +159,10 @@ func (a *audit) step(o *auditOwner, from model.Offset) error {
 		a.walks[id] = it
 	}
 	e, _, more, err := it.next()
+	for err == nil && more && e.Log != mainLog {
+		o.elsewhere = e.LastOffset() + 1
+		e, _, more, err = it.next()
+	}
 	if err != nil {
 		return a.indexFailed(o, err)
 	}
@@ -183,7 +188,7 @@ func (o *auditOwner) cut(end model.Offset) {
 // compare holds a batch of the log against the index.
 func (a *audit) compare(o *auditOwner, h *batch.Header, at Position) error {
 	o.cut(h.BaseOffset)
-	if h.LastOffset() < o.start {
+	if h.LastOffset() < max(o.start, o.elsewhere) {
 		return nil
 	}
 	for o.more && Position(o.entry.Position) < at {

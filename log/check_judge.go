@@ -119,7 +119,7 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 		}
 		c.lose(p.ID(), next, max(next, e.BaseOffset), -1)
 		next = e.LastOffset() + 1
-		if c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length)) {
+		if e.Log == mainLog && c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length)) {
 			c.lose(p.ID(), e.BaseOffset, next, int64(e.LastOffsetDelta)+1)
 		}
 	}

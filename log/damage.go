@@ -12,6 +12,10 @@ import (
 	"github.com/mainstem-mq/mainstem/log/index"
 )
 
+// mainLog is the index.Entry.Log of the log that this package scans: Positions
+// of any other mean other bytes.
+const mainLog = 0
+
 // damage is what is known to be damaged in a log that serves.
 //
 // Two kinds. Fenced ranges of Positions were found by recovery or by the scrub:
@@ -53,7 +57,7 @@ func (d *damage) batchLost(id model.PartitionID, e *index.Entry) bool {
 
 // check refuses a batch that lies in a fenced range.
 func (d *damage) check(id model.PartitionID, e *index.Entry) error {
-	if d == nil {
+	if d == nil || e.Log != mainLog {
 		return nil
 	}
 	at := Position(e.Position)

@@ -93,7 +93,9 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 	l.syncing.Go(l.syncer.run)
 	l.keeping.Go(l.keeper.run)
 	l.keeping.Go(l.merger.run)
-	l.keeping.Go(l.scrub.run)
+	if l.scrub.rate > 0 {
+		l.keeping.Go(l.scrub.run)
+	}
 	env.Events(Recovered{l.found})
 	found := l.found
 	return l, &found, nil

@@ -70,9 +70,6 @@ func (l *Log) Scrubbed() ScrubStats {
 
 // run is the goroutine.
 func (s *scrub) run() {
-	if s.rate <= 0 {
-		return
-	}
 	clock := s.log.env.Clock
 	for wait := scrubFirst; s.sleep(wait); {
 		begin, bytes := clock.Now(), s.bytes.Load()

@@ -207,3 +207,52 @@ func TestScrubLooksTwice(t *testing.T) {
 	}
 	f.close()
 }
+
+// A sound log is never told to be damaged, whatever is appended, deleted and
+// given back while the scrub reads.
+func TestScrubBesideAllElse(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 16 << 10})
+	f.log.scrub.rate = 1 << 50
+	stop, passed := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-stop:
+				passed <- n
+				return
+			default:
+				f.log.scrub.pass()
+				n++
+			}
+		}
+	}()
+	for i := range 120 {
+		f.append(900, 1, 2, 3)
+		if i%10 == 9 {
+			for id := model.PartitionID(1); id <= 3; id++ {
+				if err := f.control(id, KindLogStart, f.ends[id]-6, 1); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, _, err := f.log.Reclaim(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	close(stop)
+	if n := <-passed; n == 0 {
+		t.Error("the scrub never ran")
+	}
+	f.scrubNow()
+	if d := f.log.Damage(); d.Ranges != 0 {
+		t.Errorf("%+v", d)
+	}
+	if n := len(f.log.segments.all()); n > 20 {
+		t.Errorf("%d segments: nothing was given back", n)
+	}
+	f.close()
+	if r := f.lookAt(); r.Damaged() {
+		t.Error(texts(r, SeverityDamage))
+	}
+}
