@@ -21,6 +21,10 @@ const (
 	ProducerStatesKey      = "mainstem.producer.states.max"
 	ScrubKey               = "mainstem.scrub.bytes.per.second"
 	LogLevelKey            = "mainstem.log.level"
+	DiskWarnKey            = "mainstem.disk.free.warn.bytes"
+	DiskMinKey             = "mainstem.disk.free.min.bytes"
+	DiskBallastKey         = "mainstem.disk.ballast.bytes"
+	DiskShareKey           = "mainstem.retention.disk.percent"
 )
 
 // offsetsPartitionsMax bounds the shards of the group coordinator: each costs
@@ -115,6 +119,32 @@ func brokerGroupDefs() []ConfigDef {
 		{
 			Name: ProducerStatesKey, Rule: intFrom(1), Default: "10000",
 			Doc: "How many idempotent producers one partition remembers; the longest silent one is forgotten for a new one.",
+		},
+	}
+}
+
+// brokerDiskDefs are the settings for a disk that gets full.
+func brokerDiskDefs() []ConfigDef {
+	return []ConfigDef{
+		{
+			Name: DiskWarnKey, Rule: longFrom(-1), Default: "-1", Dynamic: ClusterWide,
+			Doc: "Below so many free bytes the broker warns and applies retention at once. -1 means twice the limit of " + DiskMinKey +
+				" and a twentieth of the disk, at most a quarter of it.",
+		},
+		{
+			Name: DiskMinKey, Rule: longFrom(-1), Default: "-1", Dynamic: ClusterWide,
+			Doc: "Below so many free bytes producers are refused with KAFKA_STORAGE_ERROR, which they retry; all else goes on. " +
+				"-1 means a segment and a hundredth of the disk, at most an eighth of it.",
+		},
+		{
+			Name: DiskBallastKey, Rule: longFrom(-1), Default: "-1", Dynamic: ClusterWide,
+			Doc: "The size of the ballast file, whose room is for metadata and deletions on a full disk. " +
+				"-1 means a little more than a segment, at most a sixteenth of the disk; 0 means none.",
+		},
+		{
+			Name: DiskShareKey, Rule: intBetween(0, 100), Default: "0", Dynamic: ClusterWide,
+			Doc: "The share of the disk that the segments of the log may take, in percent. Beyond it the oldest records go, " +
+				"of all topics that delete and are not exempt, whatever their retention. 0 means no limit.",
 		},
 	}
 }

@@ -124,8 +124,10 @@ func (s *defSet) names() []string {
 // The three families, built once.
 var (
 	topicDefs  = sync.OnceValue(func() *defSet { return newDefSet(topicConfigDefs(), topicHintDefs()) })
-	brokerDefs = sync.OnceValue(func() *defSet { return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerHintDefs()) })
-	groupDefs  = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs()) })
+	brokerDefs = sync.OnceValue(func() *defSet {
+		return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerDiskDefs(), brokerHintDefs())
+	})
+	groupDefs = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs()) })
 )
 
 // BrokerConfigDef finds a broker setting by name.

@@ -13,6 +13,7 @@ type TopicSettings struct {
 	RetentionMs       int64 // negative: for ever
 	RetentionBytes    int64 // negative: no limit
 	Delete, Compact   bool  // cleanup.policy
+	DiskExempt        bool  // its records stay when the log is over its share of the disk
 	Sync              bool  // durable before it is acknowledged
 	FlushMessages     int64
 	FlushMs           int64 // bound of what is not Sync
@@ -58,11 +59,13 @@ func (r *Resolver) decodeSettings(img *Image, t *Topic) *TopicSettings {
 		return n
 	}
 	policy := ParseList(value("cleanup.policy"))
+	exempt, _ := parseBool(value(DiskExemptKey))
 	s := &TopicSettings{
 		RetentionMs:       number("retention.ms"),
 		RetentionBytes:    number("retention.bytes"),
 		Delete:            slices.Contains(policy, "delete"),
 		Compact:           slices.Contains(policy, "compact"),
+		DiskExempt:        exempt,
 		FlushMessages:     number("flush.messages"),
 		FlushMs:           number("flush.ms"),
 		MaxMessageBytes:   number("max.message.bytes"),

@@ -12,6 +12,9 @@ const (
 	day     = "86400000"  // ms
 )
 
+// DiskExemptKey is the topic setting that other rooms speak of.
+const DiskExemptKey = "mainstem.retention.disk.exempt"
+
 // plain is a synonym in the same unit.
 func plain(name string) []Unit { return []Unit{{name, 1}} }
 
@@ -65,6 +68,10 @@ func topicConfigDefs() []ConfigDef {
 		{
 			Name: "min.insync.replicas", Rule: intFrom(1), Default: "1", Synonyms: plain("min.insync.replicas"),
 			Doc: "How many replicas must be in sync for a produce with acks=all to be taken.",
+		},
+		{
+			Name: DiskExemptKey, Rule: boolean(), Default: "false",
+			Doc: "Whether the topic keeps its records when the log is over its share of the disk (" + DiskShareKey + ").",
 		},
 		{
 			Name: "retention.bytes", Rule: anyLong(), Default: "-1", Synonyms: plain("log.retention.bytes"),

@@ -19,7 +19,7 @@
 // lookup.go, between.go.
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
-// expire.go, reclaim.go.
+// expire.go, oldest.go, reclaim.go.
 //
 // Starting: log.go (Open, Close), start_format.go, recovery.go,
 // recovery_files.go, smallfile.go, scan.go, replay.go, settle.go.

@@ -38,6 +38,9 @@ type segments struct {
 		stopping bool
 		making   sync.WaitGroup
 		busy     bool
+		// refused: the last preparation failed. On a full disk it would again,
+		// with every group.
+		refused bool
 	}
 }
 
@@ -163,7 +166,7 @@ func (s *segments) remove(gone map[*segment]bool) {
 func (s *segments) prepare() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.stopping || s.mu.busy || s.mu.spare != nil {
+	if s.mu.stopping || s.mu.busy || s.mu.refused || s.mu.spare != nil {
 		return
 	}
 	s.mu.busy = true
@@ -175,7 +178,7 @@ func (s *segments) prepare() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.mu.busy = false
-		if err == nil {
+		if s.mu.refused = err != nil; !s.mu.refused {
 			s.mu.spare = spare
 		}
 	})
@@ -187,7 +190,7 @@ func (s *segments) takeSpare() (*spareSegment, error) {
 	s.mu.making.Wait()
 	s.mu.Lock()
 	spare, name := s.mu.spare, s.tempNameLocked()
-	s.mu.spare = nil
+	s.mu.spare, s.mu.refused = nil, false
 	s.mu.Unlock()
 	if spare != nil {
 		return spare, nil

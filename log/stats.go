@@ -6,6 +6,8 @@ import "time"
 type Stats struct {
 	Written, Synced, Oldest Position
 	Segments                int
+	SegmentBytes            int64 // of all segment files
+	LiveBytes               int64 // of batches in them that a reader may ask for, as last counted
 	Partitions              int
 	QueuedAppends           int
 	Groups, Syncs           uint64
@@ -34,6 +36,10 @@ func (l *Log) Stats() Stats {
 		ColdReads:     l.cold.reads.Load(),
 
 		LastCheckpoint: l.keeper.lastCheckpoint(),
+	}
+	for _, seg := range segs {
+		s.SegmentBytes += seg.size
+		s.LiveBytes += seg.live.Load()
 	}
 	if len(segs) > 0 {
 		s.Oldest = segs[0].First

@@ -7,8 +7,8 @@
 // Reading order: api.go (what is asked and answered), env.go,
 // partition.go (the state), check.go and sequence.go (what is refused),
 // append.go (the way in), completion.go and waiters.go (the way to the ack),
-// read.go, lookup.go, trim.go (log start, retention), partitions.go (all of
-// them).
+// read.go, lookup.go, trim.go (log start, retention), oldest.go (retention by
+// the disk), partitions.go (all of them).
 //
 // Invariants:
 //   - Offsets are given under the partition's lock, and the append is queued

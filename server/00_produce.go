@@ -51,7 +51,7 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 			t.Partitions[j] = unsettled(req.Topics[i].Partitions[j].Partition)
 		}
 	}
-	refusal := refuseProduce(req)
+	refusal := s.refuseProduce(req)
 	if req.Acks == 0 {
 		s.produceUnanswered(c, req, refusal)
 		return
@@ -74,15 +74,17 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 	p.leave()
 }
 
-// refuseProduce finds what is wrong with a request as a whole.
-func refuseProduce(req *kmsg.ProduceRequest) *protocol.Error {
+// refuseProduce finds what is wrong with a request as a whole, or with the
+// broker: on a disk that is nearly full clients' records are not taken, so that
+// there is room for all else.
+func (s *Server) refuseProduce(req *kmsg.ProduceRequest) *protocol.Error {
 	switch {
 	case req.Acks < -1 || req.Acks > 1:
 		return protocol.Errorf(protocol.InvalidRequiredAcks, "acks=%d; only -1 (all), 0 and 1 have a meaning", req.Acks)
 	case req.TransactionID != nil:
 		return noTransactions(*req.TransactionID)
 	}
-	return nil
+	return s.refusal()
 }
 
 // produceTarget finds the partition that a batch is for.

@@ -52,6 +52,8 @@ type options struct {
 	static map[string]string
 	config func(*server.Config)
 	pool   *span.Pool
+	// refusal is why produce is refused, or nil.
+	refusal func() *protocol.Error
 }
 
 const dataDir = "/data"
@@ -104,7 +106,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	b.logs = logs
 	b.server, err = server.New(cfg, server.Deps{
 		Clock: o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
-		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil }, Pool: o.pool,
+		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil }, Pool: o.pool, Refusal: o.refusal,
 	})
 	must(tb, err)
 	must(tb, b.server.Start())

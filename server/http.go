@@ -25,12 +25,31 @@ const httpIndex = `Mainstem
 /readyz           whether it can serve; ?verbose lists the checks
 `
 
-// Check is one line of /readyz: a name, and what is wrong or nil. Note says what
-// is worth knowing though the broker is ready; it may be nil, or say nothing.
+// Check is one line of /readyz: a name, and what is wrong or nil.
 type Check struct {
 	Name string
 	Run  func() error
-	Note func() string
+	// Detail says more of a check that is well: a figure, or, with a warning,
+	// what will not be well before long. It is only asked then. May be nil.
+	Detail func() (text string, warning bool)
+}
+
+// line is what /readyz shows of the check, and how it stands.
+func (c *Check) line() (text string, ready, warning bool) {
+	if err := c.Run(); err != nil {
+		return fmt.Sprintf("[-] %s: %v\n", c.Name, err), false, false
+	}
+	detail := ""
+	if c.Detail != nil {
+		detail, warning = c.Detail()
+	}
+	switch {
+	case warning:
+		return fmt.Sprintf("[!] %s: %s\n", c.Name, detail), true, true
+	case detail != "":
+		detail = ": " + detail
+	}
+	return fmt.Sprintf("[+] %s ok%s\n", c.Name, detail), true, false
 }
 
 // Health serves /metrics, /livez and /readyz.
@@ -75,28 +94,22 @@ func (h *Health) Close() error {
 	return nil
 }
 
-// ready runs all checks. With ?verbose it lists them.
+// ready runs all checks. With ?verbose it lists them, without only those that
+// want to be looked at.
 func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
+	_, verbose := r.URL.Query()["verbose"]
 	status, text := http.StatusOK, ""
-	for _, c := range h.checks {
-		line := "[+] " + c.Name + " ok\n"
-		if c.Note != nil {
-			if note := c.Note(); note != "" {
-				line = "[!] " + c.Name + ": " + note + "\n"
-			}
-		}
-		if err := c.Run(); err != nil {
+	for i := range h.checks {
+		line, ready, warning := h.checks[i].line()
+		if !ready {
 			status = http.StatusServiceUnavailable
-			line = fmt.Sprintf("[-] %s: %v\n", c.Name, err)
 		}
-		text += line
+		if verbose || !ready || warning {
+			text += line
+		}
 	}
-	if _, verbose := r.URL.Query()["verbose"]; verbose {
-		h.write(w, status, text)
-		return
-	}
-	if status == http.StatusOK {
-		text = "ok\n"
+	if status == http.StatusOK && !verbose {
+		text = "ok\n" + text
 	}
 	h.write(w, status, text)
 }

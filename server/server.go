@@ -13,6 +13,7 @@ import (
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
@@ -29,6 +30,9 @@ type Deps struct {
 	Configs *cluster.Resolver
 	// Space is the disk that holds the data: free and total bytes.
 	Space func() (free, total int64, err error)
+	// Refusal is why clients' records are not taken at the moment, or nil; asked
+	// with each Produce. Nil: they always are.
+	Refusal func() *protocol.Error
 	// Pool is the memory for requests. Nil: one of Config.RequestBudget bytes.
 	Pool *span.Pool
 }
@@ -52,6 +56,7 @@ type Server struct {
 	groups     *coordinator.Groups
 	configs    *cluster.Resolver
 	space      func() (free, total int64, err error)
+	refusal    func() *protocol.Error
 
 	settings  *settings
 	table     *table
@@ -78,12 +83,15 @@ func New(cfg Config, d Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, clock: d.Clock, log: d.Log, meta: d.Metadata, partitions: d.Partitions,
-		groups: d.Groups, configs: d.Configs, space: d.Space,
+		groups: d.Groups, configs: d.Configs, space: d.Space, refusal: d.Refusal,
 		memory: memory{
 			requests: d.Pool, others: span.NewPool(cfg.AnswerBudget / 4),
 			decoding: span.NewBudget(cfg.AnswerBudget / 4), answers: span.NewBudget(cfg.AnswerBudget),
 			parked: span.NewBudget(cfg.AnswerBudget),
 		},
+	}
+	if s.refusal == nil {
+		s.refusal = func() *protocol.Error { return nil }
 	}
 	if s.memory.requests == nil {
 		s.memory.requests = span.NewPool(cfg.RequestBudget)

@@ -7,12 +7,14 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
@@ -33,7 +35,9 @@ type broker struct {
 	fs    vfs.FS
 	clock clock.Clock
 
+	disk       *disk.Guard
 	meta       *cluster.Journal
+	metadata   atomic.Pointer[cluster.Journal] // meta, for the disk's guard, which is older
 	commitLog  *log.Log
 	pool       *span.Pool
 	partitions *replication.Partitions
@@ -42,8 +46,9 @@ type broker struct {
 	health     *server.Health
 
 	fatal   chan error    // a room that cannot go on; the process must exit
-	full    chan struct{} // an append found the disk full; capacity 1
-	closers []closer      // what is open, to be closed in reverse
+	full    chan struct{} // room on the disk is wanted; capacity 1
+	share   share
+	closers []closer // what is open, to be closed in reverse
 }
 
 type closer struct {
@@ -80,7 +85,7 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func() error{
-		b.lockDir, b.openMetadata, b.openLog, b.openPartitions, b.openGroups, b.openServer,
+		b.lockDir, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openGroups, b.openServer,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -165,6 +170,7 @@ func (b *broker) openMetadata() error {
 		return fmt.Errorf("metadata: %w", err)
 	}
 	b.meta = meta
+	b.metadata.Store(meta)
 	b.opened("metadata", meta.Close)
 	return nil
 }

@@ -36,6 +36,7 @@ func (b *broker) openServer() error {
 	s, err := server.New(cfg, server.Deps{
 		Clock: b.clock, Log: b.log, Metadata: b.meta, Partitions: b.partitions, Groups: b.groups, Configs: b.cfg.Resolver,
 		Space: func() (free, total int64, err error) { return b.fs.Space(b.cfg.DataDir) }, Pool: b.pool,
+		Refusal: b.produceRefusal,
 	})
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
@@ -54,26 +55,21 @@ func (b *broker) openHealth(ctx context.Context) error {
 		return nil
 	}
 	reg := server.NewRegistry()
-	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, damageCollector{b.commitLog}, buildInfo().metric())
+	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, damageCollector{b.commitLog}, diskCollector{b.disk, &b.share}, buildInfo().metric())
 	h, err := server.ServeHealth(ctx, b.cfg.HTTP, b.log, reg, []server.Check{
 		{Name: "listeners", Run: func() error { return nil }},
-		{Name: "log", Run: b.logCheck},
-		{Name: "damage", Run: func() error { return nil }, Note: func() string { return damageNote(b.commitLog.Damage()) }},
+		{Name: "disk room", Run: func() error { return nil }, Detail: b.diskRoom},
+		{Name: "disk syncs", Run: b.diskAnswers},
+		{Name: "damage", Run: func() error { return nil }, Detail: func() (string, bool) {
+			note := damageNote(b.commitLog.Damage())
+			return note, note != ""
+		}},
 	})
 	if err != nil {
 		return err //nolint:wrapcheck // It names what it is.
 	}
 	b.health = h
 	b.opened("http", h.Close)
-	return nil
-}
-
-// logCheck fails when the disk is about to be full.
-func (b *broker) logCheck() error {
-	st := b.commitLog.Stats()
-	if st.TotalBytes > 0 && st.FreeBytes < b.cfg.Resolver.Int(b.meta.Image(), "mainstem.log.segment.bytes") {
-		return fmt.Errorf("the disk has %d bytes left, less than a segment", st.FreeBytes)
-	}
 	return nil
 }
 
@@ -134,6 +130,8 @@ func (c logCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.CounterValue, "cold_reads_total", "Reads that had to ask the disk.", float64(st.ColdReads))
 	send(prometheus.GaugeValue, "unsynced_bytes", "Bytes written but not synced yet.", float64(st.Written)-float64(st.Synced))
 	send(prometheus.GaugeValue, "segments", "Segment files.", float64(st.Segments))
+	send(prometheus.GaugeValue, "segment_bytes", "Size of all segment files.", float64(st.SegmentBytes))
+	send(prometheus.GaugeValue, "live_bytes", "Bytes of batches that can be read, as last counted.", float64(st.LiveBytes))
 	send(prometheus.GaugeValue, "partitions", "Partitions that the log holds.", float64(st.Partitions))
 	send(prometheus.GaugeValue, "queued_appends", "Appends that wait for the writer.", float64(st.QueuedAppends))
 	send(prometheus.GaugeValue, "tail_ring_bytes", "Memory of the tail ring.", float64(st.RingBytes))

@@ -8,7 +8,6 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/log"
-	"github.com/mainstem-mq/mainstem/replication"
 )
 
 // logStats is the log's figures, for logCollector.
@@ -80,9 +79,16 @@ func (k *keeper) pause(d time.Duration) bool {
 
 // giveBack moves log starts and gives the space of what died back.
 func (b *broker) giveBack() {
-	b.partitions.Retain(func(p *replication.Partition, err error) {
-		b.log.Warn("retention", zap.String("topic", p.Topic().Name), zap.Int32("partition", p.Index()), zap.Error(err))
-	})
+	b.partitions.Retain(b.retentionFailed)
+	b.reclaim()
+	// What the log takes is known only now.
+	if b.keepShare() {
+		b.reclaim()
+	}
+	b.disk.Poke()
+}
+
+func (b *broker) reclaim() {
 	segments, bytes, err := b.commitLog.Reclaim()
 	switch {
 	case err != nil:

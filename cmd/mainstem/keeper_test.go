@@ -11,7 +11,9 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log"
 )
 
@@ -20,6 +22,11 @@ func TestKeeperFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, lines := observer.New(zapcore.InfoLevel)
 		b := &broker{log: zap.New(core), full: make(chan struct{}, 1)}
+		var err error
+		// With nothing of its own to ask for: the disk has room.
+		if b.disk, err = disk.Open(disk.Env{FS: vfs.NewMem(), Dir: "/", Clock: clock.Real{}, Settings: func() disk.Settings { return disk.Settings{} }}); err != nil {
+			t.Fatal(err)
+		}
 		rounds := 0
 		k := &keeper{
 			clock: clock.Real{}, interval: func() time.Duration { return time.Hour },
@@ -47,7 +54,7 @@ func TestKeeperFull(t *testing.T) {
 		after(time.Hour, 3, "the interval")
 		b.logEvent(full)
 		b.logEvent(full)
-		if err := k.close(); err != nil {
+		if err := errors.Join(k.close(), b.disk.Close()); err != nil {
 			t.Error(err)
 		}
 		if first := lines.All()[0]; first.Level != zapcore.ErrorLevel {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log"
@@ -17,8 +18,8 @@ func newLog(p process) *cobra.Command {
 	return c
 }
 
-const logDumpLong = `Print the files of the log as text: segments with their chain, index files and
-checkpoints, and on request every entry and batch.
+const logDumpLong = `Print the files of the log as text: segments with their chain, index files,
+checkpoints and the ballast, and on request every entry and batch.
 
 Nothing is opened for writing, and damaged files are printed as far as they can
 be read. On a broker that runs it shows what was written when it looked.`
@@ -46,6 +47,9 @@ func newLogDump(p process) *cobra.Command {
 			d.Entries = d.Entries || d.Batches || partition != 0 || from != 0
 			d.Partition, d.From = model.PartitionID(partition), log.Position(from)
 			if err := log.Dump(cmd.OutOrStdout(), vfs.OS{}, cfg.DataDir, d); err != nil {
+				return fmt.Errorf("dump: %w", err)
+			}
+			if err := disk.Dump(cmd.OutOrStdout(), vfs.OS{}, cfg.DataDir); err != nil {
 				return fmt.Errorf("dump: %w", err)
 			}
 			return nil

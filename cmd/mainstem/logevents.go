@@ -6,17 +6,26 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/log"
 )
 
-// logEvent writes a line for an event of the log, and wakes the keeper when
-// the disk is full. It is called on the log's goroutines, so it never waits.
+// logEvent writes a line for an event of the log, and has the disk looked after
+// when the log takes room or finds none. It is called on the log's goroutines,
+// so it never waits.
 func (b *broker) logEvent(e log.Event) {
 	b.log.Log(levelOf(e), "log", zap.Stringer("event", e))
-	if f, ok := e.(log.AppendsFailed); ok && errors.Is(f.Err, log.ErrDiskFull) {
-		select {
-		case b.full <- struct{}{}:
-		default:
+	switch e := e.(type) {
+	case log.AppendsFailed:
+		if errors.Is(e.Err, log.ErrDiskFull) {
+			b.disk.Refused()
+			b.askForRoom()
+		}
+	case log.SegmentCreated:
+		b.disk.Poke()
+		// Else the log would be over its share until the next round.
+		if b.cfg.Resolver.Int(b.meta.Image(), cluster.DiskShareKey) > 0 {
+			b.askForRoom()
 		}
 	}
 }

@@ -1,0 +1,77 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// ballastName is the ballast's file within the data directory.
+const ballastName = "ballast"
+
+// ballast is a file that takes room so that it can be given back. It holds no
+// data, so nothing of it has to be synced: whatever a crash leaves is made as
+// large as it should be by the next start, and room that is not there yet is no
+// worse than none.
+type ballast struct {
+	fs   vfs.FS
+	name string
+	held int64 // bytes that the file reserves
+}
+
+// measure asks how large the file is: anybody may remove it.
+func (b *ballast) measure() error {
+	size, err := b.fs.Size(b.name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("ballast: %w", err)
+	}
+	b.held = size
+	return nil
+}
+
+// fits reports whether the file has about the size that it should have. The
+// size follows that of the disk, and a file of which a byte is missing is not
+// worth a change.
+func (b *ballast) fits(want int64) bool {
+	return b.held >= want-want/4 && b.held <= plus(want, want/4)
+}
+
+// missing is what of the wanted size is not reserved.
+func (b *ballast) missing(want int64) int64 { return max(want-b.held, 0) }
+
+// resize makes the file reserve so many bytes. If there is not enough room,
+// nothing is taken.
+func (b *ballast) resize(want int64) error {
+	if want < b.held || want == 0 {
+		if err := b.release(); err != nil || want == 0 {
+			return err
+		}
+	}
+	f, err := b.fs.OpenWritable(b.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = b.fs.Create(b.name)
+	}
+	if err != nil {
+		return fmt.Errorf("ballast: %w", err)
+	}
+	// Also where it is as long as that: a copied file may be all holes.
+	err = f.Allocate(0, want)
+	if err = errors.Join(err, f.Close()); err != nil {
+		// A part of it is of no use, and its room is missed elsewhere.
+		return errors.Join(fmt.Errorf("ballast: %w", err), b.release())
+	}
+	b.held = want
+	return nil
+}
+
+// release gives the room back. The removal is not synced: if the file is there
+// again after a crash, so is what it is for.
+func (b *ballast) release() error {
+	if err := b.fs.Remove(b.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("ballast: %w", err)
+	}
+	b.held = 0
+	return nil
+}

@@ -1,0 +1,82 @@
+package disk
+
+import (
+	"fmt"
+	"time"
+)
+
+// Event is a change worth a line in the broker's log.
+type Event interface{ String() string }
+
+// The events of a Guard.
+type (
+	// LevelChanged tells of the level, and of the room there was.
+	LevelChanged struct {
+		From  Level
+		State State
+	}
+	// BallastReleased says: an operation found no room, and got the ballast's.
+	BallastReleased struct{ Bytes int64 }
+	// BallastRestored says: the ballast is on the disk, and how large.
+	BallastRestored struct{ Bytes int64 }
+	// BallastFailed says: the ballast could not be made; it is tried again.
+	BallastFailed struct{ Err error }
+	// SpaceUnknown says: the file system does not tell how much room it has.
+	SpaceUnknown struct{ Err error }
+	// SyncStalled says: a sync has not come back for a long time.
+	SyncStalled struct{ Sync RunningSync }
+	// SyncRecovered ends an incident that SyncStalled has begun.
+	SyncRecovered struct {
+		Since time.Time
+		Took  time.Duration
+	}
+)
+
+func (e LevelChanged) String() string {
+	room := e.State.Room()
+	switch e.State.Level {
+	case Roomy:
+		return "the disk has enough room again: " + room
+	case Low:
+		if e.From == Full {
+			return fmt.Sprintf("produce is taken again: %s; the disk is still low, below the warning of %s", room, Bytes(e.State.Limits.Warn))
+		}
+		return fmt.Sprintf("the disk is low: %s, below the warning of %s; retention is applied at once", room, Bytes(e.State.Limits.Warn))
+	case Full:
+	}
+	if e.State.Held {
+		return fmt.Sprintf("produce is refused: the disk took no more, with %s; free space, lower retention or delete topics", room)
+	}
+	return fmt.Sprintf("produce is refused: %s, below the limit of %s; free space, lower retention or delete topics", room, Bytes(e.State.Limits.Min))
+}
+
+func (e BallastReleased) String() string {
+	return fmt.Sprintf("an operation found the disk full: the ballast gives %s back", Bytes(e.Bytes))
+}
+
+func (e BallastRestored) String() string { return "the ballast holds " + Bytes(e.Bytes) }
+
+func (e BallastFailed) String() string { return fmt.Sprintf("no ballast could be made: %v", e.Err) }
+
+func (e SpaceUnknown) String() string {
+	return fmt.Sprintf("the free space of the disk is not known: %v", e.Err)
+}
+
+func (e SyncStalled) String() string {
+	return fmt.Sprintf("the disk is stalled: a sync of %s has been under way since %s", e.Sync.Name, e.Sync.Since.UTC().Format(time.RFC3339Nano))
+}
+
+func (e SyncRecovered) String() string {
+	return fmt.Sprintf("the disk answers again after %v", e.Took.Round(time.Millisecond))
+}
+
+// Bytes is a number of bytes for people.
+func Bytes(n int64) string {
+	switch {
+	case n >= 10*1024*mebi:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1024*mebi))
+	case n >= mebi:
+		return fmt.Sprintf("%.1f MiB", float64(n)/mebi)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
