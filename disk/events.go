@@ -33,21 +33,23 @@ type (
 )
 
 func (e LevelChanged) String() string {
-	room := e.State.Room()
-	switch e.State.Level {
+	s := &e.State
+	again := ""
+	if e.From == Full {
+		again = "produce is taken again: "
+	}
+	switch s.Level {
 	case Roomy:
-		return "the disk has enough room again: " + room
+		return again + "the disk has enough room, " + s.Room()
 	case Low:
-		if e.From == Full {
-			return fmt.Sprintf("produce is taken again: %s; the disk is still low, below the warning of %s", room, Bytes(e.State.Limits.Warn))
-		}
-		return fmt.Sprintf("the disk is low: %s, below the warning of %s; retention is applied at once", room, Bytes(e.State.Limits.Warn))
+		return fmt.Sprintf("%sthe disk is low, %s, below the warning of %s; retention is applied at once", again, s.Room(), Bytes(s.Limits.Warn))
 	case Full:
 	}
-	if e.State.Held {
-		return fmt.Sprintf("produce is refused: the disk took no more, with %s; free space, lower retention or delete topics", room)
+	why := ", below the limit of " + Bytes(s.Limits.Min)
+	if s.Held {
+		why = ", and the disk took no more"
 	}
-	return fmt.Sprintf("produce is refused: %s, below the limit of %s; free space, lower retention or delete topics", room, Bytes(e.State.Limits.Min))
+	return "produce is refused: " + s.Room() + why + "; free space, lower retention or delete topics"
 }
 
 func (e BallastReleased) String() string {

@@ -153,7 +153,7 @@ func TestDiskFills(t *testing.T) {
 		t.Errorf("retention was asked for %d times", n)
 	}
 	w.others(56 * mebi)
-	w.want("6 MiB free", Low, "the disk is low: 6.0 MiB of 64.0 MiB free, below the warning of 8.0 MiB")
+	w.want("6 MiB free", Low, "the disk is low, 6.0 MiB of 64.0 MiB free, below the warning of 8.0 MiB")
 	w.look(trimPeriod)
 	if n := w.trimmed(); n != 2 {
 		t.Errorf("retention was asked for %d times when low, want 2", n)
@@ -183,14 +183,14 @@ func TestDiskFills(t *testing.T) {
 
 	// With 2 MiB of metadata, 6 are left, of which the ballast misses 2.
 	w.others(56 * mebi)
-	w.want("4 MiB free", Low, "produce is taken again: 4.0 MiB of 64.0 MiB free; the disk is still low")
+	w.want("4 MiB free", Low, "produce is taken again: the disk is low, 4.0 MiB of 64.0 MiB free")
 	w.look(ballastRest)
 	w.want("after a while", Low, "the ballast holds 2.0 MiB")
 	if s := w.guard.State(); s.Ballast != 2*mebi || s.Free != 4*mebi {
 		t.Errorf("%+v: the ballast makes a difference", s)
 	}
 	w.others(0)
-	w.want("empty again", Roomy, "the disk has enough room again: 60.0 MiB of 64.0 MiB free")
+	w.want("empty again", Roomy, "the disk has enough room, 60.0 MiB of 64.0 MiB free")
 }
 
 // A disk that takes no more although it says that it has room, as with a quota
@@ -200,14 +200,14 @@ func TestDiskRefuses(t *testing.T) {
 	w.mustOpen(w.mem)
 	w.want("empty", Roomy, "ballast holds")
 	w.guard.Refused()
-	w.want("refused", Full, "gives 2.0 MiB back", "produce is refused: the disk took no more, with 62.0 MiB of 64.0 MiB free")
+	w.want("refused", Full, "gives 2.0 MiB back", "produce is refused: 62.0 MiB of 64.0 MiB free, and the disk took no more")
 	if !w.guard.State().Held {
 		t.Error("not held")
 	}
 	w.look(holdMax - lookPeriod)
 	w.want("soon", Full)
 	w.look(lookPeriod)
-	w.want("later", Roomy, "enough room again", "ballast holds")
+	w.want("later", Roomy, "produce is taken again: the disk has enough room", "ballast holds")
 }
 
 // A broker starts on a full disk, and has the room of the ballast to do so.
@@ -310,7 +310,7 @@ func TestSpaceUnknown(t *testing.T) {
 	w.want("unknown", Full, "the free space of the disk is not known")
 	fault.SetHook(nil)
 	w.others(0)
-	w.want("known", Roomy, "enough room again")
+	w.want("known", Roomy, "produce is taken again: the disk has enough room")
 }
 
 // Whatever moment a crash chooses, the next start makes the ballast what it
