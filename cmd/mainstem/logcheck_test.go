@@ -32,13 +32,13 @@ type halfBroker struct {
 // startHalf opens what a broker opens first, and returns what it says.
 func startHalf(dir string) (*halfBroker, error) {
 	cfg := Config{DataDir: dir, NodeID: 1, Resolver: cluster.NewResolver(map[string]string{
-		cluster.SegmentBytesKey: "1048576", cluster.ScrubKey: "0",
+		cluster.SegmentBytesKey: "1048576", cluster.ScrubKey: "0", cluster.DiskBallastKey: "0",
 	})}
 	b := &broker{
 		cfg: cfg, log: zap.NewNop(), out: io.Discard, fs: vfs.OS{}, clock: clock.Real{},
 		fatal: make(chan error, 1), full: make(chan struct{}, 1),
 	}
-	for _, step := range []func() error{b.lockDir, b.openMetadata, b.openLog} {
+	for _, step := range []func() error{b.lockDir, b.openDisk, b.openMetadata, b.openLog} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("%w; close: %w", err, b.close())
 		}
