@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
@@ -70,33 +71,25 @@ func (l *Log) Scrubbed() ScrubStats {
 
 // run is the goroutine.
 func (s *scrub) run() {
-	clock := s.log.env.Clock
+	now := s.log.env.Clock.Now
 	for wait := scrubFirst; s.sleep(wait); {
-		begin, bytes := clock.Now(), s.bytes.Load()
+		begin, bytes := now(), s.bytes.Load()
 		if !s.pass() {
 			return
 		}
-		now := clock.Now()
+		end := now()
+		took := end.Sub(begin)
 		s.mu.Lock()
 		s.mu.passes++
-		s.mu.took, s.mu.ended = now.Sub(begin), now
+		s.mu.took, s.mu.ended = took, end
 		s.mu.Unlock()
-		s.log.env.Events(ScrubPassed{Bytes: s.bytes.Load() - bytes, Took: now.Sub(begin), Damaged: len(s.log.damage.ranges())})
-		wait = scrubPeriod - now.Sub(begin)
+		s.log.env.Events(ScrubPassed{Bytes: s.bytes.Load() - bytes, Took: took, Damaged: len(s.log.damage.ranges())})
+		wait = scrubPeriod - took
 	}
 }
 
 // sleep waits; false means that the log is being closed.
-func (s *scrub) sleep(d time.Duration) bool {
-	t := s.log.env.Clock.NewTimer(max(d, 0))
-	defer t.Stop()
-	select {
-	case <-t.C():
-		return true
-	case <-s.stop:
-		return false
-	}
-}
+func (s *scrub) sleep(d time.Duration) bool { return clock.Wait(s.log.env.Clock, d, s.stop) }
 
 func (s *scrub) stopped() bool {
 	select {

@@ -22,24 +22,9 @@ func damageNote(d log.DamageStats) string {
 	return note + "; stop the broker and run `mainstem log check`"
 }
 
-// damageCollector shows damage and the scrub to prometheus.
-type damageCollector struct {
-	log interface {
-		Damage() log.DamageStats
-		Scrubbed() log.ScrubStats
-		Stats() logStats
-	}
-}
-
-// Describe implements prometheus.Collector: what it sends is in Collect.
-func (c damageCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
-
-// Collect implements prometheus.Collector.
-func (c damageCollector) Collect(ch chan<- prometheus.Metric) {
-	d, s, st := c.log.Damage(), c.log.Scrubbed(), c.log.Stats()
-	send := func(kind prometheus.ValueType, name, help string, v float64) {
-		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("mainstem_log_"+name, help, nil, nil), kind, v)
-	}
+// sendDamage shows damage and the scrub to prometheus.
+func (c logCollector) sendDamage(send func(kind prometheus.ValueType, name, help string, v float64), st log.Stats) {
+	d, s := c.log.Damage(), c.log.Scrubbed()
 	send(prometheus.GaugeValue, "damaged_ranges", "Ranges of the log that are known to be damaged; reads of them fail.", float64(d.Ranges))
 	send(prometheus.GaugeValue, "damaged_bytes", "Bytes in the damaged ranges.", float64(d.Bytes))
 	send(prometheus.GaugeValue, "refusing_partitions", "Partitions that refuse produce because of damage whose owners are unknown.", float64(d.Refused))

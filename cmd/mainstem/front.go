@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/log"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -55,7 +56,7 @@ func (b *broker) openHealth(ctx context.Context) error {
 		return nil
 	}
 	reg := server.NewRegistry()
-	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, damageCollector{b.commitLog}, diskCollector{b.disk, &b.share}, buildInfo().metric())
+	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, diskCollector{b.disk, &b.share}, buildInfo().metric())
 	h, err := server.ServeHealth(ctx, b.cfg.HTTP, b.log, reg, []server.Check{
 		{Name: "listeners", Run: func() error { return nil }},
 		{Name: "disk room", Run: func() error { return nil }, Detail: b.diskRoom},
@@ -110,7 +111,7 @@ Mainstem serves Kafka clients on %s
 
 // logCollector shows the log's figures to prometheus.
 type logCollector struct {
-	log interface{ Stats() logStats }
+	log *log.Log
 }
 
 // Describe implements prometheus.Collector: what it sends is in Collect.
@@ -137,4 +138,5 @@ func (c logCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.GaugeValue, "tail_ring_bytes", "Memory of the tail ring.", float64(st.RingBytes))
 	send(prometheus.GaugeValue, "disk_free_bytes", "Free bytes of the disk.", float64(st.FreeBytes))
 	send(prometheus.GaugeValue, "disk_total_bytes", "Size of the disk.", float64(st.TotalBytes))
+	c.sendDamage(send, st)
 }

@@ -7,11 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
-	"github.com/mainstem-mq/mainstem/log"
 )
-
-// logStats is the log's figures, for logCollector.
-type logStats = log.Stats
 
 // fullPause is the least time between two rounds while the disk is full.
 const fullPause = 5 * time.Second
@@ -49,7 +45,7 @@ func (k *keeper) run() {
 		case <-t.C():
 		case <-k.full:
 			t.Stop()
-			if !k.pause(fullPause - k.clock.Now().Sub(last)) {
+			if !clock.Wait(k.clock, fullPause-k.clock.Now().Sub(last), k.stop) {
 				return
 			}
 			select {
@@ -62,18 +58,6 @@ func (k *keeper) run() {
 		}
 		k.round()
 		last = k.clock.Now()
-	}
-}
-
-// pause waits for d; false means that the keeper stops.
-func (k *keeper) pause(d time.Duration) bool {
-	t := k.clock.NewTimer(max(d, 0))
-	defer t.Stop()
-	select {
-	case <-t.C():
-		return true
-	case <-k.stop:
-		return false
 	}
 }
 

@@ -73,16 +73,9 @@ func keepHeap(c clock.Clock) *heapKeeper {
 
 func (k *heapKeeper) run() {
 	samples := memorySamples()
-	for {
+	for more := true; more; more = clock.Wait(k.clock, heapLimitPeriod, k.stop) {
 		if live, other, ok := readMemory(samples); ok {
 			debug.SetMemoryLimit(heapLimit(live, other))
-		}
-		t := k.clock.NewTimer(heapLimitPeriod)
-		select {
-		case <-t.C():
-		case <-k.stop:
-			t.Stop()
-			return
 		}
 	}
 }

@@ -25,6 +25,18 @@ type ChanTimer interface {
 	C() <-chan time.Time
 }
 
+// Wait returns true once d has passed, and false if stop is closed before.
+func Wait(c Clock, d time.Duration, stop <-chan struct{}) bool {
+	t := c.NewTimer(max(d, 0))
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return true
+	case <-stop:
+		return false
+	}
+}
+
 // Real is the operating system's clock.
 type Real struct{}
 
