@@ -143,7 +143,7 @@ func (p *PartitionLog) applyHole(at Position, end model.Offset) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.touchLocked()
-	p.mu.state.end = max(p.mu.state.end, end)
+	p.mu.state.applyHole(end)
 	p.mu.state.at.Batches = at
 }
 

@@ -25,6 +25,10 @@ type partitionState struct {
 	producers  producerStates
 	totals     indexTotals
 	at         entryPositions
+	// hole is how many offsets directly below end are lost to damage, with the
+	// epoch that they had. It is not kept over restarts: a consumer that has to
+	// learn of a cut below it (KIP-320) may then not.
+	hole model.Offset
 }
 
 // indexTotals is what the next index entry builds on.
@@ -55,9 +59,11 @@ func (s *partitionState) applyBatches(b *batchesApplied, producersMax int) {
 	if len(b.Headers) == 0 {
 		return
 	}
-	if n := len(s.epochs); n == 0 || s.epochs[n-1].Epoch < b.Epoch {
-		s.epochs = append(s.epochs, EpochStart{b.Epoch, b.Headers[0].BaseOffset})
+	base := b.Headers[0].BaseOffset
+	if base == s.end {
+		base -= s.hole
 	}
+	s.beginEpoch(b.Epoch, base)
 	s.raiseEpoch(b.Epoch)
 	for i := range b.Headers {
 		h := &b.Headers[i]
@@ -66,7 +72,31 @@ func (s *partitionState) applyBatches(b *batchesApplied, producersMax int) {
 		s.producers.apply(h, b.AppendTime, producersMax)
 	}
 	s.end = b.Headers[len(b.Headers)-1].LastOffset() + 1
+	s.hole = 0
 	s.at.Batches = b.Entry
+}
+
+// beginEpoch takes note that an epoch begins, if it is a new one.
+func (s *partitionState) beginEpoch(epoch model.LeaderEpoch, start model.Offset) {
+	if n := len(s.epochs); n == 0 || s.epochs[n-1].Epoch < epoch {
+		s.epochs = append(s.epochs, EpochStart{epoch, start})
+	}
+}
+
+// applyHole raises the end: damage took what was there, and nobody knows of
+// which epoch it was. It counts as of the newest that it can be of: the one
+// behind it, or that of a truncation before it. A consumer of an older epoch
+// may have read records that were cut there, and that must not seem to stand
+// in the hole.
+func (s *partitionState) applyHole(end model.Offset) {
+	if end <= s.end {
+		return
+	}
+	s.hole += end - s.end
+	s.end = end
+	if len(s.epochs) > 0 {
+		s.beginEpoch(s.lastEpoch, s.end-s.hole)
+	}
 }
 
 // applyTruncate lowers the end to at most end. totals is that of the batches
@@ -75,6 +105,7 @@ func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
 	if end >= s.end {
 		return
 	}
+	s.hole = max(0, s.hole-(s.end-end))
 	s.end = end
 	s.start = min(s.start, end)
 	n := len(s.epochs)
@@ -94,6 +125,7 @@ func (s *partitionState) applyLogStart(start model.Offset, startBytes uint64) {
 	}
 	s.start = start
 	s.end = max(s.end, start)
+	s.hole = min(s.hole, s.end-start)
 	s.totals.startBytes = startBytes
 	first := 0
 	for first+1 < len(s.epochs) && s.epochs[first+1].Start <= start {

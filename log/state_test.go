@@ -1,6 +1,7 @@
 package log
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +32,57 @@ func TestEpochEnd(t *testing.T) {
 	} {
 		if got := epochEnd(c.epochs, 50, c.asked); got != c.want {
 			t.Errorf("%s: epoch %d: %+v, want %+v", c.name, c.asked, got, c.want)
+		}
+	}
+}
+
+// What damage took counts as of the newest epoch that it can have been of: an
+// older one's consumer may have read what was cut there.
+func TestEpochOfAHole(t *testing.T) {
+	t.Parallel()
+	header := func(base model.Offset) []batch.Header { return []batch.Header{{BaseOffset: base, ProducerID: -1}} }
+	for _, c := range []struct {
+		name string
+		do   func(s *partitionState)
+		want []EpochStart
+	}{
+		{"of the epoch that goes on", func(s *partitionState) {
+			s.applyHole(9)
+			s.applyBatches(&batchesApplied{Epoch: 3, Headers: header(9)}, 0)
+		}, []EpochStart{{3, 0}}},
+		{"of the epoch behind it", func(s *partitionState) {
+			s.applyHole(7)
+			s.applyHole(9)
+			s.applyBatches(&batchesApplied{Epoch: 5, Headers: header(9)}, 0)
+			s.applyBatches(&batchesApplied{Epoch: 6, Headers: header(10)}, 0)
+		}, []EpochStart{{3, 0}, {5, 5}, {6, 10}}},
+		{"of the truncation before it", func(s *partitionState) {
+			s.applyTruncate(2, s.totals)
+			s.raiseEpoch(4)
+			s.applyHole(9)
+		}, []EpochStart{{3, 0}, {4, 2}}},
+		{"cut in the hole", func(s *partitionState) {
+			s.applyHole(9)
+			s.applyTruncate(7, s.totals)
+			s.applyBatches(&batchesApplied{Epoch: 5, Headers: header(7)}, 0)
+		}, []EpochStart{{3, 0}, {5, 5}}},
+		{"cut below the hole", func(s *partitionState) {
+			s.applyHole(9)
+			s.applyTruncate(4, s.totals)
+			s.applyBatches(&batchesApplied{Epoch: 5, Headers: header(4)}, 0)
+		}, []EpochStart{{3, 0}, {5, 4}}},
+		{"trimmed in the hole", func(s *partitionState) {
+			s.applyHole(9)
+			s.applyLogStart(8, 0)
+			s.applyBatches(&batchesApplied{Epoch: 5, Headers: header(9)}, 0)
+		}, []EpochStart{{3, 8}, {5, 8}}},
+	} {
+		s := newPartitionState()
+		for base := range model.Offset(5) {
+			s.applyBatches(&batchesApplied{Epoch: 3, Headers: header(base)}, 0)
+		}
+		if c.do(&s); !slices.Equal(s.epochs, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, s.epochs, c.want)
 		}
 	}
 }
