@@ -41,21 +41,6 @@ func (s *segment) offset(p Position) int64 { return segmentHeaderSize + int64(p-
 // limit is the Position behind the last byte that may be used.
 func (s *segment) limit() Position { return s.First + Position(s.size-segmentHeaderSize) }
 
-// leave cuts off what stands behind end, before the log goes on in another
-// segment: what a failed or torn write left there, which may be whole entries.
-// As long as the next segment exists a scan stops where that begins; once that
-// is reclaimed nothing else would tell these bytes from entries of the log. The
-// next sync of the segment makes it durable.
-func (s *segment) leave(end Position) error {
-	if end >= s.limit() {
-		return nil
-	}
-	if err := s.file.Truncate(s.offset(end)); err != nil {
-		return fmt.Errorf("cut segment %s off at its end: %w", s.name, err)
-	}
-	return nil
-}
-
 // acquire adds a holder unless the last one has let go already.
 func (s *segment) acquire() bool {
 	for {
@@ -99,10 +84,6 @@ func (c chain) end(i int, written Position) Position {
 	}
 	return written
 }
-
-// before is the Position of the byte before p. The segment that ends at p holds
-// it, unless p is where the log begins.
-func before(p Position) Position { return max(p, 1) - 1 }
 
 // last is the newest segment.
 func (c chain) last() *segment { return c[len(c)-1] }

@@ -147,14 +147,15 @@ func (r *recovery) cut(end Position) error {
 			return fmt.Errorf("sync directory: %w", err)
 		}
 	}
-	if err := r.trim(chainBefore(l.segments.all(), end), end); err != nil {
-		return err
-	}
+	last := chainBefore(l.segments.all(), end)
 	l.segments.remove(behind)
 	l.segments.frugal = true
 	_, err := l.segments.roll(end)
 	l.segments.frugal = false
-	return err
+	if err != nil {
+		return err
+	}
+	return r.trim(last, end)
 }
 
 // chainBefore is the segment that holds the byte before end, or nil.
@@ -173,11 +174,10 @@ const rewriteChunk = 1 << 20
 
 // rewrite writes the same bytes again, whole sectors, and syncs them. After a
 // failed fsync, or a kill whose fsync nobody saw, the page cache may show as
-// clean what never reached the disk; a plain fsync would prove nothing. So too
-// for the end of a segment that was left early (segment.leave).
+// clean what never reached the disk; a plain fsync would prove nothing.
 func (r *recovery) rewrite(from, to Position) error {
 	buf := make([]byte, rewriteChunk)
-	for _, s := range r.log.segments.all().between(before(from), to) {
+	for _, s := range r.log.segments.all().between(from, to) {
 		lo, hi := s.offset(max(from, s.First)), s.offset(s.End)
 		lo -= lo % padBlock // never below the segment's header block
 		for at := lo; at < hi; {
@@ -189,11 +189,6 @@ func (r *recovery) rewrite(from, to Position) error {
 				return fmt.Errorf("write the tail of %s again: %w", s.name, err)
 			}
 			at += int64(len(b))
-		}
-		if s.End < to {
-			if err := s.leave(s.End); err != nil {
-				return err
-			}
 		}
 		if err := s.file.Datasync(); err != nil {
 			return fmt.Errorf("sync the tail of %s: %w", s.name, err)
@@ -255,16 +250,14 @@ func indexOf(c chain, s *segment) int {
 	return -1
 }
 
-// trim ends the last segment at the end of the log, durably.
+// trim gives back the preallocated space behind the end of a segment that the
+// log left early. Nobody looks at those bytes any more.
 func (r *recovery) trim(s *segment, end Position) error {
 	if s == nil {
 		return nil
 	}
-	if err := s.leave(end); err != nil {
-		return err
-	}
-	if err := s.file.Datasync(); err != nil {
-		return fmt.Errorf("sync the end of %s: %w", s.name, err)
+	if err := s.file.Truncate(s.offset(end)); err != nil {
+		return fmt.Errorf("trim %s: %w", s.name, err)
 	}
 	return nil
 }

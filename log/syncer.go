@@ -206,12 +206,10 @@ func (s *syncer) armMarkLocked() {
 	s.mu.mark.Reset(markDelay)
 }
 
-// flush makes [from, to) durable, the oldest segment first. Where from is the
-// beginning of a segment the one before is synced too: the writer may have cut
-// it off there (segment.leave).
+// flush makes [from, to) durable, the oldest segment first.
 func (s *syncer) flush(from, to Position) error {
 	begin := s.clock.Now()
-	for _, r := range s.segments.all().between(before(from), to) {
+	for _, r := range s.segments.all().between(from, to) {
 		if !r.acquire() {
 			continue // replaced: nothing of it belongs to the log
 		}

@@ -139,11 +139,6 @@ func (w *writer) segmentFor(size uint32) (*segment, error) {
 		}
 		return seg, nil
 	}
-	if w.newSegment && w.written > seg.First {
-		if err := seg.leave(w.written); err != nil {
-			return nil, err
-		}
-	}
 	next, err := w.segments.roll(w.written)
 	if err != nil {
 		if latched := w.latch.err(); latched != nil {
