@@ -159,6 +159,7 @@ func (c *checker) replay() error {
 	c.report.End, c.report.Synced = r.replay.end, r.replay.synced
 	// From here on the true standing counts: the search for the highest id must end.
 	l.env.Standing = c.trueStanding
+	r.keepGiven()
 	r.refuseOwners()
 	return nil
 }

@@ -50,9 +50,26 @@ func (d *damage) isLost(id model.PartitionID, from, to model.Offset) bool {
 	return slices.ContainsFunc(d.lost[id], func(r offsetRange) bool { return r.from <= from && to <= r.to })
 }
 
-// batchLost is isLost for the offsets of one batch.
+// batchLost reports whether a batch was given up: its offsets were, and it
+// stands in bytes that were. A truncation may have given the offsets to others
+// since, which stand elsewhere.
 func (d *damage) batchLost(id model.PartitionID, e *index.Entry) bool {
-	return d.isLost(id, e.BaseOffset, e.LastOffset()+1)
+	if !d.isLost(id, e.BaseOffset, e.LastOffset()+1) || e.Log != mainLog {
+		return false
+	}
+	_, lost := touched(d.accepted, e)
+	return lost
+}
+
+// touched finds the first of some ranges that has a part of a batch.
+func touched(ranges []PositionRange, e *index.Entry) (PositionRange, bool) {
+	at := Position(e.Position)
+	for _, r := range ranges {
+		if at < r.To && r.From < at+Position(e.Length) {
+			return r, true
+		}
+	}
+	return PositionRange{}, false
 }
 
 // check refuses a batch that lies in a fenced range.
@@ -60,12 +77,9 @@ func (d *damage) check(id model.PartitionID, e *index.Entry) error {
 	if d == nil || e.Log != mainLog {
 		return nil
 	}
-	at := Position(e.Position)
-	for _, r := range d.ranges() {
-		if at < r.To && r.From < at+Position(e.Length) {
-			return fmt.Errorf("%w: partition %d, offsets %d to %d, at [%d, %d) of the log",
-				ErrCorrupt, id, e.BaseOffset, e.LastOffset(), r.From, r.To)
-		}
+	if r, ok := touched(d.ranges(), e); ok {
+		return fmt.Errorf("%w: partition %d, offsets %d to %d, at [%d, %d) of the log",
+			ErrCorrupt, id, e.BaseOffset, e.LastOffset(), r.From, r.To)
 	}
 	return nil
 }
@@ -131,6 +145,30 @@ func (r *recovery) readSalvaged() error {
 	}
 	l.damage.give(s)
 	return nil
+}
+
+// keepGiven has no partition end below offsets that were given up: they were
+// acknowledged once, and are never given to other records. The index knew of
+// them; a rebuild does not. An entry behind the damage tells the end itself.
+func (r *recovery) keepGiven() {
+	l := r.log
+	if len(l.damage.accepted) == 0 {
+		return
+	}
+	last := l.damage.accepted[len(l.damage.accepted)-1].From
+	for id, lost := range l.damage.lost {
+		if l.env.Standing(id) != Live {
+			continue
+		}
+		known := l.partitions.find(id) != nil
+		p, end := l.Partition(id), lost[len(lost)-1].to
+		if !known && r.replay.rebuild {
+			p.rebuild()
+		}
+		if p.End() < end && !saysEndBehind(p.positions(), last) {
+			p.applyHole(last, end)
+		}
+	}
 }
 
 // fenceFound fences what recovery found.

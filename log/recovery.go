@@ -180,6 +180,7 @@ func (r *recovery) run() error {
 	r.found.RebuiltIndex = r.replay.rebuild
 	r.fenceFound()
 	r.findShort()
+	r.keepGiven()
 	r.refuseOwners()
 	return nil
 }

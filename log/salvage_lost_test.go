@@ -1,0 +1,70 @@
+package log
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// Offsets that were given up are never given to other records: neither when the
+// indexes, which knew of them, are made anew, nor ever after.
+func TestSalvagedOffsetsStayGiven(t *testing.T) {
+	for name, do := range map[string]SalvageOptions{"indexes kept": {}, "indexes dropped": {DropIndexes: true}} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Config{})
+			f.knowUpTo(4)
+			f.append(500, 1, 2, 3, 1, 2, 3, 3, 3)
+			f.close()
+			entries := f.batchEntries()
+			f.flip(entries[3].Position + 13) // two in a row: nobody knows that they
+			f.flip(entries[4].Position + 13) // were the ends of 1 and 2, but the index
+			if plan := f.salvage(do); len(plan.Lost) != 2 {
+				t.Fatalf("lost %+v", plan.Lost)
+			}
+			for range 2 {
+				f.open()
+				for id := model.PartitionID(1); id <= 2; id++ {
+					p := f.log.Partition(id)
+					if p.End() < 6 {
+						t.Errorf("partition %d goes on at %d: offsets are given twice", id, p.End())
+					}
+					next := p.End()
+					if err := appendTo(t, f.log, p, next, 3, 100).err(); err != nil {
+						t.Fatal(err)
+					}
+					if got, err := offsetsFrom(t, p, 3); err != nil || !slices.Contains(got, next) {
+						t.Errorf("partition %d: of the records at %d nothing is seen: %v, %v", id, next, got, err)
+					}
+				}
+				f.close()
+				f.remove(indexSuffix)
+			}
+		})
+	}
+}
+
+// What was given up hides the damage and nothing else, also where a truncation
+// gave its offsets to other records.
+func TestSalvagedOffsetsTruncated(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.knowUpTo(3)
+	f.append(500, 1, 1, 2, 1, 2, 3)
+	f.close()
+	f.flip(f.batchEntries()[3].Position + 13)
+	f.salvage(SalvageOptions{})
+	f.open()
+	if err := f.control(1, KindTruncate, 3, 9); err != nil {
+		t.Fatal(err)
+	}
+	p := f.log.Partition(1)
+	for o := model.Offset(3); o < 9; o += 3 {
+		if err := appendTo(t, f.log, p, o, 3, 100).err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := offsetsFrom(t, p, 0); err != nil || !slices.Equal(got, []model.Offset{0, 3, 6}) {
+		t.Errorf("read %v, %v", got, err)
+	}
+	f.close()
+}
