@@ -216,7 +216,7 @@ func (l *Log) hold(p Position) (*segment, error) {
 	}
 	c := l.segments.all()
 	if s := c.find(p); s != nil && p >= s.limit() {
-		if i := indexOf(c, s); i+1 == len(c) || c[i+1].PreviousSalt == s.Salt {
+		if next := c.after(s); next == nil || next.PreviousSalt == s.Salt {
 			return nil, fmt.Errorf("%w: segment %s ends at %d, before %d", ErrCorrupt, s.name, s.limit(), p)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 )
 
 // Reclaim unlinks the segments that hold no live bytes and lie below the
@@ -121,6 +122,9 @@ func (p *PartitionLog) remembersDead() bool {
 // unlink removes dead segments. Answers in flight keep their descriptors.
 func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 	l := k.log
+	if err := k.trimBefore(dead); err != nil {
+		return 0, 0, err
+	}
 	gone := make(map[*segment]bool)
 	for _, r := range dead {
 		if err = l.env.FS.Remove(path.Join(l.env.Dir, r.name)); err != nil {
@@ -143,6 +147,26 @@ func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 		err = syncErr
 	}
 	return len(gone), bytes, err
+}
+
+// trimBefore cuts the files in front of dead segments at their ends, durably:
+// only the successor tells where that is, and behind it may stand whole entries
+// that a failed write left.
+func (k *keeper) trimBefore(dead []segmentRange) error {
+	c := k.log.segments.all()
+	for _, r := range dead {
+		s := c.before(r.segment)
+		if s == nil || s.Salt != r.PreviousSalt || s.limit() <= r.First || slices.ContainsFunc(dead, func(d segmentRange) bool { return d.segment == s }) {
+			continue
+		}
+		if err := s.file.Truncate(s.offset(r.First)); err != nil {
+			return fmt.Errorf("trim %s: %w", s.name, err)
+		}
+		if err := s.file.Datasync(); err != nil {
+			return fmt.Errorf("trim %s: %w", s.name, err)
+		}
+	}
+	return nil
 }
 
 // firstFailure remembers that an append failed before it was written, which

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // live is what the counters should say: the batches that a reader can reach.
@@ -166,6 +167,48 @@ func TestReclaimUnderRead(t *testing.T) {
 	var out span.List
 	if _, err := f.log.Partition(1).Read(ReadRequest{From: 3, Limit: 60, MaxBytes: 1}, &out); err == nil {
 		t.Error("a read below the start succeeds")
+	}
+	f.close()
+}
+
+// What a failed write left behind a segment's end stays unseen, also when the
+// segment that told of that end is reclaimed.
+func TestReclaimBehindAFailedWrite(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 32 << 10})
+	f.append(500, 1)
+	f.close()
+	fault := vfs.NewFault(f.mem(), nil)
+	mem := f.mem()
+	f.disk.fs = fault
+	f.open()
+	p := f.log.Partition(1)
+	fault.SetHook(vfs.FailNth(fault.Count(vfs.KindWrite)+1, vfs.KindWrite, &vfs.Short{Bytes: 1500, Err: vfs.ErrIO}))
+	if err := appendTo(t, f.log, p, 3, 3, 2000).err(); err == nil {
+		t.Fatal("the write did not fail")
+	}
+	fault.SetHook(nil)
+	for range 12 {
+		f.append(3000, 2)
+	}
+	if err := f.control(2, KindLogStart, 36, 1); err != nil {
+		t.Fatal(err)
+	}
+	f.append(3000, 3)
+	if n, _, err := f.log.Reclaim(); err != nil || n == 0 {
+		t.Fatalf("%d segments, %v", n, err)
+	}
+	f.scrubNow()
+	if d := f.log.Damage(); d.Ranges != 0 {
+		t.Errorf("the scrub: %+v", d)
+	}
+	f.close()
+	f.disk.fs = mem
+	if r := f.lookAt(); r.Damaged() {
+		t.Errorf("the check: %s", texts(r, SeverityDamage))
+	}
+	f.remove(indexSuffix)
+	if found := f.open(); len(found.Corrupt) > 0 {
+		t.Errorf("the start: %+v", found)
 	}
 	f.close()
 }

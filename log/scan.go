@@ -58,10 +58,7 @@ type scanner struct {
 }
 
 func newScanner(c chain, from Position) *scanner {
-	s := &scanner{chain: c, at: from}
-	for s.seg+1 < len(c) && c[s.seg+1].First <= from {
-		s.seg++
-	}
+	s := &scanner{chain: c, at: from, seg: max(c.index(from), 0)}
 	if len(c) > 0 {
 		s.survey()
 	}

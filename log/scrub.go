@@ -126,8 +126,9 @@ func (s *scrub) pass() bool {
 	l.damage.forget(c[0].First)
 	for at := c[0].First; at < to; {
 		c = l.segments.all()
-		seg, next := nextSegment(c, at)
-		if seg == nil || seg.First >= to {
+		seg := c[max(c.index(at), 0)]
+		next := c.after(seg)
+		if seg.First >= to {
 			return true
 		}
 		if !seg.acquire() {
@@ -147,20 +148,6 @@ func (s *scrub) pass() bool {
 		s.mu.Unlock()
 	}
 	return true
-}
-
-// nextSegment finds the first segment that ends behind at, and the one after it.
-func nextSegment(c chain, at Position) (seg, next *segment) {
-	for i, s := range c {
-		if i+1 < len(c) && c[i+1].First <= at {
-			continue
-		}
-		if i+1 < len(c) {
-			return s, c[i+1]
-		}
-		return s, nil
-	}
-	return nil, nil
 }
 
 // segment checks one segment up to a Position.

@@ -70,11 +70,31 @@ type chain []*segment
 
 // find returns the segment that holds p, or nil.
 func (c chain) find(p Position) *segment {
-	i := sort.Search(len(c), func(i int) bool { return c[i].First > p })
-	if i == 0 {
-		return nil
+	if i := c.index(p); i >= 0 {
+		return c[i]
 	}
-	return c[i-1]
+	return nil
+}
+
+// index is the place in the chain of the segment that holds p; -1 if there is none.
+func (c chain) index(p Position) int {
+	return sort.Search(len(c), func(i int) bool { return c[i].First > p }) - 1
+}
+
+// before is the segment in front of s, or nil.
+func (c chain) before(s *segment) *segment {
+	if i := c.index(s.First); i > 0 {
+		return c[i-1]
+	}
+	return nil
+}
+
+// after is the segment behind s, or nil.
+func (c chain) after(s *segment) *segment {
+	if i := c.index(s.First) + 1; i < len(c) {
+		return c[i]
+	}
+	return nil
 }
 
 // end is where segment i ends if the log is written up to written.

@@ -207,8 +207,8 @@ func (r *recovery) keepCut(end Position) (err error) {
 		return nil
 	}
 	to := min(r.replay.lastGood, s.limit())
-	if c := l.segments.all(); c.last() != s {
-		to = min(to, c[indexOf(c, s)+1].First)
+	if next := l.segments.all().after(s); next != nil {
+		to = min(to, next.First)
 	}
 	if to <= end {
 		return nil
@@ -239,15 +239,6 @@ func (r *recovery) keepCut(end Position) (err error) {
 	r.found.Quarantined = append(r.found.Quarantined, name)
 	l.env.Events(FileQuarantined{Name: s.name, As: name, Why: "good entries stood behind the end of the log"})
 	return nil
-}
-
-func indexOf(c chain, s *segment) int {
-	for i := range c {
-		if c[i] == s {
-			return i
-		}
-	}
-	return -1
 }
 
 // trim gives back the preallocated space behind the end of a segment that the
