@@ -146,9 +146,7 @@ func (c *checker) replay() error {
 	} else {
 		r.replay.begin(l.segments.all()[0].First, lastEntry{})
 	}
-	for _, k := range r.checkpoints {
-		r.replay.synced = max(r.replay.synced, k.Synced)
-	}
+	r.replay.synced = r.knownSynced()
 	if !r.endKnown() {
 		before := l.shared.dirty.entries
 		if err := r.replay.run(l.segments.all()); err != nil {

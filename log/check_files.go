@@ -39,7 +39,7 @@ func (c *checker) headers() {
 	}
 	r := c.recovery
 	c.report.heal.mark = markHealth{fault: r.markFault, refuses: errors.Is(c.refused, errStartMark)}
-	c.report.heal.starts = r.mark.UncleanStarts
+	c.report.heal.starts, c.report.heal.end = r.mark.UncleanStarts, r.mark.End
 	for _, s := range r.log.segments.all() {
 		c.report.Segments++
 		c.report.Bytes += s.size

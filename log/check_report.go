@@ -109,6 +109,7 @@ type healing struct {
 	corrupt  []PositionRange // damaged, not given up yet
 	before   *salvaged       // what was given up, or nil
 	mark     markHealth
+	end      Position      // that the mark tells
 	segments []segmentLoss // files to put an empty one in place of
 	indexes  []string      // all index files
 	starts   uint32        // as far as it is known

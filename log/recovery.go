@@ -145,14 +145,6 @@ func (r *recovery) countStarts() error {
 // run loads the checkpoint's state and replays the log behind it.
 func (r *recovery) run() error {
 	l := r.log
-	// What a checkpoint knew to be durable is so, whatever became of its indexes.
-	synced := Position(0)
-	for _, c := range r.checkpoints {
-		synced = max(synced, c.Synced)
-	}
-	if r.mark.Clean {
-		synced = max(synced, r.mark.End)
-	}
 	if err := r.loadCheckpoint(); err != nil {
 		return err
 	}
@@ -165,7 +157,7 @@ func (r *recovery) run() error {
 	} else if c := l.segments.all(); len(c) > 0 {
 		r.replay.begin(c[0].First, lastEntry{})
 	}
-	r.replay.synced = synced
+	r.replay.synced = r.knownSynced()
 	if r.replay.rebuild {
 		l.env.Events(RebuildBegins{Why: r.rebuildReason()})
 	}
@@ -183,6 +175,16 @@ func (r *recovery) run() error {
 	r.keepGiven()
 	r.refuseOwners()
 	return nil
+}
+
+// knownSynced is what is known to be durable before anything is scanned: by the
+// start mark, and by each checkpoint, whatever became of its indexes.
+func (r *recovery) knownSynced() Position {
+	synced := r.mark.End
+	for _, c := range r.checkpoints {
+		synced = max(synced, c.Synced)
+	}
+	return synced
 }
 
 // endKnown reports whether the log ends where its checkpoint says, so that

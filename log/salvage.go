@@ -97,7 +97,7 @@ func (p *SalvagePlan) planMark(r *CheckReport) {
 	default:
 		return
 	}
-	p.mark = &startMark{UncleanStarts: starts}
+	p.mark = &startMark{UncleanStarts: starts, End: r.heal.end}
 }
 
 // Empty reports whether there is nothing to do.

@@ -68,3 +68,26 @@ func TestSalvagedOffsetsTruncated(t *testing.T) {
 	}
 	f.close()
 }
+
+// What only the clean mark knew to be durable is known to the check, and to the
+// start after a salvage.
+func TestSalvageWithoutCheckpoints(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.knowUpTo(3)
+	f.append(500, 1, 2, 3, 3, 1, 2)
+	f.close()
+	f.remove(checkpointPrefix)
+	hit := f.batchEntries()[5]
+	f.flip(hit.Position + entryHeaderSize + 100)
+	r := f.lookAt()
+	if !r.Damaged() {
+		t.Errorf("no damage: %s", texts(r, SeverityNote))
+	}
+	f.salvage(SalvageOptions{})
+	f.open()
+	p := f.log.Partition(2)
+	if p.End() != 6 {
+		t.Errorf("partition 2 ends at %d: what was acknowledged counts as torn", p.End())
+	}
+	f.close()
+}

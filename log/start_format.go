@@ -15,7 +15,9 @@ import (
 //	+-------+---------+-------+----------------+-----+-----+
 //
 // clean is 1 only between a clean shutdown and the next start; end is then the
-// Position where the log ended, so that the start need not look. The counter is
+// Position where the log ended, so that the start need not look. A salvage that
+// takes clean away leaves end, which still tells what is durable; a start writes
+// it as zero. The counter is
 // not part of a checkpoint because a start has to raise it durably before the
 // first checkpoint of its life: leader epochs build on it. Every segment repeats
 // it in its header, so that it outlives this file.
