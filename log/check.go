@@ -100,6 +100,7 @@ func (c *checker) run() error {
 			return err
 		}
 		c.refuse(err)
+		c.report.heal.hopeless = !errors.Is(err, errStartMark)
 	}
 	c.report.UncleanStarts, c.report.Clean = r.mark.UncleanStarts, r.mark.Clean
 	c.headers()
@@ -114,6 +115,7 @@ func (c *checker) run() error {
 			return err
 		}
 		c.refuse(err)
+		c.report.heal.hopeless = true
 	}
 	for _, x := range r.unusable {
 		c.damage(KindOfIndexes, x.name, PositionRange{}, x.why, "the next start makes all indexes anew from the log: nothing is lost by that, it takes its time")
@@ -155,6 +157,13 @@ func (c *checker) replay() error {
 		c.report.Batches += int64(l.shared.dirty.entries - before)
 	}
 	c.report.End, c.report.Synced = r.replay.end, r.replay.synced
+	if r.chosen == nil {
+		// Nothing tells of what stood in segments that are gone.
+		for i := range c.report.heal.segments {
+			s := &c.report.heal.segments[i]
+			r.replay.unowned = append(r.replay.unowned, PositionRange{s.First, s.End})
+		}
+	}
 	// From here on the true standing counts: the search for the highest id must end.
 	l.env.Standing = c.trueStanding
 	r.keepGiven()

@@ -13,19 +13,27 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
-// aside looks into a file that was set aside.
-func (c *checker) aside(name string) (err error) {
-	f, err := c.fs.Open(path.Join(c.dir, name))
+// aside looks into a file that was set aside. One that can not be read, perhaps
+// for that very reason, says so and keeps nobody from the rest.
+func (c *checker) aside(name string) {
+	x := AsideFile{Name: name}
+	if err := c.lookAside(&x); err != nil {
+		x.Holds = fmt.Sprintf("it can not be read: %v", err)
+	}
+	c.report.Aside = append(c.report.Aside, x)
+	c.note(KindOfAside, name, PositionRange{}, fmt.Sprintf("set aside, %d bytes: %s", x.Bytes, x.Holds))
+}
+
+func (c *checker) lookAside(x *AsideFile) (err error) {
+	f, err := c.fs.Open(path.Join(c.dir, x.Name))
 	if err != nil {
-		return fmt.Errorf("look at %s: %w", name, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Size()
-	if err != nil {
-		return fmt.Errorf("size of %s: %w", name, err)
+	if x.Bytes, err = f.Size(); err != nil {
+		return fmt.Errorf("size: %w", err)
 	}
-	x := AsideFile{Name: name, Bytes: size}
-	switch {
+	switch name := x.Name; {
 	case strings.Contains(name, checkpointPrefix):
 		x.Holds = "a checkpoint"
 	case strings.HasSuffix(name, indexSuffix):
@@ -34,8 +42,8 @@ func (c *checker) aside(name string) (err error) {
 		x.Holds = "a start mark"
 	default:
 		owners := make(map[model.PartitionID]*AsideHold)
-		if err := c.scanAside(f, size, &x, owners); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+		if err := c.scanAside(f, x, owners); err != nil {
+			return err
 		}
 		x.Holds = fmt.Sprintf("%d entries of the log, of %d partitions", x.Entries, len(owners))
 		for _, o := range owners {
@@ -43,8 +51,6 @@ func (c *checker) aside(name string) (err error) {
 		}
 		slices.SortFunc(x.Owners, func(a, b AsideHold) int { return cmp.Compare(a.Partition, b.Partition) })
 	}
-	c.report.Aside = append(c.report.Aside, x)
-	c.note(KindOfAside, name, PositionRange{}, fmt.Sprintf("set aside, %d bytes: %s", size, x.Holds))
 	return nil
 }
 
@@ -53,10 +59,10 @@ const asideWindow = 1 << 20
 
 // scanAside finds the entries in a piece of a segment. Their places and salt
 // are not known here, so a good header is all that is asked for.
-func (c *checker) scanAside(f io.ReaderAt, size int64, x *AsideFile, owners map[model.PartitionID]*AsideHold) error {
+func (c *checker) scanAside(f io.ReaderAt, x *AsideFile, owners map[model.PartitionID]*AsideHold) error {
 	b := make([]byte, asideWindow+entryHeaderSize)
-	for at := int64(0); at < size; {
-		n, err := f.ReadAt(b[:min(int64(len(b)), size-at)], at)
+	for at := int64(0); at < x.Bytes; {
+		n, err := f.ReadAt(b[:min(int64(len(b)), x.Bytes-at)], at)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -97,7 +98,7 @@ func (c *checker) files() error {
 func (c *checker) file(name string, named map[string]bool) error {
 	switch {
 	case strings.HasPrefix(name, quarantinePrefix):
-		return c.aside(name)
+		c.aside(name)
 	case isIndexName(name):
 		c.report.heal.indexes = append(c.report.heal.indexes, name)
 		if !named[name] {
@@ -128,41 +129,61 @@ func (c *checker) index(name string) (err error) {
 	return nil
 }
 
-// missingSegments finds out which segments the checkpoint misses.
+// missingSegments finds out which segments the checkpoint misses, and whether
+// empty ones in their place would let the broker start.
 func (c *checker) missingSegments() {
-	k, l := c.recovery.chosen, c.recovery.log
+	k, heal := c.recovery.newest(), &c.report.heal
 	if k == nil {
 		return
 	}
-	chain := l.segments.all()
+	chain := c.recovery.log.segments.all()
+	mended := slices.Clone(chain)
 	for i, want := range k.Segments {
-		if want.First >= k.Position {
+		loss := c.missing(k, i)
+		if loss == nil {
 			continue
 		}
-		end := k.Position
-		if i+1 < len(k.Segments) {
-			end = min(end, k.Segments[i+1].First)
-		}
-		s := chain.find(want.First)
-		loss := segmentLoss{segmentHeader: segmentHeader{First: want.First, Salt: want.Salt, Generation: want.Generation, IsFirst: i == 0, PreviousEnd: want.First}, End: end}
-		if i > 0 {
-			loss.PreviousSalt = k.Segments[i-1].Salt
-		}
-		switch {
-		case s == nil || s.First != want.First:
-			c.audit.bad(PositionRange{want.First, end}, "segment "+segmentName(want.First)+" is missing")
-		case s.Salt != want.Salt:
-			continue // of another log: nothing that could be mended
-		case i+1 == len(k.Segments) && s.limit() < end:
-			loss.segmentHeader, loss.Short = s.segmentHeader, s.name
-			c.audit.bad(PositionRange{s.limit(), end}, "segment "+s.name+" has lost its end")
-		default:
+		if loss.Salt != want.Salt {
+			heal.hopeless = true // of another log
 			continue
 		}
-		c.report.heal.segments = append(c.report.heal.segments, loss)
+		heal.segments = append(heal.segments, *loss)
+		if loss.Short != "" {
+			c.audit.bad(PositionRange{chain.find(loss.First).limit(), loss.End}, "segment "+loss.Short+" has lost its end")
+			continue
+		}
+		mended = append(mended, &segment{segmentHeader: loss.segmentHeader, name: segmentName(loss.First)})
+		c.audit.bad(PositionRange{loss.First, loss.End}, "segment "+segmentName(loss.First)+" is missing")
 	}
-	if len(c.report.heal.segments) > 0 {
-		c.damage(KindOfSegments, "", PositionRange{}, fmt.Sprintf("%d segment files are missing or too short", len(c.report.heal.segments)),
+	slices.SortFunc(mended, func(a, b *segment) int { return cmp.Compare(a.First, b.First) })
+	heal.hopeless = heal.hopeless || mended.followFrom(k.Position) != nil
+	if len(heal.segments) > 0 {
+		c.damage(KindOfSegments, "", PositionRange{}, fmt.Sprintf("%d segment files are missing or too short", len(heal.segments)),
 			"put them back from a copy; or have `mainstem log salvage` put empty ones in their place, which gives up what they held")
 	}
+}
+
+// missing is what a start misses of a segment that a checkpoint names, or nil.
+func (c *checker) missing(k *checkpoint, i int) *segmentLoss {
+	want := k.Segments[i]
+	if want.First >= k.Position {
+		return nil
+	}
+	end := k.Position
+	if i+1 < len(k.Segments) {
+		end = min(end, k.Segments[i+1].First)
+	}
+	loss := &segmentLoss{segmentHeader: segmentHeader{First: want.First, Salt: want.Salt, Generation: want.Generation, IsFirst: i == 0, PreviousEnd: want.First}, End: end}
+	if i > 0 {
+		loss.PreviousSalt = k.Segments[i-1].Salt
+	}
+	s := c.recovery.log.segments.all().find(want.First)
+	switch {
+	case s == nil || s.First != want.First:
+		return loss
+	case s.Salt != want.Salt || k == c.recovery.chosen && i+1 == len(k.Segments) && s.limit() < end:
+		loss.segmentHeader, loss.Short = s.segmentHeader, s.name
+		return loss
+	}
+	return nil
 }

@@ -101,6 +101,12 @@ func (c *checker) losses() error {
 			return err
 		}
 	}
+	open := slices.ContainsFunc(c.report.Lost, func(x LostRange) bool { return !x.Given })
+	if open && len(c.report.heal.corrupt) == 0 {
+		// A salvage gave the bytes up while the index could not tell whose they were.
+		c.damage(KindOfOffsets, "", PositionRange{}, "offsets are lost, as listed, and reads of them fail, though all damage was given up",
+			"`mainstem log salvage` gives them up too, so that consumers go on behind them")
+	}
 	return nil
 }
 

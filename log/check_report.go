@@ -23,6 +23,7 @@ type FindingKind string
 const (
 	KindOfStart      FindingKind = "start"      // the next start
 	KindOfSegments   FindingKind = "segment"    // a segment file, or a part of it
+	KindOfOffsets    FindingKind = "offsets"    // what can not be read, beside damage that is told
 	KindOfOwners     FindingKind = "owners"     // partitions that refuse appends
 	KindOfIndexes    FindingKind = "index"      // an index file
 	KindOfCheckpoint FindingKind = "checkpoint" // a checkpoint
@@ -107,6 +108,7 @@ type CheckReport struct {
 // healing is what salvage needs to know beside the report.
 type healing struct {
 	corrupt  []PositionRange // damaged, not given up yet
+	hopeless bool            // the broker would not start whatever salvage does
 	before   *salvaged       // what was given up, or nil
 	mark     markHealth
 	end      Position      // that the mark tells

@@ -161,29 +161,48 @@ func (r *recovery) repairHeader(c chain, s *segment) bool {
 	return false
 }
 
+// newest is the checkpoint that recovery starts from, or, where the indexes of
+// none can be used, the newest: what it says of segments holds all the same.
+func (r *recovery) newest() *checkpoint {
+	if r.chosen == nil && len(r.checkpoints) > 0 {
+		return r.checkpoints[0]
+	}
+	return r.chosen
+}
+
 // checkSegments refuses a chain that lacks a segment, and takes over what the
 // checkpoint counted.
 func (r *recovery) checkSegments() error {
-	c := r.log.segments.all()
-	if r.chosen != nil {
-		for _, want := range r.chosen.Segments {
-			if want.First >= r.chosen.Position {
-				// It was empty then; recovery may have put another in its place since.
-				continue
-			}
-			s := c.find(want.First)
-			if s == nil || s.First != want.First || s.Salt != want.Salt {
-				return fmt.Errorf("%w: segment %s, which the checkpoint names", errMissing, segmentName(want.First))
-			}
+	k, c := r.newest(), r.log.segments.all()
+	if k == nil {
+		return nil
+	}
+	for _, want := range k.Segments {
+		if want.First >= k.Position {
+			// It was empty then; recovery may have put another in its place since.
+			continue
+		}
+		s := c.find(want.First)
+		if s == nil || s.First != want.First || s.Salt != want.Salt {
+			return fmt.Errorf("%w: segment %s, which the checkpoint names", errMissing, segmentName(want.First))
+		}
+		if k == r.chosen {
 			s.live.Store(want.LiveBytes)
 		}
-		if p := r.chosen.Position; c.find(p) == nil || p > c.find(p).limit() {
-			return fmt.Errorf("%w: the segment of Position %d, where the checkpoint stands", errMissing, p)
+	}
+	if k == r.chosen {
+		if s := c.find(k.Position); s == nil || k.Position > s.limit() {
+			return fmt.Errorf("%w: the segment of Position %d, where the checkpoint stands", errMissing, k.Position)
 		}
 	}
+	return c.followFrom(k.Position)
+}
+
+// followFrom refuses a chain that lacks a segment behind a Position. Below it
+// the lacking ones were reclaimed.
+func (c chain) followFrom(p Position) error {
 	for i := 1; i < len(c); i++ {
-		contiguous := c[i].PreviousSalt == c[i-1].Salt
-		if !contiguous && r.chosen != nil && c[i].First > r.chosen.Position {
+		if c[i].PreviousSalt != c[i-1].Salt && c[i].First > p {
 			return fmt.Errorf("%w: segment %s does not follow %s", errMissing, c[i].name, c[i-1].name)
 		}
 	}

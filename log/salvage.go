@@ -49,6 +49,9 @@ const startsMargin = 1024
 // PlanSalvage says what can be done about what a check found.
 func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
 	p := &SalvagePlan{starts: r.heal.starts}
+	if r.heal.hopeless {
+		return p // nothing is given up for a broker that does not start
+	}
 	for _, x := range r.Lost {
 		if !x.Given {
 			p.Lost = append(p.Lost, x)
@@ -92,7 +95,7 @@ func (p *SalvagePlan) planMark(r *CheckReport) {
 	case r.heal.mark.fault != nil && r.Segments > 0:
 		p.Steps = append(p.Steps, fmt.Sprintf("make a new start mark, with the %d unclean starts that the segments tell", starts))
 		p.replaceMark = true
-	case len(p.accept.Ranges) > 0 && r.Clean:
+	case len(p.accept.Ranges)+len(p.accept.Offsets) > 0 && r.Clean:
 		p.Steps = append(p.Steps, "have the next start count as unclean, so that leader epochs rise")
 	default:
 		return

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -90,4 +91,29 @@ func TestSalvageWithoutCheckpoints(t *testing.T) {
 		t.Errorf("partition 2 ends at %d: what was acknowledged counts as torn", p.End())
 	}
 	f.close()
+}
+
+// Where a start is refused for what salvage can not mend, nothing is given up.
+func TestSalvageOfWhatItCanNotMend(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 32 << 10})
+	f.knowUpTo(3)
+	f.append(1500, 1, 2, 3)
+	f.close()
+	f.open()
+	for range 20 {
+		f.append(1500, 1, 2, 3)
+	}
+	f.killWithoutCheckpoint()
+	names := f.files(segmentSuffix)
+	f.remove(names[len(names)-2]) // no checkpoint names it
+	if _, _, err := Open(f.cfg, f.disk.env()); !errors.Is(err, errMissing) {
+		t.Fatalf("the start: %v", err)
+	}
+	r := f.lookAt()
+	if r.Refused == "" {
+		t.Error("not refused")
+	}
+	if plan := PlanSalvage(r, SalvageOptions{}); !plan.Empty() || len(plan.Lost) > 0 {
+		t.Errorf("gives up %+v: %q, and the start is refused all the same", plan.Lost, plan.Steps)
+	}
 }

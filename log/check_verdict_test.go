@@ -1,0 +1,101 @@
+package log
+
+import (
+	"errors"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// A segment is missed also where the indexes are damaged, so that the start
+// makes them anew and takes no checkpoint's word for the partitions.
+func TestMissingSegmentBesideDamagedIndexes(t *testing.T) {
+	for name, harm := range map[string]func(f *fixture){
+		"no index":      func(f *fixture) { f.remove(indexSuffix) },
+		"damaged index": func(f *fixture) { f.replaceFile(f.files(indexSuffix)[0], nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := fill(t)
+			f.close()
+			harm(f)
+			f.remove(f.files(segmentSuffix)[1])
+			r := f.lookAt()
+			if r.Refused == "" || !strings.Contains(texts(r, SeverityDamage), "is missing") {
+				t.Errorf("the check: %s", texts(r, SeverityDamage))
+			}
+			if l, found, err := Open(f.cfg, f.disk.env()); err == nil {
+				p := l.Partition(1)
+				_, err := offsetsFrom(t, p, 0)
+				t.Errorf("it starts: %+v; partition 1 is [%d, %d), reads: %v, damage known: %+v", found, p.Start(), p.End(), err, l.Damage())
+				_ = l.Close()
+			}
+			f.salvage(SalvageOptions{})
+			f.open()
+			for id := range f.ends {
+				p := f.log.Partition(id)
+				if _, err := offsetsFrom(t, p, 0); err != nil || p.End() != f.ends[id] {
+					t.Errorf("after the salvage: partition %d: %v, end %d, want %d", id, err, p.End(), f.ends[id])
+				}
+				if err := appendTo(t, f.log, p, p.End(), 3, 100).err(); err != nil {
+					t.Errorf("after the salvage: partition %d: %v", id, err)
+				}
+			}
+			f.close()
+		})
+	}
+}
+
+// What nobody can read is damage, whatever was given up around it.
+func TestCheckFindsWhatASalvageLeft(t *testing.T) {
+	f := fill(t)
+	f.close()
+	hit := f.batchEntries()[12]
+	f.flip(hit.Position + 40)
+	name := f.files(indexSuffix)[0]
+	if err := f.mem().FlipBit(path.Join(f.disk.dir, name), 200, 1); err != nil {
+		t.Fatal(err)
+	}
+	f.salvage(SalvageOptions{DropIndexes: true})
+	f.open()
+	_, failed := offsetsFrom(t, f.log.Partition(hit.Partition), 0)
+	f.close()
+	if r := f.lookAt(); (failed != nil) != r.Damaged() {
+		t.Errorf("reads: %v; the check: %q, lost %+v", failed, texts(r, SeverityDamage), r.Lost)
+	}
+	f.salvage(SalvageOptions{})
+	f.open()
+	if _, err := offsetsFrom(t, f.log.Partition(hit.Partition), 0); err != nil {
+		t.Errorf("after another salvage: %v", err)
+	}
+	f.close()
+}
+
+// A file that was set aside for its bad sectors keeps nobody from looking at
+// the rest.
+func TestCheckPassesABadFileThatWasSetAside(t *testing.T) {
+	f := fill(t)
+	f.close()
+	aside := quarantinePrefix + "1-" + f.files(segmentSuffix)[0]
+	file, err := f.mem().Create(path.Join(f.disk.dir, aside))
+	if err == nil {
+		err = errors.Join(file.Truncate(8192), file.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := vfs.NewFault(f.mem(), func(op vfs.Op) error {
+		if op.Is(vfs.KindRead) && path.Base(op.Name) == aside {
+			return vfs.ErrIO
+		}
+		return nil
+	})
+	r, err := Check(disk, f.disk.dir, CheckOptions{Standing: f.disk.env().Standing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Damaged() || len(r.Aside) != 1 || !strings.Contains(r.Aside[0].Holds, "read") {
+		t.Errorf("%+v, %s", r.Aside, texts(r, SeverityDamage))
+	}
+}
