@@ -22,7 +22,7 @@
 // expire.go, oldest.go, reclaim.go.
 //
 // Starting: log.go (Open, Close), start_format.go, recovery.go,
-// recovery_files.go, smallfile.go, scan.go, replay.go, settle.go.
+// recovery_files.go, smallfile.go, aside.go, scan.go, replay.go, settle.go.
 //
 // Damage: damage.go (what is fenced and what was given up), salvage_format.go,
 // scrub.go (looking for it), events_damage.go, versions.go (what must not be

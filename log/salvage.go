@@ -3,7 +3,6 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 
@@ -17,13 +16,14 @@ import (
 //  1. the start mark is made anew, if it is bad, and says "unclean": so the
 //     next start raises all leader epochs, and consumers of what was given up
 //     notice (KIP-320);
-//  2. empty segments are put in the place of those that are missing;
+//  2. empty segments are put in the place of those that are missing, and one
+//     that has lost its end gets its length back;
 //  3. the list of what is given up is written, as a whole;
 //  4. index files are set aside, if that was asked for.
 //
 // A crash between two of them leaves a log that starts, or refuses to, as it
 // did before; salvage can be asked again. Nothing is deleted: what is replaced
-// is set aside first.
+// is set aside first. None of it needs more room than a few blocks.
 type SalvagePlan struct {
 	Steps []string    // in words, in order
 	Lost  []LostRange // offsets that are given up
@@ -62,6 +62,10 @@ func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
 	p.planMark(r)
 	p.segments = r.heal.segments
 	for _, s := range p.segments {
+		if s.Short != "" {
+			p.Steps = append(p.Steps, fmt.Sprintf("give segment %s its length back, up to Position %d, with nothing in what it has lost", s.Short, s.End))
+			continue
+		}
 		p.Steps = append(p.Steps, fmt.Sprintf("put an empty segment in the place of %s, for Positions %d to %d", segmentName(s.First), s.First, s.End))
 	}
 	if len(p.accept.Ranges)+len(p.accept.Offsets) > 0 {
@@ -121,7 +125,11 @@ func (p *SalvagePlan) Apply(fsys vfs.FS, dir string, done func(what string)) err
 		}
 	}
 	for i := range p.segments {
-		if err := s.replace(&p.segments[i]); err != nil {
+		mend := s.replace
+		if p.segments[i].Short != "" {
+			mend = s.extend
+		}
+		if err := mend(&p.segments[i]); err != nil {
 			return err
 		}
 	}
@@ -151,34 +159,33 @@ type salvager struct {
 
 func (s *salvager) path(name string) string { return path.Join(s.dir, name) }
 
-// free is a name for a file that is set aside, which no other has.
-func (s *salvager) free(name string) (string, error) {
-	for i := 1; ; i++ {
-		as := fmt.Sprintf("%s%d-salvage%d-%s", quarantinePrefix, s.starts, i, name)
-		_, err := s.fs.Size(s.path(as))
-		if errors.Is(err, fs.ErrNotExist) {
-			return as, nil
-		}
-		if err != nil {
-			return "", fmt.Errorf("set %s aside: %w", name, err)
-		}
-	}
-}
-
 // setAside renames a file; one that is gone already is as it should be.
 func (s *salvager) setAside(name string) error {
-	as, err := s.free(name)
-	if err != nil {
-		return err
-	}
-	err = s.fs.Rename(s.path(name), s.path(as))
+	as, err := setAside(s.fs, s.dir, name, s.starts)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("set %s aside: %w", name, err)
+		return err
 	}
 	s.done(fmt.Sprintf("%s set aside as %s", name, as))
+	return nil
+}
+
+// copyAside copies a small file under a name of its own, durably.
+func (s *salvager) copyAside(name string) error {
+	b, err := readSmallFile(s.fs, s.dir, name)
+	if err != nil {
+		return fmt.Errorf("copy aside: %w", err)
+	}
+	as, err := asideName(s.fs, s.dir, name, s.starts)
+	if err != nil {
+		return err
+	}
+	if err := replaceSmallFile(s.fs, s.dir, as, b); err != nil {
+		return err
+	}
+	s.done(fmt.Sprintf("%s copied aside as %s", name, as))
 	return nil
 }
 
@@ -191,15 +198,10 @@ func (s *salvager) write(name string, b []byte) error {
 	return nil
 }
 
-// replace puts a segment without entries in the place of one that is missing,
-// or a longer copy in the place of one that is too short.
+// replace puts a segment without entries in the place of one that is missing.
+// It is a hole but for its header, so it takes no room.
 func (s *salvager) replace(x *segmentLoss) (err error) {
 	name := segmentName(x.First)
-	if x.Short != "" { // its name is about to be written over
-		if err := s.copyAside(x.Short); err != nil {
-			return err
-		}
-	}
 	temp := s.path(name + tempSuffix)
 	if err := s.fs.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("replace %s: %w", name, err)
@@ -208,17 +210,10 @@ func (s *salvager) replace(x *segmentLoss) (err error) {
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", name, err)
 	}
-	_, err = f.WriteAt(x.encode(), 0)
-	if err == nil {
-		err = f.Truncate(segmentHeaderSize + int64(x.End-x.First))
+	if _, err = f.WriteAt(x.encode(), 0); err != nil {
+		return fmt.Errorf("replace %s: %w", name, errors.Join(err, f.Close()))
 	}
-	if err == nil && x.Short != "" {
-		err = s.copyFrom(f, x.Short, segmentHeaderSize)
-	}
-	if err == nil {
-		err = f.Datasync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := s.lengthen(f, x); err != nil {
 		return fmt.Errorf("replace %s: %w", name, err)
 	}
 	if err := s.fs.Rename(temp, s.path(name)); err != nil {
@@ -231,54 +226,26 @@ func (s *salvager) replace(x *segmentLoss) (err error) {
 	return nil
 }
 
-// copyAside copies a file under a name of its own, durably.
-func (s *salvager) copyAside(name string) (err error) {
-	if _, err := s.fs.Size(s.path(name)); err != nil {
-		return fmt.Errorf("copy %s aside: %w", name, err)
-	}
-	as, err := s.free(name)
+// extend gives a segment that has lost its end its length back, as a hole.
+// Nothing in it is read or changed: the rest may have bad sectors, and there
+// may be no room for a copy.
+func (s *salvager) extend(x *segmentLoss) error {
+	f, err := s.fs.OpenWritable(s.path(x.Short))
 	if err != nil {
-		return err
+		return fmt.Errorf("extend %s: %w", x.Short, err)
 	}
-	f, err := s.fs.Create(s.path(as))
-	if err != nil {
-		return fmt.Errorf("copy %s aside: %w", name, err)
+	if err := s.lengthen(f, x); err != nil {
+		return fmt.Errorf("extend %s: %w", x.Short, err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := s.copyFrom(f, name, 0); err != nil {
-		return err
-	}
-	if err := f.Datasync(); err != nil {
-		return fmt.Errorf("copy %s aside: %w", name, err)
-	}
-	if err := s.fs.SyncDir(s.dir); err != nil {
-		return fmt.Errorf("copy %s aside: %w", name, err)
-	}
-	s.done(fmt.Sprintf("%s copied aside as %s", name, as))
+	s.done(x.Short + " extended")
 	return nil
 }
 
-// copyFrom copies what a file holds from an offset on.
-func (s *salvager) copyFrom(to vfs.File, name string, at int64) (err error) {
-	from, err := s.fs.Open(s.path(name))
-	if err != nil {
-		return fmt.Errorf("copy %s: %w", name, err)
+// lengthen makes a file reach up to the end of its segment, durably, and closes it.
+func (*salvager) lengthen(f vfs.File, x *segmentLoss) error {
+	err := f.Truncate(segmentHeaderSize + int64(x.End-x.First))
+	if err == nil {
+		err = f.Datasync()
 	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	b := make([]byte, rewriteChunk)
-	for {
-		n, err := from.ReadAt(b, at)
-		if n > 0 {
-			if _, err := to.WriteAt(b[:n], at); err != nil {
-				return fmt.Errorf("copy %s: %w", name, err)
-			}
-			at += int64(n)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("copy %s: %w", name, err)
-		}
-	}
+	return errors.Join(err, f.Close())
 }

@@ -2,10 +2,12 @@ package log
 
 import (
 	"errors"
+	"path"
 	"slices"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // Offsets that were given up are never given to other records: neither when the
@@ -116,4 +118,32 @@ func TestSalvageOfWhatItCanNotMend(t *testing.T) {
 	if plan := PlanSalvage(r, SalvageOptions{}); !plan.Empty() || len(plan.Lost) > 0 {
 		t.Errorf("gives up %+v: %q, and the start is refused all the same", plan.Lost, plan.Steps)
 	}
+}
+
+// A segment that has lost its end is made whole where it stands: that takes no
+// room, and nobody has to read what else is damaged in it.
+func TestSalvageOfAShortSegmentOnAFullAndBadDisk(t *testing.T) {
+	f := fill(t)
+	f.close()
+	names := f.files(segmentSuffix)
+	last := path.Join(f.disk.dir, names[len(names)-1])
+	if err := mustOpenFile(t, f.mem(), last).Truncate(segmentHeaderSize + 2000); err != nil {
+		t.Fatal(err)
+	}
+	plan := PlanSalvage(f.lookAt(), SalvageOptions{})
+	bad := vfs.NewFault(f.mem(), func(op vfs.Op) error {
+		if op.Is(vfs.KindRead) && op.Name == last && op.Off+int64(op.Bytes) > segmentHeaderSize+1000 {
+			return vfs.ErrIO
+		}
+		if op.Is(vfs.KindWrite) && op.Bytes > 4096 {
+			return vfs.ErrNoSpace
+		}
+		return nil
+	})
+	if err := plan.Apply(bad, f.disk.dir, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	f.open()
+	f.append(100, 1, 2, 3)
+	f.close()
 }

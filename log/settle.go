@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strconv"
-	"strings"
 )
 
 // settle makes the disk fit what replay found, and the log ready to write.
@@ -81,8 +79,7 @@ func (r *recovery) tidy() error {
 	return nil
 }
 
-// quarantine renames a file so that it is never looked at again. The start
-// counter in the name keeps it from meeting one of an earlier start.
+// quarantine renames a file so that it is never looked at again.
 func (r *recovery) quarantine(name, why string) error {
 	as, err := r.log.quarantine(name, why)
 	if err != nil {
@@ -93,31 +90,11 @@ func (r *recovery) quarantine(name, why string) error {
 }
 
 func (l *Log) quarantine(name, why string) (as string, err error) {
-	as = l.quarantineName(name)
-	if err := l.env.FS.Rename(path.Join(l.env.Dir, name), path.Join(l.env.Dir, as)); err != nil {
-		return "", fmt.Errorf("set %s aside: %w", name, err)
+	if as, err = setAside(l.env.FS, l.env.Dir, name, l.found.UncleanStarts); err != nil {
+		return "", err
 	}
 	l.env.Events(FileQuarantined{Name: name, As: as, Why: why})
 	return as, nil
-}
-
-func (l *Log) quarantineName(name string) string {
-	return fmt.Sprintf("%s%d-%s", quarantinePrefix, l.found.UncleanStarts, name)
-}
-
-// quarantineStarts is the count of unclean starts that a name of quarantineName
-// holds; 0 for any other name.
-func quarantineStarts(name string) uint32 {
-	rest, ok := strings.CutPrefix(name, quarantinePrefix)
-	if !ok {
-		return 0
-	}
-	digits, _, _ := strings.Cut(rest, "-")
-	n, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil {
-		return 0
-	}
-	return uint32(n)
 }
 
 // cut ends the log at end, durably, and begins a new segment there.
@@ -213,11 +190,11 @@ func (r *recovery) keepCut(end Position) (err error) {
 	if to <= end {
 		return nil
 	}
-	name := l.quarantineName(fmt.Sprintf("%020d.cut", uint64(end)))
-	f, err := l.env.FS.Create(path.Join(l.env.Dir, name))
-	if errors.Is(err, fs.ErrExist) {
-		return nil // an earlier try of this start got that far
+	name, err := asideName(l.env.FS, l.env.Dir, fmt.Sprintf("%020d.cut", uint64(end)), l.found.UncleanStarts)
+	if err != nil {
+		return err
 	}
+	f, err := l.env.FS.Create(path.Join(l.env.Dir, name))
 	if err != nil {
 		return fmt.Errorf("keep what is cut: %w", err)
 	}
