@@ -43,7 +43,7 @@ func (c *checker) headers() {
 	c.report.heal.starts, c.report.heal.end = r.mark.UncleanStarts, r.mark.End
 	for _, s := range r.log.segments.all() {
 		c.report.Segments++
-		c.report.Bytes += s.size
+		c.report.Bytes += s.size.Load()
 		c.report.heal.mark.unsure = c.report.heal.mark.unsure || s.repaired
 	}
 	switch fault := r.markFault; {

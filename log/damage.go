@@ -106,15 +106,11 @@ func (d *damage) fence(r PositionRange) bool {
 	return true
 }
 
-// forget drops the ranges below a Position: their segments are gone.
-func (d *damage) forget(below Position) {
+// forget drops the ranges whose segments are gone.
+func (d *damage) forget(c chain) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	old := d.ranges()
-	if len(old) == 0 || old[0].To > below {
-		return
-	}
-	list := slices.DeleteFunc(slices.Clone(old), func(r PositionRange) bool { return r.To <= below })
+	list := slices.DeleteFunc(slices.Clone(d.ranges()), func(r PositionRange) bool { return !c.covers(r) })
 	d.fenced.Store(&list)
 }
 

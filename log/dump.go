@@ -185,7 +185,7 @@ func (d *dumper) segment(name string) *segment {
 	if s.IsFirst {
 		previous = "the first"
 	}
-	d.printf("%s: generation %d, salt %08x, %s, %d bytes\n", name, s.Generation, s.Salt, previous, s.size)
+	d.printf("%s: generation %d, salt %08x, %s, %d bytes\n", name, s.Generation, s.Salt, previous, s.size.Load())
 	return s
 }
 

@@ -39,7 +39,7 @@ func (l *Log) OldestFirst(bytes int64, list []Candidate) []OldestTrim {
 		for j := range walks {
 			died += walks[j].to(end)
 		}
-		back := comesBack(s.size, max(s.live.Load()-died, 0))
+		back := comesBack(s.size.Load(), max(s.live.Load()-died, 0))
 		if back == 0 {
 			continue
 		}

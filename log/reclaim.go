@@ -132,10 +132,11 @@ func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 			break
 		}
 		gone[r.segment] = true
-		bytes += r.size
-		l.env.Events(SegmentRemoved{First: r.First, Bytes: r.size})
+		bytes += r.size.Load()
+		l.env.Events(SegmentRemoved{First: r.First, Bytes: r.size.Load()})
 	}
 	l.segments.remove(gone)
+	l.damage.forget(l.segments.all())
 	if forget := k.inWriter(func() {
 		for s := range gone {
 			delete(k.condemned, s)
@@ -165,6 +166,7 @@ func (k *keeper) trimBefore(dead []segmentRange) error {
 		if err := s.file.Datasync(); err != nil {
 			return fmt.Errorf("trim %s: %w", s.name, err)
 		}
+		s.size.Store(s.offset(r.First))
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (s *scrub) pass() bool {
 	if len(c) == 0 {
 		return true
 	}
-	l.damage.forget(c[0].First)
+	l.damage.forget(c) // also what was found in a segment that went meanwhile
 	for at := c[0].First; at < to; {
 		c = l.segments.all()
 		seg := c[max(c.index(at), 0)]
@@ -216,13 +216,11 @@ func (s *scrub) header(seg *segment) error {
 // next one is there to tell where it ends, and holds nothing.
 func (s *scrub) shadow(seg, next *segment, to Position) chain {
 	file := &scrubFile{File: seg.file, scrub: s}
-	size := seg.size
-	if to < seg.limit() {
-		size = segmentHeaderSize + int64(to-seg.First)
-	}
-	c := chain{{segmentHeader: seg.segmentHeader, name: seg.name, file: file, size: size, repaired: seg.repaired}}
+	c := chain{{segmentHeader: seg.segmentHeader, name: seg.name, file: file, repaired: seg.repaired}}
+	c[0].size.Store(seg.offset(min(to, seg.limit())))
 	if next != nil {
-		c = append(c, &segment{segmentHeader: next.segmentHeader, name: next.name, file: file, size: segmentHeaderSize})
+		c = append(c, &segment{segmentHeader: next.segmentHeader, name: next.name, file: file})
+		c[1].size.Store(segmentHeaderSize)
 	}
 	return c
 }

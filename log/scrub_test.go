@@ -256,3 +256,31 @@ func TestScrubBesideAllElse(t *testing.T) {
 		t.Error(texts(r, SeverityDamage))
 	}
 }
+
+// Damage is forgotten with its segment, also with one from the middle.
+func TestDamageGoesWithItsSegment(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 16 << 10})
+	f.append(500, 1) // keeps the first segment alive
+	for range 30 {
+		f.append(1500, 2)
+	}
+	c := f.log.segments.all()
+	f.flip(c[1].First + entryHeaderSize + 100)
+	f.scrubNow()
+	if d := f.log.Damage(); d.Ranges != 1 {
+		t.Fatalf("%+v", d)
+	}
+	if err := f.control(2, KindLogStart, f.ends[2]-3, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.log.Reclaim(); err != nil {
+		t.Fatal(err)
+	}
+	if s := f.log.segments.all().find(c[1].First); s.First != 0 {
+		t.Fatalf("segment %d was not reclaimed", s.First)
+	}
+	if d := f.log.Damage(); d.Ranges != 0 {
+		t.Errorf("%+v, of a segment that is no more", d)
+	}
+	f.close()
+}

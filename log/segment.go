@@ -21,7 +21,7 @@ type segment struct {
 
 	name string
 	file vfs.File
-	size int64        // bytes that may be used, the header included
+	size atomic.Int64 // bytes that may be used, the header included; falls when the successor goes
 	refs atomic.Int32 // 0: closed
 	live atomic.Int64 // bytes of batches that a reader may still ask for
 	// repaired says that the header on disk is damaged, and what recovery needs
@@ -39,7 +39,7 @@ type segmentRange struct {
 func (s *segment) offset(p Position) int64 { return segmentHeaderSize + int64(p-s.First) }
 
 // limit is the Position behind the last byte that may be used.
-func (s *segment) limit() Position { return s.First + Position(s.size-segmentHeaderSize) }
+func (s *segment) limit() Position { return s.First + Position(s.size.Load()-segmentHeaderSize) }
 
 // acquire adds a holder unless the last one has let go already.
 func (s *segment) acquire() bool {
@@ -105,6 +105,20 @@ func (c chain) end(i int, written Position) Position {
 	return written
 }
 
+// covers reports whether a part of r is of the chain, be it that a file has lost it.
+func (c chain) covers(r PositionRange) bool {
+	for i := max(c.index(r.From), 0); i < len(c) && c[i].First < r.To; i++ {
+		end := c[i].limit()
+		if i+1 < len(c) && c[i+1].PreviousSalt == c[i].Salt {
+			end = c[i+1].First
+		}
+		if r.From < end {
+			return true
+		}
+	}
+	return false
+}
+
 // last is the newest segment.
 func (c chain) last() *segment { return c[len(c)-1] }
 
@@ -134,7 +148,8 @@ func openSegment(fsys vfs.FS, dir, name string) (*segment, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("size of segment: %w", err), f.Close())
 	}
-	s := &segment{name: name, file: f, size: max(size, segmentHeaderSize)}
+	s := &segment{name: name, file: f}
+	s.size.Store(max(size, segmentHeaderSize))
 	s.refs.Store(1)
 	b := make([]byte, min(size, segmentHeaderUsed))
 	if _, err := f.ReadAt(b, 0); err != nil {

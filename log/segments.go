@@ -125,7 +125,8 @@ func (s *segments) finish(spare *spareSegment, header segmentHeader) (*segment, 
 	if err := s.fs.SyncDir(s.dir); err != nil {
 		return nil, fmt.Errorf("sync directory of segment %s: %w", name, err)
 	}
-	seg := &segment{segmentHeader: header, name: name, file: spare.file, size: s.bytes}
+	seg := &segment{segmentHeader: header, name: name, file: spare.file}
+	seg.size.Store(s.bytes)
 	seg.refs.Store(1)
 	return seg, nil
 }

@@ -38,7 +38,7 @@ func (l *Log) Stats() Stats {
 		LastCheckpoint: l.keeper.lastCheckpoint(),
 	}
 	for _, seg := range segs {
-		s.SegmentBytes += seg.size
+		s.SegmentBytes += seg.size.Load()
 		s.LiveBytes += seg.live.Load()
 	}
 	if len(segs) > 0 {
