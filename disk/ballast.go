@@ -19,6 +19,7 @@ type ballast struct {
 	fs   vfs.FS
 	name string
 	held int64 // bytes that the file reserves
+	sure bool  // it does: this life has reserved them. A copied file may be all holes
 }
 
 // measure asks how large the file is: anybody may remove it.
@@ -35,7 +36,7 @@ func (b *ballast) measure() error {
 // size follows that of the disk, and a file of which a byte is missing is not
 // worth a change.
 func (b *ballast) fits(want int64) bool {
-	return b.held >= want-want/4 && b.held <= plus(want, want/4)
+	return b.held >= want-want/4 && b.held <= plus(want, want/4) && (b.sure || want == 0)
 }
 
 // missing is what of the wanted size is not reserved.
@@ -56,13 +57,12 @@ func (b *ballast) resize(want int64) error {
 	if err != nil {
 		return fmt.Errorf("ballast: %w", err)
 	}
-	// Also where it is as long as that: a copied file may be all holes.
 	err = f.Allocate(0, want)
 	if err = errors.Join(err, f.Close()); err != nil {
 		// A part of it is of no use, and its room is missed elsewhere.
 		return errors.Join(fmt.Errorf("ballast: %w", err), b.release())
 	}
-	b.held = want
+	b.held, b.sure = want, true
 	return nil
 }
 
@@ -72,6 +72,6 @@ func (b *ballast) release() error {
 	if err := b.fs.Remove(b.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("ballast: %w", err)
 	}
-	b.held = 0
+	b.held, b.sure = 0, false
 	return nil
 }

@@ -15,7 +15,9 @@
 //   - The ballast's room never counts as free: while the file is gone, as much
 //     is taken off what the file system says is free. So a released ballast
 //     does not let produce in, and restoring it does not shut produce out.
-//   - A level is left only with a quarter of its limit to spare.
+//   - A level is left only with a quarter of its limit to spare, or, on a disk
+//     that has not so much beyond the limit, with half of what it has.
+//   - What holds the level at Full without a look at the disk ends by itself.
 //   - An operation that finds no room is tried again once, and only if room was
 //     made for it.
 //

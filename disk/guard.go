@@ -51,10 +51,15 @@ type State struct {
 	// Limits in force.
 	Limits  Limits
 	Ballast int64 // bytes held
+
+	told int64 // free bytes, as the file system tells
 }
 
 // Room says how much is free, for people.
 func (s *State) Room() string {
+	if s.Total == 0 {
+		return "free space not known"
+	}
 	return fmt.Sprintf("%s of %s free", Bytes(s.Free), Bytes(s.Total))
 }
 
@@ -164,24 +169,24 @@ func (g *Guard) noteLocked(e Event) { g.mu.events = append(g.mu.events, e) }
 // retention.
 func (g *Guard) lookLocked() {
 	now := g.env.Clock.Now()
-	s, ok := g.measureLocked()
-	if !ok {
-		return
-	}
+	s, known := g.measureLocked()
 	before := g.state.Load()
-	s.Level = g.mu.marks.step(s.Free, s.Limits, now)
+	s.Level = g.mu.marks.step(s.Free, s.Total, s.Limits, now)
 	s.Held, s.Since = g.mu.marks.held, before.Since
 	if s.Level != before.Level {
 		s.Since = now
 		g.noteLocked(LevelChanged{From: before.Level, State: s})
 	}
-	g.restoreLocked(&s, now)
+	if known {
+		g.restoreLocked(&s, now)
+	}
 	g.state.Store(&s)
 	g.trimLocked(&s, before.Level, now)
 }
 
 // measureLocked asks the file system. What the ballast should hold and does not
-// is not free.
+// is not free. While the file system does not tell, all is as last seen, and
+// nothing counts as free for the ballast's sake.
 func (g *Guard) measureLocked() (State, bool) {
 	err := g.mu.ballast.measure()
 	free, total, spaceErr := g.env.FS.Space(g.env.Dir)
@@ -190,10 +195,12 @@ func (g *Guard) measureLocked() (State, bool) {
 			g.noteLocked(SpaceUnknown{Err: err})
 		}
 		g.mu.unknown = true
-		return State{}, false
+		s := g.State()
+		s.told = 0
+		return s, false
 	}
 	g.mu.unknown = false
-	s := State{Total: total, Limits: g.env.Settings().For(total)}
+	s := State{Total: total, Limits: g.env.Settings().For(total), told: free}
 	if g.mu.noBallast {
 		s.Limits.Ballast = 0
 	}

@@ -371,3 +371,58 @@ func TestRetriedWrites(t *testing.T) {
 		}
 	}
 }
+
+// A ballast that was copied as a hole reserves nothing until it is made anew.
+func TestSparseBallast(t *testing.T) {
+	w := newWorld(t)
+	f, err := w.mem.Create(dir + "/" + ballastName)
+	w.must(err)
+	w.must(f.Truncate(w.settings.Ballast))
+	w.must(f.Close())
+	fault := vfs.NewFault(w.mem, nil)
+	w.mustOpen(fault)
+	w.look(5 * lookPeriod)
+	if n := fault.Count(vfs.KindAllocate); n != 1 {
+		t.Errorf("it was reserved %d times, want once", n)
+	}
+	w.want("later", Roomy) // there is nothing to tell
+}
+
+// A level with much to spare is left as soon as that is possible at all.
+func TestLimitNearTheWholeDisk(t *testing.T) {
+	w := newWorld(t)
+	w.settings.Min, w.settings.Warn, w.settings.Ballast = 54*mebi, 54*mebi, 0
+	w.mustOpen(w.mem)
+	w.others(12 * mebi)
+	if l := w.guard.State().Level; l != Full {
+		t.Fatal(l)
+	}
+	w.others(0)
+	if l := w.guard.State().Level; l != Roomy {
+		t.Errorf("%v for ever, on an empty disk", l)
+	}
+}
+
+// The file system stops telling while the disk is held: it is tried again.
+func TestHeldWhileSpaceIsUnknown(t *testing.T) {
+	w := newWorld(t)
+	fault := vfs.NewFault(w.mem, nil)
+	w.mustOpen(fault)
+	w.guard.Refused()
+	fault.SetHook(vfs.FailFrom(1, vfs.KindSpace, vfs.ErrIO))
+	w.look(2 * holdMax)
+	if l := w.guard.State().Level; l == Full {
+		t.Errorf("%v as long as the file system does not tell", l)
+	}
+}
+
+// A file system that tells nothing, and takes nothing, refuses produce too.
+func TestRefusedWhileSpaceIsUnknown(t *testing.T) {
+	w := newWorld(t)
+	fault := vfs.NewFault(w.mem, vfs.FailFrom(1, vfs.KindSpace, vfs.ErrIO))
+	w.mustOpen(fault)
+	w.guard.Refused()
+	if !w.guard.Refusing() {
+		t.Error("produce is taken")
+	}
+}

@@ -73,8 +73,9 @@ func plus(a, b int64) int64 {
 	return a + b
 }
 
-// toSpare is what must be free for a level to be left.
-func toSpare(limit int64) int64 { return plus(limit, limit/4) }
+// toSpare is what must be free for a level to be left: a quarter more than the
+// limit, but never more than a disk of this size can have.
+func toSpare(limit, total int64) int64 { return plus(limit, min(limit/4, max(total-limit, 0)/2)) }
 
 const (
 	// holdMax is how long a disk that refused an append stays Full although the
@@ -99,14 +100,14 @@ func (w *watermarks) hold(free int64, now time.Time) {
 }
 
 // step returns the level for so many bytes of room.
-func (w *watermarks) step(free int64, l Limits, now time.Time) Level {
+func (w *watermarks) step(free, total int64, l Limits, now time.Time) Level {
 	if w.held && (now.Sub(w.since) >= holdMax || free >= plus(w.free, max(l.Min/4, holdLeast))) {
 		w.held = false
 	}
 	switch {
-	case w.held || free < l.Min || w.level == Full && free < toSpare(l.Min):
+	case w.held || free < l.Min || w.level == Full && free < toSpare(l.Min, total):
 		w.level = Full
-	case free < l.Warn || w.level != Roomy && free < toSpare(l.Warn):
+	case free < l.Warn || w.level != Roomy && free < toSpare(l.Warn, total):
 		w.level = Low
 	default:
 		w.level = Roomy

@@ -64,7 +64,7 @@ func TestLevels(t *testing.T) {
 		{50, Full},
 		{9000, Roomy},
 	} {
-		if got := w.step(c.free, l, begin); got != c.want {
+		if got := w.step(c.free, 10_000, l, begin); got != c.want {
 			t.Errorf("step %d: %v with %d free, want %v", i, got, c.free, c.want)
 		}
 	}
@@ -86,12 +86,12 @@ func TestLevelHeld(t *testing.T) {
 		{holdMax - 1, 5000 + holdLeast - 1, Full},
 		{holdMax, 5000, Roomy},
 	} {
-		if got := w.step(c.free, l, begin.Add(c.after)); got != c.want {
+		if got := w.step(c.free, 10_000, l, begin.Add(c.after)); got != c.want {
 			t.Errorf("step %d: %v, want %v", i, got, c.want)
 		}
 	}
 	w.hold(5000, begin)
-	if got := w.step(5000+holdLeast, l, begin); got != Roomy {
+	if got := w.step(5000+holdLeast, 1<<30, l, begin); got != Roomy {
 		t.Errorf("%v when there is more room", got)
 	}
 }

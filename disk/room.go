@@ -5,10 +5,9 @@ package disk
 // not clients' produce.
 func (g *Guard) Refused() {
 	g.mu.Lock()
-	if s, ok := g.measureLocked(); ok {
-		g.mu.marks.hold(s.Free, g.env.Clock.Now())
-	}
-	g.makeRoomLocked(g.env.Settings().Segment)
+	s, _ := g.measureLocked()
+	g.mu.marks.hold(s.Free, g.env.Clock.Now())
+	g.makeRoomLocked(&s, g.env.Settings().Segment)
 	g.lookLocked()
 	g.unlockAndTell()
 }
@@ -17,7 +16,8 @@ func (g *Guard) Refused() {
 // whether to try again.
 func (g *Guard) makeRoom(bytes int64) bool {
 	g.mu.Lock()
-	again := g.makeRoomLocked(bytes)
+	s, _ := g.measureLocked()
+	again := g.makeRoomLocked(&s, bytes)
 	g.lookLocked()
 	g.unlockAndTell()
 	return again
@@ -25,14 +25,10 @@ func (g *Guard) makeRoom(bytes int64) bool {
 
 // makeRoomLocked releases the ballast if that helps. Another may have done so
 // since the operation failed.
-func (g *Guard) makeRoomLocked(bytes int64) bool {
-	free, _, err := g.env.FS.Space(g.env.Dir)
+func (g *Guard) makeRoomLocked(s *State, bytes int64) bool {
 	b := &g.mu.ballast
-	switch {
-	case err != nil:
-		return false
-	case b.held == 0 || plus(free, b.held) < bytes:
-		return free >= bytes
+	if b.held == 0 || plus(s.told, b.held) < bytes {
+		return s.told >= bytes
 	}
 	held := b.held
 	if err := b.release(); err != nil {
