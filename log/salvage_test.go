@@ -175,13 +175,80 @@ func TestSalvageLiftsRefusals(t *testing.T) {
 	}
 }
 
-// The process or the machine dies in each change that a salvage makes: the log
-// starts as before or as after, nothing is gone, and salvage can be asked again.
+// The process or the machine dies in each change that a salvage makes, or the
+// disk fails it: the log starts as before or as after, nothing is gone, and
+// salvage can be asked again.
 func TestSalvageSurvivesACrash(t *testing.T) {
-	for name, c := range map[string]struct {
-		make func(t *testing.T) *fixture
-		do   SalvageOptions
-	}{
+	hooks := map[string]func(n int64) vfs.Hook{
+		"crash":    func(n int64) vfs.Hook { return vfs.CrashAt(n, int(n)*7) },
+		"io error": func(n int64) vfs.Hook { return vfs.FailNth(n, vfs.AnyChange, vfs.ErrIO) },
+		"no room":  func(n int64) vfs.Hook { return vfs.FailFrom(n, vfs.AnyChange, vfs.ErrNoSpace) },
+	}
+	for name, c := range salvageCrashes() {
+		for how, hook := range hooks {
+			t.Run(name+", "+how, func(t *testing.T) {
+				f := c.make(t)
+				f.syncAll()
+				plan := PlanSalvage(f.lookAt(), c.do)
+				if plan.Empty() {
+					t.Fatal("nothing to do")
+				}
+				base := f.mem()
+				rng := rand.New(rand.NewPCG(1, 2))
+				for n := int64(1); n < 200; n++ {
+					disk := base.Clone()
+					err := plan.Apply(vfs.NewFault(disk, hook(n)), f.disk.dir, func(string) {})
+					if n%2 == 0 {
+						f.disk.fs = disk.PowerCut(rng)
+					} else {
+						f.disk.fs = disk.Kill()
+					}
+					f.keeps(base)
+					if err != nil {
+						f.salvage(c.do) // else what was done must have stayed
+					}
+					f.serves(n)
+					if err == nil && n%2 == 0 {
+						return
+					}
+					if t.Failed() {
+						t.FailNow()
+					}
+				}
+				t.Fatal("it never ends")
+			})
+		}
+	}
+}
+
+// serves starts what a salvage left after a crash in its n-th change, and uses it.
+func (f *fixture) serves(n int64) {
+	f.t.Helper()
+	aside := f.files(quarantinePrefix)
+	f.open()
+	for id := model.PartitionID(1); id <= 3; id++ {
+		p := f.log.Partition(id)
+		if _, err := offsetsFrom(f.t, p, 0); err != nil {
+			f.t.Errorf("change %d: partition %d: %v", n, id, err)
+		}
+		if err := appendTo(f.t, f.log, p, p.End(), 3, 100).err(); err != nil {
+			f.t.Errorf("change %d: partition %d: %v", n, id, err)
+		}
+	}
+	f.close()
+	if now := f.files(quarantinePrefix); !containsAll(now, aside) {
+		f.t.Errorf("change %d: %v was set aside, now there is %v", n, aside, now)
+	}
+}
+
+// salvageCrash is a damaged log, and what is done about it.
+type salvageCrash struct {
+	make func(t *testing.T) *fixture
+	do   SalvageOptions
+}
+
+func salvageCrashes() map[string]salvageCrash {
+	return map[string]salvageCrash{
 		"owners": {damagedOwners, SalvageOptions{DropIndexes: true}},
 		"segment": {func(t *testing.T) *fixture {
 			t.Helper()
@@ -211,52 +278,6 @@ func TestSalvageSurvivesACrash(t *testing.T) {
 			}
 			return f
 		}, SalvageOptions{DropIndexes: true}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := c.make(t)
-			f.syncAll()
-			plan := PlanSalvage(f.lookAt(), c.do)
-			if plan.Empty() {
-				t.Fatal("nothing to do")
-			}
-			base := f.mem()
-			rng := rand.New(rand.NewPCG(1, 2))
-			for n := int64(1); n < 200; n++ {
-				disk := base.Clone()
-				err := plan.Apply(vfs.NewFault(disk, vfs.CrashAt(n, int(n)*7)), f.disk.dir, func(string) {})
-				if n%2 == 0 {
-					f.disk.fs = disk.PowerCut(rng)
-				} else {
-					f.disk.fs = disk.Kill()
-				}
-				f.keeps(base)
-				if err != nil {
-					f.salvage(c.do) // else what was done must have stayed
-				}
-				aside := f.files(quarantinePrefix)
-				f.open()
-				for id := model.PartitionID(1); id <= 3; id++ {
-					p := f.log.Partition(id)
-					if _, err := offsetsFrom(t, p, 0); err != nil {
-						t.Errorf("change %d: partition %d: %v", n, id, err)
-					}
-					if err := appendTo(t, f.log, p, p.End(), 3, 100).err(); err != nil {
-						t.Errorf("change %d: partition %d: %v", n, id, err)
-					}
-				}
-				f.close()
-				if now := f.files(quarantinePrefix); !containsAll(now, aside) {
-					t.Errorf("change %d: %v was set aside, now there is %v", n, aside, now)
-				}
-				if err == nil && n%2 == 0 {
-					return
-				}
-				if t.Failed() {
-					t.FailNow()
-				}
-			}
-			t.Fatal("it never ends")
-		})
 	}
 }
 
