@@ -106,6 +106,21 @@ func (d *damage) fence(r PositionRange) bool {
 	return true
 }
 
+// lift takes the fence from a range.
+func (d *damage) lift(r PositionRange) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []PositionRange
+	for _, x := range d.ranges() {
+		for _, left := range []PositionRange{{x.From, min(x.To, r.From)}, {max(x.From, r.To), x.To}} {
+			if left.From < left.To {
+				list = append(list, left)
+			}
+		}
+	}
+	d.fenced.Store(&list)
+}
+
 // forget drops the ranges whose segments are gone.
 func (d *damage) forget(c chain) {
 	d.mu.Lock()

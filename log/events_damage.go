@@ -17,6 +17,11 @@ type (
 		File  string
 		What  error
 	}
+	// DamageLifted says: what the scrub had fenced is sound, and read again.
+	DamageLifted struct {
+		Range PositionRange
+		File  string
+	}
 	// ScrubPassed says: the scrub has read all of the log once.
 	ScrubPassed struct {
 		Bytes   int64
@@ -36,6 +41,10 @@ func (e SalvagedUnreadable) String() string {
 func (e DamageFenced) String() string {
 	return fmt.Sprintf("damaged: [%d, %d) in %s: %v; reads of it answer that it is damaged, the rest is served, nothing was cut; "+
 		"see `mainstem log check`", e.Range.From, e.Range.To, e.File, e.What)
+}
+
+func (e DamageLifted) String() string {
+	return fmt.Sprintf("not damaged: [%d, %d) in %s can be read again, and all of it is good; it is served", e.Range.From, e.Range.To, e.File)
 }
 
 func (e ScrubPassed) String() string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,8 @@ const (
 // scrub is the goroutine that reads the whole log again and again, slowly, and
 // checks every CRC: damage in what nobody reads is found while a copy of it may
 // still exist. It looks only below the synced Position, where nothing may be
-// torn; so all that is bad there is damage. What it finds is fenced.
+// torn; so all that is bad there is damage. What it finds is fenced, and served
+// again if a later pass reads it well: a disk may have been away for a while.
 //
 // It reads as the cold lane does: what was not in the page cache leaves it
 // again. Nothing is remembered over a restart.
@@ -33,7 +35,8 @@ type scrub struct {
 	log   *Log
 	rate  int64 // bytes a second; 0: off
 	stop  chan struct{}
-	due   time.Time // when the next chunk may be read
+	due   time.Time       // when the next chunk may be read
+	found []PositionRange // fenced by it
 	bytes atomic.Int64
 
 	mu struct {
@@ -124,6 +127,7 @@ func (s *scrub) pass() bool {
 		return true
 	}
 	l.damage.forget(c) // also what was found in a segment that went meanwhile
+	s.lift()
 	for at := c[0].First; at < to; {
 		c = l.segments.all()
 		seg := c[max(c.index(at), 0)]
@@ -174,7 +178,7 @@ func (s *scrub) segment(seg, next *segment, to Position) bool {
 		if next != nil {
 			bad.To = min(bad.To, next.First)
 		}
-		if !s.again(seg, next, bad) {
+		if s.sound(seg, next, bad) {
 			s.log.env.Events(BackgroundFailed{What: "checking " + seg.name, Err: fmt.Errorf("at %d: %w, but not when it was read again", bad.From, item.Why)})
 			continue
 		}
@@ -182,17 +186,46 @@ func (s *scrub) segment(seg, next *segment, to Position) bool {
 			return false
 		}
 		if s.log.damage.fence(bad) {
+			s.found = append(s.found, bad)
 			s.log.env.Events(DamageFenced{Range: bad, File: seg.name, What: item.Why})
 		}
 	}
 }
 
-// again reads damage a second time, from the disk.
-func (s *scrub) again(seg, next *segment, bad PositionRange) bool {
-	seg.file.DropCache(seg.offset(bad.From), int64(bad.To-bad.From))
-	sc := newScanner(s.shadow(seg, next, bad.To), bad.From)
-	item, err := sc.next()
-	return err == nil && item.Kind != scanEntry
+// sound reads a range of a segment again, from the disk, and reports whether
+// all of it is good.
+func (s *scrub) sound(seg, next *segment, r PositionRange) bool {
+	seg.file.DropCache(seg.offset(r.From), int64(r.To-r.From))
+	sc := newScanner(s.shadow(seg, next, r.To), r.From)
+	for {
+		item, err := sc.next()
+		if errors.Is(err, io.EOF) {
+			return !s.stopped()
+		}
+		if err != nil || item.Kind != scanEntry {
+			return false
+		}
+	}
+}
+
+// lift takes the fence from what it had found damaged and finds sound: a disk
+// that could not be read for a while is not damaged.
+func (s *scrub) lift() {
+	l := s.log
+	s.found = slices.DeleteFunc(s.found, func(r PositionRange) bool {
+		c := l.segments.all()
+		seg := c.find(r.From)
+		if seg == nil || !c.covers(r) || !seg.acquire() {
+			return true // gone
+		}
+		defer seg.Release()
+		sound := s.sound(seg, c.after(seg), r)
+		if sound {
+			l.damage.lift(r)
+			l.env.Events(DamageLifted{Range: r, File: seg.name})
+		}
+		return sound
+	})
 }
 
 // header checks a segment's header on disk against the one that was read when

@@ -284,3 +284,32 @@ func TestDamageGoesWithItsSegment(t *testing.T) {
 	}
 	f.close()
 }
+
+// A disk that could not be read for a while, and can be again, does not leave
+// its records fenced until the next start.
+func TestScrubLiftsWhatReadsWell(t *testing.T) {
+	f := fill(t)
+	f.close()
+	mem := f.mem()
+	fault := vfs.NewFault(mem, nil)
+	f.disk.fs = fault
+	f.open()
+	hit := f.log.segments.all()[1]
+	fault.SetHook(func(op vfs.Op) error {
+		if (op.Is(vfs.KindRead) || op.Is(vfs.KindReadCached)) && path.Base(op.Name) == hit.name {
+			return vfs.ErrIO
+		}
+		return nil
+	})
+	f.scrubNow()
+	if d := f.log.Damage(); d.Ranges != 1 {
+		t.Fatalf("%+v", d)
+	}
+	fault.SetHook(nil)
+	f.scrubNow()
+	if d := f.log.Damage(); d.Ranges != 0 {
+		t.Errorf("%+v", d)
+	}
+	f.check()
+	f.close()
+}

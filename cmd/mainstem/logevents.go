@@ -36,7 +36,7 @@ func levelOf(e log.Event) zapcore.Level {
 	case log.AppendsFailed, log.Latched, log.CorruptionFound, log.DamageFenced:
 		return zapcore.ErrorLevel
 	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed, log.StartMarkRestored,
-		log.RebuildBegins, log.SalvagedUnreadable:
+		log.RebuildBegins, log.SalvagedUnreadable, log.DamageLifted:
 		return zapcore.WarnLevel
 	}
 	return zapcore.InfoLevel
