@@ -99,3 +99,24 @@ func TestCheckPassesABadFileThatWasSetAside(t *testing.T) {
 		t.Errorf("%+v, %s", r.Aside, texts(r, SeverityDamage))
 	}
 }
+
+// A bad sector under a segment's header is a damaged header: the broker starts,
+// and the check and salvage see the rest.
+func TestUnreadableSegmentHeader(t *testing.T) {
+	f := fill(t)
+	f.close()
+	mem, name := f.mem(), f.files(segmentSuffix)[1]
+	f.disk.fs = vfs.NewFault(mem, func(op vfs.Op) error {
+		if (op.Is(vfs.KindRead) || op.Is(vfs.KindReadCached)) && path.Base(op.Name) == name && op.Off < segmentHeaderSize {
+			return vfs.ErrIO
+		}
+		return nil
+	})
+	if r := f.lookAt(); !r.Damaged() || r.Refused != "" || len(r.Lost) > 0 {
+		t.Errorf("refused %q, lost %+v: %s", r.Refused, r.Lost, texts(r, SeverityDamage))
+	}
+	f.open()
+	f.check()
+	f.append(100, 1, 2, 3)
+	f.close()
+}

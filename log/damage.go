@@ -176,7 +176,9 @@ func (r *recovery) keepGiven() {
 		if !known && r.replay.rebuild {
 			p.rebuild()
 		}
-		if p.End() < end && !saysEndBehind(p.positions(), last) {
+		at := p.positions()
+		truncated := at.Truncate != noPosition && at.Truncate >= l.damage.accepted[0].From
+		if p.End() < end && !truncated && !saysEndBehind(at, last) {
 			p.applyHole(last, end)
 		}
 	}

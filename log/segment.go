@@ -133,8 +133,8 @@ func (c chain) between(from, to Position) []segmentRange {
 	return out
 }
 
-// openSegment opens a segment file and reads its header. On a damaged header
-// it still returns the open file, with First from the name and the error.
+// openSegment opens a segment file and reads its header. On a header that is
+// damaged, or can not be read, it still returns the open file, with First from the name and the error.
 func openSegment(fsys vfs.FS, dir, name string) (*segment, error) {
 	first, ok := parseSegmentName(name)
 	if !ok {
@@ -152,10 +152,9 @@ func openSegment(fsys vfs.FS, dir, name string) (*segment, error) {
 	s.size.Store(max(size, segmentHeaderSize))
 	s.refs.Store(1)
 	b := make([]byte, min(size, segmentHeaderUsed))
-	if _, err := f.ReadAt(b, 0); err != nil {
-		return nil, errors.Join(fmt.Errorf("read segment header: %w", err), f.Close())
+	if _, err = f.ReadAt(b, 0); err == nil {
+		s.segmentHeader, err = decodeSegmentHeader(b)
 	}
-	s.segmentHeader, err = decodeSegmentHeader(b)
 	if err == nil && s.First != first {
 		err = fmt.Errorf("%w: the name says %d, the header %d", errSegmentFields, first, s.First)
 	}
