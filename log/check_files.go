@@ -24,8 +24,9 @@ type markHealth struct {
 type segmentLoss struct {
 	segmentHeader
 
-	End   Position // a file in its place must reach up to here
-	Short string   // the file that is too short, or ""
+	End      Position // a file in its place must reach up to here
+	Short    string   // the file that is too short, or ""
+	Headless bool     // and its header is damaged as well
 }
 
 // headers takes what openChain heard of damaged headers, and counts segments.
@@ -182,7 +183,7 @@ func (c *checker) missing(k *checkpoint, i int) *segmentLoss {
 	case s == nil || s.First != want.First:
 		return loss
 	case s.Salt != want.Salt || k == c.recovery.chosen && i+1 == len(k.Segments) && s.limit() < end:
-		loss.segmentHeader, loss.Short = s.segmentHeader, s.name
+		loss.segmentHeader, loss.Short, loss.Headless = s.segmentHeader, s.name, s.repaired
 		return loss
 	}
 	return nil

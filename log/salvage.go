@@ -227,12 +227,17 @@ func (s *salvager) replace(x *segmentLoss) (err error) {
 }
 
 // extend gives a segment that has lost its end its length back, as a hole.
-// Nothing in it is read or changed: the rest may have bad sectors, and there
-// may be no room for a copy.
+// Nothing in it is read, or changed but for a damaged header: the rest may have
+// bad sectors, and there may be no room for a copy.
 func (s *salvager) extend(x *segmentLoss) error {
 	f, err := s.fs.OpenWritable(s.path(x.Short))
 	if err != nil {
 		return fmt.Errorf("extend %s: %w", x.Short, err)
+	}
+	if x.Headless {
+		if _, err := f.WriteAt(x.encode(), 0); err != nil {
+			return fmt.Errorf("extend %s: %w", x.Short, errors.Join(err, f.Close()))
+		}
 	}
 	if err := s.lengthen(f, x); err != nil {
 		return fmt.Errorf("extend %s: %w", x.Short, err)

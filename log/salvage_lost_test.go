@@ -123,27 +123,32 @@ func TestSalvageOfWhatItCanNotMend(t *testing.T) {
 // A segment that has lost its end is made whole where it stands: that takes no
 // room, and nobody has to read what else is damaged in it.
 func TestSalvageOfAShortSegmentOnAFullAndBadDisk(t *testing.T) {
-	f := fill(t)
-	f.close()
-	names := f.files(segmentSuffix)
-	last := path.Join(f.disk.dir, names[len(names)-1])
-	if err := mustOpenFile(t, f.mem(), last).Truncate(segmentHeaderSize + 2000); err != nil {
-		t.Fatal(err)
-	}
-	plan := PlanSalvage(f.lookAt(), SalvageOptions{})
-	bad := vfs.NewFault(f.mem(), func(op vfs.Op) error {
-		if op.Is(vfs.KindRead) && op.Name == last && op.Off+int64(op.Bytes) > segmentHeaderSize+1000 {
-			return vfs.ErrIO
+	for _, left := range []int64{0, 10, segmentHeaderSize, segmentHeaderSize + 2000} {
+		f := fill(t)
+		f.close()
+		names := f.files(segmentSuffix)
+		last := path.Join(f.disk.dir, names[len(names)-1])
+		if err := mustOpenFile(t, f.mem(), last).Truncate(left); err != nil {
+			t.Fatal(err)
 		}
-		if op.Is(vfs.KindWrite) && op.Bytes > 4096 {
-			return vfs.ErrNoSpace
+		plan := PlanSalvage(f.lookAt(), SalvageOptions{})
+		bad := vfs.NewFault(f.mem(), func(op vfs.Op) error {
+			if op.Is(vfs.KindRead) && op.Name == last && op.Off+int64(op.Bytes) > segmentHeaderSize+1000 {
+				return vfs.ErrIO
+			}
+			if op.Is(vfs.KindWrite) && op.Bytes > 4096 {
+				return vfs.ErrNoSpace
+			}
+			return nil
+		})
+		if err := plan.Apply(bad, f.disk.dir, func(string) {}); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	if err := plan.Apply(bad, f.disk.dir, func(string) {}); err != nil {
-		t.Fatal(err)
+		if r := f.lookAt(); r.Damaged() {
+			t.Errorf("%d bytes left, after the salvage: %s", left, texts(r, SeverityDamage))
+		}
+		f.open()
+		f.append(100, 1, 2, 3)
+		f.close()
 	}
-	f.open()
-	f.append(100, 1, 2, 3)
-	f.close()
 }
