@@ -123,7 +123,7 @@ func (h *crashHistory) settle(s *crashSettle) (lost int, err error) {
 				best, s.hitSpared = n, spared
 			}
 		} else if n >= must && wrong <= closest {
-			closest, report = wrong, fmt.Sprintf("closest is H[:%d]:\n%s", n, why)
+			closest, report = wrong, fmt.Sprintf("closest is H[:%d] of %v:\n%s", n, h.mu.ops, why)
 		}
 	}
 	if best < must {

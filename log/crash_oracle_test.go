@@ -184,7 +184,7 @@ func (p *crashPartition) differs(got *crashFound, rebuilt bool) string {
 		return fmt.Sprintf("offsets [%d, %d), want [%d, %d)", got.start, got.end, p.start, p.end)
 	case !rebuilt && !slices.Equal(got.epochs, p.epochs), !slices.Equal(heldEpochs(got.epochs), heldEpochs(p.epochs)):
 		return fmt.Sprintf("epochs %v, want %v", got.epochs, p.epochs)
-	case !rebuilt && !maps.Equal(got.producers, p.producers), rebuilt && !partOfProducers(got.producers, p.producers, p.start):
+	case !rebuilt && !maps.Equal(got.producers, p.producers), rebuilt && !p.partOfProducers(got.producers):
 		return fmt.Sprintf("producers %v, want %v", got.producers, p.producers)
 	case got.err != nil:
 		return fmt.Sprintf("reading: %v", got.err)
@@ -227,14 +227,14 @@ func heldEpochs(list []EpochStart) []EpochStart {
 	return held
 }
 
-// partOfProducers reports whether got is want but for old batches: those below
-// the start may be forgotten, and those that had been pushed out by batches
-// which a truncation took may be back.
-func partOfProducers(got, want map[model.ProducerID]ProducerState, start model.Offset) bool {
-	for id, w := range want {
+// partOfProducers reports whether got is what p has but for old batches: those
+// below the start may be forgotten, and those that had been pushed out by
+// batches which a truncation took may be back, be it with their producer.
+func (p *crashPartition) partOfProducers(got map[model.ProducerID]ProducerState) bool {
+	for id, w := range p.producers {
 		kept := w.Batches[:w.N]
 		g, ok := got[id]
-		for n := len(kept) - g.N; n > 0 && kept[0].LastOffset < start; n-- {
+		for n := len(kept) - g.N; n > 0 && kept[0].LastOffset < p.start; n-- {
 			kept = kept[1:]
 		}
 		if ok != (len(kept) > 0) || g.N < len(kept) || ok && g.Epoch != w.Epoch {
@@ -244,7 +244,25 @@ func partOfProducers(got, want map[model.ProducerID]ProducerState, start model.O
 			return false
 		}
 	}
-	return len(got) <= len(want)
+	for id, g := range got {
+		if _, ok := p.producers[id]; !ok && !p.produces(&g) {
+			return false
+		}
+	}
+	return true
+}
+
+// produces reports whether the partition has all batches that a producer is
+// said to have made there.
+func (p *crashPartition) produces(s *ProducerState) bool {
+	for _, b := range s.Batches[:s.N] {
+		if !slices.ContainsFunc(p.batches, func(c crashBatch) bool {
+			return c.header.ProducerID == s.ID && c.header.LastOffset() == b.LastOffset && c.header.BaseSequence == b.FirstSequence
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // samePlace compares index entries. What is summed up from the partition's

@@ -126,6 +126,12 @@ func (k *keeper) round() {
 func (k *keeper) finish() error {
 	l := k.log
 	k.writerEnded = true
+	if w := l.writer; w.newSegment {
+		// The next life would go on in front of what a failed write left.
+		if err := w.segments.all().last().trim(w.written); err != nil {
+			return err
+		}
+	}
 	if err := k.checkpoint(); err != nil {
 		return fmt.Errorf("last checkpoint: %w", err)
 	}

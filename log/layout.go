@@ -88,12 +88,16 @@ func (w *writer) entriesSize(from, to int) int {
 	return n
 }
 
-// whole returns the first of the entries [from, to) that n bytes do not cover.
+// whole returns the first of the entries [from, to) that n written bytes do not
+// cover. An entry that lacks only zeros at its end is there: a new segment is
+// zeros already, so a start would find it.
 func (w *writer) whole(from, to, n int) int {
 	for ; from < to; from++ {
-		if n -= int(w.group.entries[from].header.Size); n < 0 {
+		h := &w.group.entries[from].header
+		if n < entryHeaderSize+int(h.Payload) {
 			return from
 		}
+		n -= int(h.Size)
 	}
 	return to
 }

@@ -84,6 +84,34 @@ func testFailedWriteIsCutOff(t *testing.T, seed uint64) {
 	f.leftBehind(second, seed)
 }
 
+// Nor does the next life go on in front of it, if this one ends first.
+func TestFailedWriteIsCutOffAtTheEnd(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 16 << 10})
+	f.append(1500, 1)
+	mem := f.mem()
+	f.close()
+	fault := vfs.NewFault(mem, nil)
+	f.disk.fs = fault
+	f.open()
+	fault.SetHook(vfs.ShortNth(fault.Count(vfs.KindWrite)+1, garbageSize, vfs.ErrIO))
+	if err := appendTo(t, f.log, f.log.Partition(1), 3, 3, 1500).err(); err == nil {
+		t.Fatal("the write did not fail")
+	}
+	last := f.log.segments.all().last()
+	name, end := last.name, last.offset(f.log.syncer.end())
+	f.close()
+	f.disk.fs = mem
+	if size, err := mem.Size(path.Join(f.disk.dir, name)); err != nil || size != end {
+		t.Errorf("%d bytes, %v; the log ends at %d", size, err, end)
+	}
+	if found := f.open(); found.Unclean {
+		t.Errorf("%+v", *found)
+	}
+	f.append(1500, 1)
+	f.check()
+	f.close()
+}
+
 // The same of what a crash tore, which the start after it cuts off.
 func TestTornTailIsCutOff(t *testing.T) {
 	for seed := range uint64(16) {

@@ -160,13 +160,9 @@ func (k *keeper) trimBefore(dead []segmentRange) error {
 		if s == nil || s.Salt != r.PreviousSalt || s.limit() <= r.First || slices.ContainsFunc(dead, func(d segmentRange) bool { return d.segment == s }) {
 			continue
 		}
-		if err := s.file.Truncate(s.offset(r.First)); err != nil {
-			return fmt.Errorf("trim %s: %w", s.name, err)
+		if err := s.trim(r.First); err != nil {
+			return err
 		}
-		if err := s.file.Datasync(); err != nil {
-			return fmt.Errorf("trim %s: %w", s.name, err)
-		}
-		s.size.Store(s.offset(r.First))
 	}
 	return nil
 }

@@ -41,6 +41,19 @@ func (s *segment) offset(p Position) int64 { return segmentHeaderSize + int64(p-
 // limit is the Position behind the last byte that may be used.
 func (s *segment) limit() Position { return s.First + Position(s.size.Load()-segmentHeaderSize) }
 
+// trim cuts the file at a Position, durably: nothing of the log stands behind
+// it.
+func (s *segment) trim(end Position) error {
+	if err := s.file.Truncate(s.offset(end)); err != nil {
+		return fmt.Errorf("trim %s: %w", s.name, err)
+	}
+	if err := s.file.Datasync(); err != nil {
+		return fmt.Errorf("trim %s: %w", s.name, err)
+	}
+	s.size.Store(s.offset(end))
+	return nil
+}
+
 // acquire adds a holder unless the last one has let go already.
 func (s *segment) acquire() bool {
 	for {

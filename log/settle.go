@@ -132,7 +132,10 @@ func (r *recovery) cut(end Position) error {
 	if err != nil {
 		return err
 	}
-	return r.trim(last, end)
+	if last == nil {
+		return nil
+	}
+	return last.trim(end) // gives back what was preallocated
 }
 
 // chainBefore is the segment that holds the byte before end, or nil.
@@ -215,17 +218,5 @@ func (r *recovery) keepCut(end Position) (err error) {
 	}
 	r.found.Quarantined = append(r.found.Quarantined, name)
 	l.env.Events(FileQuarantined{Name: s.name, As: name, Why: "good entries stood behind the end of the log"})
-	return nil
-}
-
-// trim gives back the preallocated space behind the end of a segment that the
-// log left early. Nobody looks at those bytes any more.
-func (r *recovery) trim(s *segment, end Position) error {
-	if s == nil {
-		return nil
-	}
-	if err := s.file.Truncate(s.offset(end)); err != nil {
-		return fmt.Errorf("trim %s: %w", s.name, err)
-	}
 	return nil
 }

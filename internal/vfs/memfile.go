@@ -59,36 +59,45 @@ func (f *memFile) ReadAtCached(p []byte, off int64) (int, error) { return f.Read
 // WriteAt implements io.WriterAt.
 func (f *memFile) WriteAt(p []byte, off int64) (n int, err error) {
 	err = f.with("write", true, func() error {
-		if off < 0 {
-			return unix.EINVAL
-		}
-		n = len(p)
-		if grow := off + int64(n) - f.ino.cacheSize; grow > 0 && !f.ino.unlinked {
-			if free := f.disk.freeLocked(); grow > free {
-				// As real disks do: what fits is written.
-				n = int(max(0, int64(n)-(grow-free)))
-			}
-		}
-		f.ino.write(p[:n], off)
-		if n < len(p) {
-			return ErrNoSpace
-		}
-		return nil
+		n, err = f.writeLocked(p, off)
+		return err
 	})
 	return n, err
 }
 
-// WritevAt implements File.
-func (f *memFile) WritevAt(bufs [][]byte, off int64) (int, error) {
-	done := 0
-	for _, b := range bufs {
-		n, err := f.WriteAt(b, off+int64(done))
-		done += n
-		if err != nil {
-			return done, err
+// writeLocked writes what fits, as real disks do.
+func (f *memFile) writeLocked(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, unix.EINVAL
+	}
+	n = len(p)
+	if grow := off + int64(n) - f.ino.cacheSize; grow > 0 && !f.ino.unlinked {
+		if free := f.disk.freeLocked(); grow > free {
+			n = int(max(0, int64(n)-(grow-free)))
 		}
 	}
-	return done, nil
+	f.ino.write(p[:n], off)
+	if n < len(p) {
+		return n, ErrNoSpace
+	}
+	return n, nil
+}
+
+// WritevAt implements File. Kill and PowerCut do not come in the middle: the
+// writer would else be told of an error although its bytes are all there but
+// for the last.
+func (f *memFile) WritevAt(bufs [][]byte, off int64) (done int, err error) {
+	err = f.with("write", true, func() error {
+		for _, b := range bufs {
+			n, err := f.writeLocked(b, off+int64(done))
+			done += n
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return done, err
 }
 
 // Datasync implements File.
