@@ -31,24 +31,26 @@ var errBusy = errors.New("no memory for more of the answer")
 // It never waits for memory: answers hold several buffers at once, so waiting
 // for one another they would stand still.
 type coldLane struct {
-	pool  *span.Pool
-	turns chan struct{}
-	reads atomic.Uint64
+	pool     *span.Pool
+	turns    chan struct{}
+	reads    atomic.Uint64
+	ahead    *ahead
+	segments *segments
 }
 
-func newColdLane() *coldLane {
+func newColdLane(s *segments) *coldLane {
 	// The pool's own budget would make a read wait; memory looks at coldBytes.
-	return &coldLane{pool: span.NewPool(math.MaxInt64), turns: make(chan struct{}, coldReaders)}
+	return &coldLane{pool: span.NewPool(math.MaxInt64), turns: make(chan struct{}, coldReaders), ahead: newAhead(), segments: s}
 }
 
-// read adds n bytes of f at off to out, read before it returns, so that an
+// read adds n bytes at a Position to out, read before it returns, so that an
 // error of the disk can still be told to the client.
-func (c *coldLane) read(f vfs.File, off int64, n int, needed bool, out *span.List) error {
+func (c *coldLane) read(seg *segment, at Position, n int, needed bool, out *span.List) error {
 	b, pin, err := c.memory(n, needed)
 	if err != nil {
 		return err
 	}
-	if err := c.fill(f, off, b); err != nil {
+	if err := c.fill(seg, at, b, c.prepare(seg, at, n)); err != nil {
 		pin.Release()
 		return err
 	}
@@ -71,7 +73,9 @@ func (c *coldLane) memory(n int, needed bool) ([]byte, span.Pin, error) {
 }
 
 // fill reads b from memory, and what is missing from the disk.
-func (c *coldLane) fill(f vfs.File, off int64, b []byte) error {
+// shared: others will come for what is read with it.
+func (c *coldLane) fill(seg *segment, at Position, b []byte, shared bool) error {
+	f, off := seg.file, seg.offset(at)
 	n, err := f.ReadAtCached(b, off)
 	if err == nil {
 		return nil
@@ -85,8 +89,40 @@ func (c *coldLane) fill(f vfs.File, off int64, b []byte) error {
 	if _, err := f.ReadAt(b[n:], off+int64(n)); err != nil {
 		return readError(err)
 	}
-	f.DropCache(off+int64(n), int64(len(b)-n))
+	if !shared {
+		f.DropCache(off+int64(n), int64(len(b)-n))
+	}
 	return nil
+}
+
+// prepare has the block read ahead in which a small read lies, if others meet
+// there, and reports whether it was: then its pages are for others too.
+func (c *coldLane) prepare(seg *segment, at Position, n int) (shared bool) {
+	if n > aheadPieceMax {
+		return false
+	}
+	block := blockAt(at)
+	next := c.ahead.touch(at, n)
+	if next.look {
+		from, to := seg.clip(block)
+		next = c.ahead.looked(block, cached(seg.file, from, int(to-from)))
+		if next.load {
+			seg.file.ReadAhead(from, to-from)
+		}
+	}
+	if next.over {
+		c.drop(next.old)
+	}
+	return next.shared
+}
+
+// drop takes a block that was read ahead out of the page cache again.
+func (c *coldLane) drop(block Position) {
+	if seg := c.segments.pin(block); seg != nil {
+		from, to := seg.clip(block)
+		seg.file.DropCache(from, to-from)
+		seg.Release()
+	}
 }
 
 // readError tells a file that has lost its end, which is damage, from a disk

@@ -15,8 +15,8 @@
 // partition_index.go, partition_checkpoint.go, partition_files.go,
 // partitions.go, tombs.go.
 //
-// Reading: ring.go (what was appended last), read.go, cold.go, readbatch.go,
-// lookup.go, between.go.
+// Reading: ring.go (what was appended last), read.go, cold.go, ahead.go,
+// readbatch.go, lookup.go, between.go.
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, oldest.go, reclaim.go.

@@ -79,7 +79,7 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 		return nil, err
 	}
 	defer it.close()
-	next, bytes := r.From, 0
+	next, bytes, reach := r.From, 0, Position(0)
 	for next < r.Limit {
 		e, fromDisk, ok, err := it.next()
 		if err != nil {
@@ -113,6 +113,11 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 		}
 		if n := int(e.Length); bytes+n > r.MaxBytes && (bytes > 0 || !r.MinOne) {
 			return into, nil
+		}
+		if at := Position(e.Position); bytes == 0 {
+			reach = p.log.cold.ahead.reach(at)
+		} else if at > reach {
+			return into, nil // the next answer goes on there
 		}
 		if fromDisk {
 			if err := p.verifyOnce(&e); err != nil {
@@ -191,13 +196,16 @@ func (l *Log) readExtent(x extent, needed bool, out *span.List) error {
 		return nil
 	}
 	defer seg.Release()
-	return l.cold.read(seg.file, off, x.n, needed, out)
+	return l.cold.read(seg, x.at, x.n, needed, out)
 }
 
-// cached reports whether a range is in the page cache, as far as a few probes
-// can tell. If pages go between here and sendfile, that one answer waits for
-// the disk.
+// cached reports whether a range is in the page cache; where the system does
+// not say, as far as a few probes can tell. If pages go between here and
+// sendfile, that one answer waits for the disk.
 func cached(f vfs.File, off int64, n int) bool {
+	if bytes, ok := f.Cached(off, int64(n)); ok {
+		return bytes == int64(n)
+	}
 	var b [1]byte
 	for at := 0; at < n; at += probeStride {
 		if _, err := f.ReadAtCached(b[:], off+int64(at)); err != nil {

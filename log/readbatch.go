@@ -29,11 +29,15 @@ func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
 	}
 	defer seg.Release()
 	b = make([]byte, n)
-	if err := l.cold.fill(seg.file, seg.offset(at), b); err != nil {
+	if err := l.cold.fill(seg, at, b, false); err != nil {
 		return nil, nil, err
 	}
 	return b, func() {}, nil
 }
+
+// verifyOnceMax is how near to the head of its entry a batch is for verify to
+// read both at once: the first one of each is.
+const verifyOnceMax = 128
 
 // verify checks that the log holds what an index entry says: an entry of this
 // partition with a batch of this base offset and length.
@@ -44,22 +48,31 @@ func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
 		return err
 	}
 	defer seg.Release()
-	var b [entryHeaderSize]byte
-	if err := l.cold.fill(seg.file, seg.offset(at), b[:]); err != nil {
+	// Who has it verified reads it next.
+	shared := l.cold.prepare(seg, Position(e.Position), int(e.Length))
+	const enough = 12 // base offset and length
+	var few [verifyOnceMax]byte
+	b := few[:entryHeaderSize]
+	near := int(e.EntryDistance)+enough <= len(few)
+	if near {
+		b = few[:int(e.EntryDistance)+enough]
+	}
+	if err := l.cold.fill(seg, at, b, shared); err != nil {
 		return err
 	}
-	h, err := decodeEntryHeader(b[:])
+	h, err := decodeEntryHeader(b)
 	if err == nil {
 		err = h.checkPlace(at, seg.Salt)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: entry at %d: %w", ErrCorrupt, at, err)
 	}
-	const enough = 12 // base offset and length
-	if err := l.cold.fill(seg.file, seg.offset(Position(e.Position)), b[:enough]); err != nil {
+	if near {
+		b = b[e.EntryDistance:]
+	} else if err := l.cold.fill(seg, Position(e.Position), b[:enough], shared); err != nil {
 		return err
 	}
-	base, size := binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint32(b[8:])+enough
+	base, size := binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])+enough
 	if h.Kind != KindBatches || h.Partition != id || e.EntryDistance+e.Length > h.Size ||
 		base != uint64(e.BaseOffset) || size != e.Length {
 		return fmt.Errorf("%w: the index says offset %d of partition %d, %d bytes, at %d; the log has offset %d of partition %d, %d bytes",

@@ -59,24 +59,25 @@ func TestColdLaneBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := file.WriteAt([]byte("12345678"), 0); err != nil {
+	if _, err := file.WriteAt([]byte("12345678"), segmentHeaderSize); err != nil {
 		t.Fatal(err)
 	}
-	c := newColdLane()
+	seg := &segment{file: file, size: segmentHeaderSize + 8}
+	c := newColdLane(nil)
 	held, err := c.pool.Get(t.Context(), coldBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out span.List
-	if err := c.read(file, 0, 8, false, &out); !errors.Is(err, errBusy) || out.Len() != 0 {
+	if err := c.read(seg, 0, 8, false, &out); !errors.Is(err, errBusy) || out.Len() != 0 {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
-	if err := c.read(file, 0, 8, true, &out); err != nil || out.Len() != 8 {
+	if err := c.read(seg, 0, 8, true, &out); err != nil || out.Len() != 8 {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 	out.Release()
 	held.Release()
-	if err := c.read(file, 0, 8, false, &out); err != nil || out.Len() != 8 {
+	if err := c.read(seg, 0, 8, false, &out); err != nil || out.Len() != 8 {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 	out.Release()

@@ -54,6 +54,12 @@ func (s *segment) trim(end Position) error {
 	return nil
 }
 
+// clip is where in the file the block that begins at a Position stands, as far
+// as the segment has it.
+func (s *segment) clip(block Position) (from, to int64) {
+	return s.offset(max(block, s.First)), s.offset(min(block+aheadBlock, s.limit()))
+}
+
 // acquire adds a holder unless the last one has let go already.
 func (s *segment) acquire() bool {
 	for {

@@ -27,6 +27,14 @@ func (f *faultFile) ReadAtCached(p []byte, off int64) (int, error) {
 	return f.File.ReadAtCached(p, off)
 }
 
+// Cached implements File: what ReadAtCached refuses is not in memory.
+func (f *faultFile) Cached(off, n int64) (bytes int64, ok bool) {
+	if f.fault.before(Op{Kind: KindReadCached, Name: f.name, Off: off, Bytes: int(n)}) != nil {
+		return 0, true
+	}
+	return f.File.Cached(off, n)
+}
+
 // WriteAt implements io.WriterAt.
 func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
 	err := f.fault.before(Op{Kind: KindWrite, Name: f.name, Off: off, Bytes: len(p)})

@@ -183,6 +183,12 @@ func (f *memFile) NextData(off int64) (from, to int64, err error) {
 	return from, to, err
 }
 
+// Cached implements File.
+func (f *memFile) Cached(_, n int64) (bytes int64, ok bool) { return n, true }
+
+// ReadAhead implements File.
+func (f *memFile) ReadAhead(_, _ int64) {}
+
 // DropCache implements File.
 func (f *memFile) DropCache(_, _ int64) {}
 

@@ -108,6 +108,38 @@ func TestReadAtCached(t *testing.T) {
 	must(t, f.Close())
 }
 
+func TestCached(t *testing.T) {
+	f := create(t, OS{}, filepath.Join(t.TempDir(), "f"))
+	const size = 64 << 10
+	writeAt(t, f, bytes.Repeat([]byte("0123456789abcdef"), size/16), 0)
+	if _, ok := f.Cached(0, 1); !ok {
+		t.Skip("this system does not tell what is in the page cache")
+	}
+	is := func(off, n, want int64) {
+		t.Helper()
+		if got, ok := f.Cached(off, n); !ok || got != want {
+			t.Errorf("%d bytes at %d: %d are cached, %v; want %d", n, off, got, ok, want)
+		}
+	}
+	is(0, size, size)
+	is(100, 5000, 5000)
+	is(0, 0, 0)
+	is(2*size, 10, 0)
+	must(t, f.Datasync())
+	f.DropCache(0, 2*4096)
+	if n, _ := f.Cached(0, 2*4096); n != 0 {
+		t.Skip("the kernel keeps the pages")
+	}
+	is(4096, 4096+100, 100)
+	is(8191, 2, 0) // it can not say which of the two pages is missing
+	f.ReadAhead(0, 2*4096)
+	p := make([]byte, 2*4096)
+	_, err := f.ReadAt(p, 0) // waits for it
+	must(t, err)
+	is(0, size, size)
+	must(t, f.Close())
+}
+
 func TestHotPathsDoNotAllocate(t *testing.T) {
 	f := create(t, OS{}, filepath.Join(t.TempDir(), "f"))
 	data := make([]byte, 4096)
@@ -119,6 +151,7 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		"WritevAt":     func() { _, _ = f.WritevAt(bufs, 0) },
 		"ReadAt":       func() { _, _ = f.ReadAt(data, 0) },
 		"ReadAtCached": func() { _, _ = f.ReadAtCached(data, 0) },
+		"Cached":       func() { _, _ = f.Cached(0, 4096) },
 	} {
 		if n := testing.AllocsPerRun(50, do); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)

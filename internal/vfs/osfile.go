@@ -3,6 +3,7 @@ package vfs
 import (
 	"errors"
 	"io"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -195,6 +196,27 @@ func (f *osFile) seek(off int64, whence int) (at int64, err error) {
 		return off, nil
 	}
 	return off, pathError("seek data", f.name, err)
+}
+
+// Cached implements File.
+func (f *osFile) Cached(off, n int64) (bytes int64, ok bool) {
+	if n <= 0 {
+		return 0, true // the kernel takes 0 for all that follows
+	}
+	var st unix.Cachestat_t
+	r := unix.CachestatRange{Off: uint64(off), Len: uint64(n)}
+	if err := unix.Cachestat(uint(f.fd), &r, &st, 0); err != nil {
+		return 0, false // Linux knows it since 6.5
+	}
+	page := int64(os.Getpagesize())
+	missing := (off+n-1)/page - off/page + 1 - int64(st.Cache)
+	return max(0, n-missing*page), true
+}
+
+// ReadAhead implements File.
+func (f *osFile) ReadAhead(off, n int64) {
+	// A hint: without it each reader asks the disk.
+	_ = unix.Fadvise(f.fd, off, n, unix.FADV_WILLNEED)
 }
 
 // DropCache implements File.

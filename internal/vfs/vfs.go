@@ -67,6 +67,13 @@ type File interface {
 	// back. io.EOF if there is none. What was read may count as data from then
 	// on, and a file system that can not tell takes all for data.
 	NextData(off int64) (from, to int64, err error)
+	// Cached is how many bytes of a range are in the page cache at least; false
+	// where the system can not tell. Unlike ReadAtCached, of which a kernel may
+	// take a miss as a reason to read, it leaves the page cache as it is.
+	Cached(off, n int64) (bytes int64, ok bool)
+	// ReadAhead has a range brought into the page cache, and does not wait for
+	// the disk. A hint.
+	ReadAhead(off, n int64)
 	// DropCache tells the page cache that a range is not needed again. A hint.
 	DropCache(off, n int64)
 	// Descriptor is the operating system's descriptor for sendfile; false

@@ -148,6 +148,7 @@ func TestFileContents(t *testing.T) {
 			t.Fatal("what was cut came back when the file grew")
 		}
 		must(t, f.Datasync())
+		f.ReadAhead(0, 1000)
 		f.DropCache(0, 1000)
 		must(t, f.Close())
 		if err := f.Close(); err == nil {
