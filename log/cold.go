@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mainstem-mq/mainstem/internal/span"
@@ -18,6 +19,11 @@ const (
 	coldReaders = 4
 	// coldBytes is the pooled memory that answers read from files may hold.
 	coldBytes = 32 << 20
+	// coldChunk is the memory that small reads share, up to coldSmall each.
+	// Thousands of buffers of their own would be as much for the collector to
+	// keep, and twice that before it runs; a chunk is mapped, and given back.
+	coldChunk = 128 << 10
+	coldSmall = coldChunk / 4
 )
 
 // errBusy ends an answer early: it has something already, and the memory for
@@ -36,6 +42,12 @@ type coldLane struct {
 	reads    atomic.Uint64
 	ahead    *ahead
 	segments *segments
+
+	chunk struct {
+		sync.Mutex
+		buffer *span.Buffer // nil: none yet
+		left   []byte       // what of it nobody has had
+	}
 }
 
 func newColdLane(s *segments) *coldLane {
@@ -61,15 +73,56 @@ func (c *coldLane) read(seg *segment, at Position, n int, needed bool, out *span
 
 // memory returns n bytes. The first part of an answer (needed) always gets some.
 func (c *coldLane) memory(n int, needed bool) ([]byte, span.Pin, error) {
+	if n > coldSmall {
+		b, err := c.buffer(n, needed)
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.B, b, nil
+	}
+	c.chunk.Lock()
+	defer c.chunk.Unlock()
+	if len(c.chunk.left) < n {
+		b, err := c.buffer(coldChunk, needed)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.dropChunkLocked()
+		c.chunk.buffer, c.chunk.left = b, b.B
+	}
+	b := c.chunk.left[:n:n]
+	c.chunk.left = c.chunk.left[n:]
+	c.chunk.buffer.Retain()
+	return b, c.chunk.buffer, nil
+}
+
+// dropChunkLocked lets go of the chunk; those who have a part of it still hold it.
+func (c *coldLane) dropChunkLocked() {
+	if c.chunk.buffer != nil {
+		c.chunk.buffer.Release()
+	}
+	c.chunk.buffer, c.chunk.left = nil, nil
+}
+
+// trim gives back memory that was not needed since the last call.
+func (c *coldLane) trim() {
+	c.chunk.Lock()
+	c.dropChunkLocked()
+	c.chunk.Unlock()
+	c.pool.Trim()
+}
+
+// buffer returns memory of its own.
+func (c *coldLane) buffer(n int, needed bool) (*span.Buffer, error) {
 	// Two that look at once may both go over; the budget is no hard line.
 	if !needed && c.pool.InUse()+int64(n) > coldBytes {
-		return nil, nil, errBusy
+		return nil, errBusy
 	}
 	b, err := c.pool.Get(context.Background(), n)
 	if err != nil {
-		return nil, nil, fmt.Errorf("memory for a read: %w", err)
+		return nil, fmt.Errorf("memory for a read: %w", err)
 	}
-	return b.B, b, nil
+	return b, nil
 }
 
 // fill reads b from memory, and what is missing from the disk.

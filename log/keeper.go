@@ -101,7 +101,7 @@ func (k *keeper) run() {
 		case <-timer.C():
 		}
 		// Under a steady load the timer never fires, but rounds are as frequent.
-		l.cold.pool.Trim()
+		l.cold.trim()
 		k.round()
 		timer.Reset(l.cfg.CheckpointInterval)
 	}

@@ -220,6 +220,7 @@ func (l *Log) Close() error {
 	l.syncer.close()
 	l.syncing.Wait()
 	l.ring.clear()
+	l.cold.trim()
 	err := l.latch.err()
 	if err == nil {
 		err = l.keeper.finish()

@@ -82,3 +82,38 @@ func TestColdLaneBudget(t *testing.T) {
 	}
 	out.Release()
 }
+
+// Small reads share memory, which goes back when the last of them is done.
+func TestColdLaneShares(t *testing.T) {
+	c := newColdLane(nil)
+	const pieces = 10
+	var pins []span.Pin
+	var last []byte
+	for i := range pieces {
+		b, pin, err := c.memory(coldSmall/2, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range b {
+			b[k] = byte(i)
+		}
+		if i > 0 && last[len(last)-1] != byte(i-1) {
+			t.Fatalf("piece %d overwrites the one before", i)
+		}
+		last, pins = b, append(pins, pin)
+	}
+	if n := c.pool.InUse(); n != 2*coldChunk {
+		t.Errorf("%d bytes are out for %d pieces; want two chunks", n, pieces)
+	}
+	for _, p := range pins[1:] {
+		p.Release()
+	}
+	c.trim()
+	if n := c.pool.InUse(); n != coldChunk {
+		t.Errorf("%d bytes are out with one piece; want its chunk", n)
+	}
+	pins[0].Release()
+	if n := c.pool.InUse(); n != 0 {
+		t.Errorf("%d bytes are out at the end", n)
+	}
+}
