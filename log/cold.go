@@ -42,6 +42,7 @@ type coldLane struct {
 	reads    atomic.Uint64
 	ahead    *ahead
 	segments *segments
+	written  func() Position // the log's end
 
 	chunk struct {
 		sync.Mutex
@@ -50,9 +51,12 @@ type coldLane struct {
 	}
 }
 
-func newColdLane(s *segments) *coldLane {
+func newColdLane(s *segments, written func() Position) *coldLane {
 	// The pool's own budget would make a read wait; memory looks at coldBytes.
-	return &coldLane{pool: span.NewPool(math.MaxInt64), turns: make(chan struct{}, coldReaders), ahead: newAhead(), segments: s}
+	return &coldLane{
+		pool: span.NewPool(math.MaxInt64), turns: make(chan struct{}, coldReaders),
+		ahead: newAhead(), segments: s, written: written,
+	}
 }
 
 // read adds n bytes at a Position to out, read before it returns, so that an
@@ -157,8 +161,8 @@ func (c *coldLane) prepare(seg *segment, at Position, n int) (shared bool) {
 	block := blockAt(at)
 	next := c.ahead.touch(at, n)
 	if next.look {
-		from, to := seg.clip(block)
-		next = c.ahead.looked(block, cached(seg.file, from, int(to-from)))
+		from, to := c.clip(seg, block)
+		next = c.ahead.looked(block, to <= from || cached(seg.file, from, int(to-from)))
 		if next.load {
 			seg.file.ReadAhead(from, to-from)
 		}
@@ -169,11 +173,20 @@ func (c *coldLane) prepare(seg *segment, at Position, n int) (shared bool) {
 	return next.shared
 }
 
+// clip is where in the file the block that begins at a Position stands, as far
+// as it was written.
+func (c *coldLane) clip(seg *segment, block Position) (from, to int64) {
+	first := max(block, seg.First)
+	end := min(block+aheadBlock, c.segments.all().endOf(seg, c.written()))
+	return seg.offset(first), seg.offset(max(first, end))
+}
+
 // drop takes a block that was read ahead out of the page cache again.
 func (c *coldLane) drop(block Position) {
 	if seg := c.segments.pin(block); seg != nil {
-		from, to := seg.clip(block)
-		seg.file.DropCache(from, to-from)
+		if from, to := c.clip(seg, block); to > from { // a length of 0 means all
+			seg.file.DropCache(from, to-from)
+		}
 		seg.Release()
 	}
 }

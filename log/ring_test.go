@@ -62,8 +62,9 @@ func TestColdLaneBudget(t *testing.T) {
 	if _, err := file.WriteAt([]byte("12345678"), segmentHeaderSize); err != nil {
 		t.Fatal(err)
 	}
-	seg := &segment{file: file, size: segmentHeaderSize + 8}
-	c := newColdLane(nil)
+	seg := &segment{file: file}
+	seg.size.Store(segmentHeaderSize + 8)
+	c := newColdLane(nil, nil)
 	held, err := c.pool.Get(t.Context(), coldBytes)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +86,7 @@ func TestColdLaneBudget(t *testing.T) {
 
 // Small reads share memory, which goes back when the last of them is done.
 func TestColdLaneShares(t *testing.T) {
-	c := newColdLane(nil)
+	c := newColdLane(nil, nil)
 	const pieces = 10
 	var pins []span.Pin
 	var last []byte

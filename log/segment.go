@@ -54,12 +54,6 @@ func (s *segment) trim(end Position) error {
 	return nil
 }
 
-// clip is where in the file the block that begins at a Position stands, as far
-// as the segment has it.
-func (s *segment) clip(block Position) (from, to int64) {
-	return s.offset(max(block, s.First)), s.offset(min(block+aheadBlock, s.limit()))
-}
-
 // acquire adds a holder unless the last one has let go already.
 func (s *segment) acquire() bool {
 	for {
@@ -136,6 +130,16 @@ func (c chain) covers(r PositionRange) bool {
 		}
 	}
 	return false
+}
+
+// endOf is where a segment ends if the log is written up to written; nothing
+// of it counts if it is no part of the log any more.
+func (c chain) endOf(s *segment, written Position) Position {
+	i := c.index(s.First)
+	if i < 0 || c[i] != s {
+		return s.First
+	}
+	return c.end(i, written)
 }
 
 // last is the newest segment.
