@@ -172,11 +172,12 @@ func (a *ahead) rememberLocked(block Position) {
 func (a *ahead) reach(at Position) Position {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.mu.scan == 0 {
-		return positionMax
+	together := a.mu.scan > 0
+	if u := a.mu.blocks[blockAt(at)]; u != nil && u.known {
+		together = u.loaded // else it was in the page cache anyway
 	}
-	if u := a.mu.blocks[blockAt(at)]; u != nil && u.known && !u.loaded {
-		return positionMax // it was in the page cache anyway
+	if together {
+		return at + aheadReach
 	}
-	return at + aheadReach
+	return positionMax
 }

@@ -335,7 +335,10 @@ func TestReach(t *testing.T) {
 	for i := range Position(scanTouches) {
 		a.touch((100+2*i)*aheadBlock, 10)
 	}
-	if got := a.reach(5); got != positionMax {
+	if got := a.reach(50 * aheadBlock); got != positionMax {
 		t.Errorf("reach %d after the scan", got)
+	}
+	if got := a.reach(5); got != 5+aheadReach {
+		t.Errorf("reach %d in a block that was read ahead", got)
 	}
 }
