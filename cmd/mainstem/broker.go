@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +22,6 @@ import (
 	"github.com/mainstem-mq/mainstem/replication"
 	"github.com/mainstem-mq/mainstem/server"
 )
-
-// lockName is the file whose lock says that a data directory is in use.
-const lockName = "lock"
 
 // broker is all rooms of one running node, in the order they were opened.
 type broker struct {
@@ -85,14 +81,17 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func() error{
-		b.lockDir, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openGroups, b.openServer,
+		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openGroups,
 	} {
 		if err := step(); err != nil {
-			return err
+			return adviseOnDir(b.cfg.DataDir, err)
 		}
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("interrupted at start: %w", err)
 		}
+	}
+	if err := b.openServer(); err != nil {
+		return err
 	}
 	return b.openHealth(ctx)
 }
@@ -125,40 +124,29 @@ func (b *broker) die(err error) {
 // probePorts finds addresses that are in use before anything is written: the
 // listeners are opened last, and a mistyped port should leave nothing behind.
 func (b *broker) probePorts(ctx context.Context) error {
-	addresses := make([]string, 0, len(b.cfg.Listeners)+1)
 	for _, l := range b.cfg.Listeners {
-		addresses = append(addresses, l.Address())
-	}
-	if b.cfg.HTTP != "" {
-		addresses = append(addresses, b.cfg.HTTP)
-	}
-	for _, at := range addresses {
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", at)
-		if err == nil {
-			err = l.Close()
+		if err := probe(ctx, l.Address()); err != nil {
+			return fmt.Errorf("clients cannot be served on %s: %w (choose another address with --listen, or the setting %s)",
+				l.Address(), err, cluster.ListenersKey)
 		}
-		if err != nil {
-			return fmt.Errorf("%s cannot be served: %w (choose another address with --listen or --http)", at, err)
-		}
+	}
+	if b.cfg.HTTP == "" {
+		return nil
+	}
+	if err := probe(ctx, b.cfg.HTTP); err != nil {
+		return fmt.Errorf("metrics and health cannot be served on %s: %w (choose another address with --http, or none: --http '')",
+			b.cfg.HTTP, err)
 	}
 	return nil
 }
 
-func (b *broker) lockDir() error {
-	if err := b.fs.MkdirAll(b.cfg.DataDir); err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
-	var lock io.Closer
-	lock, err := b.fs.Lock(filepath.Join(b.cfg.DataDir, lockName))
-	if errors.Is(err, vfs.ErrLocked) {
-		return fmt.Errorf("the data directory %s is in use by another broker", b.cfg.DataDir)
-	}
+func probe(ctx context.Context, address string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("lock the data directory: %w", err)
+		return err //nolint:wrapcheck // The caller says what for.
 	}
-	b.opened("lock", lock.Close)
-	return nil
+	return l.Close() //nolint:wrapcheck // The same.
 }
 
 func (b *broker) openMetadata() error {

@@ -26,7 +26,14 @@ func (b *broker) openDisk() error {
 	}
 	b.disk, b.fs = g, g.FS()
 	b.opened("disk", g.Close)
+	if advice := b.smallDiskAdvice(); advice != "" {
+		b.log.Warn(advice)
+	}
 	return nil
+}
+
+func (b *broker) smallDiskAdvice() string {
+	return smallDiskAdvice(b.disk.State().Total, b.diskSettings().Segment)
 }
 
 // diskSettings are the settings as of now; before the metadata is open those
@@ -52,6 +59,7 @@ func (b *broker) askForRoom() {
 
 func (b *broker) diskEvent(e disk.Event) {
 	level := zapcore.InfoLevel
+	var advice []zap.Field
 	switch e := e.(type) {
 	case disk.LevelChanged:
 		if e.State.Level > e.From {
@@ -59,13 +67,16 @@ func (b *broker) diskEvent(e disk.Event) {
 		}
 		if e.State.Level == disk.Full {
 			level = zapcore.ErrorLevel
+			if text := smallDiskAdvice(e.State.Total, b.diskSettings().Segment); text != "" {
+				advice = append(advice, zap.String("advice", text))
+			}
 		}
 	case disk.SyncStalled:
 		level = zapcore.ErrorLevel
 	case disk.BallastReleased, disk.BallastFailed, disk.SpaceUnknown, disk.SyncRecovered:
 		level = zapcore.WarnLevel
 	}
-	b.log.Log(level, "disk", zap.Stringer("event", e))
+	b.log.Log(level, "disk", append([]zap.Field{zap.Stringer("event", e)}, advice...)...)
 }
 
 // produceRefusal is why clients' records are not taken now. Of Kafka's errors
@@ -80,9 +91,13 @@ func (b *broker) produceRefusal() *protocol.Error {
 	if s.Held {
 		why = "and it took no more"
 	}
+	advice := b.smallDiskAdvice()
+	if advice != "" {
+		advice = "; " + advice
+	}
 	return protocol.Errorf(protocol.KafkaStorageError,
 		"the broker's disk is full: %s, %s; nothing was written. Free space, lower retention or delete topics: "+
-			"reads, commits and deletions go on, and produce is taken again by itself when there is room", s.Room(), why)
+			"reads, commits and deletions go on, and produce is taken again by itself when there is room%s", s.Room(), why, advice)
 }
 
 // diskRoom is what /readyz says of the room on the disk. The broker is ready

@@ -24,7 +24,7 @@ func TestPortInUse(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "data")
 		var out bytes.Buffer
 		code := run(t.Context(), process{args: append(args, "--data-dir", dir), stdout: &out, stderr: &out})
-		if code != exitFailed || !strings.Contains(out.String(), taken.Addr().String()+" cannot be served") {
+		if code != exitFailed || !strings.Contains(out.String(), "cannot be served on "+taken.Addr().String()) {
 			t.Errorf("%s: exit code %d, %s", name, code, out.String())
 		}
 		if _, err := os.Stat(dir); !os.IsNotExist(err) {
