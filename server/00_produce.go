@@ -51,7 +51,7 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 			t.Partitions[j] = unsettled(req.Topics[i].Partitions[j].Partition)
 		}
 	}
-	refusal := s.refuseProduce(req)
+	refusal := s.refuseProduce(c, req)
 	if req.Acks == 0 {
 		s.produceUnanswered(c, req, refusal)
 		return
@@ -77,12 +77,12 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 // refuseProduce finds what is wrong with a request as a whole, or with the
 // broker: on a disk that is nearly full clients' records are not taken, so that
 // there is room for all else.
-func (s *Server) refuseProduce(req *kmsg.ProduceRequest) *protocol.Error {
+func (s *Server) refuseProduce(c *call, req *kmsg.ProduceRequest) *protocol.Error {
 	switch {
 	case req.Acks < -1 || req.Acks > 1:
 		return protocol.Errorf(protocol.InvalidRequiredAcks, "acks=%d; only -1 (all), 0 and 1 have a meaning", req.Acks)
 	case req.TransactionID != nil:
-		return noTransactions(*req.TransactionID)
+		return s.noTransactions(c, *req.TransactionID)
 	}
 	return s.refusal()
 }
@@ -219,10 +219,4 @@ func (s seenPartitions) add(p *replication.Partition) bool {
 	}
 	s[p] = struct{}{}
 	return true
-}
-
-// noTransactions is the final answer to whoever wants transactions.
-func noTransactions(id string) *protocol.Error {
-	return protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
-		"transactional id %q: this broker has no transactions yet; unset transactional.id (idempotence works without it)", id)
 }

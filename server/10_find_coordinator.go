@@ -17,7 +17,9 @@ import (
 //
 // Differs from Kafka: only groups have a coordinator. Who asks for a
 // transactional id gets a final error with words, as a retriable one would
-// keep a producer trying for ever.
+// keep a producer trying for ever. From version 4 on that is
+// UNSUPPORTED_VERSION, of which Java shows the words; older clients take only
+// TRANSACTIONAL_ID_AUTHORIZATION_FAILED for final.
 
 const (
 	coordinatorGroup       = 0
@@ -54,7 +56,11 @@ func (s *Server) coordinatorNode(c *call, kind int8, key string) (protocol.NodeE
 	switch kind {
 	case coordinatorGroup:
 	case coordinatorTransaction:
-		return protocol.NodeEndpoint{}, noTransactions(key)
+		err := s.noTransactions(c, key)
+		if c.header.Version >= 4 {
+			err.Code = protocol.UnsupportedVersion
+		}
+		return protocol.NodeEndpoint{}, err
 	default:
 		return protocol.NodeEndpoint{}, protocol.Errorf(protocol.InvalidRequest, "there are no coordinators of type %d here", kind)
 	}

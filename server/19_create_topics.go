@@ -144,9 +144,12 @@ func (s *Server) placement(img *cluster.Image, version int16, rt *kmsg.CreateTop
 			"The number of partitions is %d; 1 to %d are possible.", spec.Partitions, cluster.PartitionsMax)
 	case factor < 1:
 		return protocol.Errorf(protocol.InvalidReplicationFactor, "The replication factor is %d; it must be at least 1.", factor)
+	case int(factor) > brokers && brokers == 1:
+		return protocol.Errorf(protocol.InvalidReplicationFactor,
+			"The replication factor is %d, and there is only one broker: use 1, or leave it out.", factor)
 	case int(factor) > brokers:
 		return protocol.Errorf(protocol.InvalidReplicationFactor,
-			"The replication factor is %d and the cluster has %d broker(s).", factor, brokers)
+			"The replication factor is %d, and there are only %d brokers: leave it out, or give at most that.", factor, brokers)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (s *Server) initProducerID(c *call, req *kmsg.InitProducerIDRequest) {
 	case req.TransactionalID != nil && *req.TransactionalID == "":
 		resp.ErrorCode = c.failed(protocol.InvalidRequest)
 	case req.TransactionalID != nil:
-		resp.ErrorCode = c.failed(protocol.TransactionalIDAuthorizationFailed)
+		resp.ErrorCode = c.failed(s.noTransactions(c, *req.TransactionalID).Code)
 	default:
 		id, err := s.producers.next(s.meta)
 		if err != nil {

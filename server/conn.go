@@ -148,13 +148,10 @@ func (c *conn) start(f *frame) error {
 // could read the answer, and else ends the connection; it is always logged and
 // counted, so that an operator sees who needs what.
 func (c *conn) unsupported(k *call, body []byte) error {
-	sw := c.software.Load()
-	c.srv.metrics.unsupported(k.header, sw)
-	c.srv.limitedWarn("a client asked for a version that is not served",
-		zap.Stringer("api", k.header.Key), zap.Int16("version", k.header.Version),
-		zap.String("served", k.api.rangeText()), zap.String("client_id", k.header.ClientID),
-		zap.String("software", sw.name), zap.String("software_version", sw.version),
-		zap.String("address", c.address))
+	c.srv.metrics.unsupported(k.header, c.software.Load())
+	c.srv.limitedWarn("a client asked for a version that is not served", append([]zap.Field{
+		zap.Stringer("api", k.header.Key), zap.Int16("version", k.header.Version), zap.String("served", k.api.rangeText()),
+	}, c.who()...)...)
 	resp := unsupportedResponse(k.header, body)
 	if resp == nil {
 		return fmt.Errorf("%w: %s v%d is not served", errHangUp, k.header.Key, k.header.Version)
@@ -224,10 +221,22 @@ func (c *conn) report(err error) {
 	default:
 		c.srv.metrics.closed("request")
 	}
+	c.srv.limitedWarn("connection closed", append([]zap.Field{zap.Error(err)}, c.who()...)...)
+}
+
+// who is what the log says of the client: where it comes from, and what it has
+// told of itself.
+func (c *conn) who() []zap.Field {
+	fields := []zap.Field{zap.String("address", c.address), zap.String("listener", c.listener.name)}
 	sw := c.software.Load()
-	c.srv.limitedWarn("connection closed", zap.Error(err), zap.String("address", c.address),
-		zap.String("listener", c.listener.name), zap.String("client_id", *c.clientID.Load()),
-		zap.String("software", sw.name), zap.String("software_version", sw.version))
+	for _, told := range []struct{ key, value string }{
+		{"client_id", *c.clientID.Load()}, {"software", sw.name}, {"software_version", sw.version},
+	} {
+		if told.value != "" {
+			fields = append(fields, zap.String(told.key, told.value))
+		}
+	}
+	return fields
 }
 
 // isNetwork knows the errors of the network itself.

@@ -66,7 +66,7 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	var lc net.ListenConfig
 	nl, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("http: %w", err)
+		return nil, fmt.Errorf("metrics and health: %w (choose another address with --http)", err)
 	}
 	h := &Health{log: log, checks: checks, served: make(chan struct{})}
 	mux := http.NewServeMux()
@@ -77,7 +77,7 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	h.server = http.Server{Handler: mux, ReadHeaderTimeout: httpHeaderMax}
 	go func() {
 		defer close(h.served)
-		if err := h.server.Serve(nl); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.server.Serve(&httpListener{Listener: nl, log: log}); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the http server ended", zap.Error(err))
 		}
 	}()

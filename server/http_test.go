@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/mainstem-mq/mainstem/server"
 )
@@ -84,5 +85,32 @@ func TestReadiness(t *testing.T) {
 				t.Errorf("%s: %d %q, want %d %q", path, status, got, tc.status, want)
 			}
 		}
+	}
+}
+
+// TestKafkaOnTheHTTPPort: a client with the wrong port is named in the log,
+// once however often it comes.
+func TestKafkaOnTheHTTPPort(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	var lc net.ListenConfig
+	free, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	address := free.Addr().String()
+	must(t, free.Close())
+	h, err := server.ServeHealth(t.Context(), address, zap.New(core), server.NewRegistry(), nil)
+	must(t, err)
+	t.Cleanup(func() { must(t, h.Close()) })
+	for _, first := range []string{"GET /livez HTTP/1.0\r\n\r\n", "\x00\x00\x00\x10\x00\x12\r\n\r\n", "\x00\x00\x00\x10\x00\x12\r\n\r\n"} {
+		var d net.Dialer
+		nc, err := d.DialContext(t.Context(), "tcp", address)
+		must(t, err)
+		_, err = nc.Write([]byte(first))
+		must(t, err)
+		_, err = io.ReadAll(nc)
+		must(t, err)
+		must(t, nc.Close())
+	}
+	if got := logs.FilterMessageSnippet("a Kafka client came to the port of metrics").Len(); got != 1 {
+		t.Errorf("%d lines, want 1: %v", got, logs.All())
 	}
 }

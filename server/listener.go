@@ -35,7 +35,7 @@ func bind(ctx context.Context, s *Server, l Listener) (*listener, error) {
 	var lc net.ListenConfig
 	nl, err := lc.Listen(ctx, "tcp", l.Bind)
 	if err != nil {
-		return nil, fmt.Errorf("listener %s: %w (choose another address with --listen or `listeners`)", l.Name, err)
+		return nil, fmt.Errorf("listener %s: %w (choose another address with --listen, or the setting listeners)", l.Name, err)
 	}
 	host, portText, err := net.SplitHostPort(nl.Addr().String())
 	if err != nil {

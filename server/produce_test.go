@@ -84,30 +84,6 @@ func TestProduceTwice(t *testing.T) {
 	}
 }
 
-// TestNoTransactions: a transactional producer learns at once that it cannot
-// be one, by an error that no client tries again.
-func TestNoTransactions(t *testing.T) {
-	c := startBroker(t, options{}).dial()
-	c.createTopic("t", 1)
-	id := "my-tx"
-	find := kmsg.NewPtrFindCoordinatorRequest()
-	find.CoordinatorType, find.CoordinatorKeys = 1, []string{id}
-	found := ask[*kmsg.FindCoordinatorResponse](c, 4, find).Coordinators[0]
-	if found.ErrorCode != int16(protocol.TransactionalIDAuthorizationFailed) || !strings.Contains(*found.ErrorMessage, "no transactions yet") {
-		t.Errorf("FindCoordinator: %v", found)
-	}
-	init := kmsg.NewPtrInitProducerIDRequest()
-	init.TransactionalID = &id
-	if got := ask[*kmsg.InitProducerIDResponse](c, 4, init); got.ErrorCode != int16(protocol.TransactionalIDAuthorizationFailed) {
-		t.Errorf("InitProducerId: %v", got)
-	}
-	req := produceRequest("t", 0, -1, batchOf(t, "a"))
-	req.TransactionID = &id
-	if p := ask[*kmsg.ProduceResponse](c, 9, req).Topics[0].Partitions[0]; p.ErrorCode != int16(protocol.TransactionalIDAuthorizationFailed) {
-		t.Errorf("Produce: %v", p)
-	}
-}
-
 // TestProducerIDs: ids are given once, also across blocks.
 func TestProducerIDs(t *testing.T) {
 	c := startBroker(t, options{}).dial()

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"net"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// httpListener notices Kafka clients that come to the port of metrics and
+// health: they get an answer in HTTP, and tell their users nothing useful.
+type httpListener struct {
+	net.Listener
+	log  *zap.Logger
+	told sync.Once
+}
+
+// Accept implements net.Listener.
+func (l *httpListener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // The http server compares it.
+	}
+	return &httpConn{Conn: nc, listener: l}, nil
+}
+
+// httpConn looks at the first byte that a client sends.
+type httpConn struct {
+	net.Conn
+	listener *httpListener
+	looked   bool // the http server reads a connection with one goroutine at a time
+}
+
+// Read implements net.Conn. A request of Kafka's begins with its length, so with
+// a zero; no text does.
+func (c *httpConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if !c.looked && n > 0 {
+		c.looked = true
+		if p[0] == 0 {
+			c.listener.told.Do(func() {
+				c.listener.log.Warn("a Kafka client came to the port of metrics and health, which speaks HTTP: give it the address of a listener "+
+					"(said once)", zap.String("address", addressOf(c.Conn)), zap.String("port", c.LocalAddr().String()))
+			})
+		}
+	}
+	return n, err //nolint:wrapcheck // The http server compares it.
+}
