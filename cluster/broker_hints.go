@@ -21,7 +21,7 @@ func brokerHintDefs() []ConfigDef {
 		{Name: "log.preallocate", Rule: boolean(), Default: "false", Doc: "The preallocate of topics."},
 		{Name: "log.roll.ms", Rule: longFrom(1), Null: true, Synonyms: []Unit{{"log.roll.hours", 3_600_000}}, Doc: "The segment.ms of topics."},
 		{Name: "log.roll.jitter.ms", Rule: longFrom(0), Null: true, Synonyms: []Unit{{"log.roll.jitter.hours", 3_600_000}}, Doc: "The segment.jitter.ms of topics."},
-		{Name: "log.segment.bytes", Rule: intFrom(1 << 20), Default: "1073741824", Doc: "The segment.bytes of topics; see mainstem.log.segment.bytes."},
+		{Name: "log.segment.bytes", Rule: intFrom(1 << 20), Default: "1073741824", Instead: SegmentBytesKey, Doc: "The segment.bytes of topics; see mainstem.log.segment.bytes."},
 		{Name: "log.segment.delete.delay.ms", Rule: longFrom(0), Default: "60000", Doc: "The file.delete.delay.ms of topics."},
 		{Name: "unclean.leader.election.enable", Rule: boolean(), Default: "false", Doc: "The unclean.leader.election.enable of topics."},
 		{Name: "background.threads", Rule: intFrom(1), Default: "10", Doc: "Threads for background work."},
@@ -58,7 +58,7 @@ func fixedHintDefs() []ConfigDef {
 		{Name: "transactional.id.expiration.ms", Rule: intFrom(1), Default: week, Doc: "How long an idle transactional id is kept."},
 		{
 			Name: "authorizer.class.name", Rule: class(),
-			Refuse: refuseSet("there is no authorizer in this broker, so everyone would be let in; remove the setting to accept that"),
+			Refuse: refuseSet(noAuthorizer),
 			Doc:    "The class that decides who may do what.",
 		},
 		{

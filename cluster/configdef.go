@@ -64,6 +64,7 @@ type ConfigDef struct {
 	Null    bool // there is no default: the value is null
 	Hidden  bool // can be set, but is not listed to clients
 	Effect  Effect
+	Instead string // of a Hint: the setting of ours that does what is wanted
 	Dynamic DynamicScope
 	// Refuse says why a value that Kafka would accept is refused, or "". May be nil.
 	Refuse func(value string, l Limits) string
@@ -90,6 +91,40 @@ func (d *ConfigDef) Documentation() string {
 		return d.Doc + " Stored and shown, without effect in Mainstem."
 	}
 	return d.Doc
+}
+
+// Unit is what a number counts, by the end of the setting's name; "" if that
+// does not say, or it is no number.
+func (d *ConfigDef) Unit() string {
+	if t := d.Rule.Type; t != TypeInt && t != TypeLong && t != TypeShort {
+		return ""
+	}
+	for _, u := range []struct{ ending, unit string }{
+		{".bytes.per.second", "bytes per second"},
+		{".bytes", "bytes"},
+		{".ms", "milliseconds"},
+		{".minutes", "minutes"},
+		{".hours", "hours"},
+		{".percent", "percent"},
+	} {
+		if strings.HasSuffix(d.Name, u.ending) {
+			return u.unit
+		}
+	}
+	return ""
+}
+
+// WithoutEffect warns of a value that was given to a Hint; "" for what is
+// obeyed, and for Kafka's own default, which nobody meant as a change.
+func (d *ConfigDef) WithoutEffect(value string) string {
+	if d.Effect != Hint || !d.Null && strings.TrimSpace(value) == d.Default {
+		return ""
+	}
+	text := "the setting " + d.Name + " has no effect in Mainstem"
+	if d.Instead != "" {
+		text += "; see " + d.Instead
+	}
+	return text
 }
 
 // Sensitive reports whether the value must not be shown.

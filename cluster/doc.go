@@ -12,7 +12,8 @@
 // (which files there are), snapshot.go, recover.go, inspect.go (a look at the
 // files of a stopped broker). The settings: configdef.go and rules.go, then
 // topic_configs.go, broker_configs.go, broker_hints.go, broker_meaningless.go,
-// group_configs.go as data, validate.go, nearest.go, resolver.go and settings.go
+// group_configs.go as data, validate.go, security.go (what is refused or warned
+// of, as it would protect in Kafka), nearest.go, resolver.go and settings.go
 // (effective values), describe.go, alter.go.
 //
 // Invariants:

@@ -26,7 +26,8 @@ func topicConfigDefs() []ConfigDef {
 		{
 			Name: "cleanup.policy", Rule: listOf("compact", "delete"), Default: "delete", Synonyms: plain("log.cleanup.policy"),
 			Doc: "What happens to old records: delete drops them by age and size; compact keeps the newest record of " +
-				"each key. Time and size retention never touch a topic without delete. Compaction frees no space yet.",
+				"each key. Time and size retention never touch a topic without delete. Nothing is compacted yet: a topic that is only " +
+				"compacted keeps all its records and grows for ever.",
 		},
 		{
 			Name:    "compression.type",

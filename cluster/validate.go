@@ -15,6 +15,9 @@ import (
 // setting, the value and what would do.
 func (d *ConfigDef) check(value string, l Limits) error {
 	if words := d.Rule.Check(value); words != "" {
+		if unit := d.Unit(); unit != "" && hasSuffix(value) {
+			words += ": it counts " + unit + ", without a suffix"
+		}
 		return fmt.Errorf("invalid value %s for %s: it %s", d.shown(value), d.Name, words)
 	}
 	if d.Refuse != nil {
@@ -23,6 +26,13 @@ func (d *ConfigDef) check(value string, l Limits) error {
 		}
 	}
 	return nil
+}
+
+// hasSuffix reports whether a value begins like a number and does not end so,
+// as 10m does.
+func hasSuffix(value string) bool {
+	v := strings.TrimSpace(value)
+	return v != "" && v[0] >= '0' && v[0] <= '9' && strings.Trim(v, "0123456789") != ""
 }
 
 func (d *ConfigDef) shown(value string) string {
@@ -109,14 +119,22 @@ func (e *SettingError) Error() string { return e.Err.Error() }
 func (e *SettingError) Unwrap() error { return e.Err }
 
 // CheckStatic checks the broker settings of the file, the environment and the
-// flags. Warnings name what was accepted without effect; the error names all
+// flags. Warnings name what was accepted without effect, and what was left at
+// Kafka's default is not worth one; the error names all
 // that is wrong, a SettingError for each setting.
 func CheckStatic(values map[string]string) (warnings []string, err error) {
 	limits := NewResolver(values).limits
 	var errs []error
+	var insecure []string
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		d, ok := brokerDefs().byName[k]
 		switch {
+		case decidesAccess(k):
+			errs = append(errs, &SettingError{Key: k, Err: fmt.Errorf("the setting %s is not possible: %s", k, noAuthorizer)})
+			continue
+		case !ok && speaksOfSecurity(k):
+			insecure = append(insecure, k)
+			continue
 		case !ok && isMeaningless(k):
 			warnings = append(warnings, fmt.Sprintf("the setting %s of Apache Kafka means nothing in Mainstem", k))
 			continue
@@ -128,9 +146,12 @@ func CheckStatic(values map[string]string) (warnings []string, err error) {
 			errs = append(errs, &SettingError{Key: k, Err: err})
 			continue
 		}
-		if d.Effect == Hint {
-			warnings = append(warnings, fmt.Sprintf("the setting %s has no effect in Mainstem", k))
+		if w := d.WithoutEffect(values[k]); w != "" {
+			warnings = append(warnings, w)
 		}
+	}
+	if len(insecure) > 0 {
+		warnings = append(warnings, securityWarning(insecure))
 	}
 	errs = append(errs, checkNodeID(values))
 	return warnings, errors.Join(errs...)
