@@ -58,7 +58,9 @@ func (s *Server) alterEach(
 		}
 		changes, err := plan(i, s.meta.Image())
 		if err == nil && !validateOnly {
-			err = s.meta.AlterConfigs(res, changes)
+			if err = s.meta.AlterConfigs(res, changes); err == nil {
+				s.noteConfigs(res, changes)
+			}
 		}
 		if e := asError(err); e != nil {
 			refused(i, e)

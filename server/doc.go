@@ -10,8 +10,8 @@
 // one file per API, named by its key: each opens with its card. 01_fetch.go has three
 // helpers: fetchset.go (ready lists and long poll), fetchsession.go (KIP-227).
 // legacy.go answers versions that are no longer served, offsets.go and
-// journal.go are the group coordinator's topic, transactions.go refuses what is
-// not built, errors.go, metrics.go, http.go and http_stranger.go are what is
+// journal.go are the group coordinator's topic, transactions.go and notices.go
+// are about what is not built, errors.go, metrics.go, http.go and http_stranger.go are what is
 // told to clients and operators.
 //
 // Invariants:

@@ -93,6 +93,7 @@ func (b *broker) open(ctx context.Context) error {
 	if err := b.openServer(); err != nil {
 		return err
 	}
+	b.noteNames(ctx)
 	return b.openHealth(ctx)
 }
 
@@ -194,6 +195,7 @@ func (b *broker) openPartitions() error {
 		ProducerExpirationMs: func() int64 { return b.cfg.Resolver.Int(b.meta.Image(), "producer.id.expiration.ms") },
 	})
 	b.meta.Subscribe(b.partitions.Changed)
+	b.noteCompaction()
 	k := startKeeper(b)
 	b.opened("retention", k.close)
 	return nil

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+)
+
+// noteCompaction tells of topics that hope for what is not built. Those made
+// later are told of by the server.
+func (b *broker) noteCompaction() {
+	img := b.meta.Image()
+	var names []string
+	img.Topics(func(t *cluster.Topic) bool {
+		if !t.Internal && b.topicSettings(t).Compact {
+			names = append(names, t.Name)
+		}
+		return true
+	})
+	byDefault := slices.Contains(b.cfg.Resolver.List(img, "log.cleanup.policy"), "compact")
+	if len(names) == 0 && !byDefault {
+		return
+	}
+	slices.Sort(names)
+	b.log.Warn("compaction is not built yet: cleanup.policy=compact is stored, and all records are kept",
+		zap.Int("topics", len(names)), zap.String("first", someOf(names)), zap.Bool("by_default", byDefault))
+}
+
+// noteNames warns of hosts that clients are told and that have no address here.
+// The resolver may take its time, so nothing waits for it but the stop.
+func (b *broker) noteNames(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	for _, l := range b.cfg.Listeners {
+		if _, err := netip.ParseAddr(l.AdvertisedHost); err == nil || l.AdvertisedHost == "" {
+			continue
+		}
+		asking.Go(func() {
+			if _, err := net.DefaultResolver.LookupHost(ctx, l.AdvertisedHost); err != nil && ctx.Err() == nil {
+				b.log.Warn("clients are told to connect to a host that has no address, as far as this machine knows: if theirs do not either, "+
+					"they cannot; set advertised.listeners to a name or address by which they reach the broker",
+					zap.String("listener", l.Name), zap.String("host", l.AdvertisedHost), zap.Error(err))
+			}
+		})
+	}
+	b.opened("look for names", func() error {
+		cancel()
+		asking.Wait()
+		return nil
+	})
+}

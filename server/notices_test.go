@@ -1,0 +1,45 @@
+package server_test
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// TestNotices: what is stored without effect is in the log in words, and what
+// is obeyed, or left at its default, is not.
+func TestNotices(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("plain", 1, "cleanup.policy", "delete")
+	c.createTopic("compacted", 1, "cleanup.policy", "compact,delete")
+	alter := func(kind kmsg.ConfigResourceType, name, key, value string) {
+		t.Helper()
+		req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+		req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{
+			ResourceType: kind, ResourceName: name,
+			Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: key, Value: &value}},
+		}}
+		if r := ask[*kmsg.IncrementalAlterConfigsResponse](c, 1, req).Resources[0]; r.ErrorCode != 0 {
+			t.Fatalf("%s: %d %v", key, r.ErrorCode, r.ErrorMessage)
+		}
+	}
+	alter(kmsg.ConfigResourceTypeTopic, "plain", "cleanup.policy", "compact")
+	alter(kmsg.ConfigResourceTypeTopic, "plain", "retention.ms", "1000")
+	alter(kmsg.ConfigResourceTypeBroker, "", "log.cleanup.policy", "compact")
+	alter(kmsg.ConfigResourceTypeBroker, "", "num.io.threads", "16")
+	alter(kmsg.ConfigResourceTypeBroker, "1", "num.network.threads", "3")
+	alter(kmsg.ConfigResourceTypeBroker, "", "log.retention.ms", "1000")
+	for text, want := range map[string]int{
+		"compaction is not built yet":                          3,
+		"the setting num.io.threads has no effect in Mainstem": 1,
+		"has no effect": 1,
+	} {
+		if got := b.logs.FilterMessageSnippet(text).Len(); got != want {
+			t.Errorf("%q: %d lines, want %d", text, got, want)
+		}
+	}
+	if got := b.logs.FilterMessageSnippet("compaction").All()[0].ContextMap()["topic"]; got != "compacted" {
+		t.Errorf("the first line is about %v", got)
+	}
+}
