@@ -43,26 +43,55 @@ func texts(values map[string]Value) map[string]string {
 
 // options are the flags from which a configuration is made.
 type options struct {
-	file    string
+	file    given
 	set     []string
-	dataDir string
-	listen  string
-	http    string
+	dataDir given
+	listen  given
+	http    given
 }
 
+// register adds the flags of who serves.
 func (o *options) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.file, "config", "", "read settings from `FILE` (.yaml, .yml or .properties)")
+	o.registerDir(flags)
+	flags.Var((*once)(&o.listen), "listen", "serve Kafka clients on `HOST:PORT` (listeners; default 127.0.0.1:9092)")
+	flags.Var((*once)(&o.http), "http",
+		"serve metrics and health on `HOST:PORT`, or nowhere if empty (mainstem.http.listen; default 127.0.0.1:9644)")
+}
+
+// registerDir adds the flags of who only needs to find the data directory.
+func (o *options) registerDir(flags *pflag.FlagSet) {
+	flags.Var((*once)(&o.file), "config", "read settings from `FILE` (.yaml, .yml or .properties)")
 	flags.StringArrayVar(&o.set, "set", nil, "set one setting, as `KEY=VALUE`; may be repeated")
-	flags.StringVar(&o.dataDir, "data-dir", "", "keep all data in `DIR` (log.dirs; default ./mainstem-data)")
-	flags.StringVar(&o.listen, "listen", "", "serve Kafka clients on `HOST:PORT` (listeners; default 127.0.0.1:9092)")
-	flags.StringVar(&o.http, "http", "",
-		"serve metrics and health on `HOST:PORT` (mainstem.http.listen; default 127.0.0.1:9644)")
+	flags.Var((*once)(&o.dataDir), "data-dir", "keep all data in `DIR` (log.dirs; default ./mainstem-data)")
+}
+
+// once is a flag that may be given once: of two values one would win silently.
+type once given
+
+type given struct {
+	text string
+	is   bool
+}
+
+// String implements pflag.Value.
+func (f *once) String() string { return f.text }
+
+// Type implements pflag.Value.
+func (f *once) Type() string { return "string" }
+
+// Set implements pflag.Value.
+func (f *once) Set(text string) error {
+	if f.is {
+		return fmt.Errorf("it is given twice, the first time as %q", f.text)
+	}
+	f.text, f.is = text, true
+	return nil
 }
 
 // load gathers the settings from all layers and checks them. hostname is asked
 // only if a listener needs it.
-func (o *options) load(flags *pflag.FlagSet, environ []string, hostname func() (string, error)) (Config, error) {
-	values, warnings, err := o.layers(flags, environ)
+func (o *options) load(environ []string, hostname func() (string, error)) (Config, error) {
+	values, warnings, err := o.layers(environ)
 	if err != nil {
 		return Config{}, usageError{err}
 	}
@@ -75,6 +104,9 @@ func (o *options) load(flags *pflag.FlagSet, environ []string, hostname func() (
 	c.NodeID = c.Resolver.NodeID()
 	c.Rack = c.Resolver.Text(none, cluster.RackKey)
 	c.HTTP = c.Resolver.Text(none, cluster.HTTPListenKey)
+	if err := checkHTTP(c.HTTP); err != nil {
+		return Config{}, usageError{err}
+	}
 	dirs := c.Resolver.List(none, cluster.LogDirsKey)
 	if len(dirs) != 1 || dirs[0] == "" {
 		return Config{}, usageError{errors.New("log.dirs is empty: name a data directory")}

@@ -46,7 +46,7 @@ func newConfigPrint(p process) *cobra.Command {
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			cfg, err := o.load(cmd.Flags(), p.environ, os.Hostname)
+			cfg, err := o.load(p.environ, os.Hostname)
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/v2"
-	"github.com/spf13/pflag"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 )
@@ -32,9 +31,9 @@ func (l layer) Read() (map[string]any, error) { return l, nil }
 func (l layer) ReadBytes() ([]byte, error) { return nil, errors.New("layers are read as maps") }
 
 // layers puts file, environment and flags over each other.
-func (o *options) layers(flags *pflag.FlagSet, environ []string) (map[string]Value, []string, error) {
+func (o *options) layers(environ []string) (map[string]Value, []string, error) {
 	env, warnings := environment(environ)
-	file := o.file
+	file := o.file.text
 	if v, ok := env["config"]; ok {
 		if file == "" {
 			file = v.Text
@@ -50,7 +49,7 @@ func (o *options) layers(flags *pflag.FlagSet, environ []string) (map[string]Val
 		}
 		stack = append(stack, fromFile)
 	}
-	fromFlags, err := o.flagValues(flags)
+	fromFlags, err := o.flagValues()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +99,7 @@ func environment(environ []string) (map[string]Value, []string) {
 }
 
 // flagValues turns the flags into settings.
-func (o *options) flagValues(flags *pflag.FlagSet) (map[string]Value, error) {
+func (o *options) flagValues() (map[string]Value, error) {
 	out := make(map[string]Value)
 	put := func(flag, key, text string) error {
 		if old, twice := out[key]; twice {
@@ -109,12 +108,17 @@ func (o *options) flagValues(flags *pflag.FlagSet) (map[string]Value, error) {
 		out[key] = Value{Text: text, Source: "flag --" + flag}
 		return nil
 	}
-	for _, f := range []struct{ flag, key, text string }{
-		{"data-dir", cluster.LogDirsKey, o.dataDir},
-		{"listen", cluster.ListenersKey, "PLAINTEXT://" + o.listen},
-		{"http", cluster.HTTPListenKey, o.http},
+	listener, err := listenerOfFlag(o.listen)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct {
+		given
+		flag, key string
+	}{
+		{o.dataDir, "data-dir", cluster.LogDirsKey}, {listener, "listen", cluster.ListenersKey}, {o.http, "http", cluster.HTTPListenKey},
 	} {
-		if flags.Changed(f.flag) {
+		if f.is {
 			if err := put(f.flag, f.key, f.text); err != nil {
 				return nil, err
 			}
@@ -136,7 +140,8 @@ func (o *options) flagValues(flags *pflag.FlagSet) (map[string]Value, error) {
 func readConfigFile(name string) (map[string]Value, error) {
 	content, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w (it is a file of KEY=VALUE lines such as server.properties, or YAML; "+
+			"without one every setting has its default)", err)
 	}
 	var values map[string]string
 	switch ext := filepath.Ext(name); ext {

@@ -25,6 +25,42 @@ type Listener struct {
 // Address is what to listen on.
 func (l Listener) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(l.Port)) }
 
+// listenerOfFlag is what --listen says as `listeners` has it. NAME://HOST:PORT
+// is taken as it is.
+func listenerOfFlag(flag given) (given, error) {
+	if !flag.is || strings.Contains(flag.text, "://") {
+		return flag, nil
+	}
+	if err := hostAndPort("--listen", flag.text, "9092"); err != nil {
+		return given{}, err
+	}
+	return given{"PLAINTEXT://" + flag.text, true}, nil
+}
+
+// checkHTTP checks the address of metrics and health.
+func checkHTTP(address string) error {
+	if address == "" {
+		return nil
+	}
+	return hostAndPort("--http (mainstem.http.listen)", address, "9644")
+}
+
+// hostAndPort says what is wrong with an address in the words of who typed it.
+func hostAndPort(what, text, port string) error {
+	host, digits, err := net.SplitHostPort(text)
+	if err != nil {
+		host = strings.Trim(text, "[]")
+		if _, isPort := strconv.ParseUint(text, 10, 16); isPort == nil {
+			host, port = "127.0.0.1", text
+		}
+		return fmt.Errorf("%s %q is not of the form HOST:PORT; write %s", what, text, net.JoinHostPort(host, port))
+	}
+	if _, err := strconv.ParseUint(digits, 10, 16); err != nil {
+		return fmt.Errorf("%s %q has the port %q; it must be between 0 and 65535, such as %s", what, text, digits, net.JoinHostPort(host, port))
+	}
+	return nil
+}
+
 type listenerSettings struct {
 	listeners, advertised, protocols, controllers []string
 }
@@ -68,7 +104,7 @@ func listenersOf(s listenerSettings, hostname func() (string, error)) ([]Listene
 func parseListener(setting, text string) (Listener, error) {
 	name, address, ok := strings.Cut(text, "://")
 	if !ok || name == "" {
-		return Listener{}, fmt.Errorf("%s: %q is not of the form NAME://HOST:PORT", setting, text)
+		return Listener{}, fmt.Errorf("%s: %q is not of the form NAME://HOST:PORT; write PLAINTEXT://127.0.0.1:9092, for example", setting, text)
 	}
 	host, digits, err := net.SplitHostPort(address)
 	if err != nil {

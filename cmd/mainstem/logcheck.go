@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +52,7 @@ func newLogCheck(p process) *cobra.Command {
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			dir, err := o.dir(cmd, p, args)
+			dir, err := o.dir(p, args)
 			if err != nil {
 				return err
 			}
@@ -72,24 +75,51 @@ func newLogCheck(p process) *cobra.Command {
 			return err
 		},
 	}
-	o.register(c.Flags())
+	o.registerDir(c.Flags())
 	registerOutput(c, &output)
 	return c
 }
 
 // dir is the data directory: an argument, or that of the configuration.
-func (o *options) dir(cmd *cobra.Command, p process, args []string) (string, error) {
-	cfg, err := o.load(cmd.Flags(), p.environ, os.Hostname)
+func (o *options) dir(p process, args []string) (string, error) {
+	cfg, err := o.load(p.environ, os.Hostname)
 	if err != nil {
 		return "", err
 	}
 	if len(args) == 0 {
-		return cfg.DataDir, nil
+		return cfg.DataDir, mustHoldData(vfs.OS{}, cfg.DataDir)
 	}
-	if cmd.Flags().Changed("data-dir") && o.dataDir != args[0] {
-		return "", usageError{fmt.Errorf("two directories are named: %s and --data-dir %s", args[0], o.dataDir)}
+	if o.dataDir.is && o.dataDir.text != args[0] {
+		return "", usageError{fmt.Errorf("two directories are named: %s and --data-dir %s", args[0], o.dataDir.text)}
 	}
-	return args[0], nil
+	return args[0], mustHoldData(vfs.OS{}, args[0])
+}
+
+// mustHoldData says in the same words to every verb that there is nothing to
+// look at.
+func mustHoldData(fsys vfs.FS, dir string) error {
+	const hint = "name the data directory of a broker, as DIR or by --data-dir; the broker's log has it in the line \"ready\""
+	holds, err := holdsData(fsys, dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return couldNotRun{fmt.Errorf("there is no directory %s: %s", dir, hint)}
+	case errors.Is(err, syscall.ENOTDIR):
+		return couldNotRun{fmt.Errorf("%s is a file: %s", dir, hint)}
+	case err != nil:
+		return couldNotRun{err}
+	case !holds && !holdsRest(fsys, dir):
+		return couldNotRun{fmt.Errorf("%s holds no data of a broker: %s", dir, hint)}
+	}
+	return nil
+}
+
+// holdsRest reports whether a directory has what is left where segments,
+// checkpoints and metadata are gone.
+func holdsRest(fsys vfs.FS, dir string) bool {
+	names, err := fsys.List(dir)
+	return err == nil && slices.ContainsFunc(names, func(n string) bool {
+		return n == "start" || strings.HasSuffix(n, ".index") || strings.HasPrefix(n, "quarantine-")
+	})
 }
 
 type nothingToClose struct{}

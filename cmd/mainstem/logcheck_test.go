@@ -211,11 +211,16 @@ func TestLogCheckIsClean(t *testing.T) {
 
 func TestLogCheckCouldNotRun(t *testing.T) {
 	dir := makeBroker(t)
-	if code, _, errs := command(t, "log", "check", t.TempDir()); code != exitUsage || !strings.Contains(errs, "no data directory") {
-		t.Errorf("no log: %d, %s", code, errs)
-	}
-	if code, _, errs := command(t, "log", "check", filepath.Join(dir, "none")); code != exitUsage || !strings.Contains(errs, "no such file") {
-		t.Errorf("no directory: %d, %s", code, errs)
+	for _, verb := range []string{"check", "salvage", "dump"} {
+		for at, want := range map[string]string{
+			t.TempDir():                " holds no data of a broker: name the data directory",
+			filepath.Join(dir, "none"): "there is no directory ",
+			filepath.Join(dir, "lock"): " is a file: name the data directory",
+		} {
+			if code, _, errs := command(t, "log", verb, at); code != exitUsage || !strings.Contains(errs, want) {
+				t.Errorf("%s %s: %d, %s, want %q", verb, at, code, errs, want)
+			}
+		}
 	}
 	h, err := startHalf(dir)
 	if err != nil {
@@ -275,5 +280,21 @@ func TestLogSalvage(t *testing.T) {
 	}
 	if code, out, _ := command(t, "log", "salvage", dir); code != exitOK || !strings.Contains(out, "nothing to salvage") {
 		t.Errorf("once more: %d\n%s", code, out)
+	}
+}
+
+// TestDumpTopics: numbers in the log are told by name, and one that nobody has
+// is told of.
+func TestDumpTopics(t *testing.T) {
+	dir := makeBroker(t)
+	code, out, errs := command(t, "log", "dump", "--topics", dir)
+	if code != exitOK || strings.Count(out, "\n") != 3 || !strings.HasPrefix(out, "1: ") {
+		t.Errorf("%d\n%s\n%s", code, out, errs)
+	}
+	for number, want := range map[string]bool{"1": false, "77": true} {
+		code, _, errs := command(t, "log", "dump", "--partition", number, dir)
+		if noted := strings.Contains(errs, "has the number "+number+" now"); code != exitOK || noted != want {
+			t.Errorf("partition %s: %d, %s", number, code, errs)
+		}
 	}
 }

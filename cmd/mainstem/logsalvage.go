@@ -40,7 +40,7 @@ func newLogSalvage(p process) *cobra.Command {
   mainstem log salvage --drop-indexes --yes`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := o.dir(cmd, p, args)
+			dir, err := o.dir(p, args)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func newLogSalvage(p process) *cobra.Command {
 			return err
 		},
 	}
-	o.register(c.Flags())
+	o.registerDir(c.Flags())
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	c.Flags().BoolVar(&do.DropIndexes, "drop-indexes", false, "also set all index files aside, so that the next start makes them anew")

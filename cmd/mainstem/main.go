@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // Exit codes.
@@ -38,6 +40,8 @@ func (e usageError) Unwrap() error { return e.err }
 
 func run(ctx context.Context, p process) int {
 	root := newRoot(p)
+	understood := false // else cobra itself did not know a command or a flag
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	root.SetArgs(p.args)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
@@ -50,7 +54,7 @@ func run(ctx context.Context, p process) int {
 	}
 	var usage usageError
 	var cannot couldNotRun
-	if errors.As(err, &usage) || errors.As(err, &cannot) {
+	if !understood || errors.As(err, &usage) || errors.As(err, &cannot) {
 		return exitUsage
 	}
 	return exitFailed

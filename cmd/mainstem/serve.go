@@ -24,9 +24,14 @@ func newServe(p process) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the broker (also without a command)",
 		Long:  serveLong,
-		Args:  cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("serve takes no argument %q; a data directory is given as --data-dir %s", args[0], args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := o.load(cmd.Flags(), p.environ, os.Hostname)
+			cfg, err := o.load(p.environ, os.Hostname)
 			if err != nil {
 				return err
 			}
