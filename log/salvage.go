@@ -194,7 +194,7 @@ func (s *salvager) write(name string, b []byte) error {
 	if err := replaceSmallFile(s.fs, s.dir, name, b); err != nil {
 		return err
 	}
-	s.done(name + " written")
+	s.done("the file " + name + " was written")
 	return nil
 }
 

@@ -23,7 +23,7 @@ func newConfig(p process) *cobra.Command {
 
 const configPrintLong = `Print the settings that "mainstem serve" would use with the same flags, each with
 its value and where the value comes from. Only what differs from the default is
-shown, or with --all everything.
+shown, or with --all everything, with units and meanings.
 
 What was changed while the broker ran is stored in its data directory and is
 not shown here; ask the running broker with kafka-configs --describe.`
@@ -59,7 +59,7 @@ func newConfigPrint(p process) *cobra.Command {
 			if output == outputJSON {
 				return printJSON(cmd.OutOrStdout(), settings)
 			}
-			return printSettings(cmd.OutOrStdout(), settings)
+			return printSettings(cmd.OutOrStdout(), settings, all)
 		},
 	}
 	o.register(c.Flags())
@@ -74,6 +74,7 @@ type setting struct {
 	Value   *string `json:"value"` // null: not set and without a default
 	Source  string  `json:"source"`
 	Default *string `json:"default,omitempty"`
+	Unit    string  `json:"unit,omitempty"`
 	Effect  bool    `json:"effect"` // false: accepted, and ignored
 	Doc     string  `json:"documentation,omitempty"`
 }
@@ -90,7 +91,7 @@ func settingsOf(cfg Config, all bool) []setting {
 		}
 		s := setting{
 			Name: v.Def.Name, Value: v.Value, Source: sourceDefault,
-			Effect: v.Def.Effect == cluster.Obeyed, Doc: v.Def.Documentation(),
+			Unit: v.Def.Unit(), Effect: v.Def.Effect == cluster.Obeyed, Doc: v.Def.Documentation(),
 		}
 		if !v.Def.Null {
 			d := v.Def.Default
@@ -116,12 +117,18 @@ func settingsOf(cfg Config, all bool) []setting {
 	return out
 }
 
-func printSettings(w io.Writer, settings []setting) error {
+// printSettings prints a table, with what each setting means if all are asked
+// for.
+func printSettings(w io.Writer, settings []setting, all bool) error {
 	if len(settings) == 0 {
 		return printf(w, "every setting has its default; --all shows them\n")
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if err := printf(t, "NAME\tVALUE\tSOURCE\n"); err != nil {
+	head, meaning := "NAME\tVALUE\tSOURCE\n", ""
+	if all {
+		head = "NAME\tVALUE\tSOURCE\tUNIT\tMEANING\n"
+	}
+	if err := printf(t, "%s", head); err != nil {
 		return err
 	}
 	for _, s := range settings {
@@ -130,10 +137,13 @@ func printSettings(w io.Writer, settings []setting) error {
 			value = *s.Value
 		}
 		note := ""
-		if !s.Effect && s.Source != sourceDefault {
+		if !s.Effect {
 			note = " (without effect)"
 		}
-		if err := printf(t, "%s\t%s\t%s%s\n", s.Name, value, s.Source, note); err != nil {
+		if all {
+			meaning = "\t" + s.Unit + "\t" + s.Doc
+		}
+		if err := printf(t, "%s\t%s\t%s%s%s\n", s.Name, value, s.Source, note, meaning); err != nil {
 			return err
 		}
 	}

@@ -53,9 +53,10 @@ func printReport(out io.Writer, r *log.CheckReport) error {
 	if r.Clean {
 		ended = "cleanly"
 	}
-	p.printf("%s: %d segments, %s; %d batches of %d partitions\n", r.Dir, r.Segments, bytesText(r.Bytes), r.Batches, r.Partitions)
-	p.printf("the log ends at %d and is known to be durable up to %d; the last broker stopped %s; %d unclean starts\n",
-		r.End, r.Synced, ended, r.UncleanStarts)
+	p.printf("%s: %s, %s; %s of %s\n", r.Dir, counted(r.Segments, "segment", "segments"), bytesText(r.Bytes),
+		counted(r.Batches, "batch", "batches"), counted(r.Partitions, "partition", "partitions"))
+	p.printf("the log ends at %d and is known to be durable up to %d; the last broker stopped %s; %s\n",
+		r.End, r.Synced, ended, counted(r.UncleanStarts, "unclean start", "unclean starts"))
 	var damage, notes []log.Finding
 	for _, f := range r.Findings {
 		if f.Severity == log.SeverityDamage {
@@ -84,12 +85,20 @@ func printReport(out io.Writer, r *log.CheckReport) error {
 	if len(damage) == 0 {
 		p.printf("\nno damage\n")
 	} else {
-		p.printf("\n%d findings of damage\n", len(damage))
+		p.printf("\n%s of damage\n", counted(len(damage), "finding", "findings"))
 	}
 	if p.err != nil {
 		return fmt.Errorf("write output: %w", p.err)
 	}
 	return nil
+}
+
+// counted is a number and what it counts.
+func counted[N int | int64 | uint32 | uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func (p *reportPrinter) findings(headline string, list []log.Finding) {
