@@ -18,13 +18,13 @@ export CGO_ENABLED ?= 0
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## build and start a broker on 127.0.0.1:9092, data in ./mainstem-data
+run: build ## build and start a broker on 127.0.0.1:9092, data in ./mainstem-data (DATA=DIR); flags: bin/mainstem serve --help
 	@$(BIN) serve --data-dir $(DATA)
 
 build: ## one static binary: bin/mainstem
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o $(BIN) ./cmd/mainstem
 
-test: ## all tests, the short way
+test: ## the tests of the broker itself, the short way; those in compat-tests are make compat, bench and killtest
 	$(GO) test -short ./...
 
 race: ## all tests under the race detector (needs a C compiler)
@@ -43,14 +43,14 @@ crash: ## simulated power cuts and faults at every operation, the long way
 planted: ## plant each known bug in a copy of the tree and see that a test catches it
 	@GO="$(GO)" ./tools/planted.sh
 
-bench: build ## Mainstem and Apache Kafka side by side (ROW=produce1m,... picks rows; BENCHFLAGS=...)
+bench: build ## Mainstem and Apache Kafka side by side (ROW=produce1m,... picks rows; BENCHFLAGS=...); needs a JDK and Maven
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -rows $(ROW) $(BENCHFLAGS)
 
 killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200")
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)
 
-compat: build ## real clients against a broker (CLIENT=behaviour|franzgo|kcat|javatools|all TARGET=mainstem|kafka)
+compat: build ## real clients against a broker (CLIENT=behaviour|hostile|franzgo|kcat|javatools|all TARGET=mainstem|kafka); javatools and kafka need a JDK and Maven, kcat installs kcat as root
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
 
-ci: ## what the server runs
+ci: ## what the server runs: lint, test, the quick set of real clients
 	./.ci/run
