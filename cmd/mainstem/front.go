@@ -91,7 +91,11 @@ func (b *broker) greet(took time.Duration) {
 	at := net.JoinHostPort(host, port)
 	b.log.Info("ready", zap.String("took", took.Round(time.Millisecond).String()), zap.String("kafka", at), zap.String("http", b.cfg.HTTP),
 		zap.String("data", b.cfg.DataDir), zap.String("cluster_id", b.meta.Image().ClusterID), zap.Int32("node_id", int32(b.cfg.NodeID)))
-	if _, err := fmt.Fprintf(b.out, greeting, at, b.cfg.DataDir, b.cfg.HTTP, at, at, at, at); err != nil {
+	health := "no metrics and health"
+	if b.cfg.HTTP != "" {
+		health = "metrics and health on http://" + b.cfg.HTTP
+	}
+	if _, err := fmt.Fprintf(b.out, greeting, at, b.cfg.DataDir, health, at, at, at, at); err != nil {
 		b.log.Debug("greeting", zap.Error(err))
 	}
 }
@@ -100,7 +104,7 @@ func (b *broker) greet(took time.Duration) {
 // one line for machines.
 const greeting = `
 Mainstem serves Kafka clients on %s
-  data in %s, metrics and health on http://%s
+  data in %s, %s
   produce a line    echo hello | kcat -P -b %s -t greetings
   consume it        kcat -C -b %s -t greetings -o beginning -e
   with Kafka's own  kafka-console-producer.sh --bootstrap-server %s --topic greetings
