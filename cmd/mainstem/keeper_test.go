@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,18 +28,18 @@ func TestKeeperFull(t *testing.T) {
 		if b.disk, err = disk.Open(disk.Env{FS: vfs.NewMem(), Dir: "/", Clock: clock.Real{}, Settings: func() disk.Settings { return disk.Settings{} }}); err != nil {
 			t.Fatal(err)
 		}
-		rounds := 0
+		var rounds atomic.Int32
 		k := &keeper{
 			clock: clock.Real{}, interval: func() time.Duration { return time.Hour },
-			round: func() { rounds++ }, full: b.full, stop: make(chan struct{}),
+			round: func() { rounds.Add(1) }, full: b.full, stop: make(chan struct{}),
 		}
 		k.done.Go(k.run)
 		after := func(d time.Duration, want int, when string) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
-			if rounds != want {
-				t.Errorf("%s: %d rounds, want %d", when, rounds, want)
+			if got := int(rounds.Load()); got != want {
+				t.Errorf("%s: %d rounds, want %d", when, got, want)
 			}
 		}
 		full := log.AppendsFailed{Entries: 1, Err: fmt.Errorf("allocate: %w", log.ErrDiskFull)}
