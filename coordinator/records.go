@@ -17,18 +17,18 @@ import (
 //	          retention, for only that version has an expiry time; 0 to 4 are
 //	          read. The topic's id stands beside it (Record.Topic)
 //	key 2:    group                       -> a classic group
-//	          value 3 is written; 0 to 4 are read
+//	          value 3 is written; 0 to 3 are read
 //	others:   of other kinds of groups    -> skipped
 //
-// A nil value is a tombstone.
+// A nil value is a tombstone. Newer versions are refused: they end in tagged
+// fields, of which kmsg reads as many as a value claims, and nobody else writes
+// into this log.
 const (
 	offsetKeyVersion         = 1
 	offsetValueVersion       = 3
 	offsetValueVersionExpire = 1
 	groupKeyVersion          = 2
 	groupValueVersion        = 3
-	offsetValueVersionMax    = 4
-	groupValueVersionMax     = 4
 )
 
 // offsetValueMax is the longest offset value without its metadata.
@@ -89,7 +89,7 @@ func groupRecord(group string, value *kmsg.GroupMetadataValue) Record {
 
 func decodeOffset(r Record) (committed, error) {
 	var v kmsg.OffsetCommitValue
-	if err := checkVersion(r.Value, offsetValueVersionMax); err != nil {
+	if err := checkVersion(r.Value, offsetValueVersion); err != nil {
 		return committed{}, fmt.Errorf("offset value: %w", err)
 	}
 	if err := v.ReadFrom(r.Value); err != nil {
@@ -103,9 +103,6 @@ func decodeOffset(r Record) (committed, error) {
 		expireTime:  v.ExpireTimestamp,
 		topic:       r.Topic,
 	}
-	if c.topic.IsZero() {
-		c.topic = v.TopicID // version 4 has it
-	}
 	// What a version does not have, the codec leaves at 0.
 	if v.Version < offsetValueVersion {
 		c.leaderEpoch = -1
@@ -118,7 +115,7 @@ func decodeOffset(r Record) (committed, error) {
 
 // decodeGroupValue copies what it reads: the record belongs to the journal.
 func decodeGroupValue(value []byte) (*kmsg.GroupMetadataValue, error) {
-	if err := checkVersion(value, groupValueVersionMax); err != nil {
+	if err := checkVersion(value, groupValueVersion); err != nil {
 		return nil, fmt.Errorf("group value: %w", err)
 	}
 	if !membersFit(value) {
@@ -153,7 +150,7 @@ func checkVersion(b []byte, most int16) error {
 // it claims, as the decoder allocates them before it reads them.
 func membersFit(value []byte) bool {
 	version := int16(binary.BigEndian.Uint16(value))
-	c := cursor{rest: value[2:], compact: version >= 4, ok: true}
+	c := cursor{rest: value[2:], ok: true}
 	c.text()
 	c.skip(4) // generation
 	c.text()  // protocol
@@ -162,19 +159,14 @@ func membersFit(value []byte) bool {
 		c.skip(8) // state timestamp
 	}
 	count := c.length(4)
-	if c.compact {
-		const memberMin = 15 // seven lengths of one byte, two numbers
-		return c.ok && count <= len(c.rest)/memberMin
-	}
 	const memberMin = 18 // three strings, one number, two byte arrays
 	return c.ok && count <= len(c.rest)/memberMin
 }
 
 // cursor walks over a value without allocating.
 type cursor struct {
-	rest    []byte
-	compact bool
-	ok      bool
+	rest []byte
+	ok   bool
 }
 
 func (c *cursor) skip(n int) {
@@ -187,17 +179,8 @@ func (c *cursor) skip(n int) {
 
 func (c *cursor) text() { c.skip(c.length(2)) }
 
-// length reads a length of the given width, or a compact one; null counts as 0.
+// length reads a length of the given width; null counts as 0.
 func (c *cursor) length(width int) int {
-	if c.compact {
-		n, size := binary.Uvarint(c.rest)
-		if size <= 0 || n > math.MaxInt32 {
-			c.skip(-1)
-			return 0
-		}
-		c.skip(size)
-		return max(int(n)-1, 0)
-	}
 	if len(c.rest) < width {
 		c.skip(-1)
 		return 0

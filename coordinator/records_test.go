@@ -98,7 +98,7 @@ func TestOldVersions(t *testing.T) {
 	t.Parallel()
 	m := newMachine()
 	key := kmsg.OffsetCommitKey{Version: 0, Group: "g", Topic: "t"}
-	for version := range int16(offsetValueVersionMax + 1) {
+	for version := range int16(offsetValueVersion + 1) {
 		key.Partition = int32(version)
 		value := kmsg.OffsetCommitValue{Version: version, Offset: 9, LeaderEpoch: 2, CommitTimestamp: 3, ExpireTimestamp: 4}
 		if err := m.replay(Record{Key: key.AppendTo(nil), Value: value.AppendTo(nil)}); err != nil {
@@ -115,7 +115,7 @@ func TestOldVersions(t *testing.T) {
 			t.Errorf("version %d: %v, want %v", version, got, want)
 		}
 	}
-	for version := range int16(groupValueVersionMax + 1) {
+	for version := range int16(groupValueVersion + 1) {
 		value := kmsg.GroupMetadataValue{
 			Version: version, ProtocolType: "consumer", Generation: 3, CurrentStateTimestamp: 8,
 			Members: []kmsg.GroupMetadataValueMember{{MemberID: "m", SessionTimeoutMillis: 5, RebalanceTimeoutMillis: 6}},
@@ -190,7 +190,7 @@ func FuzzReplay(f *testing.F) {
 	f.Add(expiring.Key, expiring.Value)
 	f.Add(groupKey("g"), []byte("\x00\x03\x00\x00\x00\x00\x00\x02\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
 	name := "x"
-	for version := range int16(groupValueVersionMax + 1) {
+	for version := range int16(groupValueVersion + 1) {
 		f.Add(groupKey("g"), (&kmsg.GroupMetadataValue{
 			Version: version, ProtocolType: consumerType, Protocol: &name, Leader: &name,
 			Members: []kmsg.GroupMetadataValueMember{{MemberID: "x", Subscription: subscription([]string{"t"})}},

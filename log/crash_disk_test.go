@@ -229,7 +229,7 @@ func flipCrashBit(disk *vfs.Mem, r *rand.Rand) (*crashFlip, error) {
 	}
 	n := int64(entryHeaderSize)
 	if !f.header {
-		n = int64(f.entry.Header.Size)
+		n += int64(f.entry.Header.Payload) // nobody reads the padding behind it
 	}
 	name, first := "", Position(0)
 	names, err := disk.List(crashDir)

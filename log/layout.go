@@ -89,15 +89,32 @@ func (w *writer) entriesSize(from, to int) int {
 }
 
 // whole returns the first of the entries [from, to) that n written bytes do not
-// cover. An entry that lacks only zeros at its end is there: a new segment is
-// zeros already, so a start would find it.
+// cover. An entry that lacks only zeros at its end is there, and a start would
+// find it: what was never written of a segment is zeros already.
 func (w *writer) whole(from, to, n int) int {
+	n += zerosBehind(w.scratch.bufs, n)
 	for ; from < to; from++ {
-		h := &w.group.entries[from].header
-		if n < entryHeaderSize+int(h.Payload) {
+		if n -= int(w.group.entries[from].header.Size); n < 0 {
 			return from
 		}
-		n -= int(h.Size)
 	}
 	return to
+}
+
+// zerosBehind counts the zeros in a row that follow the first n bytes.
+func zerosBehind(bufs [][]byte, n int) (zeros int) {
+	for _, b := range bufs {
+		if n >= len(b) {
+			n -= len(b)
+			continue
+		}
+		for _, x := range b[n:] {
+			if x != 0 {
+				return zeros
+			}
+			zeros++
+		}
+		n = 0
+	}
+	return zeros
 }
