@@ -91,7 +91,7 @@ func (r *crashRun) judgeFlip(found *Recovery) (hit model.PartitionID, err error)
 	synced, scanned := f.synced, Position(0)
 	if f.checkpoint != nil {
 		synced = max(synced, f.checkpoint.Synced)
-		if !r.past.deletedIndexes {
+		if !found.RebuiltIndex {
 			scanned = f.checkpoint.Position
 		}
 	}

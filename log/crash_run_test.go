@@ -33,14 +33,13 @@ type crashRun struct {
 
 // crashPast is what the coming recovery has to live up to.
 type crashPast struct {
-	starts         uint32 // unclean ones, as last seen
-	clean          bool   // the last life ended well
-	unsure         bool   // it failed, or the start after it, and the mark may say either
-	deletedIndexes bool
-	flip           *crashFlip
-	syncLost       bool // a failed sync lost pages that only the cache has
-	cacheKept      bool // the process died, not the machine
-	cached         int  // H[:cached] is in the page cache, if not on disk
+	starts    uint32 // unclean ones, as last seen
+	clean     bool   // the last life ended well
+	unsure    bool   // it failed, or the start after it, and the mark may say either
+	flip      *crashFlip
+	syncLost  bool // a failed sync lost pages that only the cache has
+	cacheKept bool // the process died, not the machine
+	cached    int  // H[:cached] is in the page cache, if not on disk
 }
 
 // crashMetadata is what is durably known of partitions.
@@ -311,7 +310,6 @@ func (r *crashRun) die(plan *crashPlan) error {
 	}
 	if r.rng.IntN(8) == 0 {
 		r.tracef("indexes deleted")
-		r.past.deletedIndexes = true
 		return deleteCrashIndexes(r.disk)
 	}
 	return nil
