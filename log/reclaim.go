@@ -29,6 +29,7 @@ func (k *keeper) reclaim() (int, int64, error) {
 	if err := k.checkpoint(); err != nil {
 		return 0, 0, err
 	}
+	k.log.merger.poke() // a round may find nothing left to write
 	dead := k.deadSegments()
 	if len(dead) == 0 {
 		return 0, 0, nil
