@@ -77,7 +77,8 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	h.server = http.Server{Handler: mux, ReadHeaderTimeout: httpHeaderMax}
 	go func() {
 		defer close(h.served)
-		if err := h.server.Serve(&httpListener{Listener: nl, log: log}); !errors.Is(err, http.ErrServerClosed) {
+		nl := &httpListener{Listener: sparing(nl, func(net.Conn) {}), log: log}
+		if err := h.server.Serve(nl); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the http server ended", zap.Error(err))
 		}
 	}()

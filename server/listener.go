@@ -55,7 +55,11 @@ func bind(ctx context.Context, s *Server, l Listener) (*listener, error) {
 	if l.AdvertisedPort != 0 {
 		at.port = l.AdvertisedPort
 	}
-	return &listener{srv: s, name: l.Name, nl: nl, advertised: at}, nil
+	turned := func(nc net.Conn) {
+		s.metrics.refused("descriptors")
+		s.limitedWarn("connection refused: the process has hardly any descriptors left (ulimit -n)", zap.String("address", addressOf(nc)))
+	}
+	return &listener{srv: s, name: l.Name, nl: sparing(nl, turned), advertised: at}, nil
 }
 
 // run accepts until the listener is closed, and returns only when the
