@@ -63,6 +63,9 @@ func newColdLane(s *segments, written func() Position) *coldLane {
 // error of the disk can still be told to the client.
 func (c *coldLane) read(seg *segment, at Position, n int, needed bool, out *span.List) error {
 	b, pin, err := c.memory(n, needed)
+	if errors.Is(err, errBusy) {
+		return c.send(seg, at, n, out)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,6 +75,46 @@ func (c *coldLane) read(seg *segment, at Position, n int, needed bool, out *span
 	}
 	out.AddMem(b)
 	out.AddPin(pin)
+	return nil
+}
+
+// send adds bytes that the kernel is to send from the page cache, into which it
+// reads them first, so that an error of the disk can still be told. It is for
+// when answers hold all the memory there is: they may be those of clients that
+// do not read, and others must get theirs. Pages that go again before it is
+// their turn make that one answer wait for the disk.
+func (c *coldLane) send(seg *segment, at Position, n int, out *span.List) error {
+	if _, ok := seg.file.Descriptor(); !ok || !seg.acquire() {
+		return errBusy
+	}
+	c.prepare(seg, at, n)
+	if err := c.warm(seg, seg.offset(at), n); err != nil {
+		seg.Release()
+		return err
+	}
+	out.AddFile(seg.file, seg.offset(at), n)
+	out.AddPin(seg)
+	return nil
+}
+
+// warm reads a range and forgets it. So much memory above the budget is used
+// only by the few who have their turn.
+func (c *coldLane) warm(seg *segment, off int64, n int) error {
+	c.turns <- struct{}{}
+	defer func() { <-c.turns }()
+	b, err := c.pool.Get(context.Background(), coldChunk)
+	if err != nil {
+		return fmt.Errorf("memory for a read: %w", err)
+	}
+	defer b.Release()
+	c.reads.Add(1)
+	for n > 0 {
+		part := b.B[:min(n, len(b.B))]
+		if _, err := seg.file.ReadAt(part, off); err != nil {
+			return readError(err)
+		}
+		off, n = off+int64(len(part)), n-len(part)
+	}
 	return nil
 }
 

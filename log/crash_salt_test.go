@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"path"
 	"testing"
+	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
@@ -19,7 +21,9 @@ func TestCrashStaleBytesBehindCut(t *testing.T) {
 	}
 	cfg := Config{SegmentBytes: 64 << 10}
 	open := func() (*Log, *PartitionLog) {
-		l, _ := mustOpen(t, cfg, (&testDisk{fs: disk, dir: crashDir}).env())
+		// No time passes, so that no mark of an idle log vouches for the last entry.
+		still := clock.NewManual(time.UnixMilli(1_700_000_000_000))
+		l, _ := mustOpen(t, cfg, (&testDisk{fs: disk, dir: crashDir, clock: still}).env())
 		return l, l.Partition(1)
 	}
 	l, p := open()

@@ -121,7 +121,7 @@ func TestTornTailIsCutOff(t *testing.T) {
 
 func testTornTailIsCutOff(t *testing.T, seed uint64) {
 	t.Helper()
-	f := newFixture(t, Config{SegmentBytes: 16 << 10, RingBytes: 1})
+	f := newStillFixture(t, Config{SegmentBytes: 16 << 10, RingBytes: 1})
 	f.knowUpTo(2)
 	f.append(1500, 1, 2)
 	last := f.log.segments.all().last()

@@ -40,12 +40,17 @@ type testDisk struct {
 	fs       vfs.FS
 	dir      string
 	standing map[model.PartitionID]Standing
+	clock    clock.Clock // nil: the real one
 	fatal    error
 }
 
 func (d *testDisk) env() Env {
+	c := d.clock
+	if c == nil {
+		c = clock.Real{}
+	}
 	return Env{
-		FS: d.fs, Dir: d.dir, Clock: clock.Real{},
+		FS: d.fs, Dir: d.dir, Clock: c,
 		Standing: func(id model.PartitionID) Standing {
 			if s, ok := d.standing[id]; ok {
 				return s

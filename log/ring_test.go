@@ -1,7 +1,9 @@
 package log
 
 import (
+	"bytes"
 	"errors"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 
@@ -82,6 +84,49 @@ func TestColdLaneBudget(t *testing.T) {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 	out.Release()
+}
+
+// Where the kernel can send from the file, an answer goes on without memory.
+func TestColdLaneSends(t *testing.T) {
+	disk := vfs.OS{}
+	file, err := disk.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := make([]byte, segmentHeaderSize+3*coldChunk/2)
+	for i := range content {
+		content[i] = byte(i % 251)
+	}
+	if _, err := file.WriteAt(content, 0); err != nil {
+		t.Fatal(err)
+	}
+	seg := &segment{file: file}
+	seg.refs.Store(1)
+	seg.size.Store(int64(len(content)))
+	c := newColdLane(nil, nil)
+	held, err := c.pool.Get(t.Context(), coldBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	before := c.pool.InUse()
+	var out span.List
+	n := len(content) - segmentHeaderSize
+	if err := c.read(seg, 0, n, false, &out); err != nil || out.Len() != n || c.pool.InUse() != before {
+		t.Fatalf("%d bytes, %d in use, before %d; %v", out.Len(), c.pool.InUse(), before, err)
+	}
+	if err := c.warm(seg, seg.offset(Position(n-5)), 6); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("behind the end of the file: %v", err)
+	}
+	seg.Release()
+	var got bytes.Buffer
+	if _, err := out.WriteTo(&got); err != nil || !bytes.Equal(got.Bytes(), content[segmentHeaderSize:]) {
+		t.Errorf("%d bytes, %v", got.Len(), err)
+	}
+	out.Release()
+	if seg.refs.Load() != 0 {
+		t.Error("the segment is still held")
+	}
 }
 
 // Small reads share memory, which goes back when the last of them is done.
