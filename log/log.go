@@ -93,7 +93,9 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 	l.syncing.Go(l.syncer.run)
 	l.keeping.Go(l.keeper.run)
 	l.keeping.Go(l.merger.run)
-	l.merger.poke() // short lives leave more files than they merge
+	if l.indexes.mergeable() != nil {
+		l.merger.poke() // short lives leave more files than they merge
+	}
 	if l.scrub.rate > 0 {
 		l.keeping.Go(l.scrub.run)
 	}
