@@ -213,22 +213,7 @@ func TestCheckOfOneThatIsGone(t *testing.T) {
 
 func TestCheckReadsWhatWasSetAside(t *testing.T) {
 	f := newStillFixture(t, Config{})
-	f.append(500, 1, 1)
-	release := f.holdWriter()
-	ws := []*waiter{appendTo(t, f.log, f.log.Partition(1), 6, 3, 500), appendTo(t, f.log, f.log.Partition(2), 0, 3, 500), appendTo(t, f.log, f.log.Partition(3), 0, 3, 500)}
-	release()
-	for _, w := range ws {
-		if err := w.err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.killWithoutCheckpoint()
-	entries := f.entries()
-	i := slices.IndexFunc(entries, func(h entryHeader) bool { return h.Partition == 1 && h.BaseOffset == 6 })
-	if entries[len(entries)-1].Synced > entries[i].Position {
-		t.Fatal("a later entry knows that the group is durable")
-	}
-	f.flip(entries[i].Position + 30)
+	f.damageLastGroup()
 	if r := f.lookAt(); r.Damaged() || !strings.Contains(texts(r, SeverityNote), "a torn tail") {
 		t.Errorf("before: %+v", r.Findings)
 	}

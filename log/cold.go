@@ -26,8 +26,9 @@ const (
 	coldSmall = coldChunk / 4
 )
 
-// errBusy ends an answer early: it has something already, and the memory for
-// more is held by answers on their way to slow clients.
+// errBusy ends an answer early: it has something already, the memory for more
+// is held by answers on their way to slow clients, and the kernel can not send
+// from the file.
 var errBusy = errors.New("no memory for more of the answer")
 
 // coldLane reads into memory: small extents that are in the page cache, and
@@ -88,11 +89,14 @@ func (c *coldLane) send(seg *segment, at Position, n int, out *span.List) error 
 		return errBusy
 	}
 	c.prepare(seg, at, n)
-	if err := c.warm(seg, seg.offset(at), n); err != nil {
-		seg.Release()
-		return err
+	off := seg.offset(at)
+	if !cached(seg.file, off, n) {
+		if err := c.warm(seg, off, n); err != nil {
+			seg.Release()
+			return err
+		}
 	}
-	out.AddFile(seg.file, seg.offset(at), n)
+	out.AddFile(seg.file, off, n)
 	out.AddPin(seg)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"path"
 	"testing"
 
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
@@ -52,6 +53,22 @@ func (f *fixture) leftBehind(second Position, seed uint64) {
 	f.close()
 }
 
+// failWrite has the first append of a new life leave garbage behind the end of
+// the log.
+func (f *fixture) failWrite(id model.PartitionID) {
+	f.t.Helper()
+	mem := f.mem()
+	f.close()
+	fault := vfs.NewFault(mem, nil)
+	f.disk.fs = fault
+	f.open()
+	fault.SetHook(vfs.ShortNth(fault.Count(vfs.KindWrite)+1, garbageSize, vfs.ErrIO))
+	if err := appendTo(f.t, f.log, f.log.Partition(id), f.ends[id], 3, 1500).err(); err == nil {
+		f.t.Fatal("the write did not fail")
+	}
+	f.disk.fs = mem
+}
+
 // What a failed write left is not there any more once the segment that the log
 // went on in is reclaimed: neither as damage nor as entries.
 func TestFailedWriteIsCutOff(t *testing.T) {
@@ -65,17 +82,8 @@ func testFailedWriteIsCutOff(t *testing.T, seed uint64) {
 	f := newFixture(t, Config{SegmentBytes: 16 << 10, RingBytes: 1})
 	f.knowUpTo(2)
 	f.append(1500, 1, 2)
-	mem := f.mem()
 	written := f.log.syncer.end()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
-	fault.SetHook(vfs.ShortNth(fault.Count(vfs.KindWrite)+1, garbageSize, vfs.ErrIO))
-	if err := appendTo(t, f.log, f.log.Partition(2), 3, 3, 1500).err(); err == nil {
-		t.Fatal("the write did not fail")
-	}
-	f.disk.fs = mem
+	f.failWrite(2)
 	f.append(1500, 2) // in another segment
 	second := f.log.segments.all().last().First
 	if second < written {
@@ -88,20 +96,11 @@ func testFailedWriteIsCutOff(t *testing.T, seed uint64) {
 func TestFailedWriteIsCutOffAtTheEnd(t *testing.T) {
 	f := newFixture(t, Config{SegmentBytes: 16 << 10})
 	f.append(1500, 1)
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
-	fault.SetHook(vfs.ShortNth(fault.Count(vfs.KindWrite)+1, garbageSize, vfs.ErrIO))
-	if err := appendTo(t, f.log, f.log.Partition(1), 3, 3, 1500).err(); err == nil {
-		t.Fatal("the write did not fail")
-	}
+	f.failWrite(1)
 	last := f.log.segments.all().last()
 	name, end := last.name, last.offset(f.log.syncer.end())
 	f.close()
-	f.disk.fs = mem
-	if size, err := mem.Size(path.Join(f.disk.dir, name)); err != nil || size != end {
+	if size, err := f.mem().Size(path.Join(f.disk.dir, name)); err != nil || size != end {
 		t.Errorf("%d bytes, %v; the log ends at %d", size, err, end)
 	}
 	if found := f.open(); found.Unclean {

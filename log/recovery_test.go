@@ -379,34 +379,37 @@ func TestUnknownOwnersRefuse(t *testing.T) {
 	f.close()
 }
 
-// In the last group nothing proves that the bytes were durable: they are cut,
-// but kept for an operator.
-func TestTornTailIsKeptAside(t *testing.T) {
-	f := newStillFixture(t, Config{})
+// damageLastGroup ends a life with a group of one batch each of partitions 1 to
+// 3, of which no entry says that it is durable, and damages the first of them,
+// at offset 6.
+func (f *fixture) damageLastGroup() {
+	f.t.Helper()
 	f.append(500, 1, 1)
 	release := f.holdWriter()
 	var ws []*waiter
-	for i, id := range []model.PartitionID{1, 2, 3} {
-		base := model.Offset(0)
-		if i == 0 {
-			base = 6
-		}
-		ws = append(ws, appendTo(t, f.log, f.log.Partition(id), base, 3, 500))
+	for _, id := range []model.PartitionID{1, 2, 3} {
+		ws = append(ws, appendTo(f.t, f.log, f.log.Partition(id), f.ends[id], 3, 500))
 	}
 	release()
 	for _, w := range ws {
 		if err := w.err(); err != nil {
-			t.Fatal(err)
+			f.t.Fatal(err)
 		}
 	}
 	f.killWithoutCheckpoint()
 	entries := f.entries()
 	i := slices.IndexFunc(entries, func(h entryHeader) bool { return h.Partition == 1 && h.BaseOffset == 6 })
-	last := entries[len(entries)-1]
-	if last.Synced > entries[i].Position {
-		t.Fatal("a later entry knows that the group is durable")
+	if entries[len(entries)-1].Synced > entries[i].Position {
+		f.t.Fatal("a later entry knows that the group is durable")
 	}
 	f.flip(entries[i].Position + 30)
+}
+
+// In the last group nothing proves that the bytes were durable: they are cut,
+// but kept for an operator.
+func TestTornTailIsKeptAside(t *testing.T) {
+	f := newStillFixture(t, Config{})
+	f.damageLastGroup()
 	found := f.open()
 	if len(found.Corrupt) > 0 || found.TornBytes == 0 || len(f.files(".cut")) != 1 {
 		t.Errorf("recovery: %+v, files %v", found, f.files(quarantinePrefix))
