@@ -170,3 +170,6 @@ func BrokerConfigDef(name string) (*ConfigDef, bool) {
 	d, ok := brokerDefs().byName[name]
 	return d, ok
 }
+
+// NotCompacting is what the log says where compaction is asked for.
+const NotCompacting = "compaction is not built yet: cleanup.policy=compact is stored, and all records are kept"

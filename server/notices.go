@@ -41,5 +41,5 @@ func (s *Server) noteTopic(img *cluster.Image, t *cluster.Topic) {
 }
 
 func (s *Server) noteCompact(of zap.Field) {
-	s.limitedWarn("compaction is not built yet: cleanup.policy=compact is stored, and all records are kept", of)
+	s.limitedWarn(cluster.NotCompacting, of)
 }

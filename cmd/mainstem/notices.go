@@ -28,7 +28,7 @@ func (b *broker) noteCompaction() {
 		return
 	}
 	slices.Sort(names)
-	b.log.Warn("compaction is not built yet: cleanup.policy=compact is stored, and all records are kept",
+	b.log.Warn(cluster.NotCompacting,
 		zap.Int("topics", len(names)), zap.String("first", someOf(names)), zap.Bool("by_default", byDefault))
 }
 
