@@ -158,6 +158,11 @@ func (d *dumper) index(name string) (err error) {
 		if d.opts.Partition != 0 && s.Partition != d.opts.Partition {
 			return nil
 		}
+		if s.Patch {
+			d.printf("    partition %d: %d entries, offsets [%d, %d), in place of [%d, %d)\n",
+				s.Partition, s.Count, s.First, s.End, s.TruncatedTo, s.To)
+			return nil
+		}
 		d.printf("    partition %d: %d entries, offsets [%d, %d), cut to %d, whole %v\n",
 			s.Partition, s.Count, s.First, s.End, s.TruncatedTo, s.Whole)
 		state, err := decodeState(s.State)

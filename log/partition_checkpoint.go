@@ -1,6 +1,7 @@
 package log
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -158,27 +159,15 @@ func (p *PartitionLog) published(f *index.File, start uint32) uint32 {
 
 // load takes over what index files hold of the partition, newest first.
 func (p *PartitionLog) load(parts []index.Part) error {
-	state, err := decodeState(parts[0].Section.State)
+	v := index.NewView(parts)
+	if v.Newest == nil {
+		return fmt.Errorf("%w: there are patches, and no state", index.ErrCorrupt)
+	}
+	state, err := decodeState(v.Newest.Section.State)
 	if err != nil {
 		return err
 	}
-	blocks := make([]index.Block, 0, len(parts))
-	end := noOffset // newer files cut older ones there
-	for i := range parts {
-		s := &parts[i].Section
-		b := s.Block(parts[i].File)
-		b.End = min(b.End, end)
-		if s.Count > 0 && b.First < b.End && b.End > state.start {
-			blocks = append(blocks, b)
-		}
-		if s.TruncatedTo >= 0 {
-			end = min(end, s.TruncatedTo)
-		}
-		if s.Whole {
-			break
-		}
-	}
-	slices.Reverse(blocks)
+	blocks := slices.DeleteFunc(v.Blocks(), func(b index.Block) bool { return b.End <= state.start })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.state = state
@@ -216,36 +205,42 @@ func thawAll(partitions []*PartitionLog, number uint32) {
 	}
 }
 
-// replaced hears that the blocks which lie in the inputs of a merge are one
-// section of the output now; s is nil if nothing of the partition was kept.
-func (p *PartitionLog) replaced(inputs map[*index.File]bool, f *index.File, s *index.Section) {
+// replaced hears that the blocks which lie in the inputs of a merge are these
+// sections of the output now.
+func (p *PartitionLog) replaced(inputs map[*index.File]bool, f *index.File, sections []index.Section) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := &p.mu.index
 	p.mu.checkpoint.filed = p.mu.checkpoint.filed.merged(inputs, f)
 	blocks := make([]index.Block, 0, len(x.blocks))
-	merged, end := -1, model.Offset(0)
 	for _, b := range x.blocks {
-		if !inputs[b.File] {
-			blocks = append(blocks, b)
-			continue
+		if inputs[b.File] {
+			// Its borders stay: a truncation may have cut it, a patch parted it.
+			from, to := b.First, b.End
+			if b = within(f, sections, from, to); b.First >= b.End {
+				continue // below the log start, and not kept
+			}
+			if n := len(blocks); n > 0 && blocks[n-1].File == f && blocks[n-1].Start == b.Start {
+				blocks[n-1].End = b.End
+				continue
+			}
 		}
-		if merged < 0 {
-			merged = len(blocks)
-			blocks = append(blocks, index.Block{})
-		}
-		end = b.End // the newest: a truncation cut it, and what was merged with it
-	}
-	switch {
-	case merged < 0:
-		return // all of it was truncated, expired or dropped since
-	case s == nil || s.Count == 0 || s.First >= end:
-		blocks = append(blocks[:merged], blocks[merged+1:]...)
-	default:
-		blocks[merged] = s.Block(f)
-		blocks[merged].End = min(s.End, end)
+		blocks = append(blocks, b)
 	}
 	x.blocks, x.hint = blocks, indexHint{}
+}
+
+// within is the block of what a merge kept of the offsets [from, to), which
+// one section holds.
+func within(f *index.File, sections []index.Section, from, to model.Offset) index.Block {
+	for i := range sections {
+		b := sections[i].Block(f)
+		b.First, b.End = max(b.First, from), min(b.End, to)
+		if b.Count > 0 && b.First < b.End {
+			return b
+		}
+	}
+	return index.Block{}
 }
 
 // rebuild forgets what index files hold of the partition: the entries that

@@ -333,10 +333,15 @@ func (x *indexFiles) merge(find func(model.PartitionID) *PartitionLog) (bool, er
 	if err != nil {
 		return false, errors.Join(err, out.Release(), x.remove(path.Base(name)))
 	}
-	for i := range sections {
-		if p := find(sections[i].Partition); p != nil {
-			p.replaced(old, out, &sections[i])
+	for rest := sections; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].Partition == rest[0].Partition {
+			n++
 		}
+		if p := find(rest[0].Partition); p != nil {
+			p.replaced(old, out, rest[:n])
+		}
+		rest = rest[n:]
 	}
 	x.tombs.merged(old, out, sections)
 	x.replace(inputs, out)

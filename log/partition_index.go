@@ -164,7 +164,13 @@ func (it *indexIterator) current() (index.Entry, bool, error) {
 		return index.Entry{}, false, nil
 	}
 	e, err := it.reader.Entry(b, it.entry)
-	if err != nil || e.LastOffset() >= b.End {
+	if err == nil && e.BaseOffset < b.First {
+		// The block begins in the middle of its section.
+		if it.entry, err = it.reader.Offset(b, b.First); err == nil && it.entry < b.Count {
+			e, err = it.reader.Entry(b, it.entry)
+		}
+	}
+	if err != nil || it.entry >= b.Count || e.LastOffset() >= b.End {
 		return index.Entry{}, false, err
 	}
 	return e, true, nil
@@ -210,7 +216,9 @@ func (p *PartitionLog) lastBelowOnce(end model.Offset) (index.Entry, bool, error
 		}
 		if n > 0 {
 			e, err := reader.Entry(b, n-1)
-			return e, err == nil, err
+			if err != nil || e.BaseOffset >= b.First {
+				return e, err == nil, err
+			}
 		}
 	}
 	return index.Entry{}, false, nil

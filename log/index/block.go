@@ -9,10 +9,11 @@ import (
 // Block is the part of one file that holds entries of one partition, as the
 // partition keeps it in memory. A truncation lowers End and leaves the rest
 // alone, so that it needs no look at the disk: entries that reach past End are
-// there no more.
+// there no more. A patch in a newer file parts it into two, of which the upper
+// has a higher First: entries that begin below First are found elsewhere.
 type Block struct {
 	File  *File
-	First model.Offset // base offset of the first entry
+	First model.Offset // no entry that counts begins below
 	End   model.Offset // one past what counts
 	Start uint32       // number of the first entry within the file
 	Count uint32

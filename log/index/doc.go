@@ -13,7 +13,8 @@
 //
 // Files in reading order: entry.go (one entry), format.go (the bytes of a
 // file), writer.go, file.go (Open, Sections, reference count), sections.go
-// (walking directories, of one file and of several side by side), cache.go
+// (walking directories, of one file and of several side by side), claims.go
+// (what several sections of a partition say together), cache.go
 // (pages in memory), block.go (search in one section), merge.go, verify.go.
 //
 // Invariants:
@@ -21,7 +22,8 @@
 //   - Within a section entries ascend by offset, and RunningMax and TotalBytes
 //     never fall.
 //   - Of two files the newer one speaks: its section's TruncatedTo cuts what
-//     older files hold of that partition, Whole hides it.
+//     older files hold of that partition, Whole hides it, and a Patch takes the
+//     place of a range of offsets (claims.go).
 //   - Every byte that is read is covered by a CRC: an entry by its own, all the
 //     rest by the footer's.
 //

@@ -32,8 +32,14 @@ import (
 //	 +----------+----------+--------------+--------------+--------------+
 //	32             36          40           44          48             56
 //	 +-------------+-----------+------------+-----------+--------------+
-//	 | first entry | entries   | state size |   zero    |     zero     |
+//	 | first entry | entries   | state size |   zero    |  patched to  |
 //	 +-------------+-----------+------------+-----------+--------------+
+//
+// A record with the flag "patch" says that the offsets from "truncated to" up
+// to "patched to" are what this file holds, and that older files speak of the
+// rest as before: so entries that moved within the log are found in their new
+// place. A partition may have several, ascending, and one other record behind
+// them; only that one has a state.
 //
 // footer:
 //
@@ -62,7 +68,7 @@ import (
 const (
 	headerMagic = 0x7864_6e69_6e69_616d // "mainindx"
 	footerMagic = 0x646e_6578_6564_6e69 // "indexend"
-	version     = 1
+	version     = 2 // 1 had no patches
 
 	headerSize = EntrySize
 	recordSize = 56
@@ -72,6 +78,7 @@ const (
 	EntriesMax = math.MaxUint32
 
 	flagWhole = 1 << 0
+	flagPatch = 1 << 1
 )
 
 // Errors of the package, compared by errors.Is.
@@ -94,9 +101,13 @@ type Section struct {
 	// Whole says that this section supersedes all that older files hold of the
 	// partition: it comes from a rebuild.
 	Whole bool
+	// Patch says that this section supersedes what older files hold of the
+	// offsets [TruncatedTo, To), and nothing else. It has no state.
+	Patch bool
 	// TruncatedTo is the offset at which older files' entries of the partition
 	// end, or -1 if they are not cut.
 	TruncatedTo model.Offset
+	To          model.Offset // of a patch, else 0
 	First, End  model.Offset // of the entries: base of the first, one past the last; 0, 0 if there are none
 	Start       uint32       // number of the first entry within the file
 	Count       uint32       // of entries
@@ -147,6 +158,10 @@ func (s *Section) encode(b []byte) {
 	if s.Whole {
 		le.PutUint32(b[4:], flagWhole)
 	}
+	if s.Patch {
+		le.PutUint32(b[4:], flagPatch)
+		le.PutUint64(b[48:], uint64(s.To))
+	}
 	le.PutUint64(b[8:], uint64(s.First))
 	le.PutUint64(b[16:], uint64(s.End))
 	le.PutUint64(b[24:], uint64(s.TruncatedTo))
@@ -160,9 +175,11 @@ func decodeSection(b []byte) Section {
 	return Section{
 		Partition:   model.PartitionID(le.Uint32(b)),
 		Whole:       le.Uint32(b[4:])&flagWhole != 0,
+		Patch:       le.Uint32(b[4:])&flagPatch != 0,
 		First:       model.Offset(le.Uint64(b[8:])),
 		End:         model.Offset(le.Uint64(b[16:])),
 		TruncatedTo: model.Offset(le.Uint64(b[24:])),
+		To:          model.Offset(le.Uint64(b[48:])),
 		Start:       le.Uint32(b[32:]),
 		Count:       le.Uint32(b[36:]),
 		stateSize:   le.Uint32(b[40:]),
@@ -227,18 +244,32 @@ func decodeFooter(b, header []byte, m Meta, length int64) (footer, error) {
 	return f, nil
 }
 
-// check refuses a section that the file can not hold. after is the partition
-// of the section before, or 0; entriesUsed the entries of all sections before.
-func (s *Section) check(f *footer, after model.PartitionID, entriesUsed, statesUsed uint64) error {
+// check refuses a section that the file can not hold. before is the section in
+// front of it, or nil; entriesUsed the entries of all sections before.
+func (s *Section) check(f *footer, before *Section, entriesUsed, statesUsed uint64) error {
 	switch {
-	case s.Partition <= after:
-		return fmt.Errorf("%w: partition %d after %d", ErrCorrupt, s.Partition, after)
+	case !s.mayFollow(before):
+		return fmt.Errorf("%w: partition %d after %d", ErrCorrupt, s.Partition, before.Partition)
 	case uint64(s.Start) != entriesUsed || entriesUsed+uint64(s.Count) > f.entries:
 		return fmt.Errorf("%w: partition %d: entries %d+%d of %d", ErrCorrupt, s.Partition, s.Start, s.Count, f.entries)
 	case statesUsed+uint64(s.stateSize) > f.stateBytes:
 		return fmt.Errorf("%w: partition %d: state of %d bytes", ErrCorrupt, s.Partition, s.stateSize)
 	case s.Count > 0 && (s.First < 0 || s.End <= s.First), s.TruncatedTo < -1:
 		return fmt.Errorf("%w: partition %d: offsets %d to %d, cut at %d", ErrCorrupt, s.Partition, s.First, s.End, s.TruncatedTo)
+	case s.Patch && (s.Whole || s.stateSize > 0 || s.TruncatedTo < 0 || s.To <= s.TruncatedTo ||
+		s.Count > 0 && (s.First < s.TruncatedTo || s.End > s.To)):
+		return fmt.Errorf("%w: partition %d: patch of [%d, %d) with offsets %d to %d, %d bytes of state",
+			ErrCorrupt, s.Partition, s.TruncatedTo, s.To, s.First, s.End, s.stateSize)
 	}
 	return nil
+}
+
+// mayFollow reports whether a section may stand behind another: partitions
+// ascend, and so do the patches of one, before what is no patch.
+func (s *Section) mayFollow(before *Section) bool {
+	if before == nil {
+		return s.Partition > 0
+	}
+	return s.Partition > before.Partition ||
+		s.Partition == before.Partition && before.Patch && (!s.Patch || s.TruncatedTo >= before.To)
 }

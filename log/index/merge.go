@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"math"
-	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -22,7 +20,6 @@ type merge struct {
 	keep    Keep
 	entries []*bufio.Reader // of each input, behind its directory's current section
 	read    []uint32        // how many entries of each input were read
-	cuts    []model.Offset  // of each part: entries that reach to it or above are gone
 }
 
 // Merge writes one file that says what the inputs, oldest first, say together.
@@ -50,45 +47,66 @@ func Merge(fsys vfs.FS, path string, meta Meta, inputs []*File, keep Keep) (*Fil
 	return out.Finish()
 }
 
-// partition writes the section of one partition.
+// partition writes the sections of one partition.
 func (m *merge) partition(id model.PartitionID, parts []Part) error {
 	start, keep := m.keep(id)
 	if !keep {
 		return nil
 	}
-	// From the newest to the oldest: each one cuts what is older.
-	cut, truncatedTo, whole := model.Offset(math.MaxInt64), model.Offset(-1), false
-	m.cuts = m.cuts[:0]
-	for i := 0; i < len(parts) && !whole; i++ {
-		m.cuts = append(m.cuts, cut)
-		s := &parts[i].Section
-		if s.TruncatedTo >= 0 {
-			cut = min(cut, s.TruncatedTo)
-			truncatedTo = cut
+	v := NewView(parts)
+	for _, r := range v.claimed {
+		if r.To == offsetMax {
+			break // the last
 		}
-		whole = s.Whole
+		if err := m.out.BeginPatch(id, r); err != nil {
+			return err
+		}
+		if err := m.copyFragments(&v, start, r); err != nil {
+			return fmt.Errorf("merge: partition %d: %w", id, err)
+		}
 	}
-	if err := m.out.Begin(id, parts[0].Section.State, truncatedTo, whole); err != nil {
+	if v.Newest == nil {
+		return nil
+	}
+	tail, truncatedTo := Range{v.tail, offsetMax}, v.truncatedTo
+	if n := len(v.claimed); n > 0 && v.claimed[n-1].To == offsetMax && v.claimed[n-1].From < v.tail {
+		// A patch that reaches into the tail is one with it.
+		tail.From, truncatedTo = v.claimed[n-1].From, v.claimed[n-1].From
+	}
+	if err := m.out.Begin(id, v.Newest.Section.State, truncatedTo, v.whole); err != nil {
 		return err
 	}
-	for i, cut := range slices.Backward(m.cuts) {
-		if err := m.copyEntries(&parts[i], start, cut); err != nil {
-			return fmt.Errorf("merge %s: partition %d: %w", parts[i].File.path, id, err)
+	if err := m.copyFragments(&v, start, tail); err != nil {
+		return fmt.Errorf("merge: partition %d: %w", id, err)
+	}
+	return nil
+}
+
+// copyFragments appends the entries of a range that reach to start or above.
+func (m *merge) copyFragments(v *View, start model.Offset, r Range) error {
+	for _, f := range v.Fragments {
+		if f.From < r.From || f.From >= r.To {
+			continue // a claim holds whole fragments
+		}
+		if err := m.copyEntries(f.Part, start, f.Range); err != nil {
+			return fmt.Errorf("%s: %w", f.Part.File.path, err)
 		}
 	}
 	return nil
 }
 
-// copyEntries appends the entries of one section that reach to start or above
-// and end at or below cut. Each is decoded, so that damage stops the merge
-// while the inputs still exist, and is not copied along as if it were sound.
-func (m *merge) copyEntries(p *Part, start, cut model.Offset) error {
+// copyEntries appends the entries of one section that lie in a range and reach
+// to start or above. Each is decoded, so that damage stops the merge while the
+// inputs still exist, and is not copied along as if it were sound.
+func (m *merge) copyEntries(p *Part, start model.Offset, within Range) error {
 	s, r := &p.Section, m.entries[p.input]
-	if _, err := r.Discard(int(s.Start-m.read[p.input]) * EntrySize); err != nil {
-		return fmt.Errorf("read: %w", err)
+	if n := m.read[p.input]; n < s.Start {
+		if _, err := r.Discard(int(s.Start-n) * EntrySize); err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		m.read[p.input] = s.Start
 	}
-	m.read[p.input] = s.Start
-	for range s.Count {
+	for m.read[p.input] < s.Start+s.Count {
 		raw, err := r.Peek(EntrySize)
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
@@ -97,10 +115,10 @@ func (m *merge) copyEntries(p *Part, start, cut model.Offset) error {
 		if err != nil {
 			return err
 		}
-		if e.LastOffset() >= cut {
-			return nil // the rest is skipped by the next Discard
+		if e.LastOffset() >= within.To {
+			return nil // the rest is of another range, or skipped by the next Discard
 		}
-		if e.LastOffset() >= start {
+		if e.BaseOffset >= within.From && e.LastOffset() >= start {
 			if err := m.out.addEncoded(&e, raw); err != nil {
 				return err
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -19,8 +18,8 @@ type Part struct {
 }
 
 // Together walks over several files side by side, given oldest first. For each
-// partition, ascending, that any of them has a section of, visit gets the
-// sections, newest first. They are valid during the call only.
+// partition, ascending, that any of them has sections of, visit gets them,
+// those of the newest file first. They are valid during the call only.
 func Together(files []*File, visit func(id model.PartitionID, parts []Part) error) error {
 	heads := make([]head, len(files))
 	for i, f := range files {
@@ -40,17 +39,27 @@ func Together(files []*File, visit func(id model.PartitionID, parts []Part) erro
 			return nil
 		}
 		parts = parts[:0]
-		for i, h := range slices.Backward(heads) {
-			if h.more && h.section.Partition == next {
+		for i := len(heads) - 1; i >= 0; i-- {
+			h := &heads[i]
+			for h.more && h.section.Partition == next {
 				parts = append(parts, Part{File: h.file, Section: h.section, input: i})
+				if h.section.Patch {
+					if err := h.step(); err != nil {
+						return err
+					}
+					continue
+				}
+				break // its state is valid until the next step
 			}
 		}
 		if err := visit(next, parts); err != nil {
 			return err
 		}
-		for _, p := range parts {
-			if err := heads[p.input].step(); err != nil {
-				return err
+		for i := range heads {
+			if h := &heads[i]; h.more && h.section.Partition == next {
+				if err := h.step(); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -89,7 +98,8 @@ type sectionIterator struct {
 	records       *bufio.Reader
 	states        *bufio.Reader // nil if not wanted
 	left          uint32
-	after         model.PartitionID
+	before        *Section // nil, then last
+	last          Section
 	entries, used uint64
 	record        [recordSize]byte
 	state         []byte
@@ -118,10 +128,11 @@ func (it *sectionIterator) next() (Section, bool, error) {
 		return Section{}, false, fmt.Errorf("read directory: %w", err)
 	}
 	s := decodeSection(it.record[:])
-	if err := s.check(it.f, it.after, it.entries, it.used); err != nil {
+	if err := s.check(it.f, it.before, it.entries, it.used); err != nil {
 		return Section{}, false, err
 	}
-	it.after = s.Partition
+	it.last = s
+	it.before = &it.last
 	it.entries += uint64(s.Count)
 	it.used += uint64(s.stateSize)
 	if it.states == nil {

@@ -32,7 +32,7 @@ type Writer struct {
 	entries uint64 // in all sections so far
 	open    Section
 	isOpen  bool
-	last    model.PartitionID
+	last    Section // before the open one
 	records []byte // the directory so far
 	states  []byte
 }
@@ -56,19 +56,27 @@ func temporary(path string) string { return path + ".tmp" }
 // Begin opens the section of a partition; partitions come in ascending order.
 // The state is copied.
 func (w *Writer) Begin(partition model.PartitionID, state []byte, truncatedTo model.Offset, whole bool) error {
+	return w.begin(Section{Partition: partition, Whole: whole, TruncatedTo: truncatedTo, stateSize: uint32(len(state))}, state)
+}
+
+// BeginPatch opens a section that says what the offsets of a range are, and
+// nothing of others. A partition's patches ascend, and come before its section
+// of the other kind.
+func (w *Writer) BeginPatch(partition model.PartitionID, r Range) error {
+	return w.begin(Section{Partition: partition, Patch: true, TruncatedTo: r.From, To: r.To}, nil)
+}
+
+func (w *Writer) begin(s Section, state []byte) error {
 	w.end()
-	if partition <= w.last {
-		return fmt.Errorf("index %s: partition %d after %d", w.path, partition, w.last)
+	before := &w.last
+	if w.last.Partition == 0 {
+		before = nil
 	}
-	w.last = partition
-	w.isOpen = true
-	w.open = Section{
-		Partition:   partition,
-		Whole:       whole,
-		TruncatedTo: truncatedTo,
-		Start:       uint32(w.entries),
-		stateSize:   uint32(len(state)),
+	if !s.mayFollow(before) {
+		return fmt.Errorf("index %s: partition %d after %d", w.path, s.Partition, w.last.Partition)
 	}
+	s.Start = uint32(w.entries)
+	w.isOpen, w.open = true, s
 	w.states = append(w.states, state...)
 	return nil
 }
@@ -124,7 +132,7 @@ func (w *Writer) end() {
 	var record [recordSize]byte
 	w.open.encode(record[:])
 	w.records = append(w.records, record[:]...)
-	w.isOpen = false
+	w.isOpen, w.last = false, w.open
 }
 
 // put appends bytes of any length.
