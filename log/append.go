@@ -17,6 +17,7 @@ const (
 	KindPartitionState Kind = 4 // a partition's whole state, so that an older segment can go
 	KindSyncMark       Kind = 5 // carries a syncedPos only
 	KindPad            Kind = 6 // fills a group up to a sector boundary
+	KindRelocated      Kind = 7 // in the cold log only: batches that stood elsewhere
 )
 
 // Append is one unit of work for the writer. The caller fills it, enqueues it

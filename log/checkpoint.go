@@ -15,8 +15,15 @@ type snapshot struct {
 	previous   lastEntry       // ends there
 	partitions []*PartitionLog // that changed since the snapshot before
 	number     uint32
-	segments   []checkpointSegment
+	segments   []snapshotSegment
+	coldEnd    Position
 	dead       []deadRange // died before, not counted yet
+}
+
+// snapshotSegment is a segment and what was counted of it then.
+type snapshotSegment struct {
+	segment *segment
+	counted checkpointSegment
 }
 
 // takeSnapshot is called by the writer goroutine, or when that has ended.
@@ -25,14 +32,28 @@ func (k *keeper) takeSnapshot() *snapshot {
 	s := &snapshot{at: l.writer.written, previous: lastEntry{l.writer.previous, l.writer.prevSize}, dead: l.liveness.take()}
 	s.partitions, s.number = l.shared.dirty.snapshot()
 	k.entries.Store(0)
-	for _, seg := range l.segments.all() {
-		if !k.condemned[seg] {
-			s.segments = append(s.segments, checkpointSegment{
-				First: seg.First, Generation: seg.Generation, LiveBytes: seg.live.Load(), Salt: seg.Salt,
-			})
+	for _, c := range []chain{l.segments.all(), l.coldLog.segments.all()} {
+		for _, seg := range c {
+			if !k.condemned[seg] {
+				s.segments = append(s.segments, snapshotSegment{seg, checkpointSegment{
+					First: seg.First, Generation: seg.Generation, LiveBytes: seg.live.Load(), HeldBytes: seg.held.Load(),
+					Salt: seg.Salt, Log: seg.Log,
+				}})
+			}
 		}
 	}
+	s.coldEnd = l.coldLog.end()
 	return s
+}
+
+// list is the segments of the main log, or the others.
+func (s *snapshot) list(cold bool) (list []checkpointSegment) {
+	for i := range s.segments {
+		if x := s.segments[i].counted; cold == (x.Log != mainLog) {
+			list = append(list, x)
+		}
+	}
+	return list
 }
 
 // checkpoint makes everything that recovery needs durable as of one Position,
@@ -81,7 +102,9 @@ func (k *keeper) finishCheckpoint(s *snapshot) error {
 		Position:   s.at,
 		Synced:     max(s.at, l.syncer.position()),
 		Previous:   s.previous,
-		Segments:   s.segments,
+		Segments:   s.list(false),
+		Cold:       s.list(true),
+		ColdEnd:    s.coldEnd,
 		Indexes:    l.indexes.list(),
 		Damage:     k.damage,
 	}
@@ -100,14 +123,14 @@ func (k *keeper) finishCheckpoint(s *snapshot) error {
 // checkpoint will say of them, and empties dropped partitions: what the
 // checkpoint counts no longer must not be found in its indexes.
 func (k *keeper) bury(s *snapshot) error {
-	at := make(map[Position]*checkpointSegment, len(s.segments))
+	at := make(map[*segment]*checkpointSegment, len(s.segments))
 	for i := range s.segments {
-		at[s.segments[i].First] = &s.segments[i]
+		at[s.segments[i].segment] = &s.segments[i].counted
 	}
 	for len(s.dead) > 0 {
 		d := s.dead[0]
 		err := k.log.liveness.countWith(d, func(seg *segment, bytes int64) {
-			if c := at[seg.First]; c != nil {
+			if c := at[seg]; c != nil {
 				c.LiveBytes -= bytes
 			}
 		})

@@ -19,16 +19,17 @@ import (
 //	 +-------+---------+-----------+------------+----------+---------+
 //	 | magic | version |  damages  | generation | Position | synced  |
 //	 +-------+---------+-----------+------------+----------+---------+
-//	40         44          48                       72
-//	 +---------+-----------+------------------------+-------------------+-----+
-//	 |segments | indexes   | the entry before       | segments, 32 each | ...
-//	 +---------+-----------+------------------------+-------------------+
-//	                        | indexes, 24 each | damages, 24 each | CRC |
-//	                        +------------------+------------------+-----+
+//	40         44          48                       72              80
+//	 +---------+-----------+------------------------+---------------+-------------------+
+//	 |segments | indexes   | the entry before       | cold log's end| segments, 40 each | ...
+//	 +---------+-----------+------------------------+---------------+-------------------+
+//	                                            | indexes, 24 each | damages, 24 each | CRC |
+//	                                            +------------------+------------------+-----+
 //
 //	entry:   base offset 8, partition 4, last delta 4, size 4, kind 1, zero 3;
 //	         of the entry that ends at Position, all zero if there is none
-//	segment: first Position 8, generation 8, live bytes 8, salt 4, zero 4
+//	segment: first Position 8, generation 8, live bytes 8, salt 4, log id 4, bytes of all batches 8;
+//	         those of the main log first, then those of the cold log
 //	index:   id 8, bytes 8, level 4, directory CRC 4; oldest first
 //	damage:  from 8, to 8, highest partition id then 4, zero 4
 //
@@ -40,13 +41,16 @@ import (
 // and recovery, which scans from Position on, does not see it: an entry that
 // named no predecessor would leave damage there without an owner.
 //
+// The cold log's end is kept so that no Position there is given twice, even
+// when all its segments are gone.
+//
 // Invariant: Position <= Synced. A checkpoint that named bytes of the log that
 // a power cut can take would bring back entries that never were.
 const (
 	checkpointMagic   = "MSTMCHKP"
-	checkpointVersion = 2
-	checkpointHeader  = 72
-	checkpointSegSize = 32
+	checkpointVersion = 3
+	checkpointHeader  = 80
+	checkpointSegSize = 40
 	checkpointIdxSize = 24
 	checkpointDmgSize = 24
 
@@ -62,6 +66,8 @@ type checkpoint struct {
 	Synced     Position // the log was durable up to here when this was written
 	Previous   lastEntry
 	Segments   []checkpointSegment
+	Cold       []checkpointSegment
+	ColdEnd    Position          // the next segment of the cold log begins here or above
 	Indexes    []checkpointIndex // oldest first
 	Damage     []checkpointDamage
 }
@@ -88,7 +94,9 @@ type checkpointSegment struct {
 	First      Position
 	Generation uint64
 	LiveBytes  int64
+	HeldBytes  int64 // alive or not
 	Salt       uint32
+	Log        logID
 }
 
 // checkpointIndex names one index file and proves that it is the one meant.
@@ -121,7 +129,7 @@ func parseCheckpointName(name string) (generation uint64, ok bool) {
 
 func (c *checkpoint) encode() []byte {
 	le := binary.LittleEndian
-	size := checkpointHeader + len(c.Segments)*checkpointSegSize + len(c.Indexes)*checkpointIdxSize + len(c.Damage)*checkpointDmgSize + 4
+	size := checkpointHeader + (len(c.Segments)+len(c.Cold))*checkpointSegSize + len(c.Indexes)*checkpointIdxSize + len(c.Damage)*checkpointDmgSize + 4
 	b := make([]byte, 0, size)
 	b = append(b, checkpointMagic...)
 	b = le.AppendUint32(b, checkpointVersion)
@@ -129,19 +137,23 @@ func (c *checkpoint) encode() []byte {
 	b = le.AppendUint64(b, c.Generation)
 	b = le.AppendUint64(b, uint64(c.Position))
 	b = le.AppendUint64(b, uint64(c.Synced))
-	b = le.AppendUint32(b, uint32(len(c.Segments)))
+	b = le.AppendUint32(b, uint32(len(c.Segments)+len(c.Cold)))
 	b = le.AppendUint32(b, uint32(len(c.Indexes)))
 	b = le.AppendUint64(b, uint64(c.Previous.Identity.BaseOffset))
 	b = le.AppendUint32(b, uint32(c.Previous.Identity.Partition))
 	b = le.AppendUint32(b, uint32(c.Previous.Identity.LastDelta))
 	b = le.AppendUint32(b, c.Previous.Size)
 	b = le.AppendUint32(b, uint32(c.Previous.Identity.Kind))
-	for _, s := range c.Segments {
-		b = le.AppendUint64(b, uint64(s.First))
-		b = le.AppendUint64(b, s.Generation)
-		b = le.AppendUint64(b, uint64(s.LiveBytes))
-		b = le.AppendUint32(b, s.Salt)
-		b = le.AppendUint32(b, 0)
+	b = le.AppendUint64(b, uint64(c.ColdEnd))
+	for _, list := range [][]checkpointSegment{c.Segments, c.Cold} {
+		for _, s := range list {
+			b = le.AppendUint64(b, uint64(s.First))
+			b = le.AppendUint64(b, s.Generation)
+			b = le.AppendUint64(b, uint64(s.LiveBytes))
+			b = le.AppendUint32(b, s.Salt)
+			b = le.AppendUint32(b, uint32(s.Log))
+			b = le.AppendUint64(b, uint64(s.HeldBytes))
+		}
 	}
 	for _, x := range c.Indexes {
 		b = le.AppendUint64(b, x.ID)
@@ -187,17 +199,27 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 			},
 			Size: le.Uint32(b[64:]),
 		},
-		Segments: make([]checkpointSegment, segments),
-		Indexes:  make([]checkpointIndex, indexes),
-		Damage:   make([]checkpointDamage, damages),
+		ColdEnd: Position(le.Uint64(b[72:])),
+		Indexes: make([]checkpointIndex, indexes),
+		Damage:  make([]checkpointDamage, damages),
 	}
 	at := body[checkpointHeader:]
-	for i := range c.Segments {
-		c.Segments[i] = checkpointSegment{
+	for range segments {
+		s := checkpointSegment{
 			First:      Position(le.Uint64(at)),
 			Generation: le.Uint64(at[8:]),
 			LiveBytes:  int64(le.Uint64(at[16:])),
 			Salt:       le.Uint32(at[24:]),
+			Log:        logID(at[28]),
+			HeldBytes:  int64(le.Uint64(at[32:])),
+		}
+		switch log := le.Uint32(at[28:]); {
+		case log > uint32(coldMax) || log == uint32(mainLog) && len(c.Cold) > 0:
+			return nil, fmt.Errorf("%w: a segment of log %d", errCheckpoint, log)
+		case log == uint32(mainLog):
+			c.Segments = append(c.Segments, s)
+		default:
+			c.Cold = append(c.Cold, s)
 		}
 		at = at[checkpointSegSize:]
 	}
@@ -228,9 +250,11 @@ func (c *checkpoint) check() error {
 	if kind, size := c.Previous.Identity.Kind, c.Previous.Size; kind > KindPad || (kind == 0) != (size == 0) || Position(size) > c.Position {
 		return fmt.Errorf("%w: behind an entry of kind %d, %d bytes", errCheckpoint, kind, size)
 	}
-	for i := 1; i < len(c.Segments); i++ {
-		if c.Segments[i].First < c.Segments[i-1].First {
-			return fmt.Errorf("%w: segment %d after %d", errCheckpoint, c.Segments[i].First, c.Segments[i-1].First)
+	for _, list := range [][]checkpointSegment{c.Segments, c.Cold} {
+		for i := 1; i < len(list); i++ {
+			if list[i].First < list[i-1].First {
+				return fmt.Errorf("%w: segment %d after %d", errCheckpoint, list[i].First, list[i-1].First)
+			}
 		}
 	}
 	return nil

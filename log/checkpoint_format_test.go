@@ -17,9 +17,11 @@ func exampleCheckpoint() *checkpoint {
 		Synced:     1<<40 + 5,
 		Previous:   lastEntry{Identity: entryIdentity{Partition: 3, Kind: KindBatches, BaseOffset: 1 << 33, LastDelta: 7}, Size: 160},
 		Segments: []checkpointSegment{
-			{First: 0, Generation: 1, LiveBytes: 12, Salt: 77},
+			{First: 0, Generation: 1, LiveBytes: 12, HeldBytes: 99, Salt: 77},
 			{First: 256 << 20, Generation: 2, LiveBytes: -1, Salt: 78},
 		},
+		Cold:    []checkpointSegment{{First: 4096, Generation: 1, LiveBytes: 5, Salt: 79, Log: 3}},
+		ColdEnd: 1 << 30,
 		Indexes: []checkpointIndex{{ID: 3, Bytes: 4096, Level: 2, DirectoryCRC: 9}, {ID: 5, Bytes: 128, DirectoryCRC: 10}, {ID: 6, Bytes: 1}},
 		Damage:  []checkpointDamage{{PositionRange: PositionRange{5, 9}, MaxPartition: 12}},
 	}
@@ -34,7 +36,7 @@ func sealed(b []byte) []byte {
 
 func TestCheckpointRoundTrip(t *testing.T) {
 	t.Parallel()
-	empty := &checkpoint{Segments: []checkpointSegment{}, Indexes: []checkpointIndex{}, Damage: []checkpointDamage{}}
+	empty := &checkpoint{Indexes: []checkpointIndex{}, Damage: []checkpointDamage{}}
 	for _, want := range []*checkpoint{exampleCheckpoint(), empty} {
 		got, err := decodeCheckpoint(want.encode())
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {

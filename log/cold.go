@@ -200,9 +200,11 @@ func (c *coldLane) fill(seg *segment, at Position, b []byte, shared bool) error 
 }
 
 // prepare has the block read ahead in which a small read lies, if others meet
-// there, and reports whether it was: then its pages are for others too.
+// there, and reports whether it was: then its pages are for others too. In the
+// cold log nothing is read ahead: what few live of an old segment stands close
+// together there, and the blocks that are known are Positions of the main log.
 func (c *coldLane) prepare(seg *segment, at Position, n int) (shared bool) {
-	if n > aheadPieceMax {
+	if n > aheadPieceMax || seg.Log != mainLog {
 		return false
 	}
 	block := blockAt(at)
@@ -218,6 +220,15 @@ func (c *coldLane) prepare(seg *segment, at Position, n int) (shared bool) {
 		c.drop(next.old)
 	}
 	return next.shared
+}
+
+// reach is how far a reader that begins at a place goes along the main log in
+// one answer.
+func (c *coldLane) reach(at place) Position {
+	if at.log != mainLog {
+		return positionMax
+	}
+	return c.ahead.reach(at.at)
 }
 
 // clip is where in the file the block that begins at a Position stands, as far

@@ -13,9 +13,18 @@ type Config struct {
 	ProducerStatesMax  int           // per partition; the least recently used goes; default 10,000
 	ScrubBytesPerSec   int64         // how fast the scrub reads; 0: it does not
 
+	// RelocateBelow is the share of a segment below which what lives in it is
+	// moved to the cold log, so that the file can go: the trade of disk space
+	// against writes (relocate_policy.go). Default 0.35; negative: never.
+	RelocateBelow float64
+	RelocateRate  int64 // bytes a second that relocation reads and writes; default 32 MiB; negative: no limit
+
 	// checkpointEntries is how many index entries in memory make a checkpoint
 	// due: tiny batches bring many with few bytes. Only tests set it.
 	checkpointEntries int
+	// relocateKeep is how many of the newest segments are not relocated;
+	// negative: only the one that is written. Only tests set it.
+	relocateKeep int
 }
 
 // The defaults of Config.
@@ -42,6 +51,9 @@ func (c Config) withDefaults() Config {
 	set(&c.AsyncFlushInterval, asyncFlushIntervalDefault)
 	set(&c.ProducerStatesMax, producerStatesMaxDefault)
 	set(&c.checkpointEntries, checkpointEntriesDefault)
+	set(&c.RelocateBelow, relocateBelowDefault)
+	set(&c.RelocateRate, relocateRateDefault)
+	set(&c.relocateKeep, relocateKeepDefault)
 	c.SegmentBytes = max(c.SegmentBytes, segmentBytesMin)
 	return c
 }

@@ -17,7 +17,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 		return fmt.Errorf("the last end was clean: %+v", *found)
 	case !past.clean && !past.unsure && !found.Fresh && (!found.Unclean || found.UncleanStarts <= past.starts):
 		return fmt.Errorf("the last end was not clean, and there were %d unclean starts: %+v", past.starts, *found)
-	case past.flip == nil && len(found.Corrupt) > 0:
+	case past.flip == nil && len(found.Corrupt)+len(found.ColdCorrupt) > 0:
 		return fmt.Errorf("damage without a flipped bit: %+v", *found)
 	}
 	state := map[model.PartitionID]*crashFound{}
@@ -44,7 +44,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 	if err := r.checkCursors(l); err != nil {
 		return err
 	}
-	r.countRecovery(found, lost)
+	r.countRecovery(l, found, lost)
 	r.past = crashPast{starts: found.UncleanStarts, flip: past.flip}
 	for _, c := range r.clients {
 		c.flying = nil
@@ -55,7 +55,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 	return nil
 }
 
-func (r *crashRun) countRecovery(found *Recovery, lost int) {
+func (r *crashRun) countRecovery(l *crashLife, found *Recovery, lost int) {
 	r.count.recoveries.Add(1)
 	r.count.lost.Add(int64(lost))
 	if found.Unclean {
@@ -63,6 +63,9 @@ func (r *crashRun) countRecovery(found *Recovery, lost int) {
 	}
 	if found.RebuiltIndex {
 		r.count.rebuilds.Add(1)
+		if l.holdsCopies() {
+			r.count.coldRebuilds.Add(1)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 type crashClient struct {
 	id       model.PartitionID
 	sync     bool
+	class    RetentionClass
 	bump     model.LeaderEpoch // elections so far, as the metadata counts them
 	next     model.Offset
 	gen      uint32
@@ -100,8 +101,10 @@ func (l *crashLife) step() error {
 		l.truncate(c)
 	case x < 90:
 		l.logStart(c)
-	case x < 93:
+	case x < 92:
 		l.reclaim()
+	case x < 93:
+		l.relocate()
 	case x < 95:
 		l.syncAll()
 	case x < 96:
@@ -131,6 +134,7 @@ func (l *crashLife) renew(c *crashClient) {
 func (l *crashLife) meet(c *crashClient) {
 	p := l.log.Partition(c.id)
 	c.next, c.gen = p.End(), p.Generation()
+	p.SetRetentionClass(c.class)
 }
 
 // leaderEpoch is the metadata's epoch and the unclean starts.
@@ -360,6 +364,39 @@ func (l *crashLife) reclaim() {
 	if fired, _, _ := l.plan.state(); err != nil && !fired {
 		l.run.history.complain("reclaim: %v", err)
 	}
+}
+
+// relocate empties what is worth it, most often after one partition has kept
+// what it has and others have lost all; and perhaps gives the space back.
+func (l *crashLife) relocate() {
+	l.gate.set(false)
+	if l.rng.IntN(2) == 0 {
+		l.awaitAll()
+		for _, c := range l.run.clients {
+			l.renew(c)
+			if start, end := l.run.history.window(c.id); start < end && l.rng.IntN(3) > 0 {
+				l.enqueue(c, l.newAppend(c, KindLogStart, end))
+			}
+		}
+		l.awaitAll()
+	}
+	_, _, err := l.log.Relocate()
+	if fired, _, _ := l.plan.state(); err != nil && !fired {
+		l.run.history.complain("relocate: %v", err)
+	}
+	if l.rng.IntN(2) == 0 {
+		l.reclaim()
+	}
+}
+
+// holdsCopies reports whether anything is found in the cold log.
+func (l *crashLife) holdsCopies() bool {
+	for _, s := range l.log.coldLog.segments.all() {
+		if s.live.Load() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // drop deletes a partition for good; a new one takes its place.

@@ -81,9 +81,12 @@ func newCrashRun(seed uint64, count *crashCount) *crashRun {
 		RingBytes:       []int64{1, 8 << 10, 64 << 10}[r.IntN(3)],
 		CheckpointBytes: []int64{2 << 10, 8 << 10, 32 << 10, 1 << 20}[r.IntN(4)],
 		PadGroups:       r.IntN(5) == 0,
+		RelocateBelow:   []float64{0.35, 0.7, 0.99}[r.IntN(3)],
+		RelocateRate:    -1,
+		relocateKeep:    []int{-1, 1, 3}[r.IntN(3)],
 	}
 	for range 2 + r.IntN(4) {
-		c := &crashClient{sync: r.IntN(3) > 0}
+		c := &crashClient{sync: r.IntN(3) > 0, class: RetentionClass(r.IntN(2))}
 		run.replace(c)
 		run.clients = append(run.clients, c)
 	}

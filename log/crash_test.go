@@ -25,6 +25,7 @@ type crashCount struct {
 	recoveries, unclean, died, powerCuts, kills, clean, latched atomic.Int64
 	flips, flipsTold, flipsInTail, flipsUnseen                  atomic.Int64
 	rebuilds, checkpoints, segments, reclaimed, aside           atomic.Int64
+	relocated, coldRelocated, coldReclaimed, coldRebuilds       atomic.Int64
 	truncates, logStarts, failed, lost, told                    atomic.Int64
 }
 
@@ -34,17 +35,29 @@ func (c *crashCount) String() string {
 		"%d recoveries (%d unclean, %d more died half way), %d indexes rebuilt\n"+
 		"%d bits flipped: %d reported, %d in the tail that no later entry vouches for, %d below the checkpoint\n"+
 		"%d checkpoints, %d segments made, %d reclaimed, %d files set aside, %d truncations, %d log starts\n"+
+		"%d segments relocated and %d of the cold log, %d of that reclaimed, %d rebuilds found copies\n"+
 		"%d times appends failed; %d appends lost that nobody was promised, %d async consumers told so by the epoch",
 		c.powerCuts.Load(), c.kills.Load(), c.clean.Load(), c.latched.Load(),
 		c.recoveries.Load(), c.unclean.Load(), c.died.Load(), c.rebuilds.Load(),
 		c.flips.Load(), c.flipsTold.Load(), c.flipsInTail.Load(), c.flipsUnseen.Load(),
 		c.checkpoints.Load(), c.segments.Load(), c.reclaimed.Load(), c.aside.Load(), c.truncates.Load(), c.logStarts.Load(),
+		c.relocated.Load(), c.coldRelocated.Load(), c.coldReclaimed.Load(), c.coldRebuilds.Load(),
 		c.failed.Load(), c.lost.Load(), c.told.Load())
 }
 
 // hear counts events of the log.
 func (c *crashCount) hear(e Event) {
-	switch e.(type) {
+	switch e := e.(type) {
+	case SegmentRelocated:
+		if _, ok := parseColdName(e.Name); ok {
+			c.coldRelocated.Add(1)
+		} else {
+			c.relocated.Add(1)
+		}
+	case SegmentRemoved:
+		if _, ok := parseColdName(e.Name); ok {
+			c.coldReclaimed.Add(1)
+		}
 	case SegmentCreated:
 		c.segments.Add(1)
 	case CheckpointWritten:
@@ -96,6 +109,8 @@ func TestCrash(t *testing.T) {
 		for what, n := range map[string]int64{
 			"power cuts": count.powerCuts.Load(), "rebuilt indexes": count.rebuilds.Load(), "reported flips": count.flipsTold.Load(),
 			"checkpoints": count.checkpoints.Load(), "lost appends": count.lost.Load(), "recoveries that died": count.died.Load(),
+			"relocated segments": count.relocated.Load(), "relocated cold segments": count.coldRelocated.Load(),
+			"reclaimed cold segments": count.coldReclaimed.Load(), "rebuilds with copies": count.coldRebuilds.Load(),
 			"failed syncs": count.latched.Load(), "reclaimed segments": count.reclaimed.Load(), "truncations": count.truncates.Load(),
 		} {
 			if n == 0 {

@@ -230,7 +230,7 @@ func (d *dumper) entries(c chain) {
 func (d *dumper) entry(h *entryHeader) {
 	d.printf("%d: %v", h.Position, h.Kind)
 	switch h.Kind {
-	case KindBatches:
+	case KindBatches, KindRelocated:
 		d.printf(", partition %d, offsets %d to %d, %d batches", h.Partition, h.BaseOffset, h.BaseOffset+model.Offset(h.LastDelta), h.Batches)
 	case KindTruncate, KindLogStart, KindPartitionState:
 		d.printf(", partition %d, offset %d", h.Partition, h.BaseOffset)

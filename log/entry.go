@@ -49,6 +49,10 @@ import (
 //     24 bits because it counts units of 8.
 //   - syncedPos: the highest Position known durable when the entry was written;
 //     it tells a torn tail from damage.
+//
+// A relocated entry has in front of its batches, as part of the payload and of
+// the prefix CRC, the Position at which they were appended to the main log
+// (8 bytes): a rebuild of the indexes takes it in there (copies.go).
 const (
 	entryMagic      = 0x316e744d // "Mtn1"
 	entryVersion    = 1
@@ -186,11 +190,11 @@ func (h *entryHeader) check() error {
 	switch {
 	case h.Size > entrySizeMax || h.Payload > h.Size || int(h.Size) != entrySize(int(h.Payload)):
 		return fmt.Errorf("%w: size %d, payload %d", errEntryFields, h.Size, h.Payload)
-	case h.Kind < KindBatches || h.Kind > KindPad:
+	case h.Kind < KindBatches || h.Kind > KindRelocated:
 		return fmt.Errorf("%w: kind %d", errEntryFields, h.Kind)
-	case (h.Kind == KindBatches) != (h.Batches > 0):
+	case h.Kind.holdsBatches() != (h.Batches > 0):
 		return fmt.Errorf("%w: kind %d with %d batches", errEntryFields, h.Kind, h.Batches)
-	case uint64(h.Batches)*batch.HeaderSize > uint64(h.Payload):
+	case uint64(h.Batches)*batch.HeaderSize+uint64(h.Kind.batchesAt()) > uint64(h.Payload):
 		return fmt.Errorf("%w: %d batches in %d bytes", errEntryFields, h.Batches, h.Payload)
 	case h.LastDelta < 0 || h.BaseOffset < 0:
 		return fmt.Errorf("%w: offset %d+%d", errEntryFields, h.BaseOffset, h.LastDelta)
@@ -204,6 +208,23 @@ func (h *entryHeader) check() error {
 
 // ownsPartition reports whether entries of this kind belong to a partition.
 func (k Kind) ownsPartition() bool { return k >= KindBatches && k <= KindPartitionState }
+
+// holdsBatches reports whether entries of this kind hold record batches.
+func (k Kind) holdsBatches() bool { return k == KindBatches || k == KindRelocated }
+
+// batchesAt is where in the payload the batches begin.
+func (k Kind) batchesAt() uint32 {
+	if k == KindRelocated {
+		return originSize
+	}
+	return 0
+}
+
+// originSize is what stands in front of a relocated entry's batches.
+const originSize = 8
+
+// origin is the Position at which a relocated entry's batches were appended.
+func origin(payload []byte) Position { return Position(binary.LittleEndian.Uint64(payload)) }
 
 // String names the kind as the dump prints it.
 func (k Kind) String() string {
@@ -220,6 +241,8 @@ func (k Kind) String() string {
 		return "sync-mark"
 	case KindPad:
 		return "pad"
+	case KindRelocated:
+		return "relocated"
 	}
 	return fmt.Sprintf("kind-%d", uint8(k))
 }

@@ -2,6 +2,7 @@ package log
 
 import (
 	"fmt"
+	"hash/crc32"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
@@ -25,14 +26,17 @@ func (h *entryHeader) checkBody(b []byte, into []batch.Header) ([]batch.Header, 
 			return into, fmt.Errorf("%w: padding is not zero", errEntryPayload)
 		}
 	}
-	if h.Kind != KindBatches {
+	if !h.Kind.holdsBatches() {
 		if payloadCRC(payload) != h.PrefixCRC {
 			return into, fmt.Errorf("%w: CRC is wrong", errEntryPayload)
 		}
 		return into, nil
 	}
-	crc, n := uint32(0), uint32(0)
+	crc, n := crc32.Update(0, castagnoli, payload[:h.Kind.batchesAt()]), uint32(0)
 	next := h.BaseOffset
+	if payload = payload[h.Kind.batchesAt():]; h.Kind == KindRelocated && origin(b[entryHeaderSize:]) > positionMax {
+		return into, fmt.Errorf("%w: moved from %d", errEntryPayload, origin(b[entryHeaderSize:]))
+	}
 	for len(payload) > 0 {
 		bh, err := batch.Parse(payload)
 		if err != nil {

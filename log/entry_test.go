@@ -89,7 +89,7 @@ func TestEntryHeaderRefusals(t *testing.T) {
 		{"payload larger than the entry", func(h *entryHeader) { h.Payload = 1 << 31 }},
 		{"larger than any entry", func(h *entryHeader) { h.Payload = entrySizeMax; h.Size = uint32(entrySize(entrySizeMax)) }},
 		{"kind 0", func(h *entryHeader) { h.Kind = 0 }},
-		{"unknown kind", func(h *entryHeader) { h.Kind = KindPad + 1 }},
+		{"unknown kind", func(h *entryHeader) { h.Kind = KindRelocated + 1 }},
 		{"no batches", func(h *entryHeader) { h.Batches = 0 }},
 		{"batches in a sync mark", func(h *entryHeader) { h.Kind = KindSyncMark }},
 		{"more batches than fit", func(h *entryHeader) { h.Batches = 2 }},

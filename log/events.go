@@ -17,7 +17,7 @@ type (
 	}
 	// SegmentRemoved says: nothing in it was alive.
 	SegmentRemoved struct {
-		First Position
+		Name  string
 		Bytes int64
 	}
 	// AppendsFailed says: a write failed, or the log has latched.
@@ -76,7 +76,7 @@ func (e SegmentCreated) String() string {
 }
 
 func (e SegmentRemoved) String() string {
-	return fmt.Sprintf("segment at %d removed, %d bytes freed", e.First, e.Bytes)
+	return fmt.Sprintf("segment %s removed, %d bytes freed", e.Name, e.Bytes)
 }
 
 func (e AppendsFailed) String() string {

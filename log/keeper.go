@@ -119,6 +119,7 @@ func (k *keeper) round() {
 	}
 	k.urgent = false
 	l.merger.poke()
+	l.relocator.poke()
 }
 
 // finish writes the last checkpoint and the clean mark, once the writer and

@@ -12,7 +12,7 @@ import (
 // the keeper: it has to look the dead batches up in the index, which may mean
 // to read it from the disk, and neither the writer nor a client waits for that.
 type liveness struct {
-	segments *segments
+	segmentsOf func(logID) *segments
 
 	mu struct {
 		sync.Mutex
@@ -55,7 +55,7 @@ func (l *liveness) applyControl(p *PartitionLog, h *entryHeader, payload []byte)
 		}
 		l.note(deadRange{partition: p, from: from, to: p.Start()})
 		return err
-	case KindBatches, KindSyncMark, KindPad:
+	case KindBatches, KindSyncMark, KindPad, KindRelocated:
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (l *liveness) countWith(d deadRange, also func(seg *segment, bytes int64)) 
 		if !ok || e.LastOffset() >= d.to {
 			break
 		}
-		if seg := l.segments.all().find(Position(e.Position)); seg != nil {
+		if seg := l.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); seg != nil {
 			died[seg] += int64(e.Length)
 		}
 	}

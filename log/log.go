@@ -68,16 +68,18 @@ type Log struct {
 	syncer     *syncer
 	ring       *ring
 	cold       *coldLane
+	coldLog    *coldLog
 	latch      *latch
 	keeper     *keeper
 	merger     *merger
 	damage     *damage
 	scrub      *scrub
 	refusing   atomic.Bool // some partition refuses appends: the owners of damage are unknown
+	relocator  *relocator
 
 	writing sync.WaitGroup // the writer
 	syncing sync.WaitGroup // the syncer
-	keeping sync.WaitGroup // keeper and merger
+	keeping sync.WaitGroup // keeper, merger, relocator and scrub
 }
 
 // Open recovers the log in env.Dir (or makes a new one) and starts its
@@ -86,7 +88,7 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 	l := assemble(cfg, env)
 	env = l.env
 	if err := l.recover(); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err), l.segments.close())
+		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err), l.segments.close(), l.coldLog.segments.close())
 	}
 	l.syncer.idle = func() { l.queue.run(l.writer.writeMark) }
 	l.writing.Go(l.writer.run)
@@ -96,6 +98,7 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 	if l.indexes.mergeable() != nil {
 		l.merger.poke() // short lives leave more files than they merge
 	}
+	l.keeping.Go(l.relocator.run)
 	if l.scrub.rate > 0 {
 		l.keeping.Go(l.scrub.run)
 	}
@@ -116,7 +119,8 @@ func assemble(cfg Config, env Env) *Log {
 	env.FS = &guardedFS{env.FS, l.latch}
 	l.env = env
 	l.segments = newSegments(env.FS, env.Dir, cfg.SegmentBytes)
-	l.liveness = &liveness{segments: l.segments}
+	l.coldLog = newColdLog(env.FS, env.Dir, &cfg)
+	l.liveness = &liveness{segmentsOf: l.segmentsOf}
 	l.ring = newRing(cfg.RingBytes)
 	l.indexes = newIndexFiles(env.FS, env.Dir, indexCacheBytes)
 	l.syncer = newSyncer(l.segments, l.latch, env.Clock, cfg.AsyncFlushInterval)
@@ -127,7 +131,7 @@ func assemble(cfg Config, env Env) *Log {
 		liveness: l.liveness, latch: l.latch, clock: env.Clock, events: env.Events, padding: cfg.PadGroups,
 		scratch: writeScratch{zeros: make([]byte, padBlock+entryHeaderSize)},
 	}
-	l.keeper, l.merger, l.scrub, l.damage = newKeeper(l), newMerger(l), newScrub(l), &damage{}
+	l.keeper, l.merger, l.relocator, l.scrub, l.damage = newKeeper(l), newMerger(l), newRelocator(l), newScrub(l), &damage{}
 	l.writer.keeper = l.keeper
 	return l
 }
@@ -216,6 +220,7 @@ func (l *Log) Close() error {
 	close(l.keeper.stop)
 	close(l.merger.stop)
 	close(l.scrub.stop)
+	close(l.relocator.stop)
 	l.keeping.Wait()
 	l.queue.close()
 	// The syncer's last round must cover the writer's.
@@ -228,5 +233,5 @@ func (l *Log) Close() error {
 	if err == nil {
 		err = l.keeper.finish()
 	}
-	return errors.Join(err, l.indexes.close(), l.segments.close())
+	return errors.Join(err, l.indexes.close(), l.segments.close(), l.coldLog.segments.close())
 }

@@ -2,6 +2,7 @@ package log
 
 import (
 	"errors"
+	"fmt"
 	"sort"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -184,6 +185,11 @@ func (p *PartitionLog) search(e index.Entry, s *recordSearch) (bool, error) {
 		return false, err
 	}
 	b, release, err := p.log.shared.batches.readBatch(e)
+	for n := 0; errors.Is(err, errMoved) && n < movedMax; n++ {
+		if e, err = p.entryAt(e.BaseOffset); err == nil {
+			b, release, err = p.log.shared.batches.readBatch(e)
+		}
+	}
 	if err != nil {
 		return false, err
 	}
@@ -215,4 +221,18 @@ func (s *recordSearch) consider(offset model.Offset, ts int64, epoch model.Leade
 		return
 	}
 	s.best, s.found = TimestampOffset{Offset: offset, Timestamp: ts, Epoch: epoch}, true
+}
+
+// entryAt is what the index says now of the batch that begins at an offset.
+func (p *PartitionLog) entryAt(base model.Offset) (index.Entry, error) {
+	it, err := p.iterate(base)
+	if err != nil {
+		return index.Entry{}, err
+	}
+	defer it.close()
+	e, _, ok, err := it.next()
+	if err == nil && (!ok || e.BaseOffset != base) {
+		err = fmt.Errorf("%w: the batch at offset %d is gone", ErrOutOfRange, base)
+	}
+	return e, err
 }

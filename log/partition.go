@@ -23,6 +23,7 @@ type PartitionLog struct {
 		durable    model.Offset
 		generation uint32
 		refused    error
+		class      RetentionClass
 		index      partitionIndex
 		checkpoint partitionCheckpoint
 	}

@@ -34,6 +34,7 @@ func (p *PartitionLog) applyBatches(b batchesApplied) {
 		p.mu.index.tail = append(p.mu.index.tail, index.Entry{
 			BaseOffset:      h.BaseOffset,
 			LastOffsetDelta: h.LastOffsetDelta,
+			Log:             uint8(b.Log),
 			Position:        uint64(b.Entry) + uint64(distance),
 			EntryDistance:   distance,
 			Length:          uint32(h.Size),

@@ -32,16 +32,27 @@ type offsetRange struct{ from, to model.Offset }
 
 // extent is bytes of consecutive batches without anything between them.
 type extent struct {
-	at Position
+	at place
 	n  int
 }
+
+func (x extent) end() place { return place{x.at.log, x.at.at + Position(x.n)} }
 
 // Read appends to out the batches that the request asks for: memory from the
 // tail ring, file ranges that are in the page cache, or memory read by the
 // cold lane (this may block on the disk). It returns the bytes added; 0 if
 // From is at or past Limit. Errors: ErrOutOfRange, ErrCorrupt (the range holds
 // damaged bytes; batches before it are served by earlier reads), or a disk error.
-func (p *PartitionLog) Read(r ReadRequest, out *span.List) (int, error) {
+func (p *PartitionLog) Read(r ReadRequest, out *span.List) (n int, err error) {
+	for range movedMax {
+		if n, err = p.readOnce(r, out); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	return n, err
+}
+
+func (p *PartitionLog) readOnce(r ReadRequest, out *span.List) (int, error) {
 	if start, end := p.bounds(); r.From < start || r.From > end {
 		return 0, fmt.Errorf("%w: %d is not in [%d, %d]", ErrOutOfRange, r.From, start, end)
 	} else if r.Limit = min(r.Limit, end); r.From >= r.Limit {
@@ -115,8 +126,8 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 			return into, nil
 		}
 		if at := Position(e.Position); bytes == 0 {
-			reach = p.log.cold.ahead.reach(at)
-		} else if at > reach {
+			reach = p.log.cold.reach(place{logID(e.Log), at})
+		} else if at > reach && logID(e.Log) == mainLog {
 			return into, nil // the next answer goes on there
 		}
 		if fromDisk {
@@ -133,8 +144,8 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 
 // appendExtent adds a batch, to the last extent where it goes on there.
 func appendExtent(list []extent, e *index.Entry) []extent {
-	at := Position(e.Position)
-	if n := len(list); n > 0 && list[n-1].at+Position(list[n-1].n) == at {
+	at := place{logID(e.Log), Position(e.Position)}
+	if n := len(list); n > 0 && list[n-1].end() == at {
 		list[n-1].n += int(e.Length)
 		return list
 	}
@@ -170,8 +181,8 @@ func (p *PartitionLog) verifyOnce(e *index.Entry) error {
 // readExtent adds an extent from where it is cheapest. needed: the answer has
 // nothing yet and must get something.
 func (l *Log) readExtent(x extent, needed bool, out *span.List) error {
-	for x.n > 0 {
-		b, buffer, ok := l.ring.get(x.at, x.n)
+	for x.n > 0 && x.at.log == mainLog {
+		b, buffer, ok := l.ring.get(x.at.at, x.n)
 		if !ok {
 			break
 		}
@@ -179,7 +190,7 @@ func (l *Log) readExtent(x extent, needed bool, out *span.List) error {
 		if buffer != nil {
 			out.AddPin(buffer)
 		}
-		x.at += Position(len(b))
+		x.at.at += Position(len(b))
 		x.n -= len(b)
 	}
 	if x.n == 0 {
@@ -189,14 +200,14 @@ func (l *Log) readExtent(x extent, needed bool, out *span.List) error {
 	if err != nil {
 		return err
 	}
-	off := seg.offset(x.at)
+	off := seg.offset(x.at.at)
 	if _, ok := seg.file.Descriptor(); ok && x.n >= fileSpanMin && cached(seg.file, off, x.n) {
 		out.AddFile(seg.file, off, x.n)
 		out.AddPin(seg)
 		return nil
 	}
 	defer seg.Release()
-	return l.cold.read(seg, x.at, x.n, needed, out)
+	return l.cold.read(seg, x.at.at, x.n, needed, out)
 }
 
 // cached reports whether a range is in the page cache; where the system does

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/log/index"
 )
 
@@ -13,7 +14,7 @@ var _ batchReader = (*Log)(nil)
 // readBatch implements batchReader: one whole batch in memory.
 func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
 	at, n := Position(e.Position), int(e.Length)
-	if b, buffer, ok := l.ring.get(at, n); ok {
+	if b, buffer, ok := l.ringGet(logID(e.Log), at, n); ok {
 		release = func() {}
 		if buffer != nil {
 			release = buffer.Release
@@ -23,7 +24,7 @@ func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
 		}
 		release()
 	}
-	seg, err := l.hold(at)
+	seg, err := l.hold(place{logID(e.Log), at})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -35,6 +36,14 @@ func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
 	return b, func() {}, nil
 }
 
+// ringGet is ring.get for the main log: nothing else is in the ring.
+func (l *Log) ringGet(log logID, at Position, n int) ([]byte, *span.Buffer, bool) {
+	if log != mainLog {
+		return nil, nil, false
+	}
+	return l.ring.get(at, n)
+}
+
 // verifyOnceMax is how near to the head of its entry a batch is for verify to
 // read both at once: the first one of each is.
 const verifyOnceMax = 128
@@ -43,7 +52,7 @@ const verifyOnceMax = 128
 // partition with a batch of this base offset and length.
 func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
 	at := Position(e.Position) - Position(e.EntryDistance)
-	seg, err := l.hold(at)
+	seg, err := l.hold(place{logID(e.Log), at})
 	if err != nil {
 		return err
 	}
@@ -73,7 +82,7 @@ func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
 		return err
 	}
 	base, size := binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])+enough
-	if h.Kind != KindBatches || h.Partition != id || e.EntryDistance+e.Length > h.Size ||
+	if seg.Log != logID(e.Log) || !h.Kind.holdsBatches() || h.Partition != id || e.EntryDistance+e.Length > h.Size ||
 		base != uint64(e.BaseOffset) || size != e.Length {
 		return fmt.Errorf("%w: the index says offset %d of partition %d, %d bytes, at %d; the log has offset %d of partition %d, %d bytes",
 			ErrCorrupt, e.BaseOffset, id, e.Length, e.Position, base, h.Partition, size)

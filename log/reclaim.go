@@ -36,7 +36,7 @@ func (k *keeper) reclaim() (int, int64, error) {
 	}
 	var restated error
 	err := k.inWriter(func() {
-		if restated = k.restate(dead); restated != nil {
+		if restated = k.restate(mainOnly(dead)); restated != nil {
 			return
 		}
 		for _, r := range dead {
@@ -68,7 +68,18 @@ func (k *keeper) deadSegments() []segmentRange {
 			dead = append(dead, segmentRange{s, end})
 		}
 	}
+	for _, s := range k.log.coldLog.segments.all() {
+		if s.live.Load() == 0 && !k.log.coldLog.isOpen(s) {
+			dead = append(dead, segmentRange{s, s.limit()})
+		}
+	}
 	return dead
+}
+
+// mainOnly leaves out the segments of the cold log: what they say of their
+// partitions' borders is nothing.
+func mainOnly(list []segmentRange) []segmentRange {
+	return slices.DeleteFunc(slices.Clone(list), func(r segmentRange) bool { return r.Log != mainLog })
 }
 
 // restate writes a partition-state entry for each partition that only the dead
@@ -123,7 +134,7 @@ func (p *PartitionLog) remembersDead() bool {
 // unlink removes dead segments. Answers in flight keep their descriptors.
 func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 	l := k.log
-	if err := k.trimBefore(dead); err != nil {
+	if err := k.trimBefore(mainOnly(dead)); err != nil {
 		return 0, 0, err
 	}
 	gone := make(map[*segment]bool)
@@ -133,11 +144,17 @@ func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 			break
 		}
 		gone[r.segment] = true
-		bytes += r.size.Load()
-		l.env.Events(SegmentRemoved{First: r.First, Bytes: r.size.Load()})
+		size := r.size.Load()
+		if n, err := r.file.Size(); err == nil && r.Log != mainLog {
+			size = n // a segment of the cold log may be shorter than it might be
+		}
+		bytes += size
+		l.env.Events(SegmentRemoved{Name: r.name, Bytes: size})
 	}
 	l.segments.remove(gone)
-	l.damage.forget(l.segments.all())
+	l.coldLog.segments.remove(gone)
+	l.damage.forget(mainLog, l.segments.all())
+	l.damage.forget(coldMax, l.coldLog.segments.all())
 	if forget := k.inWriter(func() {
 		for s := range gone {
 			delete(k.condemned, s)

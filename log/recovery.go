@@ -36,6 +36,7 @@ type recovery struct {
 	checkpoints []*checkpoint // newest first
 	chosen      *checkpoint   // the one recovery starts from, or nil
 	aside       []asideFile   // to be set aside in settle
+	coldLost    []asideFile   // segments of the cold log whose salt nobody knows
 	unusable    []asideFile   // checkpoints, to be set aside once there is a new one
 	temps       []string      // to be removed in settle
 
@@ -81,12 +82,15 @@ func (r *recovery) look() error {
 	if err := r.openChain(); err != nil {
 		return err
 	}
+	if err := r.openCold(); err != nil {
+		return err
+	}
 	if err := r.countStarts(); err != nil {
 		return err
 	}
 	r.fresh = len(l.segments.all()) == 0
-	if r.fresh && len(r.checkpoints) > 0 {
-		return fmt.Errorf("%w: there is a checkpoint, but no segment", errMissing)
+	if r.fresh && (len(r.checkpoints) > 0 || len(r.log.coldLog.segments.all()) > 0) {
+		return fmt.Errorf("%w: there is a checkpoint or a cold log, but no segment", errMissing)
 	}
 	r.found.Fresh = r.fresh
 	r.found.Unclean = !r.fresh && !r.mark.Clean
@@ -151,6 +155,9 @@ func (r *recovery) run() error {
 	if err := r.checkSegments(); err != nil {
 		return err
 	}
+	if err := r.checkCold(); err != nil {
+		return err
+	}
 	r.replay = replay{log: l, rebuild: r.chosen == nil && !r.fresh, events: l.env.Events}
 	if r.chosen != nil {
 		r.replay.begin(r.chosen.Position, r.chosen.Previous)
@@ -160,13 +167,16 @@ func (r *recovery) run() error {
 	r.replay.synced = r.knownSynced()
 	if r.replay.rebuild {
 		l.env.Events(RebuildBegins{Why: r.rebuildReason()})
+		if err := r.findCopies(); err != nil {
+			return err
+		}
 	}
 	if !r.endKnown() {
 		if err := r.replay.run(l.segments.all()); err != nil {
 			return err
 		}
 	}
-	r.found.ScannedBytes = r.replay.scanned
+	r.found.ScannedBytes = r.replay.scanned + r.replay.copies.read
 	r.found.Corrupt = r.replay.corrupt
 	r.found.TornBytes = r.replay.torn()
 	r.found.RebuiltIndex = r.replay.rebuild

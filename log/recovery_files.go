@@ -147,18 +147,28 @@ func (r *recovery) repairHeader(c chain, s *segment) bool {
 			}
 		}
 	}
-	var b [entryHeaderSize]byte
-	if _, err := s.file.ReadAt(b[:], segmentHeaderSize); err == nil {
-		if h, err := decodeEntryHeader(b[:]); err == nil && h.Position == s.First {
-			s.Salt = h.Salt
-			return true
-		}
+	if r.saltOfFirst(s) {
+		return true
 	}
 	if i+1 < len(c) && c[i+1].PreviousSalt != 0 {
 		s.Salt = c[i+1].PreviousSalt
 		return true
 	}
 	return false
+}
+
+// saltOfFirst takes the salt of the entry at the segment's beginning.
+func (r *recovery) saltOfFirst(s *segment) bool {
+	var b [entryHeaderSize]byte
+	if _, err := s.file.ReadAt(b[:], segmentHeaderSize); err != nil {
+		return false
+	}
+	h, err := decodeEntryHeader(b[:])
+	if err != nil || h.Position != s.First {
+		return false
+	}
+	s.Salt = h.Salt
+	return true
 }
 
 // newest is the checkpoint that recovery starts from, or, where the indexes of
@@ -188,6 +198,7 @@ func (r *recovery) checkSegments() error {
 		}
 		if k == r.chosen {
 			s.live.Store(want.LiveBytes)
+			s.held.Store(want.HeldBytes)
 		}
 	}
 	if k == r.chosen {

@@ -37,6 +37,7 @@ type replay struct {
 	undecided []scanItem
 	dropped   map[model.PartitionID]bool
 	told      Position // of the last progress event
+	copies    copies   // in a rebuild: what the cold log holds
 }
 
 // progressStep is how many bytes of a rebuild go by between two events.
@@ -79,7 +80,10 @@ func (r *replay) run(c chain) error {
 		}
 	}
 	r.scanned = s.read
-	return r.finish()
+	if err := r.finish(); err != nil {
+		return err
+	}
+	return r.applyCopies(positionMax)
 }
 
 // settle applies the undecided items whose fate the S known so far decides.
@@ -97,7 +101,9 @@ func (r *replay) settle() error {
 		if good == nil || good.At > r.synced {
 			return nil
 		}
-		r.fence(first, first.End)
+		if err := r.fence(first, first.End); err != nil {
+			return err
+		}
 		r.undecided = r.undecided[1:]
 	}
 	return nil
@@ -122,7 +128,9 @@ func (r *replay) finish() error {
 		if first.Kind == scanEntry {
 			break
 		}
-		r.fence(first, min(first.End, r.synced))
+		if err := r.fence(first, min(first.End, r.synced)); err != nil {
+			return err
+		}
 		r.end = min(first.End, r.synced)
 		r.undecided = r.undecided[1:]
 	}
@@ -148,13 +156,20 @@ func (r *replay) goodBehind() bool { return r.lastGood > r.end }
 
 // apply applies a good entry.
 func (r *replay) apply(it *scanItem) error {
+	if err := r.applyCopies(it.At); err != nil {
+		return err
+	}
 	h := &it.Header
 	r.end, r.previous, r.prevSize = it.End, h.entryIdentity, h.Size
+	_, _ = r.copies.before(it.At + 1) // a copy of this very entry
 	if !h.Kind.ownsPartition() {
 		return nil
 	}
 	p, err := r.partition(h.Partition)
 	if p == nil || err != nil {
+		if seg := r.log.segments.all().find(it.At); seg != nil && h.Kind == KindBatches {
+			seg.held.Add(int64(h.Payload))
+		}
 		return err
 	}
 	if h.Kind != KindBatches {
@@ -167,18 +182,9 @@ func (r *replay) apply(it *scanItem) error {
 		r.note(PositionRange{it.At, it.End},
 			fmt.Sprintf("partition %d goes on at offset %d, it ended at %d", h.Partition, h.BaseOffset, end))
 	}
-	if end := p.End(); h.BaseOffset < end {
-		if err := r.log.liveness.count(deadRange{partition: p, from: max(h.BaseOffset, p.Start()), to: end}); err != nil {
-			return err
-		}
-	}
-	p.applyBatches(batchesApplied{
-		Entry: it.At, Distance: entryHeaderSize, Epoch: h.Epoch, AppendTime: h.AppendTime, Headers: it.Batches,
+	return r.applyBatches(p, h, r.log.segments.all().find(it.At), batchesApplied{
+		Entry: it.At, Distance: entryHeaderSize, Headers: it.Batches,
 	})
-	if seg := r.log.segments.all().find(it.At); seg != nil {
-		seg.live.Add(int64(h.Payload))
-	}
-	return nil
 }
 
 // partition returns the partition of an entry; nil if it was dropped.
@@ -204,26 +210,31 @@ func (r *replay) partition(id model.PartitionID) (*PartitionLog, error) {
 	return nil, fmt.Errorf("%w: partition %d", errUnknownPartition, id)
 }
 
-// fence takes note of damaged bytes [it.At, to), and of whose they were.
-func (r *replay) fence(it *scanItem, to Position) {
+// fence takes note of damaged bytes [it.At, to), and of whose they were. What
+// the cold log has of them is not lost.
+func (r *replay) fence(it *scanItem, to Position) error {
+	if err := r.applyCopies(to); err != nil {
+		return err
+	}
 	r.note(PositionRange{it.At, to}, it.Why.Error())
 	r.end = to
 	if it.Kind == scanDamaged {
 		r.previous, r.prevSize = it.Header.entryIdentity, it.Header.Size
 		r.applyDamaged(it.At, it.Header.entryIdentity)
-		return
+		return nil
 	}
 	r.previous, r.prevSize = entryIdentity{}, 0
 	// The item behind a gap has a good header: it names the entry before it.
 	if len(r.undecided) < 2 || r.undecided[1].At != it.End {
 		r.unowned = append(r.unowned, PositionRange{it.At, to})
-		return
+		return nil
 	}
 	next := &r.undecided[1].Header
 	r.applyDamaged(it.At, next.Previous)
 	if next.Previous.Kind == 0 || it.At+Position(next.PreviousSize) != it.End {
 		r.unowned = append(r.unowned, PositionRange{it.At, to})
 	}
+	return nil
 }
 
 // applyDamaged does what is known of an entry that can not be read.
@@ -256,7 +267,7 @@ func (r *replay) applyDamaged(at Position, id entryIdentity) {
 				r.log.liveness.note(deadRange{partition: p, from: from, to: start})
 			}
 		}
-	case KindSyncMark, KindPad:
+	case KindSyncMark, KindPad, KindRelocated:
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 
@@ -165,7 +166,16 @@ func (s *scanner) headerAt(p Position) (entryHeader, error) {
 	if Position(h.Size) > room {
 		return entryHeader{}, errEntryShort
 	}
+	if h.Kind == KindRelocated && s.chain[s.seg].Log == mainLog {
+		return entryHeader{}, fmt.Errorf("%w: a relocated entry in the main log", errEntryPlace)
+	}
 	return h, nil
+}
+
+// payload is the payload of the item that next returned last; valid until the
+// next call of next.
+func (s *scanner) payload(it *scanItem) []byte {
+	return s.bytes(it.At, int(it.Header.Size))[entryHeaderSize : entryHeaderSize+int(it.Header.Payload)]
 }
 
 // search moves to the next good header behind at; false if there is none.

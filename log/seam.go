@@ -46,7 +46,9 @@ import (
 
 // batchesApplied is a stretch of one entry's batches, contiguous in the file.
 type batchesApplied struct {
+	Log        logID
 	Entry      Position // of the entry's header
+	Stood      Position // of a relocated entry: where it was appended to the main log
 	Distance   uint32   // from there to the first batch of Headers
 	Epoch      model.LeaderEpoch
 	AppendTime int64 // ms

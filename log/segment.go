@@ -24,6 +24,7 @@ type segment struct {
 	size atomic.Int64 // bytes that may be used, the header included; falls when the successor goes
 	refs atomic.Int32 // 0: closed
 	live atomic.Int64 // bytes of batches that a reader may still ask for
+	held atomic.Int64 // bytes of all its batches, as far as this log has met them
 	// repaired says that the header on disk is damaged, and what recovery needs
 	// of it was found elsewhere.
 	repaired bool
@@ -157,11 +158,14 @@ func (c chain) between(from, to Position) []segmentRange {
 }
 
 // openSegment opens a segment file and reads its header. On a header that is
-// damaged, or can not be read, it still returns the open file, with First from the name and the error.
+// damaged, or can not be read, it still returns the open file, with what the
+// name says and the error.
 func openSegment(fsys vfs.FS, dir, name string) (*segment, error) {
-	first, ok := parseSegmentName(name)
+	named, ok := parseColdName(name)
 	if !ok {
-		return nil, fmt.Errorf("open segment %s: %w", name, fs.ErrInvalid)
+		if named.First, ok = parseSegmentName(name); !ok {
+			return nil, fmt.Errorf("open segment %s: %w", name, fs.ErrInvalid)
+		}
 	}
 	f, err := fsys.OpenWritable(path.Join(dir, name))
 	if err != nil {
@@ -178,11 +182,11 @@ func openSegment(fsys vfs.FS, dir, name string) (*segment, error) {
 	if _, err = f.ReadAt(b, 0); err == nil {
 		s.segmentHeader, err = decodeSegmentHeader(b)
 	}
-	if err == nil && s.First != first {
-		err = fmt.Errorf("%w: the name says %d, the header %d", errSegmentFields, first, s.First)
+	if err == nil && (s.First != named.First || s.Log != named.Log) {
+		err = fmt.Errorf("%w: the name says %d, the header %s", errSegmentFields, named.First, s.segmentHeader.name())
 	}
 	if err != nil {
-		s.segmentHeader = segmentHeader{First: first}
+		s.segmentHeader = named
 		return s, fmt.Errorf("segment %s: %w", name, err)
 	}
 	return s, nil

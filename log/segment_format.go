@@ -14,7 +14,7 @@ import (
 //
 //	 0         8        10        12         16            24
 //	 +---------+---------+---------+----------+-------------+
-//	 |"MSTMSEGM"| version | zero    | salt     |first Position|
+//	 |"MSTMSEGM"| version | log     | salt     |first Position|
 //	 +---------+---------+---------+----------+-------------+
 //	24            32                   36        40                   48
 //	 +-------------+--------------------+---------+--------------------+
@@ -39,6 +39,9 @@ import (
 //
 // Positions do not count the header: the first Position of a segment is the
 // end of its predecessor.
+//
+// "log" is 0 in the main log's segments and the log id in those of the cold log
+// (coldlog.go). These have no predecessor: each stands for itself.
 const (
 	segmentMagic      = "MSTMSEGM"
 	segmentVersion    = 2
@@ -49,6 +52,7 @@ const (
 	segmentFirst = 1
 
 	segmentSuffix = ".segment"
+	coldPrefix    = "cold-"
 	tempSuffix    = ".temp"
 	// quarantinePrefix marks files that recovery set aside. They are never
 	// read and never deleted.
@@ -57,6 +61,7 @@ const (
 
 // segmentHeader is the decoded header of a segment file.
 type segmentHeader struct {
+	Log        logID
 	First      Position
 	Salt       uint32
 	Generation uint64
@@ -84,6 +89,7 @@ func (h *segmentHeader) encode() []byte {
 	le := binary.LittleEndian
 	copy(b, segmentMagic)
 	le.PutUint16(b[8:], segmentVersion)
+	le.PutUint16(b[10:], uint16(h.Log))
 	le.PutUint32(b[12:], h.Salt)
 	le.PutUint64(b[16:], uint64(h.First))
 	le.PutUint64(b[24:], h.Generation)
@@ -112,6 +118,7 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 		return segmentHeader{}, fmt.Errorf("%w: %d, this program knows %d", errSegmentVersion, v, segmentVersion)
 	}
 	h := segmentHeader{
+		Log:           logID(b[10]),
 		First:         Position(le.Uint64(b[16:])),
 		Salt:          le.Uint32(b[12:]),
 		Generation:    le.Uint64(b[24:]),
@@ -121,12 +128,36 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 		UncleanStarts: le.Uint32(b[48:]),
 	}
 	switch {
-	case le.Uint16(b[10:]) != 0 || le.Uint32(b[36:])&^segmentFirst != 0 || le.Uint64(b[52:]) != 0:
+	case b[11] != 0 || le.Uint32(b[36:])&^segmentFirst != 0 || le.Uint64(b[52:]) != 0:
 		return h, fmt.Errorf("%w: reserved bytes are set", errSegmentFields)
+	case h.Log > coldMax || h.Log != mainLog && !h.IsFirst:
+		return h, fmt.Errorf("%w: log %d", errSegmentFields, h.Log)
 	case h.First > positionMax || (!h.IsFirst && h.PreviousEnd != h.First):
 		return h, fmt.Errorf("%w: first Position %d behind %d", errSegmentFields, h.First, h.PreviousEnd)
 	}
 	return h, nil
+}
+
+// name is the file name of the segment.
+func (h *segmentHeader) name() string {
+	if h.Log == mainLog {
+		return segmentName(h.First)
+	}
+	return fmt.Sprintf("%s%03d-%s", coldPrefix, h.Log, segmentName(h.First))
+}
+
+// parseColdName is the inverse of name for a cold segment; false for any other
+// name, those of main segments too.
+func parseColdName(name string) (segmentHeader, bool) {
+	rest, ok := strings.CutPrefix(name, coldPrefix)
+	digits, rest, found := strings.Cut(rest, "-")
+	first, named := parseSegmentName(rest)
+	if !ok || !found || !named {
+		return segmentHeader{}, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 8)
+	h := segmentHeader{Log: logID(n), First: first}
+	return h, err == nil && h.Log != mainLog && h.Log <= coldMax && h.name() == name
 }
 
 // segmentName is the file name of the segment that starts at first. Names

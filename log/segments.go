@@ -21,7 +21,10 @@ import (
 type segments struct {
 	fs    vfs.FS
 	dir   string
-	bytes int64 // of a new segment
+	bytes int64  // of a new segment
+	temp  string // begins the temporary names
+	// lazy is set where files grow as they are written: nobody waits for it.
+	lazy bool
 	// starts is the count of unclean starts, for the headers of new segments.
 	starts uint32
 	// frugal is set while recovery makes its segment: a broker on a full disk
@@ -51,7 +54,7 @@ type spareSegment struct {
 }
 
 func newSegments(fs vfs.FS, dir string, bytes int64) *segments {
-	s := &segments{fs: fs, dir: dir, bytes: bytes}
+	s := &segments{fs: fs, dir: dir, bytes: bytes, temp: "next"}
 	s.chain.Store(&chain{})
 	return s
 }
@@ -112,7 +115,7 @@ func (s *segments) roll(first Position) (*segment, error) {
 
 // finish gives a spare file its header and its name.
 func (s *segments) finish(spare *spareSegment, header segmentHeader) (*segment, error) {
-	name := segmentName(header.First)
+	name := header.name()
 	if _, err := spare.file.WriteAt(header.encode(), 0); err != nil {
 		return nil, fmt.Errorf("write segment header: %w", err)
 	}
@@ -145,20 +148,23 @@ func (s *segments) append(seg *segment) {
 	s.chain.Store(&c)
 }
 
-// remove takes segments out of the chain. Their files are closed once the last
+// remove takes those of these segments that are in the chain out of it. Their files are closed once the last
 // answer that holds them is written.
 func (s *segments) remove(gone map[*segment]bool) {
 	s.mu.Lock()
 	old := s.all()
 	c := make(chain, 0, len(old))
+	var left []*segment
 	for _, seg := range old {
-		if !gone[seg] {
+		if gone[seg] {
+			left = append(left, seg)
+		} else {
 			c = append(c, seg)
 		}
 	}
 	s.chain.Store(&c)
 	s.mu.Unlock()
-	for seg := range gone {
+	for _, seg := range left {
 		seg.Release()
 	}
 }
@@ -201,7 +207,7 @@ func (s *segments) takeSpare() (*spareSegment, error) {
 
 func (s *segments) tempNameLocked() string {
 	s.mu.temps++
-	return fmt.Sprintf("next-%d%s", s.mu.temps, tempSuffix)
+	return fmt.Sprintf("%s-%d%s", s.temp, s.mu.temps, tempSuffix)
 }
 
 // allocate makes a file of the full size, if the file system can.
@@ -211,6 +217,9 @@ func (s *segments) allocate(name string) (*spareSegment, error) {
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
 	spare := &spareSegment{name: name, file: f}
+	if s.lazy {
+		return spare, nil
+	}
 	err = f.Allocate(0, s.bytes)
 	if err != nil && !errors.Is(err, vfs.ErrNotSupported) && (!s.frugal || !vfs.IsNoSpace(err)) {
 		return nil, errors.Join(fmt.Errorf("allocate segment: %w", err), s.discard(spare))

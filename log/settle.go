@@ -18,7 +18,7 @@ func (r *recovery) settle() error {
 	if err := l.writeSmallFile(startMarkName, startMark{UncleanStarts: r.found.UncleanStarts}.encode()); err != nil {
 		return err
 	}
-	l.segments.starts = r.found.UncleanStarts
+	l.segments.starts, l.coldLog.segments.starts = r.found.UncleanStarts, r.found.UncleanStarts
 	if err := r.tidy(); err != nil {
 		return err
 	}

@@ -73,7 +73,9 @@ func (s *partitionState) applyBatches(b *batchesApplied, producersMax int) {
 	}
 	s.end = b.Headers[len(b.Headers)-1].LastOffset() + 1
 	s.hole = 0
-	s.at.Batches = b.Entry
+	if s.at.Batches = b.Entry; b.Log != mainLog {
+		s.at.Batches = b.Stood
+	}
 }
 
 // beginEpoch takes note that an epoch begins, if it is a new one.

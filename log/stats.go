@@ -16,7 +16,13 @@ type Stats struct {
 	RingBytes               int64
 	ColdReads               uint64
 	LastCheckpoint          time.Time
-	FreeBytes, TotalBytes   int64
+
+	ColdSegments          int
+	ColdBytes             int64  // of the cold log's files, as far as they may grow
+	RelocatedSegments     uint64 // emptied in this life
+	RelocatedBytes        uint64 // moved in this life
+	ReclaimableBytes      int64  // in old segments, of nothing that lives
+	FreeBytes, TotalBytes int64
 }
 
 // Stats returns current figures.
@@ -36,6 +42,14 @@ func (l *Log) Stats() Stats {
 		ColdReads:     l.cold.reads.Load(),
 
 		LastCheckpoint: l.keeper.lastCheckpoint(),
+
+		RelocatedSegments: l.relocator.segments.Load(),
+		RelocatedBytes:    l.relocator.bytes.Load(),
+		ReclaimableBytes:  l.reclaimable(),
+	}
+	for _, seg := range l.coldLog.segments.all() {
+		s.ColdSegments++
+		s.ColdBytes += seg.size
 	}
 	for _, seg := range segs {
 		s.SegmentBytes += seg.size.Load()

@@ -212,6 +212,7 @@ func (w *writer) apply(seg *segment, e *groupEntry) {
 			Entry: at, Distance: distance, Epoch: a.Epoch, AppendTime: e.header.AppendTime, Headers: a.Headers,
 		})
 		seg.live.Add(int64(len(a.Payload)))
+		seg.held.Add(int64(len(a.Payload)))
 		s.ring = append(s.ring, ringItem{at: at + Position(distance), payload: a.Payload, buffer: a.Buffer})
 		distance += uint32(len(a.Payload))
 	}

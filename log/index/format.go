@@ -68,7 +68,7 @@ import (
 const (
 	headerMagic = 0x7864_6e69_6e69_616d // "mainindx"
 	footerMagic = 0x646e_6578_6564_6e69 // "indexend"
-	version     = 2 // 1 had no patches
+	version     = 2                     // 1 had no patches
 
 	headerSize = EntrySize
 	recordSize = 56

@@ -33,7 +33,7 @@ type Writer struct {
 	open    Section
 	isOpen  bool
 	last    Section // before the open one
-	records []byte // the directory so far
+	records []byte  // the directory so far
 	states  []byte
 }
 

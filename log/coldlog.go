@@ -1,0 +1,183 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// RetentionClass tells records that live about as long from others: what is
+// relocated is kept together by it, so that it dies together.
+type RetentionClass uint8
+
+// retentionClassMax is the highest class, for what is never deleted.
+const retentionClassMax = RetentionClass(coldMax - 1)
+
+// RetentionClassOf is the class of a retention time; a negative one means that
+// there is no limit. Classes are powers of two of hours.
+func RetentionClassOf(retentionMs int64) RetentionClass {
+	if retentionMs < 0 {
+		return retentionClassMax
+	}
+	class := RetentionClass(0)
+	for hours := retentionMs / (60 * 60 * 1000); hours > 0; hours /= 2 {
+		class++
+	}
+	return class
+}
+
+// log is where the class's records go when they are relocated.
+func (c RetentionClass) log() logID { return logID(min(c, retentionClassMax)) + 1 }
+
+// coldLog holds what was relocated from old segments, of the main log or its
+// own, so that these could go. Its segments are files like those of the main
+// log, each of one retention class. Unlike the main log
+//   - it is a heap of segments, not a sequence: each stands for itself, and a
+//     life of the log appends only to those that it made;
+//   - it holds batches and nothing else: truncations and log starts are told by
+//     the main log alone;
+//   - a batch may stand in it more than once, and the copy at the highest
+//     Position is the one that counts.
+//
+// All classes draw their Positions from one counter, which never goes back. So
+// a Position names one place in the whole cold log, for ever, and a later copy
+// has a higher one.
+type coldLog struct {
+	segments *segments
+	padding  bool
+
+	// Owned by the relocator's goroutine, after recovery.
+	writers map[logID]*coldWriter
+
+	mu struct {
+		sync.Mutex
+		end Position // the next segment begins here
+		// open are segments that still grow, or hold copies that no index speaks of
+		// yet: that nothing in them lives does not mean that they are dead.
+		open map[*segment]bool
+	}
+}
+
+// coldSlack is what a segment of the cold log is larger than one of the main
+// log: any entry must fit with what is added to it.
+const coldSlack = 4096
+
+func newColdLog(fsys vfs.FS, dir string, cfg *Config) *coldLog {
+	c := &coldLog{
+		segments: newSegments(fsys, dir, cfg.SegmentBytes+coldSlack),
+		padding:  cfg.PadGroups, writers: make(map[logID]*coldWriter),
+	}
+	c.segments.temp, c.segments.lazy = "cold-next", true
+	c.mu.open = make(map[*segment]bool)
+	return c
+}
+
+// end is where the next segment will begin, at least.
+func (c *coldLog) end() Position {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.end
+}
+
+// raiseEnd makes sure that no segment will begin below a Position.
+func (c *coldLog) raiseEnd(to Position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.end = max(c.mu.end, to)
+}
+
+// isOpen reports whether a segment may get live bytes yet.
+func (c *coldLog) isOpen(s *segment) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.open[s]
+}
+
+// add makes a segment for a log, durably.
+func (c *coldLog) add(log logID) (*segment, error) {
+	c.mu.Lock()
+	first := c.mu.end
+	c.mu.end += Position(c.segments.bytes - segmentHeaderSize)
+	c.mu.Unlock()
+	header := segmentHeader{
+		Log: log, First: first, Salt: newSalt(), Generation: 1, IsFirst: true, PreviousEnd: first, UncleanStarts: c.segments.starts,
+	}
+	spare, err := c.segments.takeSpare()
+	if err != nil {
+		return nil, err
+	}
+	seg, err := c.segments.finish(spare, header)
+	if err != nil {
+		return nil, errors.Join(err, c.segments.discard(spare))
+	}
+	c.mu.Lock()
+	c.mu.open[seg] = true
+	c.mu.Unlock()
+	c.segments.append(seg)
+	return seg, nil
+}
+
+// writer returns the writer of a log with room for an entry of so many bytes.
+func (c *coldLog) writer(log logID, size int) (*coldWriter, error) {
+	w := c.writers[log]
+	if w != nil && w.room() >= size {
+		return w, nil
+	}
+	if w != nil {
+		if err := w.seal(); err != nil {
+			c.abandon(log)
+			return nil, err
+		}
+		delete(c.writers, log)
+	}
+	seg, err := c.add(log)
+	if err != nil {
+		return nil, err
+	}
+	w = newColdWriter(seg, c.padding)
+	c.writers[log] = w
+	if w.room() < size {
+		return nil, fmt.Errorf("%w: an entry of %d bytes does not fit into a segment of the cold log", ErrTooLarge, size)
+	}
+	return w, nil
+}
+
+// sync makes durable what was copied.
+func (c *coldLog) sync() error {
+	for log, w := range c.writers {
+		if err := w.sync(); err != nil {
+			c.abandon(log)
+			return err
+		}
+	}
+	return nil
+}
+
+// abandon ends a segment that could not be written: the next copy goes into
+// another.
+func (c *coldLog) abandon(log logID) { delete(c.writers, log) }
+
+// settled hears that indexes speak of all that was copied, or never will: what
+// does not grow any more counts from here on like any other segment.
+func (c *coldLog) settled() {
+	growing := make(map[*segment]bool, len(c.writers))
+	for _, w := range c.writers {
+		growing[w.seg] = true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.open = growing
+}
+
+// segmentsOf are the segments of a log.
+func (l *Log) segmentsOf(log logID) *segments {
+	if log == mainLog {
+		return l.segments
+	}
+	return l.coldLog.segments
+}
+
+// pin finds the segment of a place and holds it; nil if it is gone.
+func (l *Log) pin(at place) *segment { return l.segmentsOf(at.log).pin(at.at) }

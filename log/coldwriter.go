@@ -1,0 +1,151 @@
+package log
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// coldBufferBytes is how much is gathered for one write to the cold log.
+const coldBufferBytes = 512 << 10
+
+// coldWriter appends to one segment of the cold log. It belongs to the
+// relocator's goroutine.
+type coldWriter struct {
+	seg      *segment
+	padding  bool
+	written  Position // end of what was appended, the buffer included
+	synced   Position // durable up to here
+	previous lastEntry
+
+	buffer []byte // the end of what was appended
+}
+
+func newColdWriter(seg *segment, padding bool) *coldWriter {
+	return &coldWriter{seg: seg, padding: padding, written: seg.First, synced: seg.First}
+}
+
+// room is the size of the largest entry that still fits, and a mark behind it.
+func (w *coldWriter) room() int { return int(w.seg.limit()-w.written) - entryHeaderSize }
+
+// relocatedSize is the size of an entry with so many bytes of batches.
+func relocatedSize(n int) int { return entrySize(originSize + n) }
+
+// append copies batches that stood in the entry of the header h, which was
+// appended to the main log at the Position from, and returns where their entry
+// stands now. There must be room for it.
+func (w *coldWriter) append(h *entryHeader, from Position, headers []batch.Header, payload []byte) (Position, error) {
+	first, last := &headers[0], &headers[len(headers)-1]
+	e := entryHeader{
+		entryIdentity: entryIdentity{
+			Partition: h.Partition, Kind: KindRelocated, BaseOffset: first.BaseOffset,
+			LastDelta: int32(last.LastOffset() - first.BaseOffset),
+		},
+		Size: uint32(relocatedSize(len(payload))), AppendTime: h.AppendTime, Epoch: h.Epoch,
+		Payload: uint32(originSize + len(payload)), Batches: uint32(len(headers)),
+	}
+	var prefix [originSize]byte
+	binary.LittleEndian.PutUint64(prefix[:], uint64(from))
+	e.PrefixCRC = crc32.Update(0, castagnoli, prefix[:])
+	at := 0
+	for i := range headers {
+		e.PrefixCRC = batch.PrefixCRC(e.PrefixCRC, payload[at:])
+		at += headers[i].Size
+	}
+	w.seg.held.Add(int64(len(payload)))
+	return w.put(&e, prefix[:], payload)
+}
+
+// put appends an entry whose place is not filled in yet.
+func (w *coldWriter) put(h *entryHeader, parts ...[]byte) (Position, error) {
+	if len(w.buffer) > 0 && len(w.buffer)+int(h.Size) > coldBufferBytes {
+		if err := w.flush(); err != nil {
+			return 0, err
+		}
+	}
+	h.Position, h.Salt, h.Synced = w.written, w.seg.Salt, w.synced
+	h.Previous, h.PreviousSize = w.previous.Identity, w.previous.Size
+	n := len(w.buffer)
+	w.buffer = append(w.buffer, make([]byte, entryHeaderSize)...)
+	h.encode(w.buffer[n:])
+	for _, p := range parts {
+		w.buffer = append(w.buffer, p...)
+	}
+	w.buffer = append(w.buffer, make([]byte, n+int(h.Size)-len(w.buffer))...)
+	w.written = h.end()
+	w.previous = lastEntry{h.entryIdentity, h.Size}
+	return h.Position, nil
+}
+
+// flush writes the buffer.
+func (w *coldWriter) flush() error {
+	if len(w.buffer) == 0 {
+		return nil
+	}
+	at := w.seg.offset(w.written) - int64(len(w.buffer))
+	if _, err := w.seg.file.WriteAt(w.buffer, at); err != nil {
+		return fmt.Errorf("write to segment %s: %w", w.seg.name, err)
+	}
+	w.buffer = w.buffer[:0]
+	return nil
+}
+
+// sync makes all that was appended durable. Where sectors may tear, what comes
+// next begins in a block of its own.
+func (w *coldWriter) sync() error {
+	if w.written == w.synced {
+		return nil
+	}
+	if off := w.seg.offset(w.written); w.padding && off%padBlock != 0 {
+		if room := padRoom(off); w.written+Position(room) <= w.seg.limit() {
+			if err := w.pad(room); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.seg.file.Datasync(); err != nil {
+		return fmt.Errorf("sync segment %s: %w", w.seg.name, err)
+	}
+	// Nobody asked for these pages, and they may push out what somebody will.
+	w.seg.file.DropCache(w.seg.offset(w.synced), int64(w.written-w.synced))
+	w.synced = w.written
+	return nil
+}
+
+func (w *coldWriter) pad(room int) error {
+	zeros := make([]byte, room-entryHeaderSize)
+	_, err := w.put(&entryHeader{
+		entryIdentity: entryIdentity{Kind: KindPad}, Size: uint32(room), Epoch: -1,
+		Payload: uint32(len(zeros)), PrefixCRC: payloadCRC(zeros),
+	}, zeros)
+	return err
+}
+
+// seal ends the segment: a mark behind the last entry says that all of it is
+// durable, and is so itself.
+func (w *coldWriter) seal() error {
+	if err := w.sync(); err != nil {
+		return err
+	}
+	if int(w.seg.limit()-w.written) < entryHeaderSize {
+		return nil // a padded segment: its last entries go unmarked
+	}
+	_, err := w.put(&entryHeader{
+		entryIdentity: entryIdentity{Kind: KindSyncMark}, Size: entryHeaderSize, Epoch: -1, PrefixCRC: payloadCRC(nil),
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.seg.file.Datasync(); err != nil {
+		return fmt.Errorf("sync segment %s: %w", w.seg.name, err)
+	}
+	return nil
+}

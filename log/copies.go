@@ -1,0 +1,116 @@
+package log
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// copies are the entries of the cold log, as a rebuild of the indexes takes
+// them in: each at the Position where its batches were appended to the main
+// log, be that segment still there or not. So they come before what was
+// appended behind them, and whatever truncated or deleted them later does so
+// again.
+//
+// An entry may stand in several places, with the same bytes: copied again, or
+// in the main log still. Then the first that is there is taken, the main log
+// before the cold, the lower Position before the higher: one is made from the
+// other and may not have become durable, and the other goes only when it has.
+type copies struct {
+	list []copyRef // ascending by origin
+	read int64
+	bad  []PositionRange // damaged bytes that were durable
+}
+
+// copyRef says where an entry of the cold log stands.
+type copyRef struct {
+	origin, at Position
+	size       uint32
+}
+
+// findCopies scans the cold log.
+func findCopies(c chain, events func(Event)) (*copies, error) {
+	list := &copies{}
+	for _, seg := range c {
+		if err := list.scan(seg, events); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(list.list, func(a, b copyRef) int {
+		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.at, b.at))
+	})
+	list.list = slices.CompactFunc(list.list, func(a, b copyRef) bool { return a.origin == b.origin })
+	return list, nil
+}
+
+func (c *copies) scan(seg *segment, events func(Event)) error {
+	s := newScanner(chain{seg}, seg.First)
+	var bad []scanItem
+	for {
+		item, err := s.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if item.Kind != scanEntry {
+			bad = append(bad, item)
+			continue
+		}
+		if item.Header.Kind == KindRelocated {
+			c.list = append(c.list, copyRef{origin(item.Payload), item.At, item.Header.Size})
+		}
+	}
+	c.read += s.read
+	for _, x := range bad {
+		if at := (PositionRange{x.At, min(x.End, s.synced)}); at.From < at.To {
+			c.bad = append(c.bad, at)
+			events(CorruptionFound{Range: at, What: fmt.Sprintf("cold log, segment %s: %v", seg.name, x.Why)})
+		}
+	}
+	return nil
+}
+
+// before takes out the next copy that stood below a Position.
+func (c *copies) before(p Position) (copyRef, bool) {
+	if len(c.list) == 0 || c.list[0].origin >= p {
+		return copyRef{}, false
+	}
+	next := c.list[0]
+	c.list = c.list[1:]
+	return next, true
+}
+
+// highest is the highest Position at which a copy stood.
+func (c *copies) highest() Position {
+	if len(c.list) == 0 {
+		return 0
+	}
+	return c.list[len(c.list)-1].origin
+}
+
+// readCopy reads and checks an entry of the cold log.
+func (l *Log) readCopy(ref copyRef) (h entryHeader, batches []batch.Header, seg *segment, err error) {
+	if seg = l.coldLog.segments.all().find(ref.at); seg == nil {
+		return h, nil, nil, fmt.Errorf("%w: no segment holds %d", ErrCorrupt, ref.at)
+	}
+	b := make([]byte, ref.size)
+	if _, err = seg.file.ReadAt(b, seg.offset(ref.at)); err != nil {
+		return h, nil, nil, fmt.Errorf("read segment %s: %w", seg.name, err)
+	}
+	if h, err = decodeEntryHeader(b); err == nil {
+		err = h.checkPlace(ref.at, seg.Salt)
+	}
+	if err == nil && h.Size != ref.size {
+		err = errEntryPlace
+	}
+	if err == nil {
+		batches, err = h.checkBody(b, nil)
+	}
+	return h, batches, seg, err
+}

@@ -1,0 +1,148 @@
+package log
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// openCold opens the segments of the cold log, whatever holds or does not hold
+// anything: what no index speaks of is dead, and goes with the next Reclaim.
+func (r *recovery) openCold() error {
+	l := r.log
+	var found chain
+	defer func() {
+		slices.SortFunc(found, func(a, b *segment) int { return cmp.Compare(a.First, b.First) })
+		l.coldLog.segments.chain.Store(&found)
+	}()
+	for _, name := range r.names {
+		if _, ok := parseColdName(name); !ok {
+			continue
+		}
+		s, err := openSegment(l.env.FS, l.env.Dir, name)
+		if s == nil {
+			return err
+		}
+		if errors.Is(err, errSegmentVersion) {
+			s.Release()
+			return err
+		}
+		if err != nil {
+			s.repaired, s.IsFirst, s.PreviousEnd = true, true, s.First
+			l.env.Events(CorruptionFound{Range: PositionRange{s.First, s.First}, What: err.Error()})
+			if !r.repairCold(s) {
+				s.Release()
+				r.coldLost = append(r.coldLost, asideFile{name, err.Error()})
+				continue
+			}
+		}
+		found = append(found, s)
+		// Behind what may have been written there by the life that made it.
+		l.coldLog.raiseEnd(alignUp(max(s.limit(), s.First+entryHeaderSize)))
+	}
+	for _, c := range r.checkpoints {
+		l.coldLog.raiseEnd(c.ColdEnd)
+	}
+	return nil
+}
+
+func alignUp(p Position) Position { return (p + entryAlign - 1) &^ (entryAlign - 1) }
+
+// repairCold finds the salt of a segment whose header is damaged.
+func (r *recovery) repairCold(s *segment) bool {
+	for _, c := range r.checkpoints {
+		for _, known := range c.Cold {
+			if known.First == s.First && known.Log == s.Log {
+				s.Salt, s.Generation = known.Salt, known.Generation
+				return true
+			}
+		}
+	}
+	return r.saltOfFirst(s)
+}
+
+// checkCold refuses a cold log that lacks a segment, and takes over what the
+// checkpoint counted.
+func (r *recovery) checkCold() error {
+	if r.chosen == nil {
+		if len(r.coldLost) > 0 {
+			x := r.coldLost[0]
+			return fmt.Errorf("segment %s: %s, and neither a checkpoint nor its entries tell its salt; "+
+				"the indexes can not be rebuilt without it", x.name, x.why)
+		}
+		return nil
+	}
+	c := r.log.coldLog.segments.all()
+	for _, want := range r.chosen.Cold {
+		s := c.find(want.First)
+		if s == nil || s.First != want.First || s.Log != want.Log || s.Salt != want.Salt {
+			return fmt.Errorf("%w: segment %s, which the checkpoint names", errMissing,
+				(&segmentHeader{Log: want.Log, First: want.First}).name())
+		}
+		s.live.Store(want.LiveBytes)
+		s.held.Store(want.HeldBytes)
+	}
+	r.aside = append(r.aside, r.coldLost...)
+	return nil
+}
+
+// findCopies looks through the cold log for a rebuild.
+func (r *recovery) findCopies() error {
+	c, err := findCopies(r.log.coldLog.segments.all(), r.log.env.Events)
+	if err != nil {
+		return err
+	}
+	r.replay.copies = *c
+	r.found.ColdCorrupt = c.bad
+	if at := c.highest(); at > 0 {
+		// Only what is below a checkpoint is relocated.
+		r.replay.synced = max(r.replay.synced, at+entryHeaderSize)
+	}
+	return nil
+}
+
+// applyCopies takes in the copies of what stood below a Position.
+func (r *replay) applyCopies(below Position) error {
+	for {
+		ref, ok := r.copies.before(below)
+		if !ok {
+			return nil
+		}
+		if err := r.applyCopy(ref); err != nil {
+			return err
+		}
+	}
+}
+
+// applyCopy takes in one copy. If it was damaged meanwhile a hole remains.
+func (r *replay) applyCopy(ref copyRef) error {
+	h, batches, seg, err := r.log.readCopy(ref)
+	if err != nil {
+		r.events(CorruptionFound{Range: PositionRange{ref.at, ref.at + Position(ref.size)}, What: err.Error()})
+		return nil
+	}
+	p, err := r.partition(h.Partition)
+	if p == nil || err != nil {
+		return err
+	}
+	return r.applyBatches(p, &h, seg, batchesApplied{
+		Log: seg.Log, Entry: ref.at, Distance: entryHeaderSize + originSize, Stood: ref.origin, Headers: batches,
+	})
+}
+
+// applyBatches takes in an entry's batches, and counts them.
+func (r *replay) applyBatches(p *PartitionLog, h *entryHeader, seg *segment, b batchesApplied) error {
+	if end := p.End(); h.BaseOffset < end {
+		if err := r.log.liveness.count(deadRange{partition: p, from: max(h.BaseOffset, p.Start()), to: end}); err != nil {
+			return err
+		}
+	}
+	b.Epoch, b.AppendTime = h.Epoch, h.AppendTime
+	p.applyBatches(b)
+	if seg != nil {
+		seg.live.Add(int64(h.Payload - h.Kind.batchesAt()))
+		seg.held.Add(int64(h.Payload - h.Kind.batchesAt()))
+	}
+	return nil
+}

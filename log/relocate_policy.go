@@ -1,0 +1,139 @@
+package log
+
+import (
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+)
+
+// Which segments are relocated, and how fast.
+//
+// A segment is worth it once less than the share Config.RelocateBelow (f) of
+// its batches' bytes lives. To move it costs f of its size in writes, at most, and gives 1-f back,
+// at least; so
+//
+//   - space: every old segment is live to f at least, hence old data takes at
+//     most 1/f of what lives; between f and 1 evenly spread, about half of that
+//     excess. The newest segments, which are left alone, and what waits for
+//     Reclaim come on top.
+//   - writes: to give back what was appended, no more than f/(1-f) bytes are
+//     moved for each byte appended, if what was moved dies together, as it does
+//     where retention classes part it; f/(1-2f) if it dies as unevenly as
+//     before, so f stays below one half.
+//
+// With the default of 0.35 that is 1/3 to 1/2 of a byte moved for one appended,
+// and a mixture of three equal parts whose retentions lie far apart is moved
+// once, when two of them are gone. A higher share saves space and costs writes.
+const (
+	relocateBelowDefault = 0.35
+	// relocateRateDefault bounds what relocation reads and writes in a second.
+	relocateRateDefault = 32 << 20
+	// relocateKeepDefault is how many of the newest segments are left alone: what
+	// lives shortest dies there by itself.
+	relocateKeepDefault = 4
+)
+
+// choose returns the segment of which the least share lives, if that is little
+// enough.
+func (r *relocator) choose() (v segmentRange, ok bool) {
+	l := r.log
+	least := l.cfg.RelocateBelow
+	consider := func(s *segment, end Position) {
+		live, held := s.live.Load(), s.held.Load()
+		if live <= 0 || r.done[s] {
+			return // what holds nothing goes as it is
+		}
+		// Of what it has been given, not of its size: entries have headers, and
+		// moving them all would give nothing back.
+		if share := float64(live) / float64(max(held, live)); share < least {
+			least, v, ok = share, segmentRange{s, end}, true
+		}
+	}
+	c, below := l.segments.all(), Position(l.keeper.last.Load())
+	for i, s := range c {
+		// Above the checkpoint batches may be in memory only, as far as indexes go.
+		if end := c.end(i, below); i+l.cfg.relocateKeep < len(c) && i+1 < len(c) && end <= below {
+			consider(s, end)
+		}
+	}
+	for _, s := range l.coldLog.segments.all() {
+		if !l.coldLog.isOpen(s) {
+			consider(s, s.limit())
+		}
+	}
+	r.forget(c, l.coldLog.segments.all())
+	return v, ok
+}
+
+// forget lets go of segments that are no more.
+func (r *relocator) forget(chains ...chain) {
+	there := make(map[*segment]bool)
+	for _, c := range chains {
+		for _, s := range c {
+			there[s] = true
+		}
+	}
+	for s := range r.done {
+		if !there[s] {
+			delete(r.done, s)
+		}
+	}
+}
+
+// reclaimable is how many bytes on the disk hold nothing that lives, in
+// segments that are not written any more.
+func (l *Log) reclaimable() (bytes int64) {
+	c := l.segments.all()
+	for i, s := range c {
+		if i+1 < len(c) {
+			bytes += s.held.Load() - s.live.Load()
+		}
+	}
+	for _, s := range l.coldLog.segments.all() {
+		if !l.coldLog.isOpen(s) {
+			bytes += s.held.Load() - s.live.Load()
+		}
+	}
+	return max(bytes, 0)
+}
+
+// pacer holds background work to a rate.
+type pacer struct {
+	clock clock.Clock
+	rate  int64 // bytes a second; negative: no limit
+	stop  <-chan struct{}
+	since time.Time
+	spent int64
+}
+
+// pacerStep is how much is spent at once: short sleeps are not worth a timer.
+const pacerStep = 256 << 10
+
+// spend takes note of bytes, and waits if they came too fast. false: the log
+// is to be closed.
+func (p *pacer) spend(bytes int64) bool {
+	select {
+	case <-p.stop:
+		return false
+	default:
+	}
+	if p.spent += bytes; p.rate < 0 || p.spent < min(pacerStep, p.rate) {
+		return true
+	}
+	now := p.clock.Now()
+	took := time.Duration(float64(p.spent) / float64(p.rate) * float64(time.Second))
+	wait := took - now.Sub(p.since)
+	p.since, p.spent = now, 0
+	if wait <= 0 {
+		return true
+	}
+	p.since = now.Add(wait)
+	t := p.clock.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return true
+	case <-p.stop:
+		return false
+	}
+}
