@@ -10,9 +10,9 @@ import (
 )
 
 // live is what the counters should say: the batches that a reader can reach.
-func (f *fixture) live() map[Position]int64 {
+func (f *fixture) live() map[string]int64 {
 	f.t.Helper()
-	sum := make(map[Position]int64)
+	sum := make(map[string]int64)
 	for _, p := range f.log.partitions.all() {
 		it, err := p.iterate(p.Start())
 		if err != nil {
@@ -26,8 +26,8 @@ func (f *fixture) live() map[Position]int64 {
 			if !ok {
 				break
 			}
-			if s := f.log.segments.all().find(Position(e.Position)); s != nil {
-				sum[s.First] += int64(e.Length)
+			if s := f.log.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); s != nil {
+				sum[s.name] += int64(e.Length)
 			}
 		}
 		it.close()
@@ -37,10 +37,12 @@ func (f *fixture) live() map[Position]int64 {
 
 func (f *fixture) checkLive() {
 	f.t.Helper()
-	counted := make(map[Position]int64)
-	for _, s := range f.log.segments.all() {
-		if n := s.live.Load(); n != 0 {
-			counted[s.First] = n
+	counted := make(map[string]int64)
+	for _, c := range []chain{f.log.segments.all(), f.log.coldLog.segments.all()} {
+		for _, s := range c {
+			if n := s.live.Load(); n != 0 {
+				counted[s.name] = n
+			}
 		}
 	}
 	if want := f.live(); !maps.Equal(counted, want) {

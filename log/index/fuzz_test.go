@@ -34,6 +34,7 @@ func FuzzOpen(f *testing.F) {
 	for _, sections := range [][]content{
 		nil,
 		{{partition: 1, state: "state", truncatedTo: -1, entries: entriesFrom(3, 2)}},
+		{{partition: 1, truncatedTo: 3, patchedTo: 9, entries: entriesFrom(4, 2)}, {partition: 1, state: "t", truncatedTo: -1}},
 		{{partition: 1, truncatedTo: 9, whole: true}, {partition: 2, state: "s", truncatedTo: -1, entries: entriesFrom(0, 1)}},
 	} {
 		fs := newDisk(f)

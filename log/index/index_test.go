@@ -19,6 +19,7 @@ type content struct {
 	state       string
 	truncatedTo model.Offset
 	whole       bool
+	patchedTo   model.Offset // a patch of [truncatedTo, patchedTo); 0: it is none
 	entries     []Entry
 }
 
@@ -29,7 +30,12 @@ func write(tb testing.TB, fs vfs.FS, meta Meta, cache *Cache, sections []content
 		tb.Fatal(err)
 	}
 	for _, s := range sections {
-		if err := w.Begin(s.partition, []byte(s.state), s.truncatedTo, s.whole); err != nil {
+		if s.patchedTo > 0 {
+			err = w.BeginPatch(s.partition, Range{s.truncatedTo, s.patchedTo})
+		} else {
+			err = w.Begin(s.partition, []byte(s.state), s.truncatedTo, s.whole)
+		}
+		if err != nil {
 			tb.Fatal(err)
 		}
 		if err := w.Add(s.entries); err != nil {
@@ -48,7 +54,7 @@ func read(tb testing.TB, f *File) []content {
 	tb.Helper()
 	var all []content
 	err := f.Sections(true, func(s Section) error {
-		c := content{partition: s.Partition, state: string(s.State), truncatedTo: s.TruncatedTo, whole: s.Whole}
+		c := content{partition: s.Partition, state: string(s.State), truncatedTo: s.TruncatedTo, whole: s.Whole, patchedTo: s.To}
 		r := Reader{Partition: s.Partition}
 		for i := range s.Count {
 			e, err := r.Entry(s.Block(f), i)
@@ -98,12 +104,18 @@ var exported = cmp.AllowUnexported(content{})
 func TestFileRoundTrip(t *testing.T) {
 	t.Parallel()
 	cases := map[string][]content{
-		"no sections":      nil,
-		"one entry":        {{partition: 1, state: "s", truncatedTo: -1, entries: entriesFrom(5, 1)}},
-		"states only":      {{partition: 3, state: "a", truncatedTo: 9}, {partition: 4, truncatedTo: -1, whole: true}},
-		"several pages":    {{partition: 7, state: "x", truncatedTo: -1, entries: entriesFrom(0, 500)}, {partition: 9, truncatedTo: 0, entries: entriesFrom(70, 63)}},
-		"several buffers":  {{partition: 1, state: "big", truncatedTo: -1, entries: entriesFrom(0, 2*writeBufferBytes/EntrySize+5)}},
-		"highest id":       {{partition: 1<<32 - 1, truncatedTo: -1, entries: entriesFrom(1<<40, 2)}},
+		"no sections":     nil,
+		"one entry":       {{partition: 1, state: "s", truncatedTo: -1, entries: entriesFrom(5, 1)}},
+		"states only":     {{partition: 3, state: "a", truncatedTo: 9}, {partition: 4, truncatedTo: -1, whole: true}},
+		"several pages":   {{partition: 7, state: "x", truncatedTo: -1, entries: entriesFrom(0, 500)}, {partition: 9, truncatedTo: 0, entries: entriesFrom(70, 63)}},
+		"several buffers": {{partition: 1, state: "big", truncatedTo: -1, entries: entriesFrom(0, 2*writeBufferBytes/EntrySize+5)}},
+		"highest id":      {{partition: 1<<32 - 1, truncatedTo: -1, entries: entriesFrom(1<<40, 2)}},
+		"patches": {
+			{partition: 1, truncatedTo: 3, patchedTo: 9, entries: entriesFrom(3, 2)},
+			{partition: 1, truncatedTo: 9, patchedTo: 10},
+			{partition: 1, state: "s", truncatedTo: -1, entries: entriesFrom(20, 2)},
+			{partition: 2, truncatedTo: 0, patchedTo: 5},
+		},
 		"state over pages": {{partition: 2, state: fmt.Sprintf("%0300000d", 1), truncatedTo: -1, entries: entriesFrom(0, 3)}},
 	}
 	for name, want := range cases {
