@@ -49,7 +49,7 @@ type coldLog struct {
 	padding  bool
 
 	// Owned by the relocator's goroutine, after recovery.
-	writers map[logID]*coldWriter
+	writers map[coldStream]*coldWriter
 
 	mu struct {
 		sync.Mutex
@@ -60,6 +60,14 @@ type coldLog struct {
 	}
 }
 
+// coldStream is what is written end to end. What is moved again is old, and
+// most often dies before what is moved for the first time: the two of one class
+// have segments of their own.
+type coldStream struct {
+	log   logID
+	again bool
+}
+
 // coldSlack is what a segment of the cold log is larger than one of the main
 // log: any entry must fit with what is added to it.
 const coldSlack = 4096
@@ -67,7 +75,7 @@ const coldSlack = 4096
 func newColdLog(fsys vfs.FS, dir string, cfg *Config) *coldLog {
 	c := &coldLog{
 		segments: newSegments(fsys, dir, cfg.SegmentBytes+coldSlack),
-		padding:  cfg.PadGroups, writers: make(map[logID]*coldWriter),
+		padding:  cfg.PadGroups, writers: make(map[coldStream]*coldWriter),
 	}
 	c.segments.temp, c.segments.lazy = "cold-next", true
 	c.mu.open = make(map[*segment]bool)
@@ -119,25 +127,25 @@ func (c *coldLog) add(log logID) (*segment, error) {
 	return seg, nil
 }
 
-// writer returns the writer of a log with room for an entry of so many bytes.
-func (c *coldLog) writer(log logID, size int) (*coldWriter, error) {
-	w := c.writers[log]
+// writer returns a stream's writer with room for an entry of so many bytes.
+func (c *coldLog) writer(to coldStream, size int) (*coldWriter, error) {
+	w := c.writers[to]
 	if w != nil && w.room() >= size {
 		return w, nil
 	}
 	if w != nil {
 		if err := w.seal(); err != nil {
-			c.abandon(log)
+			c.abandon(to)
 			return nil, err
 		}
-		delete(c.writers, log)
+		delete(c.writers, to)
 	}
-	seg, err := c.add(log)
+	seg, err := c.add(to.log)
 	if err != nil {
 		return nil, err
 	}
 	w = newColdWriter(seg, c.padding)
-	c.writers[log] = w
+	c.writers[to] = w
 	if w.room() < size {
 		return nil, fmt.Errorf("%w: an entry of %d bytes does not fit into a segment of the cold log", ErrTooLarge, size)
 	}
@@ -146,9 +154,9 @@ func (c *coldLog) writer(log logID, size int) (*coldWriter, error) {
 
 // sync makes durable what was copied.
 func (c *coldLog) sync() error {
-	for log, w := range c.writers {
+	for to, w := range c.writers {
 		if err := w.sync(); err != nil {
-			c.abandon(log)
+			c.abandon(to)
 			return err
 		}
 	}
@@ -157,13 +165,18 @@ func (c *coldLog) sync() error {
 
 // abandon ends a segment that could not be written: the next copy goes into
 // another.
-func (c *coldLog) abandon(log logID) { delete(c.writers, log) }
+func (c *coldLog) abandon(to coldStream) { delete(c.writers, to) }
 
 // settled hears that indexes speak of all that was copied, or never will: what
-// does not grow any more counts from here on like any other segment.
+// does not grow any more counts from here on like any other segment. One in
+// which nothing lives need not be filled.
 func (c *coldLog) settled() {
 	growing := make(map[*segment]bool, len(c.writers))
-	for _, w := range c.writers {
+	for to, w := range c.writers {
+		if w.seg.live.Load() == 0 {
+			c.abandon(to)
+			continue
+		}
 		growing[w.seg] = true
 	}
 	c.mu.Lock()

@@ -15,7 +15,7 @@ type Config struct {
 
 	// RelocateBelow is the share of a segment below which what lives in it is
 	// moved to the cold log, so that the file can go: the trade of disk space
-	// against writes (relocate_policy.go). Default 0.35; negative: never.
+	// against writes (relocate_policy.go). Default 0.4; negative: never.
 	RelocateBelow float64
 	RelocateRate  int64 // bytes a second that relocation reads and writes; default 32 MiB; negative: no limit
 

@@ -95,13 +95,10 @@ func (c *copies) highest() Position {
 }
 
 // readCopy reads and checks an entry of the cold log.
-func (l *Log) readCopy(ref copyRef) (h entryHeader, batches []batch.Header, seg *segment, err error) {
-	if seg = l.coldLog.segments.all().find(ref.at); seg == nil {
-		return h, nil, nil, fmt.Errorf("%w: no segment holds %d", ErrCorrupt, ref.at)
-	}
+func readCopy(seg *segment, ref copyRef) (h entryHeader, batches []batch.Header, err error) {
 	b := make([]byte, ref.size)
 	if _, err = seg.file.ReadAt(b, seg.offset(ref.at)); err != nil {
-		return h, nil, nil, fmt.Errorf("read segment %s: %w", seg.name, err)
+		return h, nil, fmt.Errorf("read segment %s: %w", seg.name, err)
 	}
 	if h, err = decodeEntryHeader(b); err == nil {
 		err = h.checkPlace(ref.at, seg.Salt)
@@ -112,5 +109,5 @@ func (l *Log) readCopy(ref copyRef) (h entryHeader, batches []batch.Header, seg 
 	if err == nil {
 		batches, err = h.checkBody(b, nil)
 	}
-	return h, batches, seg, err
+	return h, batches, err
 }

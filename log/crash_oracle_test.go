@@ -94,7 +94,7 @@ func (s crashState) apply(o *crashOp) error {
 			p.produced(&b.header)
 			p.end = b.header.LastOffset() + 1
 		}
-	case KindPartitionState, KindSyncMark, KindPad:
+	case KindPartitionState, KindSyncMark, KindPad, KindRelocated:
 	}
 	return nil
 }
@@ -184,11 +184,7 @@ func (p *crashPartition) differs(got *crashFound, rebuilt bool) string {
 		return fmt.Sprintf("offsets [%d, %d), want [%d, %d)", got.start, got.end, p.start, p.end)
 	case !rebuilt && !slices.Equal(got.epochs, p.epochs), !slices.Equal(heldEpochs(got.epochs), heldEpochs(p.epochs)):
 		return fmt.Sprintf("epochs %v, want %v", got.epochs, p.epochs)
-<<<<<<< HEAD
 	case !rebuilt && !maps.Equal(got.producers, p.producers), rebuilt && !p.partOfProducers(got.producers):
-=======
-	case !rebuilt && !maps.Equal(got.producers, p.producers), rebuilt && !p.mayKnow(got.producers):
->>>>>>> 9c3f8c9 (log: tests of relocation, decision 0005)
 		return fmt.Sprintf("producers %v, want %v", got.producers, p.producers)
 	case got.err != nil:
 		return fmt.Sprintf("reading: %v", got.err)
@@ -231,26 +227,11 @@ func heldEpochs(list []EpochStart) []EpochStart {
 	return held
 }
 
-<<<<<<< HEAD
 // partOfProducers reports whether got is what p has but for old batches: those
 // below the start may be forgotten, and those that had been pushed out by
 // batches which a truncation took may be back, be it with their producer.
 func (p *crashPartition) partOfProducers(got map[model.ProducerID]ProducerState) bool {
 	for id, w := range p.producers {
-=======
-// mayKnow reports whether got is what the partition knows of producers but for
-// old batches: those below the start may be forgotten, and those that had been
-// pushed out by batches which a truncation took may be back, also if nothing
-// else was left of the producer: what was cut may be gone from the disk.
-func (p *crashPartition) mayKnow(got map[model.ProducerID]ProducerState) bool {
-	want, start := p.producers, p.start
-	for id, s := range got {
-		if _, ok := want[id]; !ok && !p.wroteAll(&s) {
-			return false
-		}
-	}
-	for id, w := range want {
->>>>>>> 9c3f8c9 (log: tests of relocation, decision 0005)
 		kept := w.Batches[:w.N]
 		g, ok := got[id]
 		for n := len(kept) - g.N; n > 0 && kept[0].LastOffset < p.start; n-- {
@@ -263,7 +244,6 @@ func (p *crashPartition) mayKnow(got map[model.ProducerID]ProducerState) bool {
 			return false
 		}
 	}
-<<<<<<< HEAD
 	for id, g := range got {
 		if _, ok := p.producers[id]; !ok && !p.produces(&g) {
 			return false
@@ -278,26 +258,11 @@ func (p *crashPartition) produces(s *ProducerState) bool {
 	for _, b := range s.Batches[:s.N] {
 		if !slices.ContainsFunc(p.batches, func(c crashBatch) bool {
 			return c.header.ProducerID == s.ID && c.header.LastOffset() == b.LastOffset && c.header.BaseSequence == b.FirstSequence
-=======
-	return true
-}
-
-// wroteAll reports whether all batches that a producer is known by were written,
-// and not cut.
-func (p *crashPartition) wroteAll(s *ProducerState) bool {
-	for _, known := range s.Batches[:s.N] {
-		if !slices.ContainsFunc(p.batches, func(b crashBatch) bool {
-			return b.header.LastOffset() == known.LastOffset && b.header.ProducerID == s.ID && b.header.BaseSequence == known.FirstSequence
->>>>>>> 9c3f8c9 (log: tests of relocation, decision 0005)
 		}) {
 			return false
 		}
 	}
-<<<<<<< HEAD
 	return true
-=======
-	return s.N > 0
->>>>>>> 9c3f8c9 (log: tests of relocation, decision 0005)
 }
 
 // samePlace compares index entries. What is summed up from the partition's

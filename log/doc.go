@@ -5,7 +5,8 @@
 // # Files, in reading order
 //
 // What is stored: position.go, entry.go (the bytes of an entry), entry_check.go,
-// segment_format.go, segment.go (one open file), segments.go (the chain).
+// segment_format.go, segment.go (one open file), segments.go (the chain),
+// coldlog.go and coldwriter.go (where old data goes that lives).
 //
 // Appending: append.go (the unit of work), queue.go, group.go (appends become
 // entries), writer.go, layout.go, syncer.go, latch.go and syncguard.go (a failed fsync).
@@ -19,10 +20,12 @@
 // readbatch.go, lookup.go, between.go.
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
-// expire.go, oldest.go, reclaim.go.
+// expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,
+// relocate.go, relocate_copy.go, relocate_install.go, relocate_policy.go.
 //
 // Starting: log.go (Open, Close), start_format.go, recovery.go,
-// recovery_files.go, smallfile.go, aside.go, scan.go, replay.go, settle.go.
+// recovery_files.go, recovery_cold.go, smallfile.go, aside.go, scan.go,
+// replay.go, copies.go, settle.go.
 //
 // Damage: damage.go (what is fenced and what was given up), salvage_format.go,
 // scrub.go (looking for it), events_damage.go, versions.go (what must not be
@@ -30,7 +33,7 @@
 //
 // Looking: events.go, stats.go, dump.go; check.go, check_report.go, look.go (a
 // disk that can not be changed), check_files.go, check_audit.go,
-// check_judge.go, check_aside.go. Mending: salvage.go.
+// check_cold.go, check_judge.go, check_aside.go. Mending: salvage.go.
 //
 // # Invariants
 //
@@ -47,6 +50,9 @@
 //  7. A checkpoint names only what is on disk already; nothing that either of
 //     the two kept checkpoints names is removed.
 //  8. An answer in flight holds the segment, or the buffers, that it points at.
+//  9. Nothing old is appended to the main log again. Indexes speak of a copy in
+//     the cold log only once it is durable, and what it was made from goes only
+//     once two checkpoints speak of the copy.
 //
 // The rules that make a damaged log different from a torn one are in replay.go.
 //
@@ -57,6 +63,7 @@
 //   - keeper: one; checkpoints, counts what died, reclaims.
 //   - merger: one; merges index files.
 //   - scrub: one, if it is on; reads all of the log, slowly, and fences damage.
+//   - relocator: one; copies what lives in old segments to the cold log.
 //   - now and then one that allocates the next segment's file (segments.prepare).
 //
 // All are started by Open or by the writer, and Close waits for all. Completion

@@ -13,8 +13,8 @@ import (
 
 // drawHeader draws a header that check accepts.
 func drawHeader(t *rapid.T) entryHeader {
-	payload := rapid.Uint32Range(batch.HeaderSize, 1<<20).Draw(t, "payload")
-	kind := Kind(rapid.Uint8Range(uint8(KindBatches), uint8(KindPad)).Draw(t, "kind"))
+	payload := rapid.Uint32Range(originSize+batch.HeaderSize, 1<<20).Draw(t, "payload")
+	kind := Kind(rapid.Uint8Range(uint8(KindBatches), uint8(KindRelocated)).Draw(t, "kind"))
 	h := entryHeader{
 		entryIdentity: entryIdentity{
 			Partition:  model.PartitionID(rapid.Uint32().Draw(t, "partition")),
@@ -37,8 +37,8 @@ func drawHeader(t *rapid.T) entryHeader {
 		},
 		PreviousSize: rapid.Uint32Max(entrySizeMax/entryAlign).Draw(t, "previous size") * entryAlign,
 	}
-	if kind == KindBatches {
-		h.Batches = rapid.Uint32Range(1, payload/batch.HeaderSize).Draw(t, "batches")
+	if kind.holdsBatches() {
+		h.Batches = rapid.Uint32Range(1, (payload-originSize)/batch.HeaderSize).Draw(t, "batches")
 	}
 	h.Synced = Position(rapid.Uint64Max(uint64(h.Position)).Draw(t, "synced"))
 	return h
@@ -125,9 +125,47 @@ func makeEntry(tb testing.TB, at Position, salt uint32) []byte {
 	return b
 }
 
+// makeRelocated is what the cold log makes of the second batch of makeEntry.
+func makeRelocated(tb testing.TB, from Position) []byte {
+	tb.Helper()
+	b, h := makeBatch(tb, 13, 2, 60)
+	w := newColdWriter(&segment{segmentHeader: segmentHeader{Log: 1, First: 640, Salt: 5}, size: 1 << 20}, false)
+	old := entryHeader{entryIdentity: entryIdentity{Partition: 3, Kind: KindBatches, BaseOffset: 10, LastDelta: 4}, Epoch: 7, AppendTime: 99}
+	if at, err := w.append(&old, from, []batch.Header{h}, b); err != nil || at != 640 {
+		tb.Fatal(at, err)
+	}
+	return w.buffer
+}
+
+// A relocated entry says what the old one said, but for what did not move.
+func TestRelocatedEntry(t *testing.T) {
+	b := makeRelocated(t, 1<<40)
+	h, err := decodeEntryHeader(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads, err := h.checkBody(b, nil)
+	if err != nil || len(heads) != 1 || heads[0].BaseOffset != 13 {
+		t.Fatalf("%+v, %v", heads, err)
+	}
+	want := entryIdentity{Partition: 3, Kind: KindRelocated, BaseOffset: 13, LastDelta: 1}
+	if h.entryIdentity != want || h.Epoch != 7 || h.AppendTime != 99 || origin(b[entryHeaderSize:]) != 1<<40 {
+		t.Errorf("%+v, from %d", h, origin(b[entryHeaderSize:]))
+	}
+	if int(h.Size) != len(b) || len(b) != relocatedSize(heads[0].Size) {
+		t.Errorf("%d bytes, the header says %d", len(b), h.Size)
+	}
+}
+
 // Every byte on the disk is covered by a CRC or must be zero.
 func TestEntryBodyFlips(t *testing.T) {
-	b := makeEntry(t, 0, 5)
+	for _, b := range [][]byte{makeEntry(t, 0, 5), makeRelocated(t, 77)} {
+		checkFlips(t, b)
+	}
+}
+
+func checkFlips(t *testing.T, b []byte) {
+	t.Helper()
 	check := func() error {
 		h, err := decodeEntryHeader(b)
 		if err != nil {
@@ -150,6 +188,7 @@ func TestEntryBodyFlips(t *testing.T) {
 
 func FuzzEntry(f *testing.F) {
 	f.Add(makeEntry(f, 0, 5))
+	f.Add(makeRelocated(f, 77))
 	f.Add(make([]byte, entryHeaderSize))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := decodeEntryHeader(b)
@@ -177,6 +216,8 @@ func FuzzEntry(f *testing.F) {
 func FuzzSegmentHeader(f *testing.F) {
 	h := segmentHeader{First: 4096, Salt: 9, Generation: 2, PreviousSalt: 8, PreviousEnd: 4096, UncleanStarts: 7}
 	f.Add(h.encode())
+	cold := segmentHeader{Log: 7, First: 4096, Salt: 9, Generation: 1, IsFirst: true, PreviousEnd: 4096}
+	f.Add(cold.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := decodeSegmentHeader(b)
 		if err != nil {
@@ -197,6 +238,25 @@ func TestSegmentName(t *testing.T) {
 	for _, name := range []string{"", "1.segment", "0000000000000000000x.segment", segmentName(3) + ".temp", "quarantine-1-" + segmentName(3)} {
 		if _, ok := parseSegmentName(name); ok {
 			t.Errorf("%q is taken for a segment", name)
+		}
+	}
+}
+
+// The names of cold and main segments can not be taken for one another.
+func TestColdSegmentName(t *testing.T) {
+	for _, h := range []segmentHeader{{Log: 1}, {Log: coldMax, First: positionMax}, {Log: 40, First: 4096}} {
+		name := h.name()
+		if got, ok := parseColdName(name); !ok || got != h {
+			t.Errorf("%s: got %+v, %v", name, got, ok)
+		}
+		if _, ok := parseSegmentName(name); ok {
+			t.Errorf("%s is taken for a segment of the main log", name)
+		}
+	}
+	main := segmentName(4096)
+	for _, name := range []string{main, "cold-" + main, "cold-000-" + main, "cold-1-" + main, "cold-128-" + main, "cold-300-" + main, "cold-001-x", "cold-001-" + main + tempSuffix} {
+		if h, ok := parseColdName(name); ok {
+			t.Errorf("%q is taken for %+v", name, h)
 		}
 	}
 }

@@ -40,6 +40,7 @@ func newPartitionLog(id model.PartitionID, l *Log) *PartitionLog {
 	p := &PartitionLog{id: id, log: l}
 	p.mu.state = newPartitionState()
 	p.mu.checkpoint.truncatedTo = -1
+	p.mu.class = retentionClassMax
 	return p
 }
 

@@ -115,12 +115,12 @@ func (r *replay) applyCopies(below Position) error {
 	}
 }
 
-// applyCopy takes in one copy. If it was damaged meanwhile a hole remains.
+// applyCopy takes in one copy.
 func (r *replay) applyCopy(ref copyRef) error {
-	h, batches, seg, err := r.log.readCopy(ref)
+	seg := r.log.coldLog.segments.all().find(ref.at)
+	h, batches, err := readCopy(seg, ref)
 	if err != nil {
-		r.events(CorruptionFound{Range: PositionRange{ref.at, ref.at + Position(ref.size)}, What: err.Error()})
-		return nil
+		return err // it was good a moment ago: not the bytes, but the disk
 	}
 	p, err := r.partition(h.Partition)
 	if p == nil || err != nil {

@@ -225,21 +225,21 @@ func (c *relocation) copyEntry(s *scanner, item *scanItem) (int, error) {
 		n += headers[i].Size
 	}
 	from := int(Position(living[0].Position)-item.At) - entryHeaderSize
-	log := p.class().log()
-	w, err := c.log.coldLog.writer(log, relocatedSize(n))
+	to := coldStream{p.class().log(), c.source.Log != mainLog}
+	w, err := c.log.coldLog.writer(to, relocatedSize(n))
 	if err != nil {
 		return 0, err
 	}
 	at, err := w.append(h, stood, headers, payload[from:from+n])
 	if err != nil {
-		c.log.coldLog.abandon(log)
+		c.log.coldLog.abandon(to)
 		return 0, err
 	}
 	distance := uint32(entryHeaderSize + originSize)
 	for i := range living {
 		c.moved[p] = append(c.moved[p], movedBatch{
 			base: living[i].BaseOffset, from: Position(living[i].Position),
-			to: place{log, at + Position(distance)}, distance: distance,
+			to: place{to.log, at + Position(distance)}, distance: distance,
 		})
 		distance += living[i].Length
 	}

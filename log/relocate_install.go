@@ -193,7 +193,7 @@ func (x *indexFiles) add(f *index.File) {
 }
 
 // SetRetentionClass says which records this partition's are kept with when
-// they are relocated; class 0 if nobody says.
+// they are relocated. If nobody says it is with those that are never deleted.
 func (p *PartitionLog) SetRetentionClass(c RetentionClass) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

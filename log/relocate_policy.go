@@ -21,11 +21,11 @@ import (
 //     where retention classes part it; f/(1-2f) if it dies as unevenly as
 //     before, so f stays below one half.
 //
-// With the default of 0.35 that is 1/3 to 1/2 of a byte moved for one appended,
+// With the default of 0.4 that is at most 2/3 of a byte moved for one appended,
 // and a mixture of three equal parts whose retentions lie far apart is moved
 // once, when two of them are gone. A higher share saves space and costs writes.
 const (
-	relocateBelowDefault = 0.35
+	relocateBelowDefault = 0.4
 	// relocateRateDefault bounds what relocation reads and writes in a second.
 	relocateRateDefault = 32 << 20
 	// relocateKeepDefault is how many of the newest segments are left alone: what
@@ -33,36 +33,35 @@ const (
 	relocateKeepDefault = 4
 )
 
-// choose returns the segment of which the least share lives, if that is little
-// enough.
-func (r *relocator) choose() (v segmentRange, ok bool) {
+// choose returns the oldest segment of which little enough lives. The oldest
+// first, so that a segment of the cold log holds what is about equally old, and
+// dies together.
+func (r *relocator) choose() (segmentRange, bool) {
 	l := r.log
-	least := l.cfg.RelocateBelow
-	consider := func(s *segment, end Position) {
-		live, held := s.live.Load(), s.held.Load()
-		if live <= 0 || r.done[s] {
-			return // what holds nothing goes as it is
-		}
-		// Of what it has been given, not of its size: entries have headers, and
-		// moving them all would give nothing back.
-		if share := float64(live) / float64(max(held, live)); share < least {
-			least, v, ok = share, segmentRange{s, end}, true
-		}
-	}
 	c, below := l.segments.all(), Position(l.keeper.last.Load())
+	cold := l.coldLog.segments.all()
+	r.forget(c, cold)
 	for i, s := range c {
 		// Above the checkpoint batches may be in memory only, as far as indexes go.
-		if end := c.end(i, below); i+l.cfg.relocateKeep < len(c) && i+1 < len(c) && end <= below {
-			consider(s, end)
+		end := c.end(i, below)
+		if i+l.cfg.relocateKeep < len(c) && i+1 < len(c) && end <= below && r.worthIt(s) {
+			return segmentRange{s, end}, true
 		}
 	}
-	for _, s := range l.coldLog.segments.all() {
-		if !l.coldLog.isOpen(s) {
-			consider(s, s.limit())
+	for _, s := range cold {
+		if !l.coldLog.isOpen(s) && r.worthIt(s) {
+			return segmentRange{s, s.limit()}, true
 		}
 	}
-	r.forget(c, l.coldLog.segments.all())
-	return v, ok
+	return segmentRange{}, false
+}
+
+// worthIt judges by what the segment was given, not by its size: entries have
+// headers, and to move them all would give nothing back. What holds nothing
+// that lives goes as it is.
+func (r *relocator) worthIt(s *segment) bool {
+	live, held := s.live.Load(), s.held.Load()
+	return live > 0 && !r.done[s] && float64(live) < r.log.cfg.RelocateBelow*float64(max(held, live))
 }
 
 // forget lets go of segments that are no more.

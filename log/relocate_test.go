@@ -80,14 +80,15 @@ func TestRelocate(t *testing.T) {
 	if err != nil || !found {
 		t.Fatal(err)
 	}
-	f.log.Partition(4).SetRetentionClass(7)
+	f.log.Partition(1).SetRetentionClass(RetentionClassOf(-1))
+	f.log.Partition(4).SetRetentionClass(RetentionClassOf(100 * 60 * 60 * 1000))
 	if n := f.relocate(); n < before/2 {
 		t.Errorf("%d of %d segments relocated", n, before)
 	}
 	if left := len(f.mainFiles()); left > 2 {
 		t.Errorf("%d main segments of %d are left", left, before)
 	}
-	for _, prefix := range []string{"cold-001-", "cold-008-"} {
+	for _, prefix := range []string{"cold-127-", "cold-008-"} {
 		if len(f.files(prefix)) == 0 {
 			t.Errorf("no file %s*: %v", prefix, f.files(segmentSuffix))
 		}

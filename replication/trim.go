@@ -101,6 +101,7 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) {
 			if gone != nil {
 				continue // deleted a moment ago, or another broker's
 			}
+			p.log.SetRetentionClass(log.RetentionClassOf(s.RetentionMs))
 			start, err := p.log.ExpiredStart(now, s.RetentionMs, s.RetentionBytes, p.highWatermark())
 			if err != nil {
 				failed(p, err)

@@ -1,0 +1,101 @@
+package log
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+func TestRetentionClassOf(t *testing.T) {
+	t.Parallel()
+	const hour = 60 * 60 * 1000
+	for ms, want := range map[int64]RetentionClass{
+		0: 0, hour - 1: 0, hour: 1, 2 * hour: 2, 24 * hour: 5, 7 * 24 * hour: 8, 1<<63 - 1: 42, -1: retentionClassMax,
+	} {
+		if got := RetentionClassOf(ms); got != want {
+			t.Errorf("%d ms: class %d, want %d", ms, got, want)
+		}
+	}
+	if got := RetentionClass(255).log(); got != coldMax {
+		t.Errorf("log %d", got)
+	}
+}
+
+// The pacer spends no more than its rate, and lets go when the log is closed.
+func TestPacer(t *testing.T) {
+	t.Parallel()
+	c := clock.NewManual(time.UnixMilli(1_700_000_000_000))
+	stop := make(chan struct{})
+	p := pacer{clock: c, rate: 1 << 20, stop: stop, since: c.Now()}
+	if !p.spend(100) {
+		t.Fatal("a little is too much")
+	}
+	spent := make(chan bool)
+	go func() { spent <- p.spend(2 << 20) }()
+	for done := false; !done; {
+		select {
+		case ok := <-spent:
+			if waited := c.Now().Sub(time.UnixMilli(1_700_000_000_000)); !ok || waited < 2*time.Second {
+				t.Errorf("%v after %v", ok, waited)
+			}
+			done = true
+		default:
+			c.Advance(50 * time.Millisecond)
+		}
+	}
+	go func() { spent <- p.spend(64 << 20) }()
+	close(stop)
+	if <-spent {
+		t.Error("it goes on although the log is closed")
+	}
+}
+
+// A third of the bytes each lives for a short, a middle and a long time: what
+// is on the disk, and what is moved, keep to the bounds.
+func TestRelocationBounds(t *testing.T) {
+	cfg := relocating()
+	cfg.SegmentBytes, cfg.RelocateBelow, cfg.relocateKeep = 128<<10, 0, 1 // the default share
+	f := newFixture(t, cfg)
+	lives := map[model.PartitionID]int{1: 60, 2: 200, 3: 800} // rounds
+	classes := map[model.PartitionID]RetentionClass{1: 1, 2: 3, 3: 9}
+	rounds := 4000
+	if testing.Short() {
+		rounds = 1600
+	}
+	const size = 1000
+	for n := range rounds {
+		for id, most := range lives {
+			f.log.Partition(id).SetRetentionClass(classes[id])
+			f.append(size, id)
+			if start := f.ends[id] - model.Offset(3*most); start > 0 {
+				if err := f.control(id, KindLogStart, start, 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n%20 == 19 {
+			f.relocate()
+		}
+	}
+	live, disk := int64(0), int64(0)
+	for _, n := range f.live() {
+		live += n
+	}
+	for _, name := range f.files(segmentSuffix) {
+		n, err := f.disk.fs.Size(f.disk.dir + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk += n
+	}
+	s := f.log.Stats()
+	space := float64(disk) / float64(live)
+	writes := 1 + float64(s.RelocatedBytes)/float64(int64(rounds)*3*(size+61))
+	t.Logf("space %.2f, writes %.2f; %d main segments, %d cold", space, writes, s.Segments, s.ColdSegments)
+	if space > 1.7 || writes > 1.5 {
+		t.Errorf("space amplification %.2f, write amplification %.2f", space, writes)
+	}
+	f.close()
+}
