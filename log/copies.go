@@ -111,3 +111,48 @@ func readCopy(seg *segment, ref copyRef) (h entryHeader, batches []batch.Header,
 	}
 	return h, batches, err
 }
+
+// applyCopies takes in the copies of what stood below a Position.
+func (r *replay) applyCopies(below Position) error {
+	for {
+		ref, ok := r.copies.before(below)
+		if !ok {
+			return nil
+		}
+		if err := r.applyCopy(ref); err != nil {
+			return err
+		}
+	}
+}
+
+// applyCopy takes in one copy.
+func (r *replay) applyCopy(ref copyRef) error {
+	seg := r.log.coldLog.segments.all().find(ref.at)
+	h, batches, err := readCopy(seg, ref)
+	if err != nil {
+		return err // it was good a moment ago: not the bytes, but the disk
+	}
+	p, err := r.partition(h.Partition)
+	if p == nil || err != nil {
+		return err
+	}
+	return r.applyBatches(p, &h, seg, batchesApplied{
+		Log: seg.Log, Entry: ref.at, Distance: entryHeaderSize + originSize, Stood: ref.origin, Headers: batches,
+	})
+}
+
+// applyBatches takes in an entry's batches, and counts them.
+func (r *replay) applyBatches(p *PartitionLog, h *entryHeader, seg *segment, b batchesApplied) error {
+	if end := p.End(); h.BaseOffset < end {
+		if err := r.log.liveness.count(deadRange{partition: p, from: max(h.BaseOffset, p.Start()), to: end}); err != nil {
+			return err
+		}
+	}
+	b.Epoch, b.AppendTime = h.Epoch, h.AppendTime
+	p.applyBatches(b)
+	if seg != nil {
+		seg.live.Add(int64(h.Payload - h.Kind.batchesAt()))
+		seg.held.Add(int64(h.Payload - h.Kind.batchesAt()))
+	}
+	return nil
+}

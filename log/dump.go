@@ -37,16 +37,22 @@ func Dump(w io.Writer, fsys vfs.FS, dir string, opts DumpOptions) error {
 	if !slices.ContainsFunc(names, ofLog) {
 		return fmt.Errorf("%w: %s", ErrNoLog, dir)
 	}
-	var segs chain
+	var segs, cold chain
 	defer func() {
-		for _, s := range segs {
+		for _, s := range append(segs, cold...) {
 			s.Release()
 		}
 	}()
 	for _, name := range names {
-		if _, ok := parseSegmentName(name); ok {
+		list := &segs
+		_, ok := parseSegmentName(name)
+		if !ok {
+			list = &cold
+			_, ok = parseColdName(name)
+		}
+		if ok {
 			if s := d.segment(name); s != nil {
-				segs = append(segs, s)
+				*list = append(*list, s)
 			}
 			continue
 		}
@@ -55,7 +61,11 @@ func Dump(w io.Writer, fsys vfs.FS, dir string, opts DumpOptions) error {
 		}
 	}
 	if opts.Entries || opts.Batches {
-		d.entries(segs)
+		d.entries(segs, opts.From)
+		for _, s := range cold {
+			d.printf("%s:\n", s.name)
+			d.entries(chain{s}, s.First)
+		}
 	}
 	return d.err
 }
@@ -66,8 +76,9 @@ var ErrNoLog = errors.New("no data directory: it holds no segment, index, checkp
 // ofLog reports whether a file has a name that only a log gives.
 func ofLog(name string) bool {
 	_, segment := parseSegmentName(name)
+	_, cold := parseColdName(name)
 	_, checkpoint := parseCheckpointName(name)
-	return segment || checkpoint || name == startMarkName ||
+	return segment || cold || checkpoint || name == startMarkName ||
 		strings.HasSuffix(name, ".index") || strings.HasPrefix(name, quarantinePrefix)
 }
 
@@ -135,6 +146,9 @@ func (d *dumper) checkpoint(name string) error {
 	for _, s := range c.Segments {
 		d.printf("    segment %d, generation %d, salt %08x, live bytes %d\n", s.First, s.Generation, s.Salt, s.LiveBytes)
 	}
+	for _, s := range c.Cold {
+		d.printf("    cold segment %d of log %d, salt %08x, live bytes %d\n", s.First, s.Log, s.Salt, s.LiveBytes)
+	}
 	for _, x := range c.Indexes {
 		d.printf("    index %s, level %d, %d bytes\n", index.FileName(x.ID), x.Level, x.Bytes)
 	}
@@ -195,11 +209,11 @@ func (d *dumper) segment(name string) *segment {
 }
 
 // entries prints the entries of the chain, and the gaps between them.
-func (d *dumper) entries(c chain) {
+func (d *dumper) entries(c chain, from Position) {
 	if len(c) == 0 {
 		return
 	}
-	s := newScanner(c, max(d.opts.From, c[0].First))
+	s := newScanner(c, max(from, c[0].First))
 	for d.err == nil {
 		item, err := s.next()
 		if err != nil {
@@ -221,6 +235,9 @@ func (d *dumper) entries(c chain) {
 		case scanEntry:
 			if d.opts.Partition == 0 || item.Header.Partition == d.opts.Partition {
 				d.entry(&item.Header)
+				if item.Header.Kind == KindRelocated {
+					d.printf("    appended at %d\n", origin(item.Payload))
+				}
 				d.batches(item.Batches)
 			}
 		}

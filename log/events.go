@@ -20,6 +20,13 @@ type (
 		Name  string
 		Bytes int64
 	}
+	// SegmentRelocated says: what lived in it lives in the cold log now.
+	SegmentRelocated struct {
+		Name  string
+		Bytes int64 // moved
+		Left  int64 // live bytes that could not be moved, or were not counted as dead yet
+		Took  time.Duration
+	}
 	// AppendsFailed says: a write failed, or the log has latched.
 	AppendsFailed struct {
 		Entries int
@@ -77,6 +84,10 @@ func (e SegmentCreated) String() string {
 
 func (e SegmentRemoved) String() string {
 	return fmt.Sprintf("segment %s removed, %d bytes freed", e.Name, e.Bytes)
+}
+
+func (e SegmentRelocated) String() string {
+	return fmt.Sprintf("segment %s: %d bytes moved to the cold log in %v, %d left", e.Name, e.Bytes, e.Took, e.Left)
 }
 
 func (e AppendsFailed) String() string {

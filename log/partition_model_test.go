@@ -449,6 +449,7 @@ func TestPartitionsAgainstModel(t *testing.T) {
 			"checkpoint": func(r *rapid.T) { w.snapshot(r); w.checkpoint(r) },
 			"write":      w.checkpoint,
 			"merge":      w.merge,
+			"relocate":   w.relocate,
 			"reopen":     w.reopen,
 			"":           w.check,
 		})

@@ -38,6 +38,13 @@ type extent struct {
 
 func (x extent) end() place { return place{x.at.log, x.at.at + Position(x.n)} }
 
+// errMoved says that a batch is no longer where the index said a moment ago.
+var errMoved = fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+
+// movedMax bounds how often a read looks for a batch anew. Segments go three
+// checkpoints after the index has left them, so once is enough.
+const movedMax = 5
+
 // Read appends to out the batches that the request asks for: memory from the
 // tail ring, file ranges that are in the page cache, or memory read by the
 // cold lane (this may block on the disk). It returns the bytes added; 0 if

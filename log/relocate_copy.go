@@ -1,0 +1,159 @@
+package log
+
+import (
+	"errors"
+	"io"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// relocation is what is on the move from one segment.
+type relocation struct {
+	log    *Log
+	source segmentRange
+	moved  map[*PartitionLog][]movedBatch
+	bytes  int64 // of the batches that the indexes find in their new place
+}
+
+// movedBatch is a batch that was copied.
+type movedBatch struct {
+	base     model.Offset
+	from     Position // in the source
+	to       place
+	distance uint32 // from the header of its new entry
+}
+
+// copyLiving walks over the source and copies the batches that the indexes find
+// there. Damaged entries stay, and so does their segment if any of them lives.
+func (r *relocator) copyLiving(c *relocation) error {
+	v := c.source
+	s := newScanner(c.scanned(), v.First)
+	dropped, read := v.First, int64(0)
+	for {
+		item, err := s.next()
+		if errors.Is(err, io.EOF) || err == nil && item.At >= v.End {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		copied := 0
+		if item.Kind == scanEntry && item.Header.Kind.holdsBatches() {
+			if copied, err = c.copyEntry(s, &item); err != nil {
+				return err
+			}
+		}
+		if s.at >= dropped+scanWindow && s.at < v.End {
+			v.file.DropCache(v.offset(dropped), int64(s.at-dropped))
+			dropped = s.at
+		}
+		if !r.pacer.spend(s.read - read + int64(copied)) {
+			return ErrClosed
+		}
+		read = s.read
+	}
+	v.file.DropCache(v.offset(dropped), int64(v.End-dropped))
+	return nil
+}
+
+// scanned is the chain to scan: the source, and what ends it.
+func (c *relocation) scanned() chain {
+	if c.source.Log != mainLog {
+		return chain{c.source.segment}
+	}
+	all := c.log.segments.all()
+	if i := indexOf(all, c.source.segment); i >= 0 {
+		return all[i:min(i+2, len(all))]
+	}
+	return nil
+}
+
+// copyEntry copies what lives of an entry, and returns how many bytes that was.
+func (c *relocation) copyEntry(s *scanner, item *scanItem) (int, error) {
+	h := &item.Header
+	p := c.log.partitions.find(h.Partition)
+	if p == nil {
+		return 0, nil
+	}
+	living, err := p.livingIn(place{c.source.Log, item.At}, item.End, h.BaseOffset, h.BaseOffset+model.Offset(h.LastDelta))
+	if err != nil || len(living) == 0 {
+		return 0, err
+	}
+	headers := headersOf(item.Batches, living)
+	if headers == nil {
+		return 0, nil // the index and the log do not agree: a read will tell
+	}
+	payload := s.payload(item)
+	stood := item.At
+	if h.Kind == KindRelocated {
+		stood = origin(payload)
+	}
+	n := 0
+	for i := range headers {
+		n += headers[i].Size
+	}
+	from := int(Position(living[0].Position)-item.At) - entryHeaderSize
+	to := coldStream{p.class().log(), c.source.Log != mainLog}
+	w, err := c.log.coldLog.writer(to, relocatedSize(n))
+	if err != nil {
+		return 0, err
+	}
+	at, err := w.append(h, stood, headers, payload[from:from+n])
+	if err != nil {
+		c.log.coldLog.abandon(to)
+		return 0, err
+	}
+	distance := uint32(entryHeaderSize + originSize)
+	for i := range living {
+		c.moved[p] = append(c.moved[p], movedBatch{
+			base: living[i].BaseOffset, from: Position(living[i].Position),
+			to: place{to.log, at + Position(distance)}, distance: distance,
+		})
+		distance += living[i].Length
+	}
+	return n, nil
+}
+
+// headersOf are the headers of these batches, which follow each other in their
+// entry; nil if they are not as the index says.
+func headersOf(all []batch.Header, living []index.Entry) []batch.Header {
+	for i := range all {
+		if all[i].BaseOffset != living[0].BaseOffset {
+			continue
+		}
+		if i+len(living) > len(all) {
+			return nil
+		}
+		all = all[i : i+len(living)]
+		at := living[0].Position
+		for k := range living {
+			if e := &living[k]; all[k].BaseOffset != e.BaseOffset || uint32(all[k].Size) != e.Length || e.Position != at {
+				return nil
+			}
+			at += uint64(all[k].Size)
+		}
+		return all
+	}
+	return nil
+}
+
+// livingIn are the batches that the index finds in the entry at a place, up to
+// end, and that a reader may ask for. The entry has the offsets [base, last].
+func (p *PartitionLog) livingIn(entry place, end Position, base, last model.Offset) (living []index.Entry, err error) {
+	it, err := p.iterate(max(base, p.Start()))
+	if err != nil {
+		return nil, err
+	}
+	defer it.close()
+	for {
+		e, fromDisk, ok, err := it.next()
+		if err != nil || !ok || !fromDisk || e.BaseOffset > last {
+			return living, err
+		}
+		if at := Position(e.Position); logID(e.Log) == entry.log && at > entry.at && at < end {
+			living = append(living, e)
+		}
+	}
+}
