@@ -159,7 +159,7 @@ func (a *audit) step(o *auditOwner, from model.Offset) error {
 		a.walks[id] = it
 	}
 	e, _, more, err := it.next()
-	for err == nil && more && e.Log != mainLog {
+	for err == nil && more && logID(e.Log) != mainLog {
 		o.elsewhere = e.LastOffset() + 1
 		e, _, more, err = it.next()
 	}

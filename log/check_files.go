@@ -87,7 +87,7 @@ func (c *checker) files() error {
 			return err
 		}
 	}
-	c.report.heal.before = &salvaged{Ranges: r.log.damage.accepted}
+	c.report.heal.before = &salvaged{Ranges: r.log.damage.main.accepted, Cold: r.log.damage.cold.accepted}
 	for id, list := range r.log.damage.lost {
 		for _, x := range list {
 			c.report.heal.before.Offsets = append(c.report.heal.before.Offsets, lostOffsets{id, x.from, x.to})

@@ -26,7 +26,7 @@ func (c *checker) judge() {
 
 // judgeDamage tells each damaged range that was not given up.
 func (c *checker) judgeDamage() {
-	accepted := c.recovery.log.damage.accepted
+	accepted := c.recovery.log.damage.main.accepted
 	var open []PositionRange
 	for _, b := range c.audit.damaged {
 		file := ""
@@ -125,7 +125,7 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 		}
 		c.lose(p.ID(), next, max(next, e.BaseOffset), -1)
 		next = e.LastOffset() + 1
-		if e.Log == mainLog && c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length)) {
+		if logID(e.Log) == mainLog && c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length)) {
 			c.lose(p.ID(), e.BaseOffset, next, int64(e.LastOffsetDelta)+1)
 		}
 	}

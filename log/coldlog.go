@@ -191,6 +191,3 @@ func (l *Log) segmentsOf(log logID) *segments {
 	}
 	return l.coldLog.segments
 }
-
-// pin finds the segment of a place and holds it; nil if it is gone.
-func (l *Log) pin(at place) *segment { return l.segmentsOf(at.log).pin(at.at) }

@@ -2,9 +2,7 @@ package log
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/protocol/batch"
@@ -48,32 +46,18 @@ func findCopies(c chain, events func(Event)) (*copies, error) {
 }
 
 func (c *copies) scan(seg *segment, events func(Event)) error {
-	s := newScanner(chain{seg}, seg.First)
-	var bad []scanItem
-	for {
-		item, err := s.next()
-		if errors.Is(err, io.EOF) {
-			break
+	bad, read, err := scanCold(seg, func(it *scanItem) error {
+		if it.Header.Kind == KindRelocated {
+			c.list = append(c.list, copyRef{origin(it.Payload), it.At, it.Header.Size})
 		}
-		if err != nil {
-			return err
-		}
-		if item.Kind != scanEntry {
-			bad = append(bad, item)
-			continue
-		}
-		if item.Header.Kind == KindRelocated {
-			c.list = append(c.list, copyRef{origin(item.Payload), item.At, item.Header.Size})
-		}
-	}
-	c.read += s.read
+		return nil
+	})
+	c.read += read
 	for _, x := range bad {
-		if at := (PositionRange{x.At, min(x.End, s.synced)}); at.From < at.To {
-			c.bad = append(c.bad, at)
-			events(CorruptionFound{Range: at, What: fmt.Sprintf("cold log, segment %s: %v", seg.name, x.Why)})
-		}
+		c.bad = append(c.bad, x.PositionRange)
+		events(CorruptionFound{Range: x.PositionRange, What: fmt.Sprintf("cold log, segment %s: %v", seg.name, x.why)})
 	}
-	return nil
+	return err
 }
 
 // before takes out the next copy that stood below a Position.

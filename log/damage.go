@@ -5,16 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log/index"
 )
-
-// mainLog is the index.Entry.Log of the log that this package scans: Positions
-// of any other mean other bytes.
-const mainLog = 0
 
 // damage is what is known to be damaged in a log that serves.
 //
@@ -24,18 +18,26 @@ const mainLog = 0
 // salvage and are in its file: reads go on behind them, as they do where
 // compaction left a gap.
 //
+// Positions of the main log and of the cold log mean other bytes, so each has
+// its own ranges.
+//
 // A nil damage knows of none.
 type damage struct {
-	accepted []PositionRange                     // given up; not changed once the log is open
-	lost     map[model.PartitionID][]offsetRange // the same
+	main, cold fences
+	lost       map[model.PartitionID][]offsetRange // given up; not changed once the log is open
+}
 
-	fenced atomic.Pointer[[]PositionRange] // sorted, apart; replaced as a whole
-	mu     sync.Mutex                      // who replaces it
+// in is the ranges of a log.
+func (d *damage) in(log logID) *fences {
+	if log == mainLog {
+		return &d.main
+	}
+	return &d.cold
 }
 
 // give takes over what was given up.
 func (d *damage) give(s *salvaged) {
-	d.accepted = s.Ranges
+	d.main.accepted, d.cold.accepted = s.Ranges, s.Cold
 	d.lost = make(map[model.PartitionID][]offsetRange, len(s.Offsets))
 	for _, o := range s.Offsets {
 		d.lost[o.Partition] = append(d.lost[o.Partition], offsetRange{o.From, o.To})
@@ -54,10 +56,10 @@ func (d *damage) isLost(id model.PartitionID, from, to model.Offset) bool {
 // stands in bytes that were. A truncation may have given the offsets to others
 // since, which stand elsewhere.
 func (d *damage) batchLost(id model.PartitionID, e *index.Entry) bool {
-	if !d.isLost(id, e.BaseOffset, e.LastOffset()+1) || e.Log != mainLog {
+	if !d.isLost(id, e.BaseOffset, e.LastOffset()+1) {
 		return false
 	}
-	_, lost := touched(d.accepted, e)
+	_, lost := touched(d.in(logID(e.Log)).accepted, e)
 	return lost
 }
 
@@ -74,64 +76,19 @@ func touched(ranges []PositionRange, e *index.Entry) (PositionRange, bool) {
 
 // check refuses a batch that lies in a fenced range.
 func (d *damage) check(id model.PartitionID, e *index.Entry) error {
-	if d == nil || e.Log != mainLog {
+	if d == nil {
 		return nil
 	}
-	if r, ok := touched(d.ranges(), e); ok {
-		return fmt.Errorf("%w: partition %d, offsets %d to %d, at [%d, %d) of the log",
-			ErrCorrupt, id, e.BaseOffset, e.LastOffset(), r.From, r.To)
+	if r, ok := touched(d.in(logID(e.Log)).ranges(), e); ok {
+		return fmt.Errorf("%w: partition %d, offsets %d to %d, at [%d, %d) of %v",
+			ErrCorrupt, id, e.BaseOffset, e.LastOffset(), r.From, r.To, logID(e.Log))
 	}
 	return nil
-}
-
-// ranges are the fenced ones.
-func (d *damage) ranges() []PositionRange {
-	if list := d.fenced.Load(); list != nil {
-		return *list
-	}
-	return nil
-}
-
-// fence adds a range unless it is known, or was given up; it reports whether
-// that was news.
-func (d *damage) fence(r PositionRange) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	old := d.ranges()
-	if r.From >= r.To || holds(old, r) || holds(d.accepted, r) {
-		return false
-	}
-	list := joinRanges(append(slices.Clone(old), r))
-	d.fenced.Store(&list)
-	return true
-}
-
-// lift takes the fence from a range.
-func (d *damage) lift(r PositionRange) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var list []PositionRange
-	for _, x := range d.ranges() {
-		for _, left := range []PositionRange{{x.From, min(x.To, r.From)}, {max(x.From, r.To), x.To}} {
-			if left.From < left.To {
-				list = append(list, left)
-			}
-		}
-	}
-	d.fenced.Store(&list)
-}
-
-// forget drops the ranges whose segments are gone.
-func (d *damage) forget(c chain) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := slices.DeleteFunc(slices.Clone(d.ranges()), func(r PositionRange) bool { return !c.covers(r) })
-	d.fenced.Store(&list)
 }
 
 // open leaves of the damage whose owners are unknown what was not given up.
 func (d *damage) open(all []checkpointDamage) []checkpointDamage {
-	return slices.DeleteFunc(slices.Clone(all), func(c checkpointDamage) bool { return holds(d.accepted, c.PositionRange) })
+	return slices.DeleteFunc(slices.Clone(all), func(c checkpointDamage) bool { return holds(d.main.accepted, c.PositionRange) })
 }
 
 // readSalvaged reads what was given up. Without the file, or with a damaged
@@ -162,11 +119,11 @@ func (r *recovery) readSalvaged() error {
 // acknowledged once, and are never given to other records. The index knew of
 // them; a rebuild does not. An entry behind the damage tells the end itself.
 func (r *recovery) keepGiven() {
-	l := r.log
-	if len(l.damage.accepted) == 0 {
+	l, accepted := r.log, r.log.damage.main.accepted
+	if len(accepted) == 0 {
 		return
 	}
-	last := l.damage.accepted[len(l.damage.accepted)-1].From
+	last := accepted[len(accepted)-1].From
 	for id, lost := range l.damage.lost {
 		if l.env.Standing(id) != Live {
 			continue
@@ -177,7 +134,7 @@ func (r *recovery) keepGiven() {
 			p.rebuild()
 		}
 		at := p.positions()
-		truncated := at.Truncate != noPosition && at.Truncate >= l.damage.accepted[0].From
+		truncated := at.Truncate != noPosition && at.Truncate >= accepted[0].From
 		if p.End() < end && !truncated && !saysEndBehind(at, last) {
 			p.applyHole(last, end)
 		}
@@ -187,7 +144,10 @@ func (r *recovery) keepGiven() {
 // fenceFound fences what recovery found.
 func (r *recovery) fenceFound() {
 	for _, x := range r.found.Corrupt {
-		r.log.damage.fence(x)
+		r.log.damage.main.fence(x)
+	}
+	for _, x := range r.found.ColdCorrupt {
+		r.log.damage.cold.fence(x)
 	}
 }
 
@@ -198,12 +158,14 @@ type DamageStats struct {
 	Given   int   // ranges that were given up by salvage
 	Refused int   // partitions that take no appends because of damage
 	First   PositionRange
+	InCold  int // of the ranges, those in the cold log: behind those of the main log
 }
 
 // Damage says what is known to be damaged.
 func (l *Log) Damage() DamageStats {
-	list := l.damage.ranges()
-	s := DamageStats{Ranges: len(list), Given: len(l.damage.accepted)}
+	cold := l.damage.cold.ranges()
+	list := slices.Concat(l.damage.main.ranges(), cold)
+	s := DamageStats{Ranges: len(list), InCold: len(cold), Given: len(l.damage.main.accepted) + len(l.damage.cold.accepted)}
 	for _, r := range list {
 		s.Bytes += int64(r.To - r.From)
 	}
@@ -220,20 +182,31 @@ func (l *Log) Damage() DamageStats {
 	return s
 }
 
-// hold pins the segment of a Position that an index names. Where that one was
-// reclaimed the offset is out of range by now; where its file has lost its end
-// the batch is damaged.
-func (l *Log) hold(p Position) (*segment, error) {
-	if s := l.segments.pin(p); s != nil {
+// hold pins the segment of a place that an index names. Where that one was
+// removed the batch has moved, or its offset is out of range by now: look again.
+// Where its file has lost its end the batch is damaged.
+func (l *Log) hold(at place) (*segment, error) {
+	if s := l.segmentsOf(at.log).pin(at.at); s != nil {
 		return s, nil
 	}
-	c := l.segments.all()
-	if s := c.find(p); s != nil && p >= s.limit() {
-		if next := c.after(s); next == nil || next.PreviousSalt == s.Salt {
-			return nil, fmt.Errorf("%w: segment %s ends at %d, before %d", ErrCorrupt, s.name, s.limit(), p)
+	if at.log == mainLog {
+		c := l.segments.all()
+		if s := c.find(at.at); s != nil && at.at >= s.limit() {
+			if next := c.after(s); next == nil || next.PreviousSalt == s.Salt {
+				return nil, fmt.Errorf("%w: segment %s ends at %d, before %d", ErrCorrupt, s.name, s.limit(), at.at)
+			}
 		}
 	}
-	return nil, fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
+	return nil, errMoved
+}
+
+// stays tells a place that is gone from one that moved on: a batch of which the
+// index says again and again that it is where nothing is.
+func stays(err error) error {
+	if !errors.Is(err, errMoved) {
+		return err
+	}
+	return fmt.Errorf("%w: the index names a segment that is not there, or has lost its end", ErrCorrupt)
 }
 
 // findShort tells of segments whose files end before their successors begin.
@@ -243,7 +216,7 @@ func (r *recovery) findShort() {
 	for i := 1; i < len(c); i++ {
 		if s := c[i-1]; c[i].PreviousSalt == s.Salt && s.limit() < c[i].First {
 			lost := PositionRange{s.limit(), c[i].First}
-			if l.damage.fence(lost) {
+			if l.damage.main.fence(lost) {
 				l.env.Events(CorruptionFound{Range: lost, What: fmt.Sprintf("segment %s has lost its end: "+
 					"put the file back from a copy, or see `mainstem log check` for what is lost", s.name)})
 			}

@@ -129,7 +129,9 @@ func makeEntry(tb testing.TB, at Position, salt uint32) []byte {
 func makeRelocated(tb testing.TB, from Position) []byte {
 	tb.Helper()
 	b, h := makeBatch(tb, 13, 2, 60)
-	w := newColdWriter(&segment{segmentHeader: segmentHeader{Log: 1, First: 640, Salt: 5}, size: 1 << 20}, false)
+	seg := &segment{segmentHeader: segmentHeader{Log: 1, First: 640, Salt: 5}}
+	seg.size.Store(1 << 20)
+	w := newColdWriter(seg, false)
 	old := entryHeader{entryIdentity: entryIdentity{Partition: 3, Kind: KindBatches, BaseOffset: 10, LastDelta: 4}, Epoch: 7, AppendTime: 99}
 	if at, err := w.append(&old, from, []batch.Header{h}, b); err != nil || at != 640 {
 		tb.Fatal(at, err)

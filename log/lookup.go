@@ -191,7 +191,7 @@ func (p *PartitionLog) search(e index.Entry, s *recordSearch) (bool, error) {
 		}
 	}
 	if err != nil {
-		return false, err
+		return false, stays(err)
 	}
 	defer release()
 	h, err := batch.Parse(b)

@@ -90,7 +90,7 @@ func (w *oldestWalk) to(end Position) (passed int64) {
 			return passed
 		}
 		// What stands in another log than the main one is older than all of it.
-		if e.Log == 0 {
+		if logID(e.Log) == mainLog {
 			if at := Position(e.Position); at >= end {
 				w.at = at
 				return passed

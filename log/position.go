@@ -18,6 +18,14 @@ const (
 	coldMax logID = 127 // 1 to here: the cold log, one number for each retention class
 )
 
+// String implements fmt.Stringer.
+func (l logID) String() string {
+	if l == mainLog {
+		return "the log"
+	}
+	return "the cold log"
+}
+
 // place is where something stands.
 type place struct {
 	log logID

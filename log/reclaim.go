@@ -153,8 +153,8 @@ func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 	}
 	l.segments.remove(gone)
 	l.coldLog.segments.remove(gone)
-	l.damage.forget(mainLog, l.segments.all())
-	l.damage.forget(coldMax, l.coldLog.segments.all())
+	l.damage.main.forget(l.segments.all())
+	l.damage.cold.forget(l.coldLog.segments.all())
 	if forget := k.inWriter(func() {
 		for s := range gone {
 			delete(k.condemned, s)

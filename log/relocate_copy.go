@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log/index"
@@ -64,7 +65,7 @@ func (c *relocation) scanned() chain {
 		return chain{c.source.segment}
 	}
 	all := c.log.segments.all()
-	if i := indexOf(all, c.source.segment); i >= 0 {
+	if i := slices.Index(all, c.source.segment); i >= 0 {
 		return all[i:min(i+2, len(all))]
 	}
 	return nil

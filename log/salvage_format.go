@@ -17,9 +17,11 @@ import (
 //
 //	0       8         12       16        20     24
 //	+-------+---------+--------+---------+------+
-//	| magic | version | ranges | offsets | zero |
+//	| magic | version | ranges | offsets | cold |
 //	+-------+---------+--------+---------+------+-------------------+-----+
 //	| ranges, 16 each: from 8, to 8; of Positions, ascending, apart | ...
+//	+---------------------------------------------------------------+
+//	| the same of the cold log                                      | ...
 //	+---------------------------------------------------------------+
 //	| offsets, 24 each: from 8, to 8, partition 4, zero 4; ascending by | CRC |
 //	| partition and offset, apart                                       |     |
@@ -48,16 +50,17 @@ type lostOffsets struct {
 	From, To  model.Offset
 }
 
-// salvaged is the decoded file. Both lists are sorted, and nothing in them
+// salvaged is the decoded file. The lists are sorted, and nothing in them
 // touches its neighbour.
 type salvaged struct {
 	Ranges  []PositionRange
+	Cold    []PositionRange // of the cold log
 	Offsets []lostOffsets
 }
 
 // with is the union of both.
 func (s *salvaged) with(o *salvaged) *salvaged {
-	u := &salvaged{Ranges: joinRanges(append(slices.Clone(s.Ranges), o.Ranges...))}
+	u := &salvaged{Ranges: joinRanges(append(slices.Clone(s.Ranges), o.Ranges...)), Cold: joinRanges(append(slices.Clone(s.Cold), o.Cold...))}
 	all := append(slices.Clone(s.Offsets), o.Offsets...)
 	slices.SortFunc(all, func(a, b lostOffsets) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.From, b.From))
@@ -93,13 +96,13 @@ func holds(ranges []PositionRange, r PositionRange) bool {
 
 func (s *salvaged) encode() []byte {
 	le := binary.LittleEndian
-	b := make([]byte, 0, salvagedHeaderSize+len(s.Ranges)*salvagedRangeSize+len(s.Offsets)*salvagedOffsetSize+4)
+	b := make([]byte, 0, salvagedHeaderSize+(len(s.Ranges)+len(s.Cold))*salvagedRangeSize+len(s.Offsets)*salvagedOffsetSize+4)
 	b = append(b, salvagedMagic...)
 	b = le.AppendUint32(b, salvagedVersion)
 	b = le.AppendUint32(b, uint32(len(s.Ranges)))
 	b = le.AppendUint32(b, uint32(len(s.Offsets)))
-	b = le.AppendUint32(b, 0)
-	for _, r := range s.Ranges {
+	b = le.AppendUint32(b, uint32(len(s.Cold)))
+	for _, r := range slices.Concat(s.Ranges, s.Cold) {
 		b = le.AppendUint64(b, uint64(r.From))
 		b = le.AppendUint64(b, uint64(r.To))
 	}
@@ -124,16 +127,17 @@ func decodeSalvaged(b []byte) (*salvaged, error) {
 	if v := le.Uint32(b[8:]); v != salvagedVersion {
 		return nil, fmt.Errorf("%w: %d, this program knows %d; a newer Mainstem wrote it", errSalvagedVersion, v, salvagedVersion)
 	}
-	ranges, offsets := uint64(le.Uint32(b[12:])), uint64(le.Uint32(b[16:]))
-	if salvagedHeaderSize+ranges*salvagedRangeSize+offsets*salvagedOffsetSize != uint64(len(body)) {
+	ranges, offsets, cold := uint64(le.Uint32(b[12:])), uint64(le.Uint32(b[16:])), uint64(le.Uint32(b[20:]))
+	if salvagedHeaderSize+(ranges+cold)*salvagedRangeSize+offsets*salvagedOffsetSize != uint64(len(body)) {
 		return nil, fmt.Errorf("%w: %d ranges, %d offsets in %d bytes", errSalvaged, ranges, offsets, len(b))
 	}
-	s := &salvaged{Ranges: make([]PositionRange, ranges), Offsets: make([]lostOffsets, offsets)}
+	all, s := make([]PositionRange, ranges+cold), &salvaged{Offsets: make([]lostOffsets, offsets)}
 	at := body[salvagedHeaderSize:]
-	for i := range s.Ranges {
-		s.Ranges[i] = PositionRange{Position(le.Uint64(at)), Position(le.Uint64(at[8:]))}
+	for i := range all {
+		all[i] = PositionRange{Position(le.Uint64(at)), Position(le.Uint64(at[8:]))}
 		at = at[salvagedRangeSize:]
 	}
+	s.Ranges, s.Cold = all[:ranges:ranges], all[ranges:]
 	for i := range s.Offsets {
 		s.Offsets[i] = lostOffsets{
 			From: model.Offset(le.Uint64(at)), To: model.Offset(le.Uint64(at[8:])), Partition: model.PartitionID(le.Uint32(at[16:])),

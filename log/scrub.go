@@ -35,8 +35,8 @@ type scrub struct {
 	log   *Log
 	rate  int64 // bytes a second; 0: off
 	stop  chan struct{}
-	due   time.Time       // when the next chunk may be read
-	found []PositionRange // fenced by it
+	due   time.Time    // when the next chunk may be read
+	found []foundRange // fenced by it
 	bytes atomic.Int64
 
 	mu struct {
@@ -77,7 +77,7 @@ func (s *scrub) run() {
 	now := s.log.env.Clock.Now
 	for wait := scrubFirst; s.sleep(wait); {
 		begin, bytes := now(), s.bytes.Load()
-		if !s.pass() {
+		if !s.pass() || !s.cold() {
 			return
 		}
 		end := now()
@@ -86,7 +86,7 @@ func (s *scrub) run() {
 		s.mu.passes++
 		s.mu.took, s.mu.ended = took, end
 		s.mu.Unlock()
-		s.log.env.Events(ScrubPassed{Bytes: s.bytes.Load() - bytes, Took: took, Damaged: len(s.log.damage.ranges())})
+		s.log.env.Events(ScrubPassed{Bytes: s.bytes.Load() - bytes, Took: took, Damaged: s.log.Damage().Ranges})
 		wait = scrubPeriod - took
 	}
 }
@@ -126,7 +126,7 @@ func (s *scrub) pass() bool {
 	if len(c) == 0 {
 		return true
 	}
-	l.damage.forget(c) // also what was found in a segment that went meanwhile
+	l.damage.main.forget(c) // also what was found in a segment that went meanwhile
 	s.lift()
 	for at := c[0].First; at < to; {
 		c = l.segments.all()
@@ -185,10 +185,7 @@ func (s *scrub) segment(seg, next *segment, to Position) bool {
 		if s.stopped() {
 			return false
 		}
-		if s.log.damage.fence(bad) {
-			s.found = append(s.found, bad)
-			s.log.env.Events(DamageFenced{Range: bad, File: seg.name, What: item.Why})
-		}
+		s.fence(seg, bad, item.Why)
 	}
 }
 
@@ -212,17 +209,21 @@ func (s *scrub) sound(seg, next *segment, r PositionRange) bool {
 // that could not be read for a while is not damaged.
 func (s *scrub) lift() {
 	l := s.log
-	s.found = slices.DeleteFunc(s.found, func(r PositionRange) bool {
-		c := l.segments.all()
+	s.found = slices.DeleteFunc(s.found, func(r foundRange) bool {
+		c := l.segmentsOf(r.log).all()
 		seg := c.find(r.From)
-		if seg == nil || !c.covers(r) || !seg.acquire() {
+		if seg == nil || !c.covers(r.PositionRange) || !seg.acquire() {
 			return true // gone
 		}
 		defer seg.Release()
-		sound := s.sound(seg, c.after(seg), r)
+		next := c.after(seg)
+		if r.log != mainLog {
+			next = nil
+		}
+		sound := s.sound(seg, next, r.PositionRange)
 		if sound {
-			l.damage.lift(r)
-			l.env.Events(DamageLifted{Range: r, File: seg.name})
+			l.damage.in(r.log).lift(r.PositionRange)
+			l.env.Events(DamageLifted{Range: r.PositionRange, File: seg.name})
 		}
 		return sound
 	})

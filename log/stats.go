@@ -49,7 +49,7 @@ func (l *Log) Stats() Stats {
 	}
 	for _, seg := range l.coldLog.segments.all() {
 		s.ColdSegments++
-		s.ColdBytes += seg.size
+		s.ColdBytes += seg.size.Load()
 	}
 	for _, seg := range segs {
 		s.SegmentBytes += seg.size.Load()
