@@ -180,7 +180,7 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 		return nil, fmt.Errorf("%w: CRC", errCheckpoint)
 	}
 	if v := le.Uint32(b[8:]); v != checkpointVersion {
-		return nil, fmt.Errorf("%w: %d, this program knows %d; a newer Mainstem wrote it", errCheckpointVersion, v, checkpointVersion)
+		return nil, fmt.Errorf("%w: %d, this program knows %d; %s", errCheckpointVersion, v, checkpointVersion, whoWrote(v, checkpointVersion))
 	}
 	segments, indexes, damages := uint64(le.Uint32(b[40:])), uint64(le.Uint32(b[44:])), uint64(le.Uint32(b[12:]))
 	if checkpointHeader+segments*checkpointSegSize+indexes*checkpointIdxSize+damages*checkpointDmgSize != uint64(len(body)) {

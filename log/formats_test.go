@@ -33,10 +33,11 @@ const (
 )
 
 // fixtureScript is what stands in a fixture: several segments and checkpoints,
-// a truncation, a log start, producers.
+// a truncation, log starts, and a segment of the cold log with what lived in old
+// ones.
 func fixtureScript(t *testing.T, dir string) *Log {
 	t.Helper()
-	l, _ := mustOpen(t, Config{SegmentBytes: fixtureSegment}, fixtureEnv(dir))
+	l, _ := mustOpen(t, Config{SegmentBytes: fixtureSegment, relocateKeep: 1}, fixtureEnv(dir))
 	control := func(id model.PartitionID, kind Kind, at model.Offset) {
 		t.Helper()
 		p, w := l.Partition(id), newWaiter()
@@ -60,6 +61,15 @@ func fixtureScript(t *testing.T, dir string) *Log {
 	}
 	control(1, KindTruncate, 30)
 	control(2, KindLogStart, 9)
+	control(1, KindLogStart, 21)
+	control(3, KindLogStart, 24)
+	if n, _, err := l.Relocate(); err != nil || n == 0 {
+		t.Fatal(n, err)
+	}
+	if n, _, err := l.Reclaim(); err != nil || n == 0 {
+		t.Fatal(n, err)
+	}
+	control(2, KindLogStart, 12)
 	return l
 }
 

@@ -89,8 +89,11 @@ func (r *recovery) look() error {
 		return err
 	}
 	r.fresh = len(l.segments.all()) == 0
-	if r.fresh && (len(r.checkpoints) > 0 || len(r.log.coldLog.segments.all()) > 0) {
-		return fmt.Errorf("%w: there is a checkpoint or a cold log, but no segment", errMissing)
+	switch {
+	case r.fresh && len(r.checkpoints) > 0:
+		return fmt.Errorf("%w: there is a checkpoint, but no segment", errMissing)
+	case r.fresh && len(r.coldLost)+len(l.coldLog.segments.all()) > 0:
+		return fmt.Errorf("%w: there is a cold log, but no segment of the main one", errMissing)
 	}
 	r.found.Fresh = r.fresh
 	r.found.Unclean = !r.fresh && !r.mark.Clean

@@ -42,6 +42,14 @@ func otherVersion(b []byte, at Position, salt uint32) error {
 		errEntryVersion, b[4], at, entryVersion)
 }
 
+// whoWrote says which Mainstem wrote a file of another version.
+func whoWrote(version, known uint32) string {
+	if version > known {
+		return "a newer Mainstem wrote it"
+	}
+	return "one from before the first release wrote it: such data is not read any more, nothing was changed"
+}
+
 // headerLost says what becomes of a segment whose header can not be read.
 func headerLost(err error) string {
 	return err.Error() + "; the log goes on with what else tells of it. Put the file back from a copy, " +

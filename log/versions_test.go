@@ -65,7 +65,7 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 				b[8]++
 				sealEnd(b)
 			})
-		}, "checkpoint of an unknown version: 3, this program knows 2"},
+		}, "checkpoint of an unknown version: 4, this program knows 3"},
 		"start mark": {false, func(f *fixture) {
 			f.edit(startMarkName, func(b []byte) {
 				b[8]++
@@ -80,7 +80,7 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 				sum := crc32.Update(crc32.Checksum(b[:64], castagnoli), castagnoli, foot[:60])
 				binary.LittleEndian.PutUint32(foot[60:], sum)
 			})
-		}, "index file of an unknown version: 2, this program knows 1"},
+		}, "index file of an unknown version: 3, this program knows 2"},
 		"salvaged": {false, func(f *fixture) {
 			b := (&salvaged{Ranges: []PositionRange{{1, 2}}}).encode()
 			b[8]++

@@ -146,7 +146,7 @@ func decodeHeader(b []byte) (Meta, error) {
 		return Meta{}, fmt.Errorf("%w: header CRC", ErrCorrupt)
 	}
 	if v := le.Uint32(b[8:]); v != version {
-		return Meta{}, fmt.Errorf("%w: %d, this program knows %d; a newer Mainstem wrote it", ErrVersion, v, version)
+		return Meta{}, fmt.Errorf("%w: %d, this program knows %d; %s", ErrVersion, v, version, whoWrote(v))
 	}
 	return Meta{ID: le.Uint64(b[16:]), Level: le.Uint32(b[12:]), Salt: le.Uint32(b[24:])}, nil
 }
@@ -272,4 +272,12 @@ func (s *Section) mayFollow(before *Section) bool {
 	}
 	return s.Partition > before.Partition ||
 		s.Partition == before.Partition && before.Patch && (!s.Patch || s.TruncatedTo >= before.To)
+}
+
+// whoWrote says which Mainstem wrote a file of another version.
+func whoWrote(v uint32) string {
+	if v > version {
+		return "a newer Mainstem wrote it"
+	}
+	return "one from before the first release wrote it: such data is not read any more, nothing was changed"
 }
