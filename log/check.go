@@ -23,8 +23,8 @@ type CheckOptions struct {
 	Progress func(read, total int64)
 }
 
-// Check looks at all of a log: every byte of every segment, checkpoints, index
-// files, the start mark, what was set aside. It finds what a start would find,
+// Check looks at all of a log: every byte of every segment, of the cold log too, checkpoints,
+// index files, the start mark, what was set aside. It finds what a start would find,
 // and what a start does not look for. It writes nothing. The caller makes sure
 // that no broker uses the directory.
 //
@@ -59,8 +59,9 @@ func Exists(fsys vfs.FS, dir string) (bool, error) {
 	}
 	return slices.ContainsFunc(names, func(name string) bool {
 		_, segment := parseSegmentName(name)
+		_, cold := parseColdName(name)
 		_, checkpoint := parseCheckpointName(name)
-		return segment || checkpoint
+		return segment || cold || checkpoint
 	}), nil
 }
 
@@ -78,6 +79,7 @@ type checker struct {
 	unknown     map[model.PartitionID]bool
 	events      []Event
 	audit       audit
+	cold        coldAudit
 }
 
 func (c *checker) progress(n int) {
@@ -93,7 +95,7 @@ func (c *checker) run() error {
 	l := r.log
 	defer func() {
 		// Files that were only read.
-		_, _ = l.indexes.close(), l.segments.close()
+		_, _, _ = l.indexes.close(), l.segments.close(), l.coldLog.segments.close()
 	}()
 	if err := r.look(); err != nil {
 		if newerFormat(err) {
@@ -124,7 +126,14 @@ func (c *checker) run() error {
 		c.refuse(err)
 		c.missingSegments()
 	}
+	if err := r.checkCold(); err != nil {
+		c.refuse(err)
+		c.missingCold()
+	}
 	if err := c.audit.run(c); err != nil {
+		return err
+	}
+	if err := c.cold.run(c); err != nil {
 		return err
 	}
 	if err := c.replay(); err != nil {
@@ -149,6 +158,11 @@ func (c *checker) replay() error {
 		r.replay.begin(l.segments.all()[0].First, lastEntry{})
 	}
 	r.replay.synced = r.knownSynced()
+	if r.replay.rebuild {
+		if err := r.findCopies(); err != nil {
+			return fmt.Errorf("read the cold log: %w", err)
+		}
+	}
 	if !r.endKnown() {
 		before := l.shared.dirty.entries
 		if err := r.replay.run(l.segments.all()); err != nil {
@@ -161,6 +175,9 @@ func (c *checker) replay() error {
 		// Nothing tells of what stood in segments that are gone.
 		for i := range c.report.heal.segments {
 			s := &c.report.heal.segments[i]
+			if s.Log != mainLog {
+				continue
+			}
 			r.replay.unowned = append(r.replay.unowned, PositionRange{s.First, s.End})
 		}
 	}
@@ -215,6 +232,9 @@ func (c *checker) note(kind FindingKind, file string, at PositionRange, text str
 func (c *checker) survey() error {
 	for _, name := range c.names {
 		_, isSegment := parseSegmentName(name)
+		if _, cold := parseColdName(name); cold {
+			isSegment = true
+		}
 		if !isSegment && !isIndexName(name) {
 			continue
 		}

@@ -76,7 +76,7 @@ func (c *checker) scanAside(f io.ReaderAt, x *AsideFile, owners map[model.Partit
 				continue
 			}
 			x.Entries++
-			if h.Kind == KindBatches {
+			if h.Kind.holdsBatches() {
 				c.hold(owners, &h)
 			}
 			i += int(h.Size) - entryAlign // the loop adds the rest

@@ -128,7 +128,7 @@ func (a *audit) meet(c *checker, it *scanItem) error {
 			}
 			at += Position(it.Batches[i].Size)
 		}
-	case KindLogStart, KindSyncMark, KindPad:
+	case KindLogStart, KindSyncMark, KindPad, KindRelocated:
 	}
 	return nil
 }

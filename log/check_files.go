@@ -33,7 +33,7 @@ type segmentLoss struct {
 func (c *checker) headers() {
 	for _, e := range c.events {
 		if x, ok := e.(CorruptionFound); ok {
-			c.damage(KindOfSegments, segmentName(x.Range.From), x.Range, x.What, "the broker starts without it; no bytes of the log are lost by that")
+			c.damage(KindOfSegments, cmp.Or(x.File, segmentName(x.Range.From)), x.Range, x.What, "the broker starts without it; no bytes of the log are lost by that")
 		}
 		if x, ok := e.(SalvagedUnreadable); ok {
 			c.damage(KindOfSalvage, salvagedName, PositionRange{}, x.Why.Error(), "ask `mainstem log salvage` again for what it had given up")
@@ -46,6 +46,13 @@ func (c *checker) headers() {
 		c.report.Segments++
 		c.report.Bytes += s.size.Load()
 		c.report.heal.mark.unsure = c.report.heal.mark.unsure || s.repaired
+	}
+	for _, s := range r.log.coldLog.segments.all() {
+		c.report.ColdSegments++
+		c.report.ColdBytes += s.size.Load()
+	}
+	for _, a := range r.coldLost {
+		c.note(KindOfSegments, a.name, PositionRange{}, a.why+"; no checkpoint names it, so nothing that lives is in it: the next start sets it aside, if it needs not make indexes anew")
 	}
 	switch fault := r.markFault; {
 	case fault == nil || len(r.log.segments.all()) == 0:

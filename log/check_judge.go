@@ -101,8 +101,9 @@ func (c *checker) losses() error {
 			return err
 		}
 	}
+	c.judgeCold()
 	open := slices.ContainsFunc(c.report.Lost, func(x LostRange) bool { return !x.Given })
-	if open && len(c.report.heal.corrupt) == 0 {
+	if open && len(c.report.heal.corrupt)+len(c.report.heal.cold) == 0 {
 		// A salvage gave the bytes up while the index could not tell whose they were.
 		c.damage(KindOfOffsets, "", PositionRange{}, "offsets are lost, as listed, and reads of them fail, though all damage was given up",
 			"`mainstem log salvage` gives them up too, so that consumers go on behind them")
@@ -111,6 +112,13 @@ func (c *checker) losses() error {
 }
 
 func (c *checker) lossesOf(p *PartitionLog) error {
+	unsure := false
+	if c.recovery.chosen != nil && len(c.recovery.log.coldLog.segments.all())+len(c.report.heal.segments) > 0 {
+		if err := c.cold.pinnedIn(p); err != nil && !errors.Is(err, ErrCorrupt) {
+			return fmt.Errorf("read the index of partition %d: %w", p.ID(), err)
+		}
+		unsure = c.cold.pinned[p.ID()] != c.cold.met[p.ID()]
+	}
 	it, err := p.iterate(p.Start())
 	next := p.Start()
 	for err == nil {
@@ -125,7 +133,13 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 		}
 		c.lose(p.ID(), next, max(next, e.BaseOffset), -1)
 		next = e.LastOffset() + 1
-		if logID(e.Log) == mainLog && c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length)) {
+		lost := false
+		if logID(e.Log) == mainLog {
+			lost = c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length))
+		} else {
+			lost = c.coldLost(p.ID(), &e, unsure)
+		}
+		if lost {
 			c.lose(p.ID(), e.BaseOffset, next, int64(e.LastOffsetDelta)+1)
 		}
 	}

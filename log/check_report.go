@@ -90,9 +90,12 @@ type CheckReport struct {
 	Dir           string      `json:"dir"`
 	Clean         bool        `json:"clean_end"` // the last broker stopped cleanly
 	UncleanStarts uint32      `json:"unclean_starts"`
-	Segments      int         `json:"segments"`
-	Bytes         int64       `json:"bytes"` // of segments
+	Segments      int         `json:"segments"` // of the main log
+	Bytes         int64       `json:"bytes"`    // of segments
 	Batches       int64       `json:"batches"`
+	ColdSegments  int         `json:"cold_segments"` // what was relocated
+	ColdBytes     int64       `json:"cold_bytes"`
+	ColdBatches   int64       `json:"cold_batches"` // dead ones too
 	Partitions    int         `json:"partitions"`
 	End           Position    `json:"end"`    // the log goes on here
 	Synced        Position    `json:"synced"` // known to be durable up to here
@@ -108,6 +111,7 @@ type CheckReport struct {
 // healing is what salvage needs to know beside the report.
 type healing struct {
 	corrupt  []PositionRange // damaged, not given up yet
+	cold     []PositionRange // the same in the cold log
 	hopeless bool            // the broker would not start whatever salvage does
 	before   *salvaged       // what was given up, or nil
 	mark     markHealth

@@ -55,7 +55,7 @@ func (c *copies) scan(seg *segment, events func(Event)) error {
 	c.read += read
 	for _, x := range bad {
 		c.bad = append(c.bad, x.PositionRange)
-		events(CorruptionFound{Range: x.PositionRange, What: fmt.Sprintf("cold log, segment %s: %v", seg.name, x.why)})
+		events(CorruptionFound{Range: x.PositionRange, What: fmt.Sprintf("cold log, segment %s: %v", seg.name, x.why), File: seg.name})
 	}
 	return err
 }

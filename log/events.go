@@ -46,6 +46,7 @@ type (
 	CheckpointFailed struct{ Err error }
 	// CorruptionFound says: bytes that were durable are damaged.
 	CorruptionFound struct {
+		File  string // where it is not of the main log, or ""
 		Range PositionRange
 		What  string
 	}

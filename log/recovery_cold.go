@@ -30,7 +30,7 @@ func (r *recovery) openCold() error {
 		}
 		if err != nil {
 			s.repaired, s.IsFirst, s.PreviousEnd = true, true, s.First
-			l.env.Events(CorruptionFound{Range: PositionRange{s.First, s.First}, What: err.Error()})
+			l.env.Events(CorruptionFound{Range: PositionRange{s.First, s.First}, What: headerLost(err), File: name})
 			if !r.repairCold(s) {
 				s.Release()
 				r.coldLost = append(r.coldLost, asideFile{name, err.Error()})
@@ -65,25 +65,29 @@ func (r *recovery) repairCold(s *segment) bool {
 // checkCold refuses a cold log that lacks a segment, and takes over what the
 // checkpoint counted.
 func (r *recovery) checkCold() error {
-	if r.chosen == nil {
-		if len(r.coldLost) > 0 {
-			x := r.coldLost[0]
-			return fmt.Errorf("segment %s: %s, and neither a checkpoint nor its entries tell its salt; "+
-				"the indexes can not be rebuilt without it", x.name, x.why)
-		}
+	if r.chosen == nil && len(r.coldLost) > 0 {
+		x := r.coldLost[0]
+		return fmt.Errorf("segment %s: %s, and neither a checkpoint nor its entries tell its salt; "+
+			"the indexes can not be rebuilt without it", x.name, x.why)
+	}
+	k, c := r.newest(), r.log.coldLog.segments.all()
+	if k == nil {
 		return nil
 	}
-	c := r.log.coldLog.segments.all()
-	for _, want := range r.chosen.Cold {
+	for _, want := range k.Cold {
 		s := c.find(want.First)
 		if s == nil || s.First != want.First || s.Log != want.Log || s.Salt != want.Salt {
 			return fmt.Errorf("%w: segment %s, which the checkpoint names", errMissing,
 				(&segmentHeader{Log: want.Log, First: want.First}).name())
 		}
-		s.live.Store(want.LiveBytes)
-		s.held.Store(want.HeldBytes)
+		if k == r.chosen {
+			s.live.Store(want.LiveBytes)
+			s.held.Store(want.HeldBytes)
+		}
 	}
-	r.aside = append(r.aside, r.coldLost...)
+	if k == r.chosen {
+		r.aside = append(r.aside, r.coldLost...)
+	}
 	return nil
 }
 

@@ -58,7 +58,7 @@ func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
 			p.accept.Offsets = append(p.accept.Offsets, lostOffsets{x.Partition, x.From, x.To})
 		}
 	}
-	p.accept.Ranges = r.heal.corrupt
+	p.accept.Ranges, p.accept.Cold = r.heal.corrupt, r.heal.cold
 	p.planMark(r)
 	p.segments = r.heal.segments
 	for _, s := range p.segments {
@@ -66,10 +66,10 @@ func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
 			p.Steps = append(p.Steps, fmt.Sprintf("give segment %s its length back, up to Position %d, with nothing in what it has lost", s.Short, s.End))
 			continue
 		}
-		p.Steps = append(p.Steps, fmt.Sprintf("put an empty segment in the place of %s, for Positions %d to %d", segmentName(s.First), s.First, s.End))
+		p.Steps = append(p.Steps, fmt.Sprintf("put an empty segment in the place of %s, for Positions %d to %d", s.name(), s.First, s.End))
 	}
-	if len(p.accept.Ranges)+len(p.accept.Offsets) > 0 {
-		step := fmt.Sprintf("give up %d damaged ranges of the log and %d ranges of offsets: consumers go on behind them", len(p.accept.Ranges), len(p.accept.Offsets))
+	if !p.accept.empty() {
+		step := fmt.Sprintf("give up %d damaged ranges of the log, %d of the cold log, and %d ranges of offsets: consumers go on behind them", len(p.accept.Ranges), len(p.accept.Cold), len(p.accept.Offsets))
 		if n := len(r.Waiting); n > 0 {
 			step += fmt.Sprintf("; %d partitions take appends again, from the ends they have now on", n)
 		}
@@ -99,7 +99,7 @@ func (p *SalvagePlan) planMark(r *CheckReport) {
 	case r.heal.mark.fault != nil && r.Segments > 0:
 		p.Steps = append(p.Steps, fmt.Sprintf("make a new start mark, with the %d unclean starts that the segments tell", starts))
 		p.replaceMark = true
-	case len(p.accept.Ranges)+len(p.accept.Offsets) > 0 && r.Clean:
+	case !p.accept.empty() && r.Clean:
 		p.Steps = append(p.Steps, "have the next start count as unclean, so that leader epochs rise")
 	default:
 		return
@@ -133,7 +133,7 @@ func (p *SalvagePlan) Apply(fsys vfs.FS, dir string, done func(what string)) err
 			return err
 		}
 	}
-	if len(p.accept.Ranges)+len(p.accept.Offsets) > 0 {
+	if !p.accept.empty() {
 		if err := s.write(salvagedName, p.accept.encode()); err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func (s *salvager) write(name string, b []byte) error {
 // replace puts a segment without entries in the place of one that is missing.
 // It is a hole but for its header, so it takes no room.
 func (s *salvager) replace(x *segmentLoss) (err error) {
-	name := segmentName(x.First)
+	name := x.name()
 	temp := s.path(name + tempSuffix)
 	if err := s.fs.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("replace %s: %w", name, err)

@@ -58,6 +58,9 @@ type salvaged struct {
 	Offsets []lostOffsets
 }
 
+// empty reports whether nothing was given up.
+func (s *salvaged) empty() bool { return len(s.Ranges)+len(s.Cold)+len(s.Offsets) == 0 }
+
 // with is the union of both.
 func (s *salvaged) with(o *salvaged) *salvaged {
 	u := &salvaged{Ranges: joinRanges(append(slices.Clone(s.Ranges), o.Ranges...)), Cold: joinRanges(append(slices.Clone(s.Cold), o.Cold...))}
