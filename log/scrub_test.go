@@ -18,7 +18,7 @@ import (
 func (f *fixture) scrubNow() {
 	f.t.Helper()
 	f.log.scrub.rate = 1 << 50
-	if !f.log.scrub.pass() {
+	if !f.log.scrub.pass() || !f.log.scrub.cold() {
 		f.t.Fatal("the pass was stopped")
 	}
 }
