@@ -153,6 +153,30 @@ func TestOldestFirstAmongOthers(t *testing.T) {
 	f.close()
 }
 
+// What was moved to the cold log is older than all else, and goes first.
+func TestOldestFirstInTheColdLog(t *testing.T) {
+	f := moved(t)
+	f.restart()
+	cold := f.log.coldLog.segments.all()
+	if len(cold) != 1 || cold[0].live.Load() == 0 {
+		t.Fatal(cold)
+	}
+	before := f.log.Stats()
+	if before.ColdBytes != cold[0].taken() || before.LiveBytes < cold[0].live.Load() {
+		t.Errorf("%+v", before)
+	}
+	lives := cold[0].live.Load()
+	trimmed, back := f.trimOldest(1, 1, 4)
+	if trimmed != lives || back != before.ColdBytes {
+		t.Errorf("%d bytes went of %d, %d came back of %d", trimmed, lives, back, before.ColdBytes)
+	}
+	after := f.log.Stats()
+	if after.ColdBytes != 0 || before.LiveBytes-after.LiveBytes != trimmed || before.SegmentBytes != after.SegmentBytes {
+		t.Errorf("was %+v, is %+v", before, after)
+	}
+	f.close()
+}
+
 // On a full disk the next segment is not tried to be made with every group.
 func TestPreparationIsNotRepeated(t *testing.T) {
 	f := newFixture(t, Config{SegmentBytes: 64 << 10})

@@ -134,7 +134,7 @@ func (p *PartitionLog) remembersDead() bool {
 // unlink removes dead segments. Answers in flight keep their descriptors.
 func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 	l := k.log
-	if err := k.trimBefore(mainOnly(dead)); err != nil {
+	if err := k.trimBefore(dead); err != nil {
 		return 0, 0, err
 	}
 	gone := make(map[*segment]bool)
@@ -144,10 +144,7 @@ func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 			break
 		}
 		gone[r.segment] = true
-		size := r.size.Load()
-		if n, err := r.file.Size(); err == nil && r.Log != mainLog {
-			size = n // a segment of the cold log may be shorter than it might be
-		}
+		size := r.taken()
 		bytes += size
 		l.env.Events(SegmentRemoved{Name: r.name, Bytes: size})
 	}
@@ -173,7 +170,7 @@ func (k *keeper) unlink(dead []segmentRange) (n int, bytes int64, err error) {
 // that a failed write left.
 func (k *keeper) trimBefore(dead []segmentRange) error {
 	c := k.log.segments.all()
-	for _, r := range dead {
+	for _, r := range mainOnly(dead) {
 		s := c.before(r.segment)
 		if s == nil || s.Salt != r.PreviousSalt || s.limit() <= r.First || slices.ContainsFunc(dead, func(d segmentRange) bool { return d.segment == s }) {
 			continue

@@ -60,8 +60,14 @@ func (r *relocator) choose() (segmentRange, bool) {
 // headers, and to move them all would give nothing back. What holds nothing
 // that lives goes as it is.
 func (r *relocator) worthIt(s *segment) bool {
-	live, held := s.live.Load(), s.held.Load()
-	return live > 0 && !r.done[s] && float64(live) < r.log.cfg.RelocateBelow*float64(max(held, live))
+	live := s.live.Load()
+	return live > 0 && !r.done[s] && r.little(live, s.held.Load())
+}
+
+// little reports whether so few bytes live, of all that a segment was given,
+// that they are moved.
+func (r *relocator) little(live, held int64) bool {
+	return float64(live) < r.log.cfg.RelocateBelow*float64(max(held, live))
 }
 
 // forget lets go of segments that are no more.

@@ -39,6 +39,18 @@ type segmentRange struct {
 // offset is where in the file a Position stands.
 func (s *segment) offset(p Position) int64 { return segmentHeaderSize + int64(p-s.First) }
 
+// taken is how much of the disk the segment takes. Those of the main log are
+// made as large as they may get; those of the cold log grow.
+func (s *segment) taken() int64 {
+	if s.Log != mainLog && s.acquire() {
+		defer s.Release()
+		if n, err := s.file.Size(); err == nil {
+			return n
+		}
+	}
+	return s.size.Load()
+}
+
 // limit is the Position behind the last byte that may be used.
 func (s *segment) limit() Position { return s.First + Position(s.size.Load()-segmentHeaderSize) }
 

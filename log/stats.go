@@ -6,8 +6,8 @@ import "time"
 type Stats struct {
 	Written, Synced, Oldest Position
 	Segments                int
-	SegmentBytes            int64 // of all segment files
-	LiveBytes               int64 // of batches in them that a reader may ask for, as last counted
+	SegmentBytes            int64 // of the main log's segment files
+	LiveBytes               int64 // of batches that a reader may ask for, as last counted, those of the cold log too
 	Partitions              int
 	QueuedAppends           int
 	Groups, Syncs           uint64
@@ -18,7 +18,7 @@ type Stats struct {
 	LastCheckpoint          time.Time
 
 	ColdSegments          int
-	ColdBytes             int64  // of the cold log's files, as far as they may grow
+	ColdBytes             int64  // of the cold log's files
 	RelocatedSegments     uint64 // emptied in this life
 	RelocatedBytes        uint64 // moved in this life
 	ReclaimableBytes      int64  // in old segments, of nothing that lives
@@ -49,7 +49,8 @@ func (l *Log) Stats() Stats {
 	}
 	for _, seg := range l.coldLog.segments.all() {
 		s.ColdSegments++
-		s.ColdBytes += seg.size.Load()
+		s.ColdBytes += seg.taken()
+		s.LiveBytes += seg.live.Load()
 	}
 	for _, seg := range segs {
 		s.SegmentBytes += seg.size.Load()

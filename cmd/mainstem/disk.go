@@ -135,7 +135,7 @@ type share struct {
 	stuck   bool          // it was told that nothing more may go; the keeper's
 }
 
-// overShare is by how many bytes the log's segments are over their share of the
+// overShare is by how many bytes the log's segments, and those of its cold log, are over their share of the
 // disk; 0 if they are not, or there is no such limit.
 func (b *broker) overShare() int64 {
 	percent := b.cfg.Resolver.Int(b.meta.Image(), cluster.DiskShareKey)
@@ -143,7 +143,7 @@ func (b *broker) overShare() int64 {
 	if percent <= 0 || st.TotalBytes <= 0 {
 		return 0
 	}
-	return max(st.SegmentBytes-shareOf(st.TotalBytes, percent), 0)
+	return max(st.SegmentBytes+st.ColdBytes-shareOf(st.TotalBytes, percent), 0)
 }
 
 // shareOf is a share of a number that may be as large as there are.

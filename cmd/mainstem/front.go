@@ -135,7 +135,7 @@ func (c logCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.CounterValue, "cold_reads_total", "Reads that had to ask the disk.", float64(st.ColdReads))
 	send(prometheus.GaugeValue, "unsynced_bytes", "Bytes written but not synced yet.", float64(st.Written)-float64(st.Synced))
 	send(prometheus.GaugeValue, "segments", "Segment files.", float64(st.Segments))
-	send(prometheus.GaugeValue, "segment_bytes", "Size of all segment files.", float64(st.SegmentBytes))
+	send(prometheus.GaugeValue, "segment_bytes", "Size of the main log's segment files.", float64(st.SegmentBytes))
 	send(prometheus.GaugeValue, "live_bytes", "Bytes of batches that can be read, as last counted.", float64(st.LiveBytes))
 	send(prometheus.GaugeValue, "partitions", "Partitions that the log holds.", float64(st.Partitions))
 	send(prometheus.GaugeValue, "queued_appends", "Appends that wait for the writer.", float64(st.QueuedAppends))
