@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,6 +117,9 @@ func (r *crashRun) lives() error {
 			return fmt.Errorf("life %d (%s): %w", i, plan.name, err)
 		}
 	}
+	if err := r.looksSound(); err != nil {
+		return err
+	}
 	if r.rng.IntN(3) == 0 {
 		if err := r.flipBit(); err != nil {
 			return err
@@ -130,6 +134,29 @@ func (r *crashRun) lives() error {
 		if r.past.flip != nil {
 			return nil // what comes after damage is other tests' subject
 		}
+	}
+	return nil
+}
+
+// looksSound has the check look at what a life left: it finds nothing lost and
+// nothing damaged, whatever died when.
+func (r *crashRun) looksSound() error {
+	if there, err := Exists(r.disk, crashDir); err != nil || !there {
+		return err
+	}
+	report, err := Check(r.disk, crashDir, CheckOptions{Standing: r.metadata.of})
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	for _, x := range report.Findings {
+		// Plans take indexes away.
+		taken := x.Kind == KindOfCheckpoint && strings.Contains(x.Text, "is missing") || x.Kind == KindOfIndexes && strings.Contains(x.Text, "does not exist")
+		if x.Severity == SeverityDamage && !taken {
+			return fmt.Errorf("the check finds %+v", x)
+		}
+	}
+	if len(report.Lost) > 0 {
+		return fmt.Errorf("the check finds these lost: %+v", report.Lost)
 	}
 	return nil
 }
