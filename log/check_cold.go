@@ -86,7 +86,7 @@ func (a *coldAudit) pinnedIn(p *PartitionLog) error {
 
 // coldLost reports whether an index entry of the cold log can not be read. unsure:
 // not all of the partition's were met.
-func (c *checker) coldLost(id model.PartitionID, e *index.Entry, unsure bool) bool {
+func (c *checker) coldLost(p *PartitionLog, e *index.Entry, unsure bool) bool {
 	at := PositionRange{Position(e.Position), Position(e.Position) + Position(e.Length)}
 	if c.cold.hits(at.From, at.To) {
 		return true
@@ -94,8 +94,8 @@ func (c *checker) coldLost(id model.PartitionID, e *index.Entry, unsure bool) bo
 	if !unsure {
 		return false
 	}
-	if err := c.recovery.log.verify(id, e); err != nil {
-		c.cold.bad(at, stays(err).Error())
+	if err := p.log.verify(p.id, e); err != nil {
+		c.cold.bad(at, p.stays(err).Error())
 		return true
 	}
 	return false

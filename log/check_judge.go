@@ -137,7 +137,7 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 		if logID(e.Log) == mainLog {
 			lost = c.audit.hits(Position(e.Position), Position(e.Position)+Position(e.Length))
 		} else {
-			lost = c.coldLost(p.ID(), &e, unsure)
+			lost = c.coldLost(p, &e, unsure)
 		}
 		if lost {
 			c.lose(p.ID(), e.BaseOffset, next, int64(e.LastOffsetDelta)+1)

@@ -200,10 +200,10 @@ func (l *Log) hold(at place) (*segment, error) {
 	return nil, errMoved
 }
 
-// stays tells a place that is gone from one that moved on: a batch of which the
-// index says again and again that it is where nothing is.
-func stays(err error) error {
-	if !errors.Is(err, errMoved) {
+// stays tells a batch that is gone from one that moved on: that the index says
+// again and again to be where nothing is. What was deleted may be gone.
+func (p *PartitionLog) stays(err error) error {
+	if !errors.Is(err, errMoved) || errors.Is(p.Refused(), ErrDropped) {
 		return err
 	}
 	return fmt.Errorf("%w: the index names a segment that is not there, or has lost its end", ErrCorrupt)

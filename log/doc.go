@@ -25,11 +25,11 @@
 //
 // Starting: log.go (Open, Close), start_format.go, recovery.go,
 // recovery_files.go, recovery_cold.go, smallfile.go, aside.go, scan.go,
-// replay.go, copies.go, settle.go.
+// replay.go, copies.go, coldscan.go, settle.go.
 //
-// Damage: damage.go (what is fenced and what was given up), salvage_format.go,
-// scrub.go (looking for it), events_damage.go, versions.go (what must not be
-// taken for damage).
+// Damage: damage.go, fences.go (what is fenced and what was given up),
+// salvage_format.go, scrub.go, scrub_cold.go (looking for it),
+// events_damage.go, versions.go (what must not be taken for damage).
 //
 // Looking: events.go, stats.go, dump.go; check.go, check_report.go, look.go (a
 // disk that can not be changed), check_files.go, check_audit.go,

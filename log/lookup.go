@@ -191,7 +191,7 @@ func (p *PartitionLog) search(e index.Entry, s *recordSearch) (bool, error) {
 		}
 	}
 	if err != nil {
-		return false, stays(err)
+		return false, p.stays(err)
 	}
 	defer release()
 	h, err := batch.Parse(b)

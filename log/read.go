@@ -56,7 +56,7 @@ func (p *PartitionLog) Read(r ReadRequest, out *span.List) (n int, err error) {
 			break
 		}
 	}
-	return n, stays(err)
+	return n, p.stays(err)
 }
 
 func (p *PartitionLog) readOnce(r ReadRequest, out *span.List) (int, error) {
