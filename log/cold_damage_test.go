@@ -203,3 +203,52 @@ func TestShortColdSegment(t *testing.T) {
 	}
 	f.close()
 }
+
+// What was given up in an old segment stays there, and what lives around it
+// moves: the same is read before and after, also once the indexes are made anew.
+func TestRelocateAroundDamage(t *testing.T) {
+	for name, do := range map[string]SalvageOptions{"indexes kept": {}, "indexes dropped": {DropIndexes: true}} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, relocating())
+			for range 12 {
+				f.append(300, 1, 4)
+				for range 6 {
+					f.append(3000, 2, 3)
+				}
+			}
+			f.close()
+			hits := f.batchEntries()
+			hit := hits[slices.IndexFunc(hits, func(h entryHeader) bool { return h.Partition == 1 && h.BaseOffset == 9 })]
+			f.flip(hit.Position + entryHeaderSize + 100)
+			f.salvage(do)
+			f.open()
+			reads := func(when string) {
+				t.Helper()
+				got, err := offsetsFrom(t, f.log.Partition(1), 0)
+				if want := without(f.ends[1], hit.BaseOffset); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s: read %v, %v; want %v", when, got, err, want)
+				}
+			}
+			reads("salvaged")
+			f.deleteAll(2, 3)
+			if f.relocate() == 0 || len(f.files(coldPrefix)) == 0 {
+				t.Fatal("nothing was relocated")
+			}
+			reads("relocated")
+			f.restart()
+			reads("restarted")
+			f.close()
+			f.remove(indexSuffix)
+			f.remove(checkpointPrefix)
+			if r := f.lookAt(); r.Damaged() {
+				t.Errorf("%s", texts(r, SeverityDamage))
+			}
+			f.open()
+			reads("rebuilt")
+			f.close()
+			if r := f.lookAt(); r.Damaged() {
+				t.Errorf("%s", texts(r, SeverityDamage))
+			}
+		})
+	}
+}
