@@ -20,6 +20,8 @@ const (
 	PadGroupsKey           = "mainstem.log.pad.groups"
 	ProducerStatesKey      = "mainstem.producer.states.max"
 	ScrubKey               = "mainstem.scrub.bytes.per.second"
+	RelocateBelowKey       = "mainstem.relocate.below.percent"
+	RelocateRateKey        = "mainstem.relocate.bytes.per.second"
 	LogLevelKey            = "mainstem.log.level"
 	DiskWarnKey            = "mainstem.disk.free.warn.bytes"
 	DiskMinKey             = "mainstem.disk.free.min.bytes"
@@ -212,9 +214,24 @@ func brokerLogDefs() []ConfigDef {
 			Name: PadGroupsKey, Rule: boolean(), Default: "false",
 			Doc: "Whether each write is padded to 4 KiB, for disks that may damage a half-written sector at a power cut.",
 		},
+	}
+}
+
+// brokerUpkeepDefs are the settings of what goes on in the background.
+func brokerUpkeepDefs() []ConfigDef {
+	return []ConfigDef{
 		{
 			Name: ScrubKey, Rule: longFrom(0), Default: "2097152",
 			Doc: "How fast the log is read in the background, once an hour or as long as it takes, to find damage before it is asked for; 0 means never.",
+		},
+		{
+			Name: RelocateBelowKey, Rule: intBetween(0, 49), Default: "40",
+			Doc: "An old file of the log of which less than this share can still be read is emptied: the rest moves to the cold log, and the file goes. " +
+				"More saves disk space and costs writes; 0 means never.",
+		},
+		{
+			Name: RelocateRateKey, Rule: longFrom(1), Default: "33554432",
+			Doc: "The most bytes a second that emptying old files of the log reads and writes.",
 		},
 	}
 }

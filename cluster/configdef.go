@@ -160,7 +160,7 @@ func (s *defSet) names() []string {
 var (
 	topicDefs  = sync.OnceValue(func() *defSet { return newDefSet(topicConfigDefs(), topicHintDefs()) })
 	brokerDefs = sync.OnceValue(func() *defSet {
-		return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerDiskDefs(), brokerHintDefs())
+		return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerUpkeepDefs(), brokerDiskDefs(), brokerHintDefs())
 	})
 	groupDefs = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs()) })
 )

@@ -164,6 +164,14 @@ func (b *broker) openMetadata() error {
 	return nil
 }
 
+// relocateBelow is the log's word for a share in percent; none means never.
+func relocateBelow(percent int64) float64 {
+	if percent == 0 {
+		return -1
+	}
+	return float64(percent) / 100
+}
+
 func (b *broker) openLog() error {
 	if err := b.mustHaveLog(); err != nil {
 		return err
@@ -175,6 +183,8 @@ func (b *broker) openLog() error {
 		PadGroups:         r.Bool(img, cluster.PadGroupsKey),
 		ProducerStatesMax: int(r.Int(img, cluster.ProducerStatesKey)),
 		ScrubBytesPerSec:  r.Int(img, cluster.ScrubKey),
+		RelocateBelow:     relocateBelow(r.Int(img, cluster.RelocateBelowKey)),
+		RelocateRate:      r.Int(img, cluster.RelocateRateKey),
 	}, log.Env{
 		FS: b.fs, Dir: b.cfg.DataDir, Clock: b.clock, Fatal: b.die,
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
