@@ -54,7 +54,9 @@ type closer struct {
 
 // runBroker builds the broker, runs it until ctx ends and stops it cleanly.
 func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, out io.Writer) error {
-	b := &broker{cfg: cfg, log: logger, out: out, fs: vfs.OS{}, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
+	dirs := vfs.NewKeptDirs()
+	b := &broker{cfg: cfg, log: logger, out: out, fs: dirs, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
+	b.opened("directories", dirs.Close)
 	started := b.clock.Now()
 	b.opened("heap limit", keepHeap(b.clock).close)
 	if err := b.open(ctx); err != nil {

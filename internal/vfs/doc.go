@@ -4,7 +4,8 @@
 // the log is tested against crashes and faults that no real disk shows twice.
 //
 // Files, in reading order: vfs.go (the interface), os.go and osfile.go (OS, the
-// real disk on Linux), lock.go (shared locks), mem.go and memfile.go (Mem: names and open files),
+// real disk on Linux), keptdirs.go (for
+// who must be able to sync a directory), lock.go (shared locks), mem.go and memfile.go (Mem: names and open files),
 // sectors.go (what of a file is in the cache, what on the disk), crash.go
 // (Kill, PowerCut, Clone, bit flips), fault.go and faultfile.go (Fault),
 // hooks.go (ready-made faults).

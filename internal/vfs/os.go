@@ -136,6 +136,18 @@ func (OS) Lock(name string) (io.Closer, error) {
 	return nil, pathError("lock", name, errors.Join(err, unix.Close(fd)))
 }
 
+// IsBadMedium reports whether err says that what is stored can not be read,
+// now and most likely never: the rest of the disk may be sound. A lack of
+// rights or of descriptors is not that.
+func IsBadMedium(err error) bool {
+	for _, e := range []error{unix.EIO, unix.ENODATA, unix.EREMOTEIO, unix.EBADMSG, unix.EILSEQ, unix.EUCLEAN} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // IsNoSpace reports whether err says that the disk or the quota is full. The
 // write or allocation was then refused; the disk is not broken.
 func IsNoSpace(err error) bool {

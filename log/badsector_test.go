@@ -1,0 +1,88 @@
+package log
+
+import (
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+)
+
+// badSector has reads of a file fail, under whatever part of its name, until it
+// is renamed or replaced.
+func (f *fixture) badSector(part string) (bad string) {
+	f.t.Helper()
+	names := f.files(part)
+	bad = path.Join(f.disk.dir, names[len(names)-1])
+	mem := f.mem()
+	there := true
+	f.disk.fs = vfs.NewFault(mem, func(op vfs.Op) error {
+		if op.Kind == vfs.KindRename || op.Kind == vfs.KindRemove {
+			_, err := mem.Size(bad)
+			there = there && err == nil && op.Name != bad
+		}
+		if there && op.Kind == vfs.KindRead && op.Name == bad {
+			return vfs.ErrIO
+		}
+		return nil
+	})
+	return bad
+}
+
+// A bad sector in a small file is no reason not to start: what is derived is
+// made anew or taken from the older one, and the file is kept.
+func TestBadSectorInSmallFile(t *testing.T) {
+	for name, c := range map[string]struct{ file, finding string }{
+		"newest checkpoint": {checkpointPrefix, "read checkpoint-"},
+		"start mark":        {startMarkName, "start mark is damaged"},
+		"salvaged":          {salvagedName, "read salvaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Config{SegmentBytes: 64 << 10})
+			f.append(500, 1, 2)
+			f.restart()
+			f.append(500, 2, 1)
+			f.close()
+			nothing := &salvaged{Offsets: []lostOffsets{{99, 0, 1}}}
+			if err := replaceSmallFile(f.disk.fs, f.disk.dir, salvagedName, nothing.encode()); err != nil {
+				t.Fatal(err)
+			}
+			mem := f.mem()
+			f.badSector(c.file)
+			told := false
+			for _, x := range f.lookAt().Findings {
+				told = told || x.Severity == SeverityDamage && strings.Contains(x.Text, c.finding) && strings.Contains(x.Text, vfs.ErrIO.Error())
+			}
+			if !told {
+				t.Errorf("the check tells %+v", f.lookAt().Findings)
+			}
+			f.open()
+			f.check()
+			f.append(500, 1)
+			f.close()
+			f.disk.fs = mem
+			f.open()
+			f.check()
+			f.close()
+		})
+	}
+}
+
+// Where the count of unclean starts is lost twice, once to a bad sector,
+// salvage helps.
+func TestBadSectorInStartMarkAndHeaderLost(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.append(2000, 1, 2)
+	f.close()
+	if err := f.mem().FlipBit(path.Join(f.disk.dir, f.files(segmentSuffix)[0]), 14, 1); err != nil {
+		t.Fatal(err)
+	}
+	f.badSector(startMarkName)
+	if _, _, err := Open(f.cfg, f.disk.env()); err == nil || !strings.Contains(err.Error(), "remove it") {
+		t.Fatalf("opened with %v", err)
+	}
+	f.salvage(SalvageOptions{})
+	f.open()
+	f.check()
+	f.close()
+}
