@@ -15,6 +15,9 @@ import (
 // acceptPause is the rest after a failed accept (usually: no descriptors left).
 const acceptPause = 50 * time.Millisecond
 
+// acceptToldEvery is how often a lasting failure is told.
+const acceptToldEvery = time.Minute
+
 // endpoint is an address that clients are told.
 type endpoint struct {
 	host string
@@ -28,6 +31,13 @@ type listener struct {
 	nl         net.Listener
 	advertised endpoint
 	conns      sync.WaitGroup
+	failed     acceptFailures
+}
+
+// acceptFailures are those since the last line in the log; of the accept loop.
+type acceptFailures struct {
+	told  time.Time
+	since int
 }
 
 // bind opens a listener's socket; nothing is accepted before run.
@@ -72,7 +82,7 @@ func (l *listener) run() {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			l.srv.log.Warn("accept failed", zap.String("listener", l.name), zap.Error(err))
+			l.acceptFailed(err)
 			if !l.srv.rest(acceptPause) {
 				return
 			}
@@ -90,4 +100,18 @@ func (l *listener) run() {
 			l.srv.conns.remove(c)
 		}()
 	}
+}
+
+// acceptFailed tells of a failure that may come again twenty times a second for
+// as long as it lasts.
+func (l *listener) acceptFailed(err error) {
+	f := &l.failed
+	f.since++
+	now := l.srv.clock.Now()
+	if !f.told.IsZero() && now.Sub(f.told) < acceptToldEvery {
+		return
+	}
+	l.srv.log.Warn("accept failed: nobody can connect while this lasts; if descriptors are short, raise ulimit -n",
+		zap.String("listener", l.name), zap.Int("times", f.since), zap.Error(err))
+	f.told, f.since = now, 0
 }
