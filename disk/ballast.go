@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
@@ -20,6 +21,16 @@ type ballast struct {
 	name string
 	held int64 // bytes that the file reserves
 	sure bool  // it does: this life has reserved them. A copied file may be all holes
+}
+
+// Held is the room that a data directory's ballast takes: free for a broker
+// that starts there, though the file system does not count it so.
+func Held(fsys vfs.FS, dir string) int64 {
+	b := ballast{fs: fsys, name: path.Join(dir, ballastName)}
+	if err := b.measure(); err != nil {
+		return 0
+	}
+	return b.held
 }
 
 // measure asks how large the file is: anybody may remove it.

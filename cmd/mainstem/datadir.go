@@ -145,7 +145,8 @@ func (b *broker) mustHaveRoom() error {
 	if err != nil || total <= 0 {
 		return nil //nolint:nilerr // The guard of the disk tells, and a disk that does not say may have room.
 	}
-	return roomToBegin(b.cfg.DataDir, b.diskSettings(), free, total)
+	// A first start that was killed may have left its ballast.
+	return roomToBegin(b.cfg.DataDir, b.diskSettings(), free+disk.Held(b.fs, b.cfg.DataDir), total)
 }
 
 // roomToBegin holds what a new data directory takes against what is free.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
@@ -116,5 +118,35 @@ func TestDirectoryInUse(t *testing.T) {
 	want := fmt.Sprintf("(the last broker there has the pid %d): stop it", os.Getpid())
 	if err := second.lockDir(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("it says %v, want %q", err, want)
+	}
+}
+
+// A first start that was killed leaves its ballast. The next one takes its room
+// for free: no more is needed than then.
+func TestRoomOfALeftBallast(t *testing.T) {
+	mem := vfs.NewMem()
+	if err := mem.MkdirAll("/d"); err != nil {
+		t.Fatal(err)
+	}
+	mem.SetCapacity(100 << 20)
+	b := &broker{fs: mem, cfg: Config{DataDir: "/d", Resolver: cluster.NewResolver(map[string]string{
+		cluster.SegmentBytesKey: "4194304", cluster.DiskBallastKey: "50000000", cluster.DiskMinKey: "40000000",
+	})}}
+	if err := b.mustHaveRoom(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := mem.Create("/d/ballast")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Allocate(0, 50_000_000), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.mustHaveRoom(); err != nil {
+		t.Error(err)
+	}
+	mem.SetCapacity(90_000_000)
+	if err := b.mustHaveRoom(); err == nil {
+		t.Error("there is no room")
 	}
 }
