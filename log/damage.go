@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log/index"
 )
 
@@ -100,16 +101,16 @@ func (r *recovery) readSalvaged() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
+	var s *salvaged
+	if err == nil {
+		s, err = decodeSalvaged(b)
 	}
-	s, err := decodeSalvaged(b)
-	if errors.Is(err, errSalvaged) {
+	if errors.Is(err, errSalvaged) || vfs.IsBadMedium(err) {
 		l.env.Events(SalvagedUnreadable{Why: err})
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", salvagedName, err)
+		return fmt.Errorf("%s: %w", salvagedName, err)
 	}
 	l.damage.give(s)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // errUnknownPartition refuses a start: the metadata does not know a partition
@@ -106,6 +107,10 @@ func (r *recovery) readMark() error {
 	b, err := r.log.readSmallFile(startMarkName)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.markFault = err
+		return nil
+	}
+	if vfs.IsBadMedium(err) {
+		r.markFault = fmt.Errorf("%w: %w", errStartMark, err)
 		return nil
 	}
 	if err != nil {

@@ -58,6 +58,11 @@ func (r *recovery) readCheckpoints() error {
 			continue
 		}
 		b, err := r.log.readSmallFile(name)
+		if vfs.IsBadMedium(err) {
+			// An older one will do, or none.
+			r.aside = append(r.aside, asideFile{name, err.Error()})
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -172,9 +172,13 @@ func (s *salvager) setAside(name string) error {
 	return nil
 }
 
-// copyAside copies a small file under a name of its own, durably.
+// copyAside copies a small file under a name of its own, durably. One that can
+// not be read any more is renamed: there is nothing to lose between.
 func (s *salvager) copyAside(name string) error {
 	b, err := readSmallFile(s.fs, s.dir, name)
+	if vfs.IsBadMedium(err) {
+		return s.setAside(name)
+	}
 	if err != nil {
 		return fmt.Errorf("copy aside: %w", err)
 	}
