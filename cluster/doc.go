@@ -10,7 +10,7 @@
 // one node: journal.go, commit.go (one goroutine, group commit), changes.go
 // (what each change checks and records), frame.go (the file format), files.go
 // (which files there are), snapshot.go, recover.go, inspect.go (a look at the
-// files of a stopped broker). The settings: configdef.go and rules.go, then
+// files of a stopped broker), adopt.go (metadata that is older than its log). The settings: configdef.go and rules.go, then
 // topic_configs.go, broker_configs.go, broker_hints.go, broker_meaningless.go,
 // group_configs.go as data, validate.go, security.go (what is refused or warned
 // of, as it would protect in Kafka), nearest.go, resolver.go and settings.go
@@ -22,7 +22,8 @@
 //   - A change is durable, the image with it current, and every subscriber told,
 //     before its caller is answered. A change that fails has no effect.
 //   - A partition id is given once. Ids ascend from 1; one below the next to
-//     give is either alive or dropped for ever.
+//     give is either alive or dropped for ever. (Where partitions were adopted,
+//     ids between them count as alive and belong to no topic.)
 //   - Damage that is not a torn tail is never repaired by guessing: the journal
 //     does not open, and nothing is deleted.
 //

@@ -18,9 +18,11 @@ func (c *checker) judge() {
 	c.judgeTail()
 	if len(c.unknown) > 0 {
 		ids := slices.Sorted(maps.Keys(c.unknown))
+		c.report.Unknown = ids
 		c.report.Refused = fmt.Sprintf("%v: %s", errUnknownPartition, idList(ids))
 		c.damage(KindOfMetadata, "", PositionRange{}, fmt.Sprintf("the log holds %d partitions that the metadata does not know: %s; the broker does not start",
-			len(ids), idList(ids)), "log and metadata do not belong together: put the metadata directory back that belongs to this log")
+			len(ids), idList(ids)), "log and metadata do not belong together: put the metadata directory back that belongs to this log; "+
+			"or, if there is only this older one, `mainstem log salvage --adopt` makes a topic for each of these partitions, so that their records can be read")
 	}
 }
 

@@ -104,6 +104,8 @@ type CheckReport struct {
 	Lost          []LostRange `json:"lost"`
 	Waiting       []Waiting   `json:"waiting"`
 	Aside         []AsideFile `json:"quarantined"`
+	// Unknown are partitions of the log that the metadata has never heard of.
+	Unknown []model.PartitionID `json:"unknown_partitions,omitempty"`
 
 	heal healing
 }

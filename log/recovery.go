@@ -12,7 +12,8 @@ import (
 // errUnknownPartition refuses a start: the metadata does not know a partition
 // that the log holds, so one of the two belongs to something else.
 var errUnknownPartition = errors.New("the log holds a partition that the metadata does not know; " +
-	"log and metadata do not belong together, nothing was changed")
+	"log and metadata do not belong together, nothing was changed. If the metadata is an older copy, put the newer one back; if there is none, " +
+	"`mainstem log salvage --adopt` makes a topic for each such partition")
 
 // errMissing refuses a start: a file that must be there is not.
 var errMissing = errors.New("a file of the log is missing; nothing was changed")

@@ -27,7 +27,7 @@ are kept beside the log as quarantine-*.`
 func newLogSalvage(p process) *cobra.Command {
 	var (
 		o      options
-		do     log.SalvageOptions
+		do     salvageOptions
 		yes    bool
 		dryRun bool
 	)
@@ -60,7 +60,15 @@ func newLogSalvage(p process) *cobra.Command {
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	c.Flags().BoolVar(&do.DropIndexes, "drop-indexes", false, "also set all index files aside, so that the next start makes them anew")
+	c.Flags().BoolVar(&do.adopt, "adopt", false, "make a topic for each partition that older metadata does not know")
 	return c
+}
+
+// salvageOptions say what to do beside what is needed.
+type salvageOptions struct {
+	log.SalvageOptions
+
+	adopt bool
 }
 
 var errDryRun = errors.New("only a dry run")
@@ -87,7 +95,7 @@ func confirm(in io.Reader, out io.Writer, yes bool) error {
 }
 
 // salvage shows the plan, asks, and does it.
-func salvage(fsys vfs.FS, dir string, do log.SalvageOptions, out, stderr io.Writer, ask func() error) (err error) {
+func salvage(fsys vfs.FS, dir string, do salvageOptions, out, stderr io.Writer, ask func() error) (err error) {
 	if has, err := log.Exists(fsys, dir); err != nil || !has {
 		return couldNotRun{errors.Join(fmt.Errorf("%w: %s", log.ErrNoLog, dir), err)}
 	}
@@ -103,16 +111,22 @@ func salvage(fsys vfs.FS, dir string, do log.SalvageOptions, out, stderr io.Writ
 	if err != nil {
 		return couldNotRun{err}
 	}
-	for i := range report.Findings {
-		if f := &report.Findings[i]; f.Kind == log.KindOfMetadata && f.Severity == log.SeverityDamage {
-			return couldNotRun{fmt.Errorf("the metadata comes first, salvage can not mend it: %s; nothing was changed", f.Text)}
-		}
-	}
-	plan := log.PlanSalvage(report, do)
-	if err := printPlan(out, dir, plan, report); err != nil || plan.Empty() {
+	if err := metadataFirst(report, do.adopt); err != nil {
 		return err
 	}
+	plan := log.PlanSalvage(report, do.SalvageOptions)
+	if err := printAdoption(out, dir, report.Unknown); err != nil {
+		return err
+	}
+	if !plan.Empty() || len(report.Unknown) == 0 {
+		if err := printPlan(out, dir, plan, report); err != nil || plan.Empty() {
+			return err
+		}
+	}
 	if err := ask(); err != nil {
+		return err
+	}
+	if err := adopt(fsys, dir, report.Unknown, out); err != nil {
 		return err
 	}
 	var told error
