@@ -23,8 +23,8 @@ type (
 	BallastFailed struct{ Err error }
 	// SpaceUnknown says: the file system does not tell how much room it has.
 	SpaceUnknown struct{ Err error }
-	// SyncStalled says: a sync has not come back for a long time.
-	SyncStalled struct{ Sync RunningSync }
+	// SyncStalled says: a sync, or a write, has not come back for a long time.
+	SyncStalled struct{ Sync Running }
 	// SyncRecovered ends an incident that SyncStalled has begun.
 	SyncRecovered struct {
 		Since time.Time
@@ -65,7 +65,7 @@ func (e SpaceUnknown) String() string {
 }
 
 func (e SyncStalled) String() string {
-	return fmt.Sprintf("the disk is stalled: a sync of %s has been under way since %s", e.Sync.Name, e.Sync.Since.UTC().Format(time.RFC3339Nano))
+	return fmt.Sprintf("the disk is stalled: a %s of %s has been under way since %s", e.Sync.What, e.Sync.Name, e.Sync.Since.UTC().Format(time.RFC3339Nano))
 }
 
 func (e SyncRecovered) String() string {

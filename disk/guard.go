@@ -149,6 +149,8 @@ func (g *Guard) run() {
 func (g *Guard) look() {
 	g.mu.Lock()
 	g.lookAtSyncsLocked()
+	g.unlockAndTell() // first: what follows may hang on the disk too
+	g.mu.Lock()
 	g.lookLocked()
 	g.unlockAndTell()
 }

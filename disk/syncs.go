@@ -21,7 +21,8 @@ var syncBounds = [...]time.Duration{
 }
 
 // Syncs measures how long the disk takes to make things durable: fdatasync of
-// files and fsync of directories, of all rooms together.
+// files and fsync of directories, of all rooms together. Of other changes it
+// knows those that have not come back.
 type Syncs struct {
 	clock   clock.Clock
 	buckets [len(syncBounds) + 1]atomic.Uint64
@@ -30,12 +31,13 @@ type Syncs struct {
 
 	mu struct {
 		sync.Mutex
-		running []*RunningSync // oldest first: they begin under the lock
+		running []*Running // oldest first: they begin under the lock
 	}
 }
 
-// RunningSync is a sync that has not come back yet.
-type RunningSync struct {
+// Running is a sync, or another change of the disk, that has not come back yet.
+type Running struct {
+	What  string // in words: "sync", "write", ...
 	Name  string // of the file or directory
 	Since time.Time
 }
@@ -44,17 +46,7 @@ func newSyncs(c clock.Clock) *Syncs { return &Syncs{clock: c} }
 
 // measure runs a sync.
 func (s *Syncs) measure(name string, run func() error) error {
-	r := &RunningSync{Name: name}
-	s.mu.Lock()
-	r.Since = s.clock.Now()
-	s.mu.running = append(s.mu.running, r)
-	s.mu.Unlock()
-	err := run()
-	took := max(s.clock.Now().Sub(r.Since), 0)
-	s.mu.Lock()
-	at := slices.Index(s.mu.running, r)
-	s.mu.running = slices.Delete(s.mu.running, at, at+1)
-	s.mu.Unlock()
+	took, err := s.watch("sync", name, run)
 	i := 0
 	for i < len(syncBounds) && took > syncBounds[i] {
 		i++
@@ -64,20 +56,38 @@ func (s *Syncs) measure(name string, run func() error) error {
 	return err
 }
 
-// Longest is the sync that has been under way longest, and for how long; false
-// if there is none.
-func (s *Syncs) Longest() (RunningSync, time.Duration, bool) {
+// watch runs a change of the disk, so that it is seen while it does not come
+// back. A disk that stalls, or a file system that is frozen, may keep the write
+// in front of the sync.
+func (s *Syncs) watch(what, name string, run func() error) (took time.Duration, err error) {
+	r := &Running{What: what, Name: name}
+	s.mu.Lock()
+	r.Since = s.clock.Now()
+	s.mu.running = append(s.mu.running, r)
+	s.mu.Unlock()
+	err = run()
+	took = max(s.clock.Now().Sub(r.Since), 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.Index(s.mu.running, r)
+	s.mu.running = slices.Delete(s.mu.running, at, at+1)
+	return took, err
+}
+
+// Longest is the sync or other change that has been under way longest, and for
+// how long; false if there is none.
+func (s *Syncs) Longest() (Running, time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.mu.running) == 0 {
-		return RunningSync{}, 0, false
+		return Running{}, 0, false
 	}
 	r := *s.mu.running[0]
 	return r, max(s.clock.Now().Sub(r.Since), 0), true
 }
 
-// Stalled is the sync for which the disk counts as stalled now.
-func (s *Syncs) Stalled() (RunningSync, time.Duration, bool) {
+// Stalled is the one for which the disk counts as stalled now.
+func (s *Syncs) Stalled() (Running, time.Duration, bool) {
 	r, took, ok := s.Longest()
 	return r, took, ok && took > StallAfter
 }

@@ -81,3 +81,38 @@ func TestSyncFails(t *testing.T) {
 	}
 	w.must(f.Close())
 }
+
+// A write that does not come back is seen like a sync: a frozen file system
+// keeps the one in front of the other.
+func TestWriteStalls(t *testing.T) {
+	w := newWorld(t)
+	fault := vfs.NewFault(w.mem, nil)
+	w.mustOpen(fault)
+	w.want("opened", Roomy, "ballast holds")
+	f, err := w.guard.FS().Create(dir + "/x")
+	w.must(err)
+	began, hung := make(chan struct{}), make(chan struct{})
+	fault.SetHook(func(op vfs.Op) error {
+		if op.Kind == vfs.KindWrite {
+			close(began)
+			<-hung
+		}
+		return nil
+	})
+	ended := make(chan error)
+	go func() {
+		_, err := f.WriteAt([]byte("abc"), 0)
+		ended <- err
+	}()
+	<-began
+	w.look(8 * time.Second)
+	w.want("8 s", Roomy, "the disk is stalled: a write of "+dir+"/x has been under way since 2023-11-14T22:13:20Z")
+	close(hung)
+	w.must(<-ended)
+	w.look(time.Second)
+	w.want("recovered", Roomy, "the disk answers again after 9s")
+	if st := w.guard.Syncs().Stats(); st.Count != 0 || st.Stalls != 1 {
+		t.Errorf("%+v", st)
+	}
+	w.must(f.Close())
+}

@@ -4,8 +4,8 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
-// FS is the disk as the other rooms get it: syncs are measured, and what finds
-// no room is tried again with the ballast's.
+// FS is the disk as the other rooms get it: syncs are measured, what does not
+// come back is seen, and what finds no room is tried again with the ballast's.
 func (g *Guard) FS() vfs.FS { return &watchedFS{FS: g.env.FS, guard: g} }
 
 type watchedFS struct {
@@ -18,11 +18,22 @@ const nameBytes = 4096
 
 // Create implements vfs.FS.
 func (w *watchedFS) Create(name string) (vfs.File, error) {
-	f, err := w.FS.Create(name)
-	if vfs.IsNoSpace(err) && w.guard.makeRoom(nameBytes) {
+	var f vfs.File
+	create := func() (err error) {
 		f, err = w.FS.Create(name)
+		return err
+	}
+	_, err := w.guard.syncs.watch("creation", name, create)
+	if vfs.IsNoSpace(err) && w.guard.makeRoom(nameBytes) {
+		_, err = w.guard.syncs.watch("creation", name, create)
 	}
 	return w.watch(f, name, err)
+}
+
+// Rename implements vfs.FS.
+func (w *watchedFS) Rename(oldName, newName string) error {
+	_, err := w.guard.syncs.watch("renaming", newName, func() error { return w.FS.Rename(oldName, newName) })
+	return err
 }
 
 // OpenWritable implements vfs.FS.
@@ -54,17 +65,12 @@ type watchedFile struct {
 
 // WriteAt implements vfs.File.
 func (f *watchedFile) WriteAt(p []byte, off int64) (int, error) {
-	n, err := f.File.WriteAt(p, off)
-	if vfs.IsNoSpace(err) && f.guard.makeRoom(int64(len(p)-n)) {
-		more, err := f.File.WriteAt(p[n:], off+int64(n))
-		return n + more, err
-	}
-	return n, err
+	return f.WritevAt([][]byte{p}, off)
 }
 
 // WritevAt implements vfs.File.
 func (f *watchedFile) WritevAt(bufs [][]byte, off int64) (int, error) {
-	n, err := f.File.WritevAt(bufs, off)
+	n, err := f.write(bufs, off)
 	if !vfs.IsNoSpace(err) {
 		return n, err
 	}
@@ -72,8 +78,22 @@ func (f *watchedFile) WritevAt(bufs [][]byte, off int64) (int, error) {
 	if !f.guard.makeRoom(bytes) {
 		return n, err
 	}
-	more, err := f.File.WritevAt(rest, off+int64(n))
+	more, err := f.write(rest, off+int64(n))
 	return n + more, err
+}
+
+func (f *watchedFile) write(bufs [][]byte, off int64) (n int, err error) {
+	_, err = f.guard.syncs.watch("write", f.name, func() (err error) {
+		n, err = f.File.WritevAt(bufs, off)
+		return err
+	})
+	return n, err
+}
+
+// Allocate implements vfs.File.
+func (f *watchedFile) Allocate(off, n int64) error {
+	_, err := f.guard.syncs.watch("reservation", f.name, func() error { return f.File.Allocate(off, n) })
+	return err
 }
 
 // behind is what of bufs follows the first n bytes, and how much that is.

@@ -126,7 +126,7 @@ func (b *broker) diskAnswers() error {
 	if !stalled {
 		return nil
 	}
-	return fmt.Errorf("a sync of %s has been under way since %s, for %.1f s", r.Name, clockTime(r.Since), took.Seconds())
+	return fmt.Errorf("a %s of %s has been under way since %s, for %.1f s", r.What, r.Name, clockTime(r.Since), took.Seconds())
 }
 
 // share keeps the log within its share of the disk.
@@ -204,9 +204,9 @@ func (c diskCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.CounterValue, float64(c.share.trimmed.Load()),
 		desc("share_trimmed_bytes_total", "Bytes of records that went because the log was over its share of the disk."))
 	_, longest, _ := syncs.Longest()
-	send(prometheus.GaugeValue, longest.Seconds(), desc("sync_current_seconds", "For how long the oldest sync that has not come back is under way."))
+	send(prometheus.GaugeValue, longest.Seconds(), desc("sync_current_seconds", "For how long the oldest sync, or write, that has not come back is under way."))
 	st := syncs.Stats()
-	send(prometheus.CounterValue, float64(st.Stalls), desc("sync_stalls_total", "How often syncs took more than 5 s, counted by incident."))
+	send(prometheus.CounterValue, float64(st.Stalls), desc("sync_stalls_total", "How often syncs, or writes, took more than 5 s, counted by incident."))
 	ch <- prometheus.MustNewConstHistogram(
 		desc("sync_seconds", "How long it takes to make files and directories durable."), st.Count, st.Seconds, st.Cumulative)
 }
