@@ -50,6 +50,8 @@ func (g goal) judge(f figures) verdict {
 		reached = got <= kafka+g.by
 	case atMost:
 		reached = got <= g.by
+	case atLeast:
+		reached = got >= g.by
 	case diskPlusAtMost:
 		reached = got <= f.diskOf(g.row).P99+g.by
 	case timesOrOwn:
@@ -81,7 +83,7 @@ func (g goal) againstKafka() bool {
 	switch g.rule {
 	case timesAtLeast, syncTimesAtLeast, timesAtMost, plusAtMost:
 		return true
-	case atMost, diskPlusAtMost, timesOrOwn, ownAtMost:
+	case atMost, atLeast, diskPlusAtMost, timesOrOwn, ownAtMost:
 	}
 	return false
 }
@@ -99,6 +101,8 @@ func (g goal) words() string {
 		return fmt.Sprintf("at most Kafka + %g", g.by)
 	case atMost:
 		return fmt.Sprintf("at most %g", g.by)
+	case atLeast:
+		return fmt.Sprintf("at least %g", g.by)
 	case diskPlusAtMost:
 		return fmt.Sprintf("at most the disk's fdatasync p99 + %g", g.by)
 	case timesOrOwn:
@@ -118,7 +122,7 @@ func (g goal) bar(f figures) (float64, bool) {
 		return g.by * kafka, hasKafka
 	case plusAtMost:
 		return g.by + kafka, hasKafka
-	case atMost:
+	case atMost, atLeast:
 		return g.by, true
 	case diskPlusAtMost:
 		return f.diskOf(g.row).P99 + g.by, true

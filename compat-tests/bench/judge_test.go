@@ -44,6 +44,8 @@ func TestJudge(t *testing.T) {
 		{"nothing of Mainstem", goal{rule: atMost, by: 0.5}, one(1), nil, disk{}, notMeasured, 0.5},
 		{"absolute, without Kafka", goal{rule: atMost, by: 0.5}, nil, one(0.5), disk{}, met, 0.5},
 		{"absolute, missed", goal{rule: atMost, by: 0.5}, one(100), one(0.51), disk{}, notMet, 0.5},
+		{"at least, reached", goal{rule: atLeast, by: 0.8}, nil, one(0.8), disk{}, met, 0.8},
+		{"at least, missed", goal{rule: atLeast, by: 0.8}, one(0.1), one(0.79), disk{}, notMet, 0.8},
 		{"within 0.2 of Kafka", goal{rule: plusAtMost, by: 0.2}, one(0.5), one(0.7), disk{}, met, 0.7},
 		{"not within 0.2", goal{rule: plusAtMost, by: 0.2}, one(0.5), one(0.71), disk{}, notMet, 0.7},
 		{"disk and two", goal{rule: diskPlusAtMost, by: 2}, one(9), one(3), disk{P99: 1}, met, 3},
@@ -118,12 +120,11 @@ func TestJudge(t *testing.T) {
 
 // TestGoals finds a goal that names what no row measures.
 func TestGoals(t *testing.T) {
-	rows, err := pick("all")
-	if err != nil {
-		t.Fatal(err)
-	}
 	named := map[string]bool{}
-	for _, r := range rows {
+	for _, r := range append(speedTable.rows(), storageTable.rows()...) {
+		if r.name == "produce1m-cache" { // For looking only.
+			continue
+		}
 		if named[r.name] {
 			t.Errorf("two rows %s", r.name)
 		}

@@ -16,7 +16,7 @@ import (
 // load is what one load process does. It runs apart from the one that
 // measures, and apart from the broker, so that each one's CPU time is its own.
 type load struct {
-	Op         string // produce, consume or e2e.
+	Op         string // produce, batches, consume or e2e.
 	Addr       string
 	Topics     []string
 	Partitions int // Of each topic.
@@ -31,8 +31,13 @@ type load struct {
 	// From are the offsets to consume from; a partition without one is read
 	// from its start.
 	From map[string]map[int32]int64
-	// Rate is records a second for e2e, and Seconds how long.
+	// Rate is records a second for e2e, and Seconds how long. For batches 0
+	// means as fast as it goes, until there were so many Records.
 	Rate, Seconds int
+	// Depth is how many requests of batches are in flight on each connection.
+	Depth int
+	// Keys, if any, is how many different keys the records of batches have.
+	Keys int
 }
 
 // outcome is what a load process saw.
@@ -43,10 +48,18 @@ type outcome struct {
 	Requests int64 // Produce or Fetch.
 	Seconds  float64
 	P50, P99 float64 // Milliseconds, for e2e.
+	// AckP50 and AckP99 are milliseconds until an acknowledgement, for batches.
+	AckP50, AckP99 float64
 }
 
 // perBatch is how many records fit beside the batch's header.
-func (l *load) perBatch() int { return max(1, (l.BatchMax-100)/(l.Size+12)) }
+func (l *load) perBatch() int {
+	size := l.Size + 12
+	if l.Keys > 0 {
+		size += keySize
+	}
+	return max(1, (l.BatchMax-100)/size)
+}
 
 // runLoad is the child's main: a load on stdin, an outcome on stdout.
 func runLoad(in io.Reader, out io.Writer) error {
@@ -61,6 +74,8 @@ func runLoad(in io.Reader, out io.Writer) error {
 	switch l.Op {
 	case "produce":
 		o, err = l.produce(ctx)
+	case "batches":
+		o, err = l.batches(ctx)
 	case "consume":
 		o, err = l.consume(ctx)
 	case "e2e":

@@ -14,6 +14,7 @@ import (
 )
 
 type options struct {
+	table          table
 	rows, out, dir string
 	targets        []harness.Target
 	rounds         int
@@ -27,7 +28,8 @@ func main() {
 		exit(runLoad(os.Stdin, os.Stdout))
 	}
 	var o options
-	var targets string
+	var targets, name string
+	flag.StringVar(&name, "table", string(speedTable), "which rows there are: speed or storage")
 	flag.StringVar(&o.rows, "rows", "all", "rows by name, comma-separated; a name may end in *; `list` lists them")
 	flag.StringVar(&targets, "targets", "kafka,mainstem", "what is compared")
 	flag.IntVar(&o.rounds, "rounds", 3, "counted rounds of each row")
@@ -38,8 +40,12 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "directory for the brokers' data; by default in the cache, on its disk")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data directories")
 	flag.Parse()
+	var err error
+	if o.table, err = parseTable(name); err != nil {
+		exit(err)
+	}
 	if o.rows == "list" {
-		exit(list())
+		exit(list(o.table))
 	}
 	for name := range strings.SplitSeq(targets, ",") {
 		t, err := harness.ParseTarget(name)
@@ -49,7 +55,7 @@ func main() {
 		o.targets = append(o.targets, t)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
+	err = run(ctx, o)
 	stop()
 	exit(err)
 }
@@ -62,8 +68,8 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-func list() error {
-	for _, r := range allRows() {
+func list(t table) error {
+	for _, r := range t.rows() {
 		title := r.title
 		if r.extra {
 			title += " (not part of all)"

@@ -11,6 +11,7 @@ import (
 
 // report is what a run has found so far.
 type report struct {
+	table        table
 	targets      []harness.Target
 	rounds       int
 	scale        float64
@@ -95,7 +96,7 @@ func (r *result) add(target harness.Target, s sample) {
 func (r *result) rounds(targets []harness.Target) int {
 	n := -1
 	for _, t := range targets {
-		if r.row.alone == "" || r.row.alone == t {
+		if r.row.once != t && (r.row.alone == "" || r.row.alone == t) {
 			if got := len(r.samples[t]); n < 0 || got < n {
 				n = got
 			}
@@ -128,12 +129,12 @@ func (t *report) writeHeader(b *strings.Builder) {
 		fmt.Fprintf(b, "- %s.\n", line)
 	}
 	fmt.Fprintf(b, `- The client (franz-go, in a process of its own) shares the cores with the broker. CPU is the broker's alone, user and system.
-- Both brokers start once and serve all rows, on fresh topics each round; memory and startup have fresh brokers. A broker that
+- %s. A broker that
   uses more than %g %% of a core at rest is stopped (SIGSTOP) while the other one is measured. Rounds alternate in who begins.
 - anon is RssAnon + RssShmem, file is RssFile (mapped page cache), each the most of samples every 50 ms during the round; what
   earlier rows left in a heap is in it.
 - Figures are medians, with the least and the most in brackets. The speed of machines drifts: only ratios of one run count.
-`, 100*idleMost)
+`, t.table.brokers(), 100*idleMost)
 }
 
 // writeGoals is the claim: what was to be reached and whether it is.

@@ -26,8 +26,14 @@ type row struct {
 	cold bool
 	// alone is the only target that is measured, if one is named.
 	alone harness.Target
+	// once is a target that is measured in the first round only: a remark.
+	once harness.Target
 	// extra rows are no part of "all".
 	extra bool
+	// most, if any, is how many rounds the row gets at most: long ones have few.
+	most int
+	// props are broker properties of a cold row by target.
+	props map[harness.Target]map[string]string
 	// gib is about how much a round writes on a target, to check the disk.
 	gib float64
 	// cost is about how many seconds a round takes, all targets together, for
@@ -72,9 +78,10 @@ func pacing(rate int) load {
 	return load{Op: "e2e", Size: 100, BatchMax: mibBatch, Rate: rate, Seconds: 20}
 }
 
-// allRows is the table. Mainstem syncs before every acknowledgement and Kafka
-// leaves it to the page cache, unless a title says otherwise.
-func allRows() []row {
+// speedRows is the table of `make bench`. Mainstem syncs before every
+// acknowledgement and Kafka leaves it to the page cache, unless a title says
+// otherwise.
+func speedRows() []row {
 	rows := []row{
 		{name: "produce1m", title: "produce 1 KiB, batches to 1 MiB; Mainstem syncs, Kafka page cache", load: producing(2e6, kib, mibBatch, 1), gib: 2, cost: 30},
 		{name: "produce1m-fsync", title: "the same, both sync", load: producing(1e6, kib, mibBatch, 1), configs: syncOnBoth(), gib: 1, cost: 20},
@@ -111,9 +118,9 @@ func allRows() []row {
 	)
 }
 
-// pick finds rows by names, by prefixes ending in *, or all.
-func pick(names string) ([]row, error) {
-	rows := allRows()
+// pick finds rows of a table by names, by prefixes ending in *, or all.
+func pick(t table, names string) ([]row, error) {
+	rows := t.rows()
 	var picked []row
 	if names == "" || names == "all" {
 		for _, r := range rows {

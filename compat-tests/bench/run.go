@@ -21,7 +21,7 @@ type bench struct {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	rows, err := pick(o.rows)
+	rows, err := pick(o.table, o.rows)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func run(ctx context.Context, o options) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(b.home)) }()
 	}
 	for _, r := range rows {
-		b.clock.add(r, o.rounds)
+		b.clock.add(r, r.rounds(o.rounds))
 	}
 	if err := b.open(ctx); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (b *bench) open(ctx context.Context) error {
 		b.clock.say("%s", b.memory.text())
 		lines = append(lines, b.memory.text())
 	}
-	b.report = &report{targets: b.targets, rounds: b.rounds, scale: b.scale, begun: b.clock.begun, machine: lines}
+	b.report = &report{table: b.table, targets: b.targets, rounds: b.rounds, scale: b.scale, begun: b.clock.begun, machine: lines}
 	return nil
 }
 
@@ -132,7 +132,7 @@ func (b *bench) start(ctx context.Context, target harness.Target, props map[stri
 	if err != nil {
 		return nil, err
 	}
-	return &stand{target: target, broker: broker, scale: b.scale, memory: b.memory}, nil
+	return &stand{target: target, broker: broker, scale: b.scale, memory: b.memory, ended: ctx.Err}, nil
 }
 
 // closeStands ends the shared brokers.

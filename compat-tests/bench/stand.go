@@ -27,6 +27,7 @@ type stand struct {
 	amount  int      // Records of a round, when cut to a time.
 	place   int      // The partition a spread goes on with.
 	idle    float64  // Part of a core it uses without any client.
+	ended   func() error
 }
 
 // oldTopics are done with, but still there.
@@ -57,39 +58,46 @@ func (s *stand) admin(do func(context.Context, *kadm.Client) error) error {
 	return do(ctx, adm)
 }
 
-// create makes topics for the row and times it until every partition has
+// create makes the row's topics and times it until every partition has
 // answered with its offsets.
 func (s *stand) create(topics, partitions int) error {
+	var err error
+	s.names, s.created, err = s.make(topics, partitions, s.row.configs[s.target])
+	return err
+}
+
+// make makes topics with configs and returns their names and the seconds it
+// took.
+func (s *stand) make(topics, partitions int, with map[string]string) (names []string, seconds float64, err error) {
 	s.made++
-	s.names = nil
 	for i := range topics {
-		s.names = append(s.names, fmt.Sprintf("%s-%d-%d", s.row.name, s.made, i))
+		names = append(names, fmt.Sprintf("%s-%d-%d", s.row.name, s.made, i))
 	}
 	configs := map[string]*string{}
-	for k, v := range s.row.configs[s.target] {
+	for k, v := range with {
 		configs[k] = &v
 	}
 	// Kafka keeps the files of a deleted topic for a minute, which the next
 	// round would pay for.
 	configs["file.delete.delay.ms"] = kadm.StringPtr("100")
-	return s.admin(func(ctx context.Context, adm *kadm.Client) error {
+	err = s.admin(func(ctx context.Context, adm *kadm.Client) error {
 		begin := time.Now()
 		// One by one: Kafka refuses 10,000 partitions in one request.
-		for _, name := range s.names {
+		for _, name := range names {
 			if _, err := adm.CreateTopic(ctx, int32(partitions), 1, configs, name); err != nil {
 				return fmt.Errorf("create topic %s: %w", name, err)
 			}
 		}
 		for {
-			ends, err := adm.ListEndOffsets(ctx, s.names...)
+			ends, err := adm.ListEndOffsets(ctx, names...)
 			n := 0
 			ends.Each(func(o kadm.ListedOffset) {
 				if o.Err == nil {
 					n++
 				}
 			})
-			if err == nil && n == partitions*len(s.names) {
-				s.created = time.Since(begin).Seconds()
+			if err == nil && n == partitions*len(names) {
+				seconds = time.Since(begin).Seconds()
 				return nil
 			}
 			if ctx.Err() != nil {
@@ -98,6 +106,7 @@ func (s *stand) create(topics, partitions int) error {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
+	return names, seconds, err
 }
 
 // createRow makes the topics that the row names.
@@ -208,7 +217,10 @@ func (s *stand) scaled(l load) load {
 
 // placed gives a load its broker and topics.
 func (s *stand) placed(l load) load {
-	l.Addr, l.Topics = s.broker.Addr(), s.names
+	l.Addr = s.broker.Addr()
+	if l.Topics == nil {
+		l.Topics = s.names
+	}
 	if l.Partitions == 0 {
 		l.Partitions = max(s.row.partitions, 1)
 	}

@@ -106,7 +106,7 @@ func TestCosts(t *testing.T) {
 func TestReport(t *testing.T) {
 	both := []harness.Target{harness.Kafka, harness.Mainstem}
 	rep := &report{targets: both, rounds: 3, scale: 1, begun: time.Unix(0, 0), machine: []string{"a machine"}}
-	rows, err := pick("produce1m,startup")
+	rows, err := pick(speedTable, "produce1m,startup")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,8 @@ const (
 	plusAtMost
 	// atMost is at most `by`, whatever Kafka does.
 	atMost
+	// atLeast is at least `by`, whatever Kafka does.
+	atLeast
 	// diskPlusAtMost is at most the disk's fdatasync p99 and `by` more.
 	diskPlusAtMost
 	// timesOrOwn is at least `by` times Kafka's figure, or 90 % of the own bar.
@@ -63,17 +65,21 @@ const (
 	mAckKill    = "first ack after kill -9 s"
 )
 
+
 // metricOrder is that of the table.
 func metricOrder() []string {
-	return []string{
+	speed := []string{
 		mAmount, mRecords, mBatches, mRate, mBytes, mPerGB, mPerRecord, mPerBatch, mOneRecords, mOneRate, mOnePer,
 		mP50, mP99, mCreate, mTouch, mReadRate, mReadPerGB, mReadRecord,
 		mRestAnon, mRestFile, mPeakAnon, mPeakFile, mFiles, mStart, mStartKill, mAckKill,
 	}
+	return append(speed, storageMetrics()...)
 }
 
-// goals is the whole claim.
-func goals() []goal {
+// goals is the whole claim: that of both tables.
+func goals() []goal { return append(speedGoals(), storageGoals()...) }
+
+func speedGoals() []goal {
 	return []goal{
 		{row: "produce1m", metric: mRate, rule: syncTimesAtLeast, by: 1.2},
 		{row: "produce1m", metric: mPerGB, rule: timesAtMost, by: 0.5},

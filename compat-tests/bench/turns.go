@@ -81,10 +81,11 @@ func (b *bench) prepare(r row, res *result) error {
 // favours none. Past the limit a row has to do with the rounds it has.
 func (b *bench) turns(ctx context.Context, res *result, once func(harness.Target) (sample, error)) error {
 	r := res.row
-	for round := range b.rounds {
+	rounds := r.rounds(b.rounds)
+	for round := range rounds {
 		if elapsed := time.Since(b.clock.begun); round > 0 && elapsed+b.clock.least(elapsed) > b.limit {
 			b.clock.say("%s: round %d is left out: the time is short", r.name, round+1)
-			b.clock.spend(r.cost * float64(b.rounds-round))
+			b.clock.spend(r.cost * float64(rounds-round))
 			return nil
 		}
 		d, err := measureDisk(b.home, b.scale)
@@ -94,7 +95,7 @@ func (b *bench) turns(ctx context.Context, res *result, once func(harness.Target
 		res.disks = append(res.disks, d)
 		for i := range b.targets {
 			target := b.targets[(i+round)%len(b.targets)]
-			if r.alone != "" && r.alone != target {
+			if (r.alone != "" && r.alone != target) || (round > 0 && r.once == target) {
 				continue
 			}
 			if ctx.Err() != nil {
@@ -105,7 +106,7 @@ func (b *bench) turns(ctx context.Context, res *result, once func(harness.Target
 				return fmt.Errorf("%s, round %d: %w", target, round+1, err)
 			}
 			res.add(target, out)
-			b.clock.say("%s: round %d of %d, %-8s %s", r.name, round+1, b.rounds, target, brief(out))
+			b.clock.say("%s: round %d of %d, %-8s %s", r.name, round+1, rounds, target, brief(out))
 			if err := b.write(); err != nil {
 				return err
 			}
@@ -117,7 +118,7 @@ func (b *bench) turns(ctx context.Context, res *result, once func(harness.Target
 
 // coldRound is a round on a broker of its own.
 func (b *bench) coldRound(ctx context.Context, r row, target harness.Target) (out sample, err error) {
-	s, err := b.start(ctx, target, harness.TestProps())
+	s, err := b.start(ctx, target, r.properties(target))
 	if err != nil {
 		return nil, err
 	}

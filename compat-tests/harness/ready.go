@@ -2,11 +2,8 @@ package harness
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -23,36 +20,21 @@ const pollEvery = 5 * time.Millisecond
 // first moment a client can begin to work.
 func awaitMetadata(ctx context.Context, addr string, ended <-chan struct{}) error {
 	return poll(ctx, ended, func() error {
-		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		conn, err := Dial(addr, time.Second)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
-			return err
-		}
 		req := kmsg.NewPtrMetadataRequest()
 		req.SetVersion(1)
 		req.Topics = []kmsg.MetadataRequestTopic{}
-		if _, err := conn.Write(kmsg.NewRequestFormatter(kmsg.FormatterClientID("harness")).AppendRequest(nil, req, 1)); err != nil {
+		answer, err := conn.Ask(req, 2*time.Second)
+		if err != nil {
 			return err
 		}
-		var head [8]byte
-		if _, err := io.ReadFull(conn, head[:]); err != nil {
-			return err
-		}
-		size := binary.BigEndian.Uint32(head[:4])
-		if size < 4 || size > 1<<20 {
-			return fmt.Errorf("metadata answer of %d bytes", size)
-		}
-		body := make([]byte, size-4)
-		if _, err := io.ReadFull(conn, body); err != nil {
-			return err
-		}
-		resp := kmsg.NewPtrMetadataResponse()
-		resp.SetVersion(1)
-		if err := resp.ReadFrom(body); err != nil {
-			return err
+		resp, ok := answer.(*kmsg.MetadataResponse)
+		if !ok {
+			return fmt.Errorf("metadata answer is a %T", answer)
 		}
 		if len(resp.Brokers) == 0 {
 			return errors.New("the metadata name no broker yet")

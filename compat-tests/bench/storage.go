@@ -1,0 +1,29 @@
+package main
+
+import "github.com/mainstem-mq/mainstem/compat-tests/harness"
+
+// batching is a load whose client costs the same wherever its batches go.
+func batching(records, size, batch, connections, depth int) load {
+	return load{Op: "batches", Records: records, Size: size, BatchMax: batch, Producers: connections, Depth: depth}
+}
+
+// storageRows is the table of `make bench-storage`.
+func storageRows() []row {
+	return []row{
+		{
+			name: "spread10000", title: "10,000 partitions over 10 topics against one, the same 16 KiB batches and requests in flight; Mainstem syncs",
+			load: batching(600_000, kib, smallMax, 8, 8), topics: 10, partitions: 1000, configs: smallIndexes(), seconds: 10, makeOnce: true,
+			once: harness.Kafka, gib: 3, cost: 50, run: runSpread,
+		},
+		{
+			name: "spread100000", title: "100,000 partitions over 100 topics, the same; Mainstem alone, as Kafka keeps files open for every partition and a process may open 20,000",
+			load: batching(1_500_000, kib, smallMax, 8, 8), topics: 100, partitions: 1000,
+			alone: harness.Mainstem, cold: true, most: 1, gib: 4, cost: 150, run: runSpreadLife,
+		},
+		{
+			name: "syncasync", title: "64 producers of 16 KiB batches, 5 requests in flight each: sync flush against async; Mainstem alone",
+			load: batching(2e6, kib, smallMax, 64, 5), topics: 1, partitions: 64,
+			alone: harness.Mainstem, cold: true, gib: 4, cost: 60, run: runSyncAsync,
+		},
+	}
+}

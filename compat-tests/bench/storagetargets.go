@@ -1,0 +1,36 @@
+package main
+
+// The metrics of the storage table that the speed table does not have.
+const (
+	mToOne       = "CPU/batch to one partition's"
+	mAnswerClean = "answers after a clean stop s"
+	mAnswerKill  = "answers after kill -9 s"
+	mDelete      = "delete s"
+	mSpaceBack   = "space back s"
+	mAsyncRate   = "rec/s, async"
+	mAsyncPer    = "us CPU/batch, async"
+	mToAsync     = "sync to async"
+)
+
+// storageMetrics are they in the order of the table.
+func storageMetrics() []string {
+	return []string{
+		mToOne, mAnswerClean, mAnswerKill, mDelete, mSpaceBack,
+		mAsyncRate, mAsyncPer, mToAsync,
+	}
+}
+
+func storageGoals() []goal {
+	return []goal{
+		{row: "spread10000", metric: mToOne, rule: atMost, by: 1.1},
+		{row: "spread10000", metric: mPeakAnon, rule: atMost, by: 150},
+		{row: "spread10000", metric: mCreate, rule: atMost, by: 1},
+		{row: "spread100000", metric: mToOne, rule: atMost, by: 1.2},
+		{row: "spread100000", metric: mPeakAnon, rule: atMost, by: 300},
+		{row: "spread100000", metric: mCreate, rule: atMost, by: 10},
+		{row: "spread100000", metric: mAnswerClean, rule: atMost, by: 5},
+		{row: "spread100000", metric: mAnswerKill, rule: atMost, by: 10},
+		{row: "spread100000", metric: mFiles, rule: atMost, by: 4999},
+		{row: "syncasync", metric: mToAsync, rule: atLeast, by: 0.8},
+	}
+}
