@@ -22,12 +22,13 @@ type stand struct {
 	old    []oldTopics
 
 	row     row
-	names   []string // Of the row's topics, while there are some.
-	created float64  // Seconds it took to make them.
-	amount  int      // Records of a round, when cut to a time.
-	place   int      // The partition a spread goes on with.
-	idle    float64  // Part of a core it uses without any client.
-	ended   func() error
+	names   []string     // Of the row's topics, while there are some.
+	created float64      // Seconds it took to make them.
+	amount  int          // Records of a round, when cut to a time.
+	place   int          // The partition a spread goes on with.
+	idle    float64      // Part of a core it uses without any client.
+	ended   func() error // What interrupts the run, if anything does.
+	say     func(format string, args ...any)
 }
 
 // oldTopics are done with, but still there.

@@ -1,6 +1,12 @@
 package main
 
-import "github.com/mainstem-mq/mainstem/compat-tests/harness"
+import (
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
 
 // batching is a load whose client costs the same wherever its batches go.
 func batching(records, size, batch, connections, depth int) load {
@@ -18,12 +24,29 @@ func storageRows() []row {
 		{
 			name: "spread100000", title: "100,000 partitions over 100 topics, the same; Mainstem alone, as Kafka keeps files open for every partition and a process may open 20,000",
 			load: batching(1_500_000, kib, smallMax, 8, 8), topics: 100, partitions: 1000,
-			alone: harness.Mainstem, cold: true, most: 1, gib: 4, cost: 150, run: runSpreadLife,
+			props: givingBack(10 * time.Second), alone: harness.Mainstem, cold: true, most: 1, gib: 4, cost: 150, run: runSpreadLife,
 		},
 		{
 			name: "syncasync", title: "64 producers of 16 KiB batches, 5 requests in flight each: sync flush against async; Mainstem alone",
 			load: batching(2e6, kib, smallMax, 64, 5), topics: 1, partitions: 64,
 			alone: harness.Mainstem, cold: true, gib: 4, cost: 60, run: runSyncAsync,
 		},
+		{
+			name: "amplification", title: "a third of 40 MB/s each with retention of 8, 32 and 128 s, and a small compacted topic; segments of 16 MiB; Mainstem alone",
+			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 3, cost: 300, run: runAmplification,
+		},
 	}
+}
+
+// givingBack has brokers look after what they can delete so often, and sets
+// more for Mainstem.
+func givingBack(every time.Duration, more ...map[string]string) map[harness.Target]map[string]string {
+	out := map[harness.Target]map[string]string{}
+	for _, target := range []harness.Target{harness.Kafka, harness.Mainstem} {
+		out[target] = map[string]string{"log.retention.check.interval.ms": strconv.FormatInt(every.Milliseconds(), 10)}
+	}
+	for _, m := range more {
+		maps.Copy(out[harness.Mainstem], m)
+	}
+	return out
 }

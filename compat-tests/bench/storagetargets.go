@@ -10,6 +10,13 @@ const (
 	mAsyncRate   = "rec/s, async"
 	mAsyncPer    = "us CPU/batch, async"
 	mToAsync     = "sync to async"
+	mOnDisk      = "GB on the disk"
+	mLive        = "GB live"
+	mSpace       = "space amplification, mean"
+	mSpaceMost   = "space amplification, most"
+	mAppended    = "GB appended"
+	mWrites      = "write amplification of relocation"
+	mCleaned     = "bytes written by compaction to appended"
 )
 
 // storageMetrics are they in the order of the table.
@@ -17,6 +24,7 @@ func storageMetrics() []string {
 	return []string{
 		mToOne, mAnswerClean, mAnswerKill, mDelete, mSpaceBack,
 		mAsyncRate, mAsyncPer, mToAsync,
+		mOnDisk, mLive, mSpace, mSpaceMost, mAppended, mWrites, mCleaned,
 	}
 }
 
@@ -32,5 +40,7 @@ func storageGoals() []goal {
 		{row: "spread100000", metric: mAnswerKill, rule: atMost, by: 10},
 		{row: "spread100000", metric: mFiles, rule: atMost, by: 4999},
 		{row: "syncasync", metric: mToAsync, rule: atLeast, by: 0.8},
+		{row: "amplification", metric: mSpace, rule: atMost, by: 1.7},
+		{row: "amplification", metric: mWrites, rule: atMost, by: 1.5},
 	}
 }

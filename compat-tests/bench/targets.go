@@ -65,7 +65,6 @@ const (
 	mAckKill    = "first ack after kill -9 s"
 )
 
-
 // metricOrder is that of the table.
 func metricOrder() []string {
 	speed := []string{

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
+
+// The mixed retention test: a third of the bytes each in a short, a middle and
+// a long retention, and a small compacted topic, scaled down by size and time.
+const (
+	amplifyRate    = 39_000 // Records of 1 KiB a second, all three together.
+	amplifySegment = 16 << 20
+	amplifyShort   = 8.0 // Seconds of retention; the others are 4 and 16 times that.
+	amplifyKeys    = 10_000
+	amplifyKeyed   = 4000 // Records of 100 bytes a second to the compacted topic.
+	// ballastFile is room kept free for a full disk, not data.
+	ballastFile = "ballast"
+)
+
+// amplifyProps let Mainstem look after its segments as often as the times are
+// shorter than real ones.
+func amplifyProps() map[harness.Target]map[string]string {
+	return givingBack(time.Second, map[string]string{
+		"mainstem.log.segment.bytes": strconv.Itoa(amplifySegment),
+		"log.cleaner.backoff.ms":     "1000",
+	})
+}
+
+// stock is one topic of a mix.
+type stock struct {
+	load    load
+	seconds float64 // Of retention; 0: compacted.
+}
+
+// live is what of the topic's bytes can be read and is not superseded.
+func (k *stock) live(records int64) float64 {
+	per := k.load.perBatch()
+	raw := k.load.newRequest(k.load.Topics[0])
+	each := float64(len(raw.raw)-raw.batch) / float64(per)
+	if k.load.Keys > 0 {
+		records = min(records, int64(k.load.Keys))
+	}
+	return float64(records) * each
+}
+
+// mix makes the topics of the mixed load.
+func (s *stand) mix() ([]*stock, error) {
+	short := max(amplifyShort*s.scale, 2)
+	third := load{Op: "batches", Size: kib, BatchMax: smallMax, Producers: 2, Depth: 8, Partitions: 4, Rate: amplifyRate / 3}
+	keyed := load{Op: "batches", Size: 100, BatchMax: smallMax, Producers: 1, Depth: 8, Partitions: 4, Rate: amplifyKeyed, Keys: amplifyKeys}
+	stocks := []*stock{{third, short}, {third, 4 * short}, {third, 16 * short}, {keyed, 0}}
+	for _, k := range stocks {
+		configs := map[string]string{"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.5"}
+		if k.seconds > 0 {
+			configs = map[string]string{"retention.ms": strconv.Itoa(int(k.seconds * 1000))}
+		}
+		names, _, err := s.make(1, k.load.Partitions, configs)
+		if err != nil {
+			return nil, err
+		}
+		k.load.Topics, k.load.Addr = names, s.broker.Addr()
+	}
+	return stocks, nil
+}
+
+// runAmplification brings the mix to its steady state and watches it for as
+// long as the longest retention.
+func runAmplification(s *stand) (sample, error) {
+	stocks, err := s.mix()
+	if err != nil {
+		return nil, err
+	}
+	longest := time.Duration(16 * max(amplifyShort*s.scale, 2) * float64(time.Second))
+	settled, watched := longest+longest/4, longest
+	var loads []*child
+	defer func() {
+		for _, c := range loads {
+			c.abandon()
+		}
+	}()
+	for _, k := range stocks {
+		k.load.Seconds = int((settled + watched + 20*time.Second).Seconds())
+		c, err := startChild(k.load)
+		if err != nil {
+			return nil, err
+		}
+		loads = append(loads, c)
+	}
+	s.say("%s: filling for %.0f s, then watching for %.0f s", s.row.name, settled.Seconds(), watched.Seconds())
+	if err := s.sleep(settled); err != nil {
+		return nil, err
+	}
+	return s.watchMix(stocks, watched)
+}
+
+// sleep waits; an interrupt ends it.
+func (s *stand) sleep(d time.Duration) error {
+	for end := time.Now().Add(d); time.Now().Before(end) && s.ended() == nil; {
+		time.Sleep(min(100*time.Millisecond, time.Until(end)))
+	}
+	return s.ended()
+}
+
+// watchMix samples disk and live bytes every second.
+func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) {
+	before, err := scrape(s.broker.Metrics())
+	if err != nil {
+		return nil, err
+	}
+	pid := s.broker.PID()
+	cpu, err := harness.ReadCPU(pid)
+	if err != nil {
+		return nil, err
+	}
+	sampler := harness.Sample(pid, 50*time.Millisecond)
+	var space []sample
+	for begin := time.Now(); time.Since(begin) < during && err == nil; {
+		var one sample
+		if one, err = s.space(stocks); err == nil {
+			space = append(space, one)
+			err = s.sleep(time.Second)
+		}
+		if n := len(space); n%20 == 0 && err == nil {
+			s.say("%s: %s GB on the disk, %s GB live", s.row.name, number(space[n-1][mOnDisk]), number(space[n-1][mLive]))
+		}
+	}
+	peak := sampler.Stop()
+	if err != nil {
+		return nil, err
+	}
+	after, err := scrape(s.broker.Metrics())
+	if err != nil {
+		return nil, err
+	}
+	spent, err := harness.ReadCPU(pid)
+	if err != nil {
+		return nil, err
+	}
+	grown := func(name string) float64 { return after["mainstem_log_"+name] - before["mainstem_log_"+name] }
+	appended := grown("appended_bytes_total")
+	if appended <= 0 {
+		return nil, errors.New("nothing was appended: the loads have ended early")
+	}
+	out := mean(space)
+	most, _ := spreadOf(space, mSpace)
+	out[mSpaceMost] = most.most
+	out[mWrites] = 1 + grown("relocated_bytes_total")/appended
+	out[mAppended] = appended / 1e9
+	out[mCleaned] = grown("compacted_bytes_total") / appended
+	out[mPerGB] = (spent.Total() - cpu.Total()).Seconds() / (appended / 1e9)
+	out[mPeakAnon], out[mFiles] = mib(peak.Anon), float64(peak.Descriptors)
+	return out, nil
+}
+
+// space is what the disk holds, and what of it lives.
+func (s *stand) space(stocks []*stock) (sample, error) {
+	disk, err := used(s.dataDir(), func(name string) bool { return name == ballastFile })
+	if err != nil {
+		return nil, err
+	}
+	live := 0.0
+	for _, k := range stocks {
+		n, err := s.records(k.load.Topics)
+		if err != nil {
+			return nil, err
+		}
+		live += k.live(n)
+	}
+	if live == 0 {
+		return nil, errors.New("nothing is live: the loads have ended early")
+	}
+	return sample{mOnDisk: float64(disk) / 1e9, mLive: live / 1e9, mSpace: float64(disk) / live}, nil
+}
+
+// records is how many lie between start and end of all partitions.
+func (s *stand) records(topics []string) (n int64, err error) {
+	err = s.admin(func(ctx context.Context, adm *kadm.Client) error {
+		starts, err := adm.ListStartOffsets(ctx, topics...)
+		if err != nil {
+			return err
+		}
+		ends, err := adm.ListEndOffsets(ctx, topics...)
+		if err != nil {
+			return err
+		}
+		ends.Each(func(o kadm.ListedOffset) {
+			at, _ := starts.Lookup(o.Topic, o.Partition)
+			n += o.Offset - at.Offset
+		})
+		return errors.Join(starts.Error(), ends.Error())
+	})
+	if err != nil {
+		return 0, fmt.Errorf("offsets: %w", err)
+	}
+	return n, nil
+}
