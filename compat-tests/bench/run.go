@@ -139,12 +139,16 @@ func (b *bench) start(ctx context.Context, target harness.Target, props map[stri
 func (b *bench) closeStands() error {
 	var err error
 	for _, s := range b.stands {
-		if b.keep {
-			err = errors.Join(err, s.broker.Stop())
-		} else {
-			err = errors.Join(err, s.broker.Remove())
-		}
+		err = errors.Join(err, b.leaveBroker(s))
 	}
 	b.stands = nil
 	return err
+}
+
+// leaveBroker ends a broker and removes its data, if that is not to be kept.
+func (b *bench) leaveBroker(s *stand) error {
+	if b.keep {
+		return s.broker.Stop()
+	}
+	return s.broker.Remove()
 }

@@ -122,7 +122,7 @@ func (b *bench) coldRound(ctx context.Context, r row, target harness.Target) (ou
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.broker.Remove()) }()
+	defer func() { err = errors.Join(err, b.leaveBroker(s)) }()
 	s.begin(r)
 	return r.run(s)
 }
