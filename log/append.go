@@ -18,6 +18,8 @@ const (
 	KindSyncMark       Kind = 5 // carries a syncedPos only
 	KindPad            Kind = 6 // fills a group up to a sector boundary
 	KindRelocated      Kind = 7 // in the cold log only: batches that stood elsewhere
+	KindCleaned        Kind = 8 // in side segments only: what a compaction kept
+	KindCleanedTo      Kind = 9 // what the partition holds below BaseOffset is a run of cleaned entries
 )
 
 // Append is one unit of work for the writer. The caller fills it, enqueues it

@@ -170,6 +170,10 @@ func (c *checker) replay() error {
 		}
 		c.report.Batches += int64(l.shared.dirty.entries - before)
 	}
+	if err := r.gatherRuns(); err != nil {
+		return fmt.Errorf("read side segments: %w", err)
+	}
+	r.installRebuilt()
 	c.report.End, c.report.Synced = r.replay.end, r.replay.synced
 	if r.chosen == nil {
 		// Nothing tells of what stood in segments that are gone.

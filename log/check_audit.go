@@ -128,7 +128,7 @@ func (a *audit) meet(c *checker, it *scanItem) error {
 			}
 			at += Position(it.Batches[i].Size)
 		}
-	case KindLogStart, KindSyncMark, KindPad, KindRelocated:
+	case KindLogStart, KindSyncMark, KindPad, KindRelocated, KindCleaned, KindCleanedTo:
 	}
 	return nil
 }
@@ -139,9 +139,10 @@ func (a *audit) owner(id model.PartitionID) (*auditOwner, error) {
 		return o, nil
 	}
 	o := &auditOwner{partition: a.log.Partition(id)}
-	o.start = o.partition.Start()
+	// What stood below was cleaned, or is gone: entries of it that are left do not count.
+	o.start = max(o.partition.Start(), o.partition.cleaned().to)
 	a.owners[id] = o
-	return o, a.step(o, o.start)
+	return o, a.step(o, o.partition.Start())
 }
 
 // step moves to the index entry that holds from, or the next above it.

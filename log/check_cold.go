@@ -47,7 +47,7 @@ func (a *coldAudit) run(c *checker) error {
 // meet takes a good entry.
 func (a *coldAudit) meet(c *checker, seg *segment, it *scanItem) error {
 	h := &it.Header
-	if h.Kind != KindRelocated {
+	if !h.Kind.holdsBatches() {
 		return nil
 	}
 	c.report.ColdBatches += int64(len(it.Batches))

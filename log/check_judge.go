@@ -130,10 +130,12 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 			break
 		}
 		if !more {
-			c.lose(p.ID(), next, p.End(), -1)
+			c.lose(p.ID(), p.gapEnd(next, p.End()), p.End(), -1)
 			return nil
 		}
-		c.lose(p.ID(), next, max(next, e.BaseOffset), -1)
+		if e.BaseOffset > next {
+			c.lose(p.ID(), p.gapEnd(next, e.BaseOffset), e.BaseOffset, -1)
+		}
 		next = e.LastOffset() + 1
 		lost := false
 		if logID(e.Log) == mainLog {

@@ -29,7 +29,7 @@ import (
 //	entry:   base offset 8, partition 4, last delta 4, size 4, kind 1, zero 3;
 //	         of the entry that ends at Position, all zero if there is none
 //	segment: first Position 8, generation 8, live bytes 8, salt 4, log id 4, bytes of all batches 8;
-//	         those of the main log first, then those of the cold log
+//	         those of the main log first, then those of the cold log, side segments among them
 //	index:   id 8, bytes 8, level 4, directory CRC 4; oldest first
 //	damage:  from 8, to 8, highest partition id then 4, zero 4
 //
@@ -48,7 +48,7 @@ import (
 // a power cut can take would bring back entries that never were.
 const (
 	checkpointMagic   = "MSTMCHKP"
-	checkpointVersion = 3
+	checkpointVersion = 4
 	checkpointHeader  = 80
 	checkpointSegSize = 40
 	checkpointIdxSize = 24
@@ -214,7 +214,7 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 			HeldBytes:  int64(le.Uint64(at[32:])),
 		}
 		switch log := le.Uint32(at[28:]); {
-		case log > uint32(coldMax) || log == uint32(mainLog) && len(c.Cold) > 0:
+		case log > uint32(sideMax) || log == uint32(mainLog) && len(c.Cold) > 0:
 			return nil, fmt.Errorf("%w: a segment of log %d", errCheckpoint, log)
 		case log == uint32(mainLog):
 			c.Segments = append(c.Segments, s)
@@ -247,7 +247,7 @@ func (c *checkpoint) check() error {
 	if c.Position > c.Synced {
 		return fmt.Errorf("%w: at %d, synced only to %d", errCheckpoint, c.Position, c.Synced)
 	}
-	if kind, size := c.Previous.Identity.Kind, c.Previous.Size; kind > KindPad || (kind == 0) != (size == 0) || Position(size) > c.Position {
+	if kind, size := c.Previous.Identity.Kind, c.Previous.Size; kind != 0 && !kind.inMain() || (kind == 0) != (size == 0) || Position(size) > c.Position {
 		return fmt.Errorf("%w: behind an entry of kind %d, %d bytes", errCheckpoint, kind, size)
 	}
 	for _, list := range [][]checkpointSegment{c.Segments, c.Cold} {

@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -32,32 +33,43 @@ func RetentionClassOf(retentionMs int64) RetentionClass {
 func (c RetentionClass) log() logID { return logID(min(c, retentionClassMax)) + 1 }
 
 // coldLog holds what was relocated from old segments, of the main log or its
-// own, so that these could go. Its segments are files like those of the main
-// log, each of one retention class. Unlike the main log
+// own, so that these could go, and what compactions left. Its segments are files
+// like those of the main log, each of one retention class, or of one bucket of
+// compacted partitions (side segments). Unlike the main log
 //   - it is a heap of segments, not a sequence: each stands for itself, and a
 //     life of the log appends only to those that it made;
 //   - it holds batches and nothing else: truncations and log starts are told by
 //     the main log alone;
 //   - a batch may stand in it more than once, and the copy at the highest
-//     Position is the one that counts.
+//     Position is the one that counts;
+//   - cleaned batches count only once the main log names their run.
 //
-// All classes draw their Positions from one counter, which never goes back. So
+// All classes and buckets draw their Positions from one counter, which never goes back. So
 // a Position names one place in the whole cold log, for ever, and a later copy
 // has a higher one.
 type coldLog struct {
 	segments *segments
 	padding  bool
 
-	// Owned by the relocator's goroutine, after recovery.
-	writers map[coldStream]*coldWriter
-
 	mu struct {
 		sync.Mutex
 		end Position // the next segment begins here
 		// open are segments that still grow, or hold copies that no index speaks of
-		// yet: that nothing in them lives does not mean that they are dead.
-		open map[*segment]bool
+		// yet, and whose they are: that nothing in them lives does not mean that they
+		// are dead.
+		open map[*segment]*coldWriters
 	}
+}
+
+// coldWriters are the segments to which one goroutine, the relocator's or the
+// compactor's, appends.
+type coldWriters struct {
+	log      *coldLog
+	byStream map[coldStream]*coldWriter
+}
+
+func (c *coldLog) newWriters() *coldWriters {
+	return &coldWriters{log: c, byStream: make(map[coldStream]*coldWriter)}
 }
 
 // coldStream is what is written end to end. What is moved again is old, and
@@ -75,10 +87,10 @@ const coldSlack = 4096
 func newColdLog(fsys vfs.FS, dir string, cfg *Config) *coldLog {
 	c := &coldLog{
 		segments: newSegments(fsys, dir, cfg.SegmentBytes+coldSlack),
-		padding:  cfg.PadGroups, writers: make(map[coldStream]*coldWriter),
+		padding:  cfg.PadGroups,
 	}
 	c.segments.temp, c.segments.lazy = "cold-next", true
-	c.mu.open = make(map[*segment]bool)
+	c.mu.open = make(map[*segment]*coldWriters)
 	return c
 }
 
@@ -100,11 +112,11 @@ func (c *coldLog) raiseEnd(to Position) {
 func (c *coldLog) isOpen(s *segment) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.mu.open[s]
+	return c.mu.open[s] != nil
 }
 
 // add makes a segment for a log, durably.
-func (c *coldLog) add(log logID) (*segment, error) {
+func (c *coldLog) add(log logID, owner *coldWriters) (*segment, error) {
 	c.mu.Lock()
 	first := c.mu.end
 	c.mu.end += Position(c.segments.bytes - segmentHeaderSize)
@@ -121,15 +133,15 @@ func (c *coldLog) add(log logID) (*segment, error) {
 		return nil, errors.Join(err, c.segments.discard(spare))
 	}
 	c.mu.Lock()
-	c.mu.open[seg] = true
+	c.mu.open[seg] = owner
 	c.mu.Unlock()
 	c.segments.append(seg)
 	return seg, nil
 }
 
 // writer returns a stream's writer with room for an entry of so many bytes.
-func (c *coldLog) writer(to coldStream, size int) (*coldWriter, error) {
-	w := c.writers[to]
+func (c *coldWriters) writer(to coldStream, size int) (*coldWriter, error) {
+	w := c.byStream[to]
 	if w != nil && w.room() >= size {
 		return w, nil
 	}
@@ -138,14 +150,14 @@ func (c *coldLog) writer(to coldStream, size int) (*coldWriter, error) {
 			c.abandon(to)
 			return nil, err
 		}
-		delete(c.writers, to)
+		delete(c.byStream, to)
 	}
-	seg, err := c.add(to.log)
+	seg, err := c.log.add(to.log, c)
 	if err != nil {
 		return nil, err
 	}
-	w = newColdWriter(seg, c.padding)
-	c.writers[to] = w
+	w = newColdWriter(seg, c.log.padding)
+	c.byStream[to] = w
 	if w.room() < size {
 		return nil, fmt.Errorf("%w: an entry of %d bytes does not fit into a segment of the cold log", ErrTooLarge, size)
 	}
@@ -153,8 +165,8 @@ func (c *coldLog) writer(to coldStream, size int) (*coldWriter, error) {
 }
 
 // sync makes durable what was copied.
-func (c *coldLog) sync() error {
-	for to, w := range c.writers {
+func (c *coldWriters) sync() error {
+	for to, w := range c.byStream {
 		if err := w.sync(); err != nil {
 			c.abandon(to)
 			return err
@@ -165,23 +177,22 @@ func (c *coldLog) sync() error {
 
 // abandon ends a segment that could not be written: the next copy goes into
 // another.
-func (c *coldLog) abandon(to coldStream) { delete(c.writers, to) }
+func (c *coldWriters) abandon(to coldStream) { delete(c.byStream, to) }
 
 // settled hears that indexes speak of all that was copied, or never will: what
 // does not grow any more counts from here on like any other segment. One in
 // which nothing lives need not be filled.
-func (c *coldLog) settled() {
-	growing := make(map[*segment]bool, len(c.writers))
-	for to, w := range c.writers {
+func (c *coldWriters) settled() {
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	maps.DeleteFunc(c.log.mu.open, func(_ *segment, owner *coldWriters) bool { return owner == c })
+	for to, w := range c.byStream {
 		if w.seg.live.Load() == 0 {
 			c.abandon(to)
 			continue
 		}
-		growing[w.seg] = true
+		c.log.mu.open[w.seg] = c
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mu.open = growing
 }
 
 // segmentsOf are the segments of a log.

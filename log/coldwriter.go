@@ -1,7 +1,6 @@
 package log
 
 import (
-	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 
@@ -11,8 +10,8 @@ import (
 // coldBufferBytes is how much is gathered for one write to the cold log.
 const coldBufferBytes = 512 << 10
 
-// coldWriter appends to one segment of the cold log. It belongs to the
-// relocator's goroutine.
+// coldWriter appends to one segment of the cold log. It belongs to one
+// goroutine (coldWriters).
 type coldWriter struct {
 	seg      *segment
 	padding  bool
@@ -30,32 +29,32 @@ func newColdWriter(seg *segment, padding bool) *coldWriter {
 // room is the size of the largest entry that still fits, and a mark behind it.
 func (w *coldWriter) room() int { return int(w.seg.limit()-w.written) - entryHeaderSize }
 
-// relocatedSize is the size of an entry with so many bytes of batches.
-func relocatedSize(n int) int { return entrySize(originSize + n) }
-
-// append copies batches that stood in the entry of the header h, which was
-// appended to the main log at the Position from, and returns where their entry
-// stands now. There must be room for it.
-func (w *coldWriter) append(h *entryHeader, from Position, headers []batch.Header, payload []byte) (Position, error) {
+// relocated is the header of an entry for batches that stood in that of the
+// header h.
+func relocated(h *entryHeader, headers []batch.Header) *entryHeader {
 	first, last := &headers[0], &headers[len(headers)-1]
-	e := entryHeader{
+	return &entryHeader{
 		entryIdentity: entryIdentity{
 			Partition: h.Partition, Kind: KindRelocated, BaseOffset: first.BaseOffset,
 			LastDelta: int32(last.LastOffset() - first.BaseOffset),
 		},
-		Size: uint32(relocatedSize(len(payload))), AppendTime: h.AppendTime, Epoch: h.Epoch,
-		Payload: uint32(originSize + len(payload)), Batches: uint32(len(headers)),
+		AppendTime: h.AppendTime, Epoch: h.Epoch,
 	}
-	var prefix [originSize]byte
-	binary.LittleEndian.PutUint64(prefix[:], uint64(from))
-	e.PrefixCRC = crc32.Update(0, castagnoli, prefix[:])
+}
+
+// append adds an entry of batches, with a prefix in front of them, and returns
+// where it stands. There must be room for it. h says what it is.
+func (w *coldWriter) append(h *entryHeader, prefix []byte, headers []batch.Header, payload []byte) (Position, error) {
+	h.Batches, h.Payload = uint32(len(headers)), uint32(len(prefix)+len(payload))
+	h.Size = uint32(entrySize(int(h.Payload)))
+	h.PrefixCRC = crc32.Update(0, castagnoli, prefix)
 	at := 0
 	for i := range headers {
-		e.PrefixCRC = batch.PrefixCRC(e.PrefixCRC, payload[at:])
+		h.PrefixCRC = batch.PrefixCRC(h.PrefixCRC, payload[at:])
 		at += headers[i].Size
 	}
 	w.seg.held.Add(int64(len(payload)))
-	return w.put(&e, prefix[:], payload)
+	return w.put(h, prefix, payload)
 }
 
 // put appends an entry whose place is not filled in yet.

@@ -2,6 +2,7 @@ package log
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -23,7 +24,7 @@ type BatchCleaner interface {
 }
 
 // ErrOvertaken says that a compaction was given up: the partition was truncated
-// below what it had cleaned, or dropped. Nothing has changed; try again.
+// meanwhile, or dropped. Nothing has changed; try again.
 var ErrOvertaken = errors.New("the partition was truncated or dropped while it was compacted")
 
 // Compacted is what one compaction did.
@@ -37,29 +38,179 @@ type Compacted struct {
 	Took        time.Duration
 }
 
-// Cleanable is what a compaction could do for a partition.
-type Cleanable struct {
-	CleanedTo         model.Offset // what lies below was cleaned
-	CleanBytes        int64        // of the batches that are left below CleanedTo
-	DirtyBytes        int64        // of the batches from there up to the limit
-	FirstDirtyAppend  int64        // append time of the first dirty batch, ms; 0 if there is none
-	FirstDirtyMaxTime int64        // its largest timestamp, ms
+// compactor is the goroutine that writes what compaction keeps of a partition,
+// all of it each time, as one run of entries in side segments.
+//
+// The order of things is what a crash at any point can not break:
+//
+//  1. The run is written, and synced (compact).
+//  2. An index file that says where its batches are, and that nothing else of
+//     the partition is left below, is written and synced (keeper.installRun).
+//  3. At one moment, in the writer's goroutine: an entry in the main log names
+//     the run (commitRun), and the index and the live counters follow. Then a
+//     checkpoint.
+//  4. What stood there before is dead, and goes as all that is dead goes.
+//
+// A run that no entry names never counts. One that is named counts for ever,
+// until another is: where a start finds the entry and an index of before, it
+// installs the run (recovery_cleaned.go). So "replaced" is said by the main log
+// alone, and a range that was replaced hides what stood there also where it
+// holds nothing.
+type compactor struct {
+	log      *Log
+	writers  *coldWriters
+	pacer    pacer
+	requests chan func()
+	stop     chan struct{}
+	runs     atomic.Uint64
+	read     atomic.Uint64 // bytes of batches
+	kept     atomic.Uint64 // of them
 }
 
-var errNotBuilt = errors.New("not built")
+func newCompactor(l *Log) *compactor {
+	k := &compactor{log: l, writers: l.coldLog.newWriters(), requests: make(chan func()), stop: make(chan struct{})}
+	k.pacer = pacer{clock: l.env.Clock, rate: l.cfg.CompactRate, stop: k.stop}
+	return k
+}
+
+// run is the compactor goroutine.
+func (k *compactor) run() {
+	for {
+		select {
+		case <-k.stop:
+			return
+		case f := <-k.requests:
+			f()
+		}
+	}
+}
 
 // Compact cleans the partition below a limit, rounded down to a batch's border:
-// what the cleaner keeps is written to the side log, and takes the place of all
+// what the cleaner keeps is written to side segments, and takes the place of all
 // that stood there. The partition's very last batch is never touched; the
 // caller keeps the limit at or below the high watermark and the LSO. Others wait
 // until it has ended: one partition is compacted at a time. Errors: ErrOvertaken,
 // ErrCorrupt, ErrClosed, ErrDiskFull, what the cleaner returned, or a disk error.
-func (p *PartitionLog) Compact(limit model.Offset, c BatchCleaner) (Compacted, error) {
-	return Compacted{}, errNotBuilt
+func (p *PartitionLog) Compact(limit model.Offset, c BatchCleaner) (done Compacted, err error) {
+	k := p.log.compactor
+	ended := make(chan struct{})
+	f := func() {
+		defer close(ended)
+		done, err = k.compact(p, limit, c)
+	}
+	select {
+	case k.requests <- f:
+		<-ended
+		return done, err
+	case <-k.stop:
+		return Compacted{}, ErrClosed
+	}
 }
 
-// Cleanable tells how much there is to do below a limit. It looks at the index
-// only.
-func (p *PartitionLog) Cleanable(limit model.Offset) (Cleanable, error) {
-	return Cleanable{}, errNotBuilt
+// compact is one compaction.
+func (k *compactor) compact(p *PartitionLog, limit model.Offset, cleaner BatchCleaner) (Compacted, error) {
+	l := k.log
+	begin := l.env.Clock.Now()
+	c := &compaction{log: l, partition: p, cleaner: cleaner, pacer: &k.pacer, truncated: p.positions().Truncate, before: p.cleaned()}
+	if err := c.learn(limit); err != nil {
+		return Compacted{}, err
+	}
+	if c.to <= c.before.to {
+		return Compacted{}, nil
+	}
+	defer k.writers.settled()
+	if err := c.write(k.writers); err != nil {
+		return Compacted{}, err
+	}
+	if err := k.writers.sync(); err != nil {
+		return Compacted{}, err
+	}
+	if err := l.keeper.do(func() error { return l.keeper.installRun(c) }); err != nil {
+		return Compacted{}, err
+	}
+	k.runs.Add(1)
+	k.read.Add(uint64(c.done.BytesRead))
+	k.kept.Add(uint64(c.done.BytesKept))
+	c.done.To, c.done.Took = c.to, l.env.Clock.Now().Sub(begin)
+	return c.done, nil
+}
+
+// compaction is one run in the making.
+type compaction struct {
+	log       *Log
+	partition *PartitionLog
+	cleaner   BatchCleaner
+	pacer     *pacer
+	before    cleanedPart  // when it was planned
+	truncated Position     // the partition's newest truncate entry then
+	to        model.Offset // the run stands for all below
+	part      cleanedPart  // what was written
+	run       runWriter
+	done      Compacted
+}
+
+// learn shows the cleaner what no compaction has seen, and decides how far this
+// one goes.
+func (c *compaction) learn(limit model.Offset) error {
+	p := c.partition
+	last, ok, err := p.lastBelow(noOffset)
+	if err != nil || !ok {
+		return err
+	}
+	w := c.walk(max(c.before.to, p.Start()), min(limit, last.BaseOffset))
+	defer w.close()
+	for {
+		e, b, ok, err := w.next()
+		if err != nil || !ok {
+			return err
+		}
+		full, err := c.cleaner.Learn(b)
+		if err != nil || full {
+			return err
+		}
+		c.to = e.LastOffset() + 1
+	}
+}
+
+// write writes what the cleaner keeps.
+func (c *compaction) write(to *coldWriters) error {
+	c.run = newRunWriter(c.partition.id, c.to, to)
+	w := c.walk(c.partition.Start(), c.to)
+	defer w.close()
+	for {
+		e, b, ok, err := w.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		c.done.BatchesRead++
+		c.done.BytesRead += int64(len(b))
+		kept, err := c.cleaner.Clean(b)
+		if err != nil {
+			return err
+		}
+		if kept == nil {
+			continue
+		}
+		c.done.BatchesKept++
+		c.done.BytesKept += int64(len(kept))
+		if err := c.run.add(&e, b, kept); err != nil {
+			return err
+		}
+		if !c.pacer.spend(int64(len(kept))) {
+			return ErrClosed
+		}
+	}
+	part, err := c.run.finish()
+	c.part, c.done.RunBytes = part, c.run.bytes
+	return err
+}
+
+// overtaken reports whether the run is no longer what its partition holds: it
+// was cut, or dropped, since. It is called in the writer's goroutine.
+func (c *compaction) overtaken() bool {
+	p := c.partition
+	return c.log.partitions.find(p.id) != p || p.positions().Truncate != c.truncated
 }

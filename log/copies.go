@@ -34,6 +34,9 @@ type copyRef struct {
 func findCopies(c chain, events func(Event)) (*copies, error) {
 	list := &copies{}
 	for _, seg := range c {
+		if seg.Log.isSide() {
+			continue // which runs count is not known yet
+		}
 		if err := list.scan(seg, events); err != nil {
 			return nil, err
 		}

@@ -94,7 +94,7 @@ func (s crashState) apply(o *crashOp) error {
 			p.produced(&b.header)
 			p.end = b.header.LastOffset() + 1
 		}
-	case KindPartitionState, KindSyncMark, KindPad, KindRelocated:
+	case KindPartitionState, KindSyncMark, KindPad, KindRelocated, KindCleaned, KindCleanedTo:
 	}
 	return nil
 }

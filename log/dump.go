@@ -235,8 +235,13 @@ func (d *dumper) entries(c chain, from Position) {
 		case scanEntry:
 			if d.opts.Partition == 0 || item.Header.Partition == d.opts.Partition {
 				d.entry(&item.Header)
-				if item.Header.Kind == KindRelocated {
+				switch item.Header.Kind { //nolint:exhaustive // The others say all in their headers.
+				case KindRelocated:
 					d.printf("    appended at %d\n", origin(item.Payload))
+				case KindCleaned:
+					d.printf("    %v\n", decodeCleanedPrefix(item.Payload))
+				case KindCleanedTo:
+					d.cleanedTo(&item)
 				}
 				d.batches(item.Batches)
 			}
@@ -247,13 +252,22 @@ func (d *dumper) entries(c chain, from Position) {
 func (d *dumper) entry(h *entryHeader) {
 	d.printf("%d: %v", h.Position, h.Kind)
 	switch h.Kind {
-	case KindBatches, KindRelocated:
+	case KindBatches, KindRelocated, KindCleaned:
 		d.printf(", partition %d, offsets %d to %d, %d batches", h.Partition, h.BaseOffset, h.BaseOffset+model.Offset(h.LastDelta), h.Batches)
-	case KindTruncate, KindLogStart, KindPartitionState:
+	case KindTruncate, KindLogStart, KindPartitionState, KindCleanedTo:
 		d.printf(", partition %d, offset %d", h.Partition, h.BaseOffset)
 	case KindSyncMark, KindPad:
 	}
 	d.printf(", epoch %d, %d bytes, synced %d, %s\n", h.Epoch, h.Size, h.Synced, time.UnixMilli(h.AppendTime).UTC().Format(time.RFC3339Nano))
+}
+
+func (d *dumper) cleanedTo(it *scanItem) {
+	c, err := decodeCleanedTo(&it.Header, it.Payload)
+	if err != nil {
+		d.printf("    %v\n", err)
+		return
+	}
+	d.printf("    run %d, %d entries, offsets end at %d\n", c.run, c.entries, c.end)
 }
 
 func (d *dumper) batches(list []batch.Header) {

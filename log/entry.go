@@ -52,10 +52,11 @@ import (
 //
 // A relocated entry has in front of its batches, as part of the payload and of
 // the prefix CRC, the Position at which they were appended to the main log
-// (8 bytes): a rebuild of the indexes takes it in there (copies.go).
+// (8 bytes): a rebuild of the indexes takes it in there (copies.go). A cleaned
+// entry has there what run it is of (cleaned_format.go).
 const (
 	entryMagic      = 0x316e744d // "Mtn1"
-	entryVersion    = 1
+	entryVersion    = 2
 	entryHeaderSize = 96
 	entryAlign      = 8
 
@@ -190,7 +191,7 @@ func (h *entryHeader) check() error {
 	switch {
 	case h.Size > entrySizeMax || h.Payload > h.Size || int(h.Size) != entrySize(int(h.Payload)):
 		return fmt.Errorf("%w: size %d, payload %d", errEntryFields, h.Size, h.Payload)
-	case h.Kind < KindBatches || h.Kind > KindRelocated:
+	case h.Kind < KindBatches || h.Kind > KindCleanedTo:
 		return fmt.Errorf("%w: kind %d", errEntryFields, h.Kind)
 	case h.Kind.holdsBatches() != (h.Batches > 0):
 		return fmt.Errorf("%w: kind %d with %d batches", errEntryFields, h.Kind, h.Batches)
@@ -207,15 +208,26 @@ func (h *entryHeader) check() error {
 }
 
 // ownsPartition reports whether entries of this kind belong to a partition.
-func (k Kind) ownsPartition() bool { return k >= KindBatches && k <= KindPartitionState }
+func (k Kind) ownsPartition() bool {
+	return k >= KindBatches && k <= KindPartitionState || k == KindCleanedTo
+}
+
+// inMain reports whether entries of this kind stand in the main log.
+func (k Kind) inMain() bool { return k >= KindBatches && k <= KindPad || k == KindCleanedTo }
 
 // holdsBatches reports whether entries of this kind hold record batches.
-func (k Kind) holdsBatches() bool { return k == KindBatches || k == KindRelocated }
+func (k Kind) holdsBatches() bool {
+	return k == KindBatches || k == KindRelocated || k == KindCleaned
+}
 
 // batchesAt is where in the payload the batches begin.
 func (k Kind) batchesAt() uint32 {
-	if k == KindRelocated {
+	switch k {
+	case KindRelocated:
 		return originSize
+	case KindCleaned:
+		return cleanedPrefixSize
+	case KindBatches, KindTruncate, KindLogStart, KindPartitionState, KindSyncMark, KindPad, KindCleanedTo:
 	}
 	return 0
 }
@@ -243,6 +255,10 @@ func (k Kind) String() string {
 		return "pad"
 	case KindRelocated:
 		return "relocated"
+	case KindCleaned:
+		return "cleaned"
+	case KindCleanedTo:
+		return "cleaned-to"
 	}
 	return fmt.Sprintf("kind-%d", uint8(k))
 }

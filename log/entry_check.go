@@ -34,9 +34,15 @@ func (h *entryHeader) checkBody(b []byte, into []batch.Header) ([]batch.Header, 
 	}
 	crc, n := crc32.Update(0, castagnoli, payload[:h.Kind.batchesAt()]), uint32(0)
 	next := h.BaseOffset
-	if payload = payload[h.Kind.batchesAt():]; h.Kind == KindRelocated && origin(b[entryHeaderSize:]) > positionMax {
-		return into, fmt.Errorf("%w: moved from %d", errEntryPayload, origin(b[entryHeaderSize:]))
+	switch {
+	case h.Kind == KindRelocated && origin(payload) > positionMax:
+		return into, fmt.Errorf("%w: moved from %d", errEntryPayload, origin(payload))
+	case h.Kind == KindCleaned:
+		if err := decodeCleanedPrefix(payload).check(h); err != nil {
+			return into, err
+		}
 	}
+	payload = payload[h.Kind.batchesAt():]
 	for len(payload) > 0 {
 		bh, err := batch.Parse(payload)
 		if err != nil {
@@ -45,7 +51,7 @@ func (h *entryHeader) checkBody(b []byte, into []batch.Header) ([]batch.Header, 
 		if err := batch.Verify(payload, &bh); err != nil {
 			return into, fmt.Errorf("%w: batch %d: %w", errEntryPayload, n, err)
 		}
-		if bh.BaseOffset != next || bh.LastOffsetDelta < 0 {
+		if bh.BaseOffset < next || bh.BaseOffset > next && (h.Kind != KindCleaned || n == 0) || bh.LastOffsetDelta < 0 {
 			return into, fmt.Errorf("%w: batch %d begins at offset %d, not %d", errEntryPayload, n, bh.BaseOffset, next)
 		}
 		crc = batch.PrefixCRC(crc, payload)

@@ -2,6 +2,7 @@ package log
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -13,8 +14,8 @@ import (
 
 // drawHeader draws a header that check accepts.
 func drawHeader(t *rapid.T) entryHeader {
-	payload := rapid.Uint32Range(originSize+batch.HeaderSize, 1<<20).Draw(t, "payload")
-	kind := Kind(rapid.Uint8Range(uint8(KindBatches), uint8(KindRelocated)).Draw(t, "kind"))
+	payload := rapid.Uint32Range(cleanedPrefixSize+batch.HeaderSize, 1<<20).Draw(t, "payload")
+	kind := Kind(rapid.Uint8Range(uint8(KindBatches), uint8(KindCleanedTo)).Draw(t, "kind"))
 	h := entryHeader{
 		entryIdentity: entryIdentity{
 			Partition:  model.PartitionID(rapid.Uint32().Draw(t, "partition")),
@@ -38,7 +39,7 @@ func drawHeader(t *rapid.T) entryHeader {
 		PreviousSize: rapid.Uint32Max(entrySizeMax/entryAlign).Draw(t, "previous size") * entryAlign,
 	}
 	if kind.holdsBatches() {
-		h.Batches = rapid.Uint32Range(1, (payload-originSize)/batch.HeaderSize).Draw(t, "batches")
+		h.Batches = rapid.Uint32Range(1, (payload-cleanedPrefixSize)/batch.HeaderSize).Draw(t, "batches")
 	}
 	h.Synced = Position(rapid.Uint64Max(uint64(h.Position)).Draw(t, "synced"))
 	return h
@@ -89,7 +90,7 @@ func TestEntryHeaderRefusals(t *testing.T) {
 		{"payload larger than the entry", func(h *entryHeader) { h.Payload = 1 << 31 }},
 		{"larger than any entry", func(h *entryHeader) { h.Payload = entrySizeMax; h.Size = uint32(entrySize(entrySizeMax)) }},
 		{"kind 0", func(h *entryHeader) { h.Kind = 0 }},
-		{"unknown kind", func(h *entryHeader) { h.Kind = KindRelocated + 1 }},
+		{"unknown kind", func(h *entryHeader) { h.Kind = KindCleanedTo + 1 }},
 		{"no batches", func(h *entryHeader) { h.Batches = 0 }},
 		{"batches in a sync mark", func(h *entryHeader) { h.Kind = KindSyncMark }},
 		{"more batches than fit", func(h *entryHeader) { h.Batches = 2 }},
@@ -133,7 +134,28 @@ func makeRelocated(tb testing.TB, from Position) []byte {
 	seg.size.Store(1 << 20)
 	w := newColdWriter(seg, false)
 	old := entryHeader{entryIdentity: entryIdentity{Partition: 3, Kind: KindBatches, BaseOffset: 10, LastDelta: 4}, Epoch: 7, AppendTime: 99}
-	if at, err := w.append(&old, from, []batch.Header{h}, b); err != nil || at != 640 {
+	prefix := binary.LittleEndian.AppendUint64(nil, uint64(from))
+	if at, err := w.append(relocated(&old, []batch.Header{h}), prefix, []batch.Header{h}, b); err != nil || at != 640 {
+		tb.Fatal(at, err)
+	}
+	return w.buffer
+}
+
+// makeCleaned is an entry of a run, of two batches with a gap between them.
+func makeCleaned(tb testing.TB) []byte {
+	tb.Helper()
+	seg := &segment{segmentHeader: segmentHeader{Log: sideLog(3), First: 640, Salt: 5}}
+	seg.size.Store(1 << 20)
+	w := newColdWriter(seg, false)
+	var batches []batch.Header
+	var payload []byte
+	for _, base := range []model.Offset{13, 20} {
+		b, h := makeBatch(tb, base, 2, 60)
+		batches, payload = append(batches, h), append(payload, b...)
+	}
+	prefix := cleanedPrefix{run: 640, to: 30, last: true}
+	id := entryIdentity{Partition: 3, Kind: KindCleaned, BaseOffset: 13, LastDelta: 8}
+	if at, err := w.append(&entryHeader{entryIdentity: id, AppendTime: 99, Epoch: 7}, prefix.encode(), batches, payload); err != nil || at != 640 {
 		tb.Fatal(at, err)
 	}
 	return w.buffer
@@ -154,14 +176,14 @@ func TestRelocatedEntry(t *testing.T) {
 	if h.entryIdentity != want || h.Epoch != 7 || h.AppendTime != 99 || origin(b[entryHeaderSize:]) != 1<<40 {
 		t.Errorf("%+v, from %d", h, origin(b[entryHeaderSize:]))
 	}
-	if int(h.Size) != len(b) || len(b) != relocatedSize(heads[0].Size) {
+	if int(h.Size) != len(b) || len(b) != entrySize(originSize+heads[0].Size) {
 		t.Errorf("%d bytes, the header says %d", len(b), h.Size)
 	}
 }
 
 // Every byte on the disk is covered by a CRC or must be zero.
 func TestEntryBodyFlips(t *testing.T) {
-	for _, b := range [][]byte{makeEntry(t, 0, 5), makeRelocated(t, 77)} {
+	for _, b := range [][]byte{makeEntry(t, 0, 5), makeRelocated(t, 77), makeCleaned(t)} {
 		checkFlips(t, b)
 	}
 }
@@ -191,6 +213,7 @@ func checkFlips(t *testing.T, b []byte) {
 func FuzzEntry(f *testing.F) {
 	f.Add(makeEntry(f, 0, 5))
 	f.Add(makeRelocated(f, 77))
+	f.Add(makeCleaned(f))
 	f.Add(make([]byte, entryHeaderSize))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := decodeEntryHeader(b)
@@ -246,7 +269,7 @@ func TestSegmentName(t *testing.T) {
 
 // The names of cold and main segments can not be taken for one another.
 func TestColdSegmentName(t *testing.T) {
-	for _, h := range []segmentHeader{{Log: 1}, {Log: coldMax, First: positionMax}, {Log: 40, First: 4096}} {
+	for _, h := range []segmentHeader{{Log: 1}, {Log: coldMax, First: positionMax}, {Log: 40, First: 4096}, {Log: sideFirst}, {Log: sideMax, First: 77}} {
 		name := h.name()
 		if got, ok := parseColdName(name); !ok || got != h {
 			t.Errorf("%s: got %+v, %v", name, got, ok)

@@ -33,8 +33,8 @@ const (
 )
 
 // fixtureScript is what stands in a fixture: several segments and checkpoints,
-// a truncation, log starts, and a segment of the cold log with what lived in old
-// ones.
+// a truncation, log starts, a segment of the cold log with what lived in old
+// ones, and a side segment with what a compaction left.
 func fixtureScript(t *testing.T, dir string) *Log {
 	t.Helper()
 	l, _ := mustOpen(t, Config{SegmentBytes: fixtureSegment, relocateKeep: 1}, fixtureEnv(dir))
@@ -70,6 +70,9 @@ func fixtureScript(t *testing.T, dir string) *Log {
 		t.Fatal(n, err)
 	}
 	control(2, KindLogStart, 12)
+	if done, err := l.Partition(2).Compact(30, &pickCleaner{keep: thirds}); err != nil || done.To != 30 || done.BatchesKept == 0 {
+		t.Fatal(done, err)
+	}
 	return l
 }
 

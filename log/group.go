@@ -93,7 +93,7 @@ func (g *group) add(a *Append, limit int) {
 		w.end = min(w.end, a.BaseOffset)
 	case KindLogStart:
 		w.end = max(w.end, a.BaseOffset)
-	case KindPartitionState, KindSyncMark, KindPad, KindRelocated:
+	case KindPartitionState, KindCleanedTo, KindSyncMark, KindPad, KindRelocated, KindCleaned:
 	}
 	g.chain(a, w, min(limit, runBytesMax))
 }
@@ -125,8 +125,8 @@ func (g *group) admit(a *Append, w *partitionWriter, limit int) error {
 		if a.BaseOffset < w.end && a.Epoch <= w.epoch {
 			return fmt.Errorf("%w: a truncate entry of epoch %d cuts records of epoch %d", ErrEpoch, a.Epoch, w.epoch)
 		}
-	case KindLogStart, KindPartitionState:
-	case KindSyncMark, KindPad, KindRelocated:
+	case KindLogStart, KindPartitionState, KindCleanedTo:
+	case KindSyncMark, KindPad, KindRelocated, KindCleaned:
 		return fmt.Errorf("%w: kind %v is the writer's own", ErrStale, a.Kind)
 	}
 	return nil

@@ -55,7 +55,13 @@ func (l *liveness) applyControl(p *PartitionLog, h *entryHeader, payload []byte)
 		}
 		l.note(deadRange{partition: p, from: from, to: p.Start()})
 		return err
-	case KindBatches, KindSyncMark, KindPad, KindRelocated:
+	case KindCleanedTo:
+		c, err := decodeCleanedTo(h, payload)
+		if err != nil {
+			return err
+		}
+		p.applyCleanedTo(h.Position, c, h.Epoch)
+	case KindBatches, KindSyncMark, KindPad, KindRelocated, KindCleaned:
 	}
 	return nil
 }

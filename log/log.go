@@ -76,10 +76,11 @@ type Log struct {
 	scrub      *scrub
 	refusing   atomic.Bool // some partition refuses appends: the owners of damage are unknown
 	relocator  *relocator
+	compactor  *compactor
 
 	writing sync.WaitGroup // the writer
 	syncing sync.WaitGroup // the syncer
-	keeping sync.WaitGroup // keeper, merger, relocator and scrub
+	keeping sync.WaitGroup // keeper, merger, relocator, compactor and scrub
 }
 
 // Open recovers the log in env.Dir (or makes a new one) and starts its
@@ -99,6 +100,7 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 		l.merger.poke() // short lives leave more files than they merge
 	}
 	l.keeping.Go(l.relocator.run)
+	l.keeping.Go(l.compactor.run)
 	if l.scrub.rate > 0 {
 		l.keeping.Go(l.scrub.run)
 	}
@@ -132,6 +134,7 @@ func assemble(cfg Config, env Env) *Log {
 		scratch: writeScratch{zeros: make([]byte, padBlock+entryHeaderSize)},
 	}
 	l.keeper, l.merger, l.relocator, l.scrub, l.damage = newKeeper(l), newMerger(l), newRelocator(l), newScrub(l), &damage{}
+	l.compactor = newCompactor(l)
 	l.writer.keeper = l.keeper
 	return l
 }
@@ -221,6 +224,7 @@ func (l *Log) Close() error {
 	close(l.merger.stop)
 	close(l.scrub.stop)
 	close(l.relocator.stop)
+	close(l.compactor.stop)
 	l.keeping.Wait()
 	l.queue.close()
 	// The syncer's last round must cover the writer's.

@@ -95,20 +95,32 @@ func (p *PartitionLog) maxBatch(start, limit model.Offset) (first, best index.En
 	if err := it.skipToTime(last.RunningMax); err != nil {
 		return first, best, false, err
 	}
-	for {
-		if best.Length > 0 && best.MaxTimestamp == last.RunningMax {
-			return first, best, true, nil // nothing is larger
+	found, err := it.largest(best, limit, last.RunningMax)
+	if err == nil && (found.Length == 0 || found.MaxTimestamp < last.RunningMax) && p.cleaned().to > start {
+		// A batch that compaction removed may have carried it, and smaller ones
+		// were skipped.
+		if it, err = p.iterate(first.LastOffset() + 1); err == nil {
+			found, err = it.largest(best, limit, last.RunningMax)
 		}
-		// Otherwise the largest may lie below start: then nothing was skipped
-		// but the first, and the walk goes over all that is left.
+	}
+	return first, found, true, err
+}
+
+// largest finds the first entry with the largest timestamp, best if there is
+// none with a larger one. most: nothing is larger. That may have been carried by
+// a batch below the start: then nothing was skipped but the first, and the walk
+// goes over all that is left.
+func (it *indexIterator) largest(best index.Entry, limit model.Offset, most int64) (index.Entry, error) {
+	for best.Length == 0 || best.MaxTimestamp < most {
 		e, _, ok, err := it.next()
 		if err != nil || !ok || e.LastOffset() >= limit {
-			return first, best, true, err
+			return best, err
 		}
 		if best.Length == 0 || e.MaxTimestamp > best.MaxTimestamp {
 			best = e
 		}
 	}
+	return best, nil
 }
 
 // skipToTime moves the iterator up to the first entry at or behind its place

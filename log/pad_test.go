@@ -35,7 +35,7 @@ func TestPaddedGroupsShareNoBlock(t *testing.T) {
 			if off%padBlock != 0 {
 				t.Errorf("a group begins at %d of its file: a %v entry", off, h.Kind)
 			}
-		case KindTruncate, KindLogStart, KindPartitionState, KindPad, KindRelocated:
+		case KindTruncate, KindLogStart, KindPartitionState, KindPad, KindRelocated, KindCleaned, KindCleanedTo:
 		}
 	}
 	if marks != 5 {

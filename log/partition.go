@@ -24,8 +24,11 @@ type PartitionLog struct {
 		generation uint32
 		refused    error
 		class      RetentionClass
-		index      partitionIndex
-		checkpoint partitionCheckpoint
+		// uninstalled says that the index does not speak of the run yet that the
+		// state names: recovery installs it at its end.
+		uninstalled bool
+		index       partitionIndex
+		checkpoint  partitionCheckpoint
 	}
 }
 

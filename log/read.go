@@ -12,7 +12,7 @@ import (
 
 // ReadRequest asks for whole batches.
 type ReadRequest struct {
-	From     model.Offset // the batch that holds it comes first
+	From     model.Offset // the batch that holds it comes first, or the next where compaction left none
 	Limit    model.Offset // exclusive: no batch that reaches to or past it
 	MaxBytes int          // stop before exceeding it...
 	MinOne   bool         // ...but give the first batch whatever its size (KIP-74)
@@ -48,7 +48,7 @@ const movedMax = 5
 // Read appends to out the batches that the request asks for: memory from the
 // tail ring, file ranges that are in the page cache, or memory read by the
 // cold lane (this may block on the disk). It returns the bytes added; 0 if
-// From is at or past Limit. Errors: ErrOutOfRange, ErrCorrupt (the range holds
+// From is at or past Limit, or compaction left nothing between the two. Errors: ErrOutOfRange, ErrCorrupt (the range holds
 // damaged bytes; batches before it are served by earlier reads), or a disk error.
 func (p *PartitionLog) Read(r ReadRequest, out *span.List) (n int, err error) {
 	for range movedMax {
@@ -107,9 +107,12 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 		if ok {
 			hole = min(e.BaseOffset, r.Limit)
 		}
-		if next < hole && p.log.damage.isLost(p.id, next, hole) {
-			next = hole
-			if !ok || next >= r.Limit {
+		if next < hole {
+			// Compaction leaves gaps, and so does what salvage gave up.
+			if next = p.gapEnd(next, hole); next < hole && p.log.damage.isLost(p.id, next, hole) {
+				next = hole
+			}
+			if next >= r.Limit || next >= hole && !ok {
 				break
 			}
 		}

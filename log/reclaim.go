@@ -111,7 +111,11 @@ func (p *PartitionLog) restatedBehind(dead []segmentRange) bool {
 		if at.State != noPosition && at.State >= r.End {
 			continue
 		}
-		if in(at.Batches) || in(at.Truncate) || in(at.LogStart) || in(at.State) || p.remembersDead() {
+		if in(at.Batches) || in(at.Truncate) || in(at.LogStart) || in(at.Cleaned) || in(at.State) || p.remembersDead() {
+			return false
+		}
+		// What was cleaned away told of epochs and producers, too.
+		if at.Cleaned != noPosition && r.First < at.Cleaned && (at.State == noPosition || at.State < at.Cleaned) {
 			return false
 		}
 	}
@@ -198,6 +202,6 @@ func (*firstFailure) Durable(*Append) {}
 // set err.
 func (f *firstFailure) Failed(a *Append, err error) {
 	if !errors.Is(err, ErrLatched) && f.err == nil {
-		f.err = fmt.Errorf("restate partition %d: %w", a.Partition.ID(), err)
+		f.err = fmt.Errorf("write a %v entry of partition %d: %w", a.Kind, a.Partition.ID(), err)
 	}
 }

@@ -43,6 +43,7 @@ type recovery struct {
 	temps       []string      // to be removed in settle
 
 	replay replay
+	runs   []*foundRun // of compactions that the indexes do not know of
 }
 
 // asideFile is a file that recovery sets aside, and why.
@@ -185,6 +186,10 @@ func (r *recovery) run() error {
 			return err
 		}
 	}
+	if err := r.gatherRuns(); err != nil {
+		return err
+	}
+	r.installRebuilt()
 	r.found.ScannedBytes = r.replay.scanned + r.replay.copies.read
 	r.found.Corrupt = r.replay.corrupt
 	r.found.TornBytes = r.replay.torn()

@@ -28,6 +28,7 @@ type relocator struct {
 	segments atomic.Uint64
 	bytes    atomic.Uint64 // of batches that were moved
 	pacer    pacer
+	writers  *coldWriters
 
 	wake     chan struct{}
 	requests chan func()
@@ -36,7 +37,7 @@ type relocator struct {
 
 func newRelocator(l *Log) *relocator {
 	r := &relocator{
-		log: l, done: make(map[*segment]bool),
+		log: l, writers: l.coldLog.newWriters(), done: make(map[*segment]bool),
 		wake: make(chan struct{}, 1), requests: make(chan func()), stop: make(chan struct{}),
 	}
 	r.pacer = pacer{clock: l.env.Clock, rate: l.cfg.RelocateRate, stop: r.stop}
@@ -121,13 +122,13 @@ func (r *relocator) relocate(v segmentRange) (int64, error) {
 		return 0, nil // it was dead already, and is gone
 	}
 	defer v.Release()
-	defer l.coldLog.settled()
+	defer r.writers.settled()
 	begin := l.env.Clock.Now()
-	c := &relocation{log: l, source: v, moved: make(map[*PartitionLog][]movedBatch)}
+	c := &relocation{log: l, writers: r.writers, source: v, moved: make(map[*PartitionLog][]movedBatch)}
 	if err := r.copyLiving(c); err != nil || len(c.moved) == 0 {
 		return 0, err
 	}
-	if err := l.coldLog.sync(); err != nil {
+	if err := r.writers.sync(); err != nil {
 		return 0, err
 	}
 	if err := l.keeper.do(func() error { return l.keeper.install(c) }); err != nil {

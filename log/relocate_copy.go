@@ -1,6 +1,7 @@
 package log
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -12,10 +13,11 @@ import (
 
 // relocation is what is on the move from one segment.
 type relocation struct {
-	log    *Log
-	source segmentRange
-	moved  map[*PartitionLog][]movedBatch
-	bytes  int64 // of the batches that the indexes find in their new place
+	log     *Log
+	writers *coldWriters
+	source  segmentRange
+	moved   map[*PartitionLog][]movedBatch
+	bytes   int64 // of the batches that the indexes find in their new place
 }
 
 // movedBatch is a batch that was copied.
@@ -86,6 +88,9 @@ func (c *relocation) copyEntry(s *scanner, item *scanItem) (int, error) {
 	if headers == nil {
 		return 0, nil // the index and the log do not agree: a read will tell
 	}
+	if h.Kind == KindCleaned {
+		return c.copyCleaned(p, s.payload(item), item, living)
+	}
 	payload := s.payload(item)
 	stood := item.At
 	if h.Kind == KindRelocated {
@@ -96,25 +101,48 @@ func (c *relocation) copyEntry(s *scanner, item *scanItem) (int, error) {
 		n += headers[i].Size
 	}
 	from := int(Position(living[0].Position)-item.At) - entryHeaderSize
-	to := coldStream{p.class().log(), c.source.Log != mainLog}
-	w, err := c.log.coldLog.writer(to, relocatedSize(n))
+	prefix := binary.LittleEndian.AppendUint64(nil, uint64(stood))
+	at, err := c.put(p.class().log(), relocated(h, headers), prefix, headers, payload[from:from+n])
 	if err != nil {
-		return 0, err
-	}
-	at, err := w.append(h, stood, headers, payload[from:from+n])
-	if err != nil {
-		c.log.coldLog.abandon(to)
 		return 0, err
 	}
 	distance := uint32(entryHeaderSize + originSize)
 	for i := range living {
-		c.moved[p] = append(c.moved[p], movedBatch{
-			base: living[i].BaseOffset, from: Position(living[i].Position),
-			to: place{to.log, at + Position(distance)}, distance: distance,
-		})
+		at := place{at.log, at.at + Position(distance)}
+		c.moved[p] = append(c.moved[p], movedBatch{base: living[i].BaseOffset, from: Position(living[i].Position), to: at, distance: distance})
 		distance += living[i].Length
 	}
 	return n, nil
+}
+
+// copyCleaned copies an entry of a run as it is: its place in the run tells a
+// rebuild what belongs to it.
+func (c *relocation) copyCleaned(p *PartitionLog, payload []byte, item *scanItem, living []index.Entry) (int, error) {
+	h := entryHeader{entryIdentity: item.Header.entryIdentity, AppendTime: item.Header.AppendTime, Epoch: item.Header.Epoch}
+	at, err := c.put(c.source.Log, &h, payload[:cleanedPrefixSize], item.Batches, payload[cleanedPrefixSize:])
+	if err != nil {
+		return 0, err
+	}
+	for i := range living {
+		e := &living[i]
+		to := place{at.log, at.at + Position(e.EntryDistance)}
+		c.moved[p] = append(c.moved[p], movedBatch{base: e.BaseOffset, from: Position(e.Position), to: to, distance: e.EntryDistance})
+	}
+	return len(payload), nil
+}
+
+// put appends an entry to a log and returns where it stands.
+func (c *relocation) put(log logID, h *entryHeader, prefix []byte, headers []batch.Header, payload []byte) (place, error) {
+	to := coldStream{log, c.source.Log != mainLog}
+	w, err := c.writers.writer(to, entrySize(len(prefix)+len(payload)))
+	if err != nil {
+		return place{}, err
+	}
+	at, err := w.append(h, prefix, headers, payload)
+	if err != nil {
+		c.writers.abandon(to)
+	}
+	return place{log, at}, err
 }
 
 // headersOf are the headers of these batches, which follow each other in their

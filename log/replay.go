@@ -267,7 +267,7 @@ func (r *replay) applyDamaged(at Position, id entryIdentity) {
 				r.log.liveness.note(deadRange{partition: p, from: from, to: start})
 			}
 		}
-	case KindSyncMark, KindPad, KindRelocated:
+	case KindSyncMark, KindPad, KindRelocated, KindCleaned:
 	}
 }
 

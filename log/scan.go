@@ -166,8 +166,8 @@ func (s *scanner) headerAt(p Position) (entryHeader, error) {
 	if Position(h.Size) > room {
 		return entryHeader{}, errEntryShort
 	}
-	if h.Kind == KindRelocated && s.chain[s.seg].Log == mainLog {
-		return entryHeader{}, fmt.Errorf("%w: a relocated entry in the main log", errEntryPlace)
+	if s.chain[s.seg].Log == mainLog && !h.Kind.inMain() {
+		return entryHeader{}, fmt.Errorf("%w: a %v entry in the main log", errEntryPlace, h.Kind)
 	}
 	return h, nil
 }

@@ -24,6 +24,7 @@ import (
 //	applyState(at Position, payload []byte, epoch model.LeaderEpoch) error // a partition-state entry
 //	stateEntry() []byte        // the payload of a partition-state entry: everything but the index
 //	applyHole(at Position, end model.Offset) // a damaged entry held [End, end): End rises, the index does not
+//	applyCleanedTo(at Position, c cleanedPart, epoch model.LeaderEpoch) // what is below c.to is a run
 //	setDurable(at Position, end model.Offset) // the entry at this Position is on disk: raises DurableEnd to
 //	                           // min(end, End); ignored if a truncate entry stands behind at
 //	raiseGeneration()          // a failed append
@@ -59,7 +60,7 @@ type batchesApplied struct {
 // stands; retention restates a partition before the segment that holds one of
 // them goes. noPosition where there is none.
 type entryPositions struct {
-	Batches, Truncate, LogStart, State Position
+	Batches, Truncate, LogStart, State, Cleaned Position
 }
 
 // noPosition stands for "no such entry".

@@ -41,10 +41,11 @@ import (
 // end of its predecessor.
 //
 // "log" is 0 in the main log's segments and the log id in those of the cold log
-// (coldlog.go). These have no predecessor: each stands for itself.
+// (coldlog.go), side segments among them. These have no predecessor: each
+// stands for itself.
 const (
 	segmentMagic      = "MSTMSEGM"
-	segmentVersion    = 2
+	segmentVersion    = 3
 	segmentHeaderSize = 4096
 	segmentHeaderUsed = 64
 
@@ -53,6 +54,7 @@ const (
 
 	segmentSuffix = ".segment"
 	coldPrefix    = "cold-"
+	sidePrefix    = "side-"
 	tempSuffix    = ".temp"
 	// quarantinePrefix marks files that recovery set aside. They are never
 	// read and never deleted.
@@ -130,7 +132,7 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 	switch {
 	case b[11] != 0 || le.Uint32(b[36:])&^segmentFirst != 0 || le.Uint64(b[52:]) != 0:
 		return h, fmt.Errorf("%w: reserved bytes are set", errSegmentFields)
-	case h.Log > coldMax || h.Log != mainLog && !h.IsFirst:
+	case h.Log > sideMax || h.Log != mainLog && !h.IsFirst:
 		return h, fmt.Errorf("%w: log %d", errSegmentFields, h.Log)
 	case h.First > positionMax || (!h.IsFirst && h.PreviousEnd != h.First):
 		return h, fmt.Errorf("%w: first Position %d behind %d", errSegmentFields, h.First, h.PreviousEnd)
@@ -140,24 +142,32 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 
 // name is the file name of the segment.
 func (h *segmentHeader) name() string {
-	if h.Log == mainLog {
+	switch {
+	case h.Log == mainLog:
 		return segmentName(h.First)
+	case h.Log.isSide():
+		return fmt.Sprintf("%s%d-%s", sidePrefix, h.Log-sideFirst, segmentName(h.First))
 	}
 	return fmt.Sprintf("%s%03d-%s", coldPrefix, h.Log, segmentName(h.First))
 }
 
-// parseColdName is the inverse of name for a cold segment; false for any other
-// name, those of main segments too.
+// parseColdName is the inverse of name for a segment of the cold log, side
+// segments too; false for any other name, those of main segments too.
 func parseColdName(name string) (segmentHeader, bool) {
+	base := mainLog
 	rest, ok := strings.CutPrefix(name, coldPrefix)
+	if !ok {
+		base = sideFirst
+		rest, ok = strings.CutPrefix(name, sidePrefix)
+	}
 	digits, rest, found := strings.Cut(rest, "-")
 	first, named := parseSegmentName(rest)
 	if !ok || !found || !named {
 		return segmentHeader{}, false
 	}
 	n, err := strconv.ParseUint(digits, 10, 8)
-	h := segmentHeader{Log: logID(n), First: first}
-	return h, err == nil && h.Log != mainLog && h.Log <= coldMax && h.name() == name
+	h := segmentHeader{Log: base + logID(n), First: first}
+	return h, err == nil && n <= uint64(coldMax) && h.Log != mainLog && h.Log <= sideMax && h.name() == name
 }
 
 // segmentName is the file name of the segment that starts at first. Names

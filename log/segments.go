@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -134,7 +135,8 @@ func (s *segments) finish(spare *spareSegment, header segmentHeader) (*segment, 
 	return seg, nil
 }
 
-// append adds a segment to the chain, in place of one with the same start.
+// append adds a segment to the chain, in place of one with the same start that
+// ends it.
 func (s *segments) append(seg *segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +146,8 @@ func (s *segments) append(seg *segment) {
 		old = old[:n-1]
 		defer replaced.Release()
 	}
-	c := append(append(make(chain, 0, len(old)+1), old...), seg)
+	// Two who make segments of the cold log at once may come out of turn.
+	c := slices.Insert(slices.Clone(old), old.index(seg.First)+1, seg)
 	s.chain.Store(&c)
 }
 

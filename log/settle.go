@@ -39,6 +39,9 @@ func (r *recovery) settle() error {
 	}
 	l.writer.written, l.writer.previous, l.writer.prevSize = end, r.replay.previous, r.replay.prevSize
 	l.syncer.start(end)
+	if err := r.installRuns(); err != nil {
+		return err
+	}
 	r.startKeeper()
 	return nil
 }
@@ -56,7 +59,7 @@ func (r *recovery) startKeeper() {
 		k.last.Store(uint64(r.chosen.Position))
 	}
 	k.unusable = r.unusable
-	k.urgent = r.replay.rebuild || len(r.unusable) > 0 || len(r.replay.corrupt) > 0 || r.replay.scanned >= r.log.cfg.CheckpointBytes/8
+	k.urgent = r.replay.rebuild || len(r.runs) > 0 || len(r.unusable) > 0 || len(r.replay.corrupt) > 0 || r.replay.scanned >= r.log.cfg.CheckpointBytes/8
 }
 
 // tidy removes what this program left half made, and sets aside what does not

@@ -29,6 +29,9 @@ type partitionState struct {
 	// epoch that they had. It is not kept over restarts: a consumer that has to
 	// learn of a cut below it (KIP-320) may then not.
 	hole model.Offset
+	// cleaned is what compaction left, and lost what of it damage took.
+	cleaned cleanedPart
+	lost    []offsetRange
 }
 
 // indexTotals is what the next index entry builds on.
@@ -45,7 +48,7 @@ func newPartitionState() partitionState {
 	return partitionState{
 		lastEpoch: -1,
 		totals:    indexTotals{runningMax: noTimestamp},
-		at:        entryPositions{noPosition, noPosition, noPosition, noPosition},
+		at:        entryPositions{noPosition, noPosition, noPosition, noPosition, noPosition},
 	}
 }
 
@@ -104,6 +107,7 @@ func (s *partitionState) applyHole(end model.Offset) {
 // applyTruncate lowers the end to at most end. totals is that of the batches
 // that remain. A partition that was cut below its start starts there.
 func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
+	s.cleaned.to = min(s.cleaned.to, end)
 	if end >= s.end {
 		return
 	}
@@ -118,6 +122,10 @@ func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
 	s.producers.truncate(end)
 	s.totals = totals
 }
+
+// applyCleanedTo takes what a compaction left. Damage that took some of an
+// earlier run is over: that was given up, or the compaction had refused.
+func (s *partitionState) applyCleanedTo(c cleanedPart) { s.cleaned, s.lost = c, nil }
 
 // applyLogStart raises the start. startBytes is what stands wholly below it.
 // The epoch that holds the new start begins there from now on, as in Kafka.

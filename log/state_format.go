@@ -15,10 +15,12 @@ import (
 //	+---------+-------+-----------+------------+
 //	| version | start | end-start | last epoch |
 //	+---------+-------+-----------+------------+
-//	| positions of the newest batches, truncate, log-start and state entry: each + 1, 0 for none |
+//	| positions of the newest batches, truncate, log-start, state and cleaned-to entry: each + 1, 0 for none |
 //	+-------------+-------------+-------------+
 //	| running max | total bytes | start bytes |
 //	+-------------+-------------+-------------+
+//	| cleaned to | if not 0: run, end, entries, count, lost ranges: from - the one before's end, length |
+//	+-------+--------------------------------------------------------------------+
 //	| count | epochs:    epoch - the one before, start - the one before's        |
 //	| count | producers: id - the one before, epoch, last time, batches         |
 //	|       |            batches: first sequence, delta, last offset, timestamp |
@@ -27,7 +29,7 @@ import (
 // Differences keep an idle partition's state near 40 bytes: a checkpoint may
 // write a hundred thousand of them. A batch's last sequence follows from the
 // first and the delta.
-const stateVersion = 1
+const stateVersion = 2
 
 // What an idle partition's state takes, and one producer: room for it is made
 // at once.
@@ -36,10 +38,11 @@ const (
 	producerSizeUsual = 128
 )
 
-// Least sizes of an epoch and a producer: a count is compared with the bytes
+// Least sizes of an epoch, a lost range and a producer: a count is compared with the bytes
 // that are left before anything is allocated for it.
 const (
 	epochSizeMin    = 2
+	lostSizeMin     = 2
 	producerSizeMin = 4
 )
 
@@ -55,12 +58,13 @@ func (s *partitionState) encode() []byte {
 	b = binary.AppendUvarint(b, uint64(s.start))
 	b = binary.AppendUvarint(b, uint64(s.end-s.start))
 	b = binary.AppendVarint(b, int64(s.lastEpoch))
-	for _, at := range [...]Position{s.at.Batches, s.at.Truncate, s.at.LogStart, s.at.State} {
+	for _, at := range [...]Position{s.at.Batches, s.at.Truncate, s.at.LogStart, s.at.State, s.at.Cleaned} {
 		b = binary.AppendUvarint(b, uint64(at+1)) // noPosition wraps to 0
 	}
 	b = binary.AppendVarint(b, s.totals.runningMax)
 	b = binary.AppendUvarint(b, s.totals.bytes)
 	b = binary.AppendUvarint(b, s.totals.startBytes)
+	b = s.encodeCleaned(b)
 	b = binary.AppendUvarint(b, uint64(len(s.epochs)))
 	before := EpochStart{}
 	for _, e := range s.epochs {
@@ -74,6 +78,25 @@ func (s *partitionState) encode() []byte {
 		b = binary.AppendUvarint(b, uint64(p.ID-id))
 		id = p.ID
 		b = p.encode(b)
+	}
+	return b
+}
+
+func (s *partitionState) encodeCleaned(b []byte) []byte {
+	c := &s.cleaned
+	b = binary.AppendUvarint(b, uint64(c.to))
+	if c.to == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(c.run))
+	b = binary.AppendUvarint(b, uint64(c.end))
+	b = binary.AppendUvarint(b, uint64(c.entries))
+	b = binary.AppendUvarint(b, uint64(len(s.lost)))
+	at := model.Offset(0)
+	for _, r := range s.lost {
+		b = binary.AppendUvarint(b, uint64(r.from-at))
+		b = binary.AppendUvarint(b, uint64(r.to-r.from))
+		at = r.to
 	}
 	return b
 }
@@ -105,12 +128,13 @@ func decodeState(b []byte) (partitionState, error) {
 	s.start = model.Offset(d.uvarint())
 	s.end = s.start + model.Offset(d.uvarint())
 	s.lastEpoch = model.LeaderEpoch(d.varint())
-	for _, at := range [...]*Position{&s.at.Batches, &s.at.Truncate, &s.at.LogStart, &s.at.State} {
+	for _, at := range [...]*Position{&s.at.Batches, &s.at.Truncate, &s.at.LogStart, &s.at.State, &s.at.Cleaned} {
 		*at = Position(d.uvarint()) - 1
 	}
 	s.totals.runningMax = d.varint()
 	s.totals.bytes = d.uvarint()
 	s.totals.startBytes = d.uvarint()
+	d.cleaned(&s)
 	s.epochs = d.epochs()
 	s.producers = d.producers()
 	if d.failed || len(d.b) > 0 || s.start < 0 || s.end < s.start || s.totals.startBytes > s.totals.bytes {
@@ -164,6 +188,30 @@ func (d *stateDecoder) count(sizeMin int) int {
 		return 0
 	}
 	return int(n)
+}
+
+func (d *stateDecoder) cleaned(s *partitionState) {
+	c := &s.cleaned
+	if c.to = model.Offset(d.uvarint()); c.to == 0 {
+		return
+	}
+	c.run, c.end = Position(d.uvarint()), model.Offset(d.uvarint())
+	entries := d.uvarint()
+	c.entries = uint32(entries)
+	if c.check() != nil || entries != uint64(c.entries) {
+		d.fail()
+		return
+	}
+	at := model.Offset(0)
+	for range d.count(lostSizeMin) {
+		r := offsetRange{from: at + model.Offset(d.uvarint())}
+		r.to = r.from + model.Offset(d.uvarint())
+		if r.from < at || r.to <= r.from {
+			d.fail()
+			return
+		}
+		s.lost, at = append(s.lost, r), r.to
+	}
 }
 
 func (d *stateDecoder) epochs() []EpochStart {

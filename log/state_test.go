@@ -11,7 +11,7 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
-var stateFields = cmp.AllowUnexported(partitionState{}, indexTotals{})
+var stateFields = cmp.AllowUnexported(partitionState{}, indexTotals{}, cleanedPart{}, offsetRange{})
 
 func TestEpochEnd(t *testing.T) {
 	t.Parallel()

@@ -49,7 +49,7 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 				b[8]++
 				binary.LittleEndian.PutUint32(b[60:], crc32.Checksum(b[:60], castagnoli))
 			})
-		}, "segment of an unknown version: 3, this program knows 2"},
+		}, "segment of an unknown version: 4, this program knows 3"},
 		"entry": {true, func(f *fixture) {
 			list := f.batchEntries()
 			hit := list[len(list)-1]
@@ -59,13 +59,13 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 				e[4]++
 				binary.LittleEndian.PutUint32(e[8:], entryHeaderCRC(e))
 			})
-		}, "unknown entry version: 2 at"},
+		}, "unknown entry version: 3 at"},
 		"checkpoint": {false, func(f *fixture) {
 			f.edit(f.files(checkpointPrefix)[1], func(b []byte) {
 				b[8]++
 				sealEnd(b)
 			})
-		}, "checkpoint of an unknown version: 4, this program knows 3"},
+		}, "checkpoint of an unknown version: 5, this program knows 4"},
 		"start mark": {false, func(f *fixture) {
 			f.edit(startMarkName, func(b []byte) {
 				b[8]++
@@ -120,7 +120,7 @@ func TestOtherStateVersion(t *testing.T) {
 	s := newPartitionState()
 	b := s.encode()
 	b[0]++
-	if _, err := decodeState(b); !newerFormat(err) || !strings.Contains(err.Error(), "2, this program knows 1") {
+	if _, err := decodeState(b); !newerFormat(err) || !strings.Contains(err.Error(), "3, this program knows 2") {
 		t.Error(err)
 	}
 }

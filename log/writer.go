@@ -228,7 +228,7 @@ func (w *writer) fail(from int, err error) {
 	g := &w.group
 	for i := from; i < len(g.entries); i++ {
 		p := g.entries[i].partition
-		if g.entries[i].header.Kind == KindPartitionState {
+		if k := g.entries[i].header.Kind; k == KindPartitionState || k == KindCleanedTo {
 			continue // nothing is built on it
 		}
 		if p.writer.group == g.number { // not raised for this group yet

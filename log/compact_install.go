@@ -1,0 +1,145 @@
+package log
+
+import (
+	"errors"
+	"path"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+)
+
+// runInstall is what changes when a partition's run takes its place.
+type runInstall struct {
+	patch
+
+	old   map[*segment]int64 // bytes that die by it
+	below uint64             // TotalBytes of the last batch that it takes the place of
+}
+
+// planInstall finds out what the entries of a run take the place of, in the index
+// as it is now. It comes between two checkpoints: what died before the last of
+// them is counted as dead already, and what died since will be, by what the index
+// says then. So all that is above the log start as of then changes sides.
+func (p *PartitionLog) planInstall(to model.Offset, entries []index.Entry) (runInstall, error) {
+	counted := p.durableStart()
+	entries = entries[reaching(entries, counted):]
+	entries = entries[:reaching(entries, to)]
+	x := runInstall{patch: patch{partition: p, Range: index.Range{To: to}, entries: entries}, old: make(map[*segment]int64)}
+	p.mu.Lock()
+	x.below = p.mu.state.totals.startBytes
+	p.mu.Unlock()
+	it, err := p.iterate(counted)
+	if err != nil {
+		return x, err
+	}
+	for {
+		e, _, ok, err := it.next()
+		if err != nil {
+			return x, err
+		}
+		if !ok || e.LastOffset() >= to {
+			break
+		}
+		x.below = e.TotalBytes
+		if seg := p.log.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); seg != nil {
+			x.old[seg] += int64(e.Length)
+		}
+	}
+	x.sum()
+	return x, nil
+}
+
+// sum fills in what entries tell of those before them. Sums of bytes are counted
+// from the end, so that those of what follows stay right. The running maximum
+// starts anew: it ends at or below that of what follows, which knows of all that
+// was there.
+func (x *runInstall) sum() {
+	newest, bytes := int64(noTimestamp), x.below
+	for i := range x.entries {
+		newest = max(newest, x.entries[i].MaxTimestamp)
+		x.entries[i].RunningMax = newest
+	}
+	for i := len(x.entries) - 1; i >= 0; i-- {
+		e := &x.entries[i]
+		e.TotalBytes = max(bytes, uint64(e.Length))
+		bytes = e.TotalBytes - uint64(e.Length)
+	}
+}
+
+// install has index and counters follow, at one moment: it is called by the
+// goroutine that applies. A file on disk holds the entries from start on.
+func (x *runInstall) install(f *index.File, start uint32) {
+	p := x.partition
+	p.installed(f, start, x.entries, x.below)
+	x.count(p.log)
+}
+
+// count counts the bytes of the run as alive, and the old ones as dead.
+func (x *runInstall) count(l *Log) {
+	for seg, n := range x.old {
+		seg.live.Add(-n)
+	}
+	cold := l.coldLog.segments.all()
+	for i := range x.entries {
+		if s := cold.find(Position(x.entries[i].Position)); s != nil {
+			s.live.Add(int64(x.entries[i].Length))
+		}
+	}
+}
+
+// installRun has the log name a run that was written and synced, and the index
+// find it. It runs in the keeper goroutine, so that no checkpoint comes in
+// between. A checkpoint before it counts what died so far, and has the index
+// speak from the disk of all that is replaced; one behind it spares the next
+// start the work.
+func (k *keeper) installRun(c *compaction) error {
+	l := k.log
+	if err := k.checkpoint(); err != nil {
+		return err
+	}
+	x, err := c.partition.planInstall(c.to, c.run.entries)
+	if err != nil {
+		return err
+	}
+	f, err := l.indexes.writePatches([]patch{x.patch})
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = k.inWriter(func() {
+		if c.overtaken() {
+			failed = ErrOvertaken
+			return
+		}
+		if failed = c.commit(); failed != nil {
+			return
+		}
+		x.install(f, 0)
+		l.env.Events(PartitionCompacted{Partition: c.partition.id, To: c.to, Run: c.part.run, Entries: int(c.part.entries), Bytes: c.done.BytesKept})
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return errors.Join(err, f.Release(), l.indexes.remove(path.Base(f.Path())))
+	}
+	l.indexes.add(f)
+	if err := k.checkpoint(); err != nil {
+		// The run is in place whatever becomes of that.
+		l.env.Events(CheckpointFailed{Err: err})
+	}
+	return nil
+}
+
+// commit writes the entry that names the run. It runs in the writer goroutine.
+func (c *compaction) commit() error {
+	p, failed := c.partition, &firstFailure{}
+	list := []*Append{{
+		Partition: p, Kind: KindCleanedTo, Epoch: p.lastEpoch(), BaseOffset: c.to,
+		Payload: c.part.payload(), Generation: p.Generation(), Done: failed,
+	}}
+	for len(list) > 0 {
+		list = list[c.log.writer.step(list):]
+	}
+	if p.cleaned() == c.part {
+		return nil
+	}
+	return errors.Join(failed.err, c.log.latch.err())
+}

@@ -1,0 +1,117 @@
+package log
+
+import (
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+)
+
+// applyCleanedTo takes a cleaned-to entry. The index follows with installed: at
+// the same moment in a log that lives, at the end of a recovery.
+func (p *PartitionLog) applyCleanedTo(at Position, c cleanedPart, epoch model.LeaderEpoch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.touchLocked()
+	state := &p.mu.state
+	state.raiseEpoch(epoch)
+	state.applyCleanedTo(c)
+	state.at.Cleaned = at
+	p.mu.uninstalled = true
+}
+
+// cleaned says what of the partition is cleaned.
+func (p *PartitionLog) cleaned() cleanedPart {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.state.cleaned
+}
+
+// gapEnd is how far a gap at an offset is none of damage: compaction left
+// nothing there, up to limit or further. It is the offset itself where a gap is
+// damage.
+func (p *PartitionLog) gapEnd(from, limit model.Offset) model.Offset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end := max(from, min(limit, p.mu.state.cleaned.to))
+	for _, r := range p.mu.state.lost {
+		if r.to > from && r.from < end {
+			end = max(from, r.from)
+		}
+	}
+	return end
+}
+
+// installed has the index find below the end of the cleaned part what a run
+// holds, and nothing else: entries are those of the run, with a file on the disk
+// that holds them from start on. below is TotalBytes of what was cleaned, or
+// stood there before. It is called by the goroutine that applies.
+func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.Entry, below uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.touchLocked()
+	state, x := &p.mu.state, &p.mu.index
+	to := state.cleaned.to
+	blocks := make([]index.Block, 0, len(x.blocks)+2)
+	if n := len(entries); n > 0 {
+		blocks = append(blocks, index.Block{
+			File: f, First: entries[0].BaseOffset, End: min(entries[n-1].LastOffset()+1, to), Start: start, Count: uint32(n),
+		})
+	}
+	for _, b := range x.blocks {
+		if b.First = max(b.First, to); b.First < b.End {
+			blocks = append(blocks, b)
+		}
+	}
+	x.blocks, x.hint = blocks, indexHint{}
+	x.frozen, x.tail = above(x.frozen, to), above(x.tail, to)
+	if c := &p.mu.checkpoint; c.filed.oldest == nil {
+		c.filed.oldest = f
+	}
+	p.mu.checkpoint.filed.newest = f
+	if state.start < to {
+		state.totals.startBytes = startBytesOf(entries, state.start, below)
+	}
+	p.verified = offsetRange{}
+	p.mu.uninstalled = false
+}
+
+// installedInMemory is installed for a partition whose index is being made
+// anew: all of it is in memory. Sums are counted from the beginning again.
+func (p *PartitionLog) installedInMemory(entries []index.Entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.touchLocked()
+	state, x := &p.mu.state, &p.mu.index
+	rest := above(x.tail, state.cleaned.to)
+	p.log.shared.dirty.entries += len(entries) + len(rest) - len(x.tail)
+	all := make([]index.Entry, 0, len(entries)+len(rest))
+	all = append(append(all, entries...), rest...)
+	totals := indexTotals{runningMax: noTimestamp}
+	for i := range all {
+		e := &all[i]
+		totals.runningMax = max(totals.runningMax, e.MaxTimestamp)
+		totals.bytes += uint64(e.Length)
+		e.RunningMax, e.TotalBytes = totals.runningMax, totals.bytes
+	}
+	x.tail = all
+	state.totals = totals
+	state.totals.startBytes = startBytesOf(all, state.start, totals.bytes)
+	p.mu.uninstalled = false
+}
+
+// above are the entries that reach to an offset or above.
+func above(entries []index.Entry, offset model.Offset) []index.Entry {
+	n := reaching(entries, offset)
+	if n == len(entries) {
+		return nil
+	}
+	return entries[n:len(entries):len(entries)]
+}
+
+// startBytesOf is TotalBytes of what lies wholly below the log start; below is
+// that of the last entry.
+func startBytesOf(entries []index.Entry, start model.Offset, below uint64) uint64 {
+	if n := reaching(entries, start); n < len(entries) {
+		return entries[n].TotalBytes - uint64(entries[n].Length)
+	}
+	return below
+}

@@ -1,0 +1,239 @@
+package log
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+)
+
+// foundRun is what recovery found in side segments of the run that a partition's
+// state names.
+type foundRun struct {
+	partition *PartitionLog
+	part      cleanedPart
+	pieces    []runPiece
+	wholeTo   model.Offset // To when the run was written; 0: nothing of it was found
+}
+
+// runPiece is one entry of a run.
+type runPiece struct {
+	cleanedPrefix
+
+	first, end model.Offset
+	entries    []index.Entry
+}
+
+// gatherRuns finds, when all of the log is replayed, the runs that partitions'
+// states name and their indexes do not know of: in a rebuild all, else those of
+// compactions that no checkpoint followed. A run counts only when an entry of the
+// main log names it, and the newest that is named is the one that counts; so
+// nothing else in a side segment is alive.
+func (r *recovery) gatherRuns() error {
+	l := r.log
+	wanted := make(map[model.PartitionID]*foundRun)
+	for _, p := range l.partitions.all() {
+		if part, ok := p.uninstalledRun(); ok {
+			wanted[p.id] = &foundRun{partition: p, part: part}
+			r.runs = append(r.runs, wanted[p.id])
+		}
+	}
+	if len(wanted) == 0 && !r.replay.rebuild {
+		return nil
+	}
+	for _, seg := range l.coldLog.segments.all() {
+		if !seg.Log.isSide() || !r.replay.rebuild && !mayHold(seg, r.runs) {
+			continue
+		}
+		if err := r.scanSide(seg, wanted); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.runs {
+		f.sort()
+		r.noteLost(f)
+	}
+	return nil
+}
+
+// uninstalledRun is the run that the index does not speak of yet, if there is one.
+func (p *PartitionLog) uninstalledRun() (cleanedPart, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.state.cleaned, p.mu.uninstalled && p.mu.state.cleaned.to > 0
+}
+
+// mayHold reports whether entries of one of the runs may stand in a segment:
+// they begin at the run's name, and are never copied further down.
+func mayHold(seg *segment, runs []*foundRun) bool {
+	return slices.ContainsFunc(runs, func(f *foundRun) bool {
+		return f.part.entries > 0 && seg.Log == sideLog(f.partition.id) && seg.limit() > f.part.run
+	})
+}
+
+// scanSide takes what is wanted of a side segment. An entry that was found before
+// is a copy: the first one can be relied on, as with all that was relocated.
+func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun) error {
+	named := r.chosen != nil && slices.ContainsFunc(r.chosen.Cold, func(c checkpointSegment) bool { return c.First == seg.First })
+	bad, read, err := scanCold(seg, func(it *scanItem) error {
+		if it.Header.Kind != KindCleaned {
+			return nil
+		}
+		if !named {
+			seg.held.Add(int64(it.Header.Payload - cleanedPrefixSize))
+		}
+		if f := wanted[it.Header.Partition]; f != nil {
+			f.take(it, seg.Log)
+		}
+		return nil
+	})
+	r.replay.copies.read += read
+	if err != nil {
+		return err
+	}
+	for _, x := range bad {
+		r.found.ColdCorrupt = append(r.found.ColdCorrupt, x.PositionRange)
+		r.log.env.Events(CorruptionFound{Range: x.PositionRange, What: fmt.Sprintf("side segment %s: %v", seg.name, x.why), File: seg.name})
+	}
+	return nil
+}
+
+// take takes an entry of the run.
+func (f *foundRun) take(it *scanItem, log logID) {
+	h, prefix := &it.Header, decodeCleanedPrefix(it.Payload)
+	if f.part.entries == 0 || prefix.run != f.part.run || slices.ContainsFunc(f.pieces, func(x runPiece) bool { return x.sequence == prefix.sequence }) {
+		return
+	}
+	f.wholeTo = prefix.to
+	piece := runPiece{cleanedPrefix: prefix, first: h.BaseOffset, end: h.BaseOffset + model.Offset(h.LastDelta) + 1}
+	for i := range it.Batches {
+		b := &it.Batches[i]
+		piece.entries = append(piece.entries, index.Entry{
+			BaseOffset: b.BaseOffset, LastOffsetDelta: b.LastOffsetDelta, Log: uint8(log), Length: uint32(b.Size), MaxTimestamp: b.MaxTimestamp,
+		})
+	}
+	placeCleaned(piece.entries, it.At, h.AppendTime)
+	f.pieces = append(f.pieces, piece)
+}
+
+// sort puts the entries in order. What a truncation cut since is left out.
+func (f *foundRun) sort() {
+	slices.SortFunc(f.pieces, func(a, b runPiece) int { return cmp.Compare(a.sequence, b.sequence) })
+}
+
+// entries are the batches of the run that no truncation cut.
+func (f *foundRun) entries() (all []index.Entry) {
+	for i := range f.pieces {
+		all = append(all, f.pieces[i].entries...)
+	}
+	return all[:reaching(all, f.part.to)]
+}
+
+// lost are the offsets that missing entries held. One that a reader can not ask
+// for may be gone: its segment died. What comes behind it tells where it ended;
+// and where a truncation cut the run, its end may have died.
+func (f *foundRun) lost(start model.Offset) (lost []offsetRange) {
+	note := func(from, to model.Offset) {
+		if from, to = max(from, start), min(to, f.part.to); from < to {
+			lost = append(lost, offsetRange{from, to})
+		}
+	}
+	sequence, end := uint32(0), model.Offset(0)
+	for i := range f.pieces {
+		x := &f.pieces[i]
+		if x.sequence > sequence {
+			note(end, x.previousEnd)
+		}
+		sequence, end = x.sequence+1, x.end
+	}
+	if sequence < f.part.entries && f.part.end <= f.part.to && (f.wholeTo == 0 || f.wholeTo == f.part.to) {
+		note(end, f.part.end)
+	}
+	return lost
+}
+
+// noteLost has reads of what damage took of a run fail, and says so.
+func (r *recovery) noteLost(f *foundRun) {
+	p := f.partition
+	lost := f.lost(p.Start())
+	p.mu.Lock()
+	p.mu.state.lost = lost
+	p.mu.Unlock()
+	for _, x := range lost {
+		r.log.env.Events(CorruptionFound{What: fmt.Sprintf("partition %d: what its compaction left of the offsets %d to %d is missing", p.id, x.from, x.to-1)})
+	}
+}
+
+// installRebuilt puts the runs into indexes that are made anew, which are all in
+// memory.
+func (r *recovery) installRebuilt() {
+	l := r.log
+	var left []*foundRun
+	for _, f := range r.runs {
+		p := f.partition
+		if !p.isWhole() {
+			left = append(left, f)
+			continue
+		}
+		entries := f.entries()
+		for _, e := range p.tailBelow(f.part.to) {
+			if seg := l.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); seg != nil {
+				seg.live.Add(-int64(e.Length))
+			}
+		}
+		x := runInstall{patch: patch{partition: p, entries: entries}}
+		x.count(l)
+		p.installedInMemory(entries)
+		r.tellInstalled(f, len(entries))
+	}
+	r.runs = left
+}
+
+func (r *recovery) tellInstalled(f *foundRun, batches int) {
+	r.log.env.Events(RunInstalled{Partition: f.partition.id, To: f.part.to, Batches: batches})
+}
+
+// isWhole reports whether the partition's index is being made anew.
+func (p *PartitionLog) isWhole() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.checkpoint.whole && len(p.mu.index.blocks) == 0
+}
+
+// tailBelow are the entries in memory that end at or below an offset.
+func (p *PartitionLog) tailBelow(to model.Offset) []index.Entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.index.tail[:reaching(p.mu.index.tail, to)]
+}
+
+// installRuns does what was left to do for compactions that the log names.
+func (r *recovery) installRuns() error {
+	l := r.log
+	if len(r.runs) == 0 {
+		return nil
+	}
+	installs := make([]runInstall, len(r.runs))
+	patches := make([]patch, len(r.runs))
+	for i, f := range r.runs { // ascending by partition
+		x, err := f.partition.planInstall(f.part.to, f.entries())
+		if err != nil {
+			return fmt.Errorf("install the compaction of partition %d: %w", f.partition.id, err)
+		}
+		installs[i], patches[i] = x, x.patch
+	}
+	file, err := l.indexes.writePatches(patches)
+	if err != nil {
+		return err
+	}
+	start := uint32(0)
+	for i := range installs {
+		installs[i].install(file, start)
+		start += uint32(len(installs[i].entries))
+		r.tellInstalled(r.runs[i], len(installs[i].entries))
+	}
+	l.indexes.add(file)
+	return nil
+}
