@@ -14,6 +14,7 @@ import (
 type foundRun struct {
 	partition *PartitionLog
 	part      cleanedPart
+	guess     *guessedRun // the entry that names the run is damaged
 	pieces    []runPiece
 	wholeTo   model.Offset // To when the run was written; 0: nothing of it was found
 }
@@ -37,6 +38,9 @@ func (r *recovery) gatherRuns() error {
 	for _, p := range l.partitions.all() {
 		if part, ok := p.uninstalledRun(); ok {
 			wanted[p.id] = &foundRun{partition: p, part: part}
+			if g, guessed := r.replay.guessed[p]; guessed && part.run == noPosition {
+				wanted[p.id].guess = &g
+			}
 			r.runs = append(r.runs, wanted[p.id])
 		}
 	}
@@ -51,10 +55,14 @@ func (r *recovery) gatherRuns() error {
 			return err
 		}
 	}
-	for _, f := range r.runs {
+	r.runs = slices.DeleteFunc(r.runs, func(f *foundRun) bool {
 		f.sort()
+		if f.guess != nil && !r.decide(f) {
+			return true
+		}
 		r.noteLost(f)
-	}
+		return false
+	})
 	return nil
 }
 
@@ -103,7 +111,14 @@ func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun
 // take takes an entry of the run.
 func (f *foundRun) take(it *scanItem, log logID) {
 	h, prefix := &it.Header, decodeCleanedPrefix(it.Payload)
-	if f.part.entries == 0 || prefix.run != f.part.run || slices.ContainsFunc(f.pieces, func(x runPiece) bool { return x.sequence == prefix.sequence }) {
+	if f.guess != nil {
+		if prefix.to != f.guess.to && prefix.run != f.guess.before.run {
+			return
+		}
+	} else if f.part.entries == 0 || prefix.run != f.part.run {
+		return
+	}
+	if slices.ContainsFunc(f.pieces, func(x runPiece) bool { return x.run == prefix.run && x.sequence == prefix.sequence }) {
 		return
 	}
 	f.wholeTo = prefix.to
@@ -120,7 +135,9 @@ func (f *foundRun) take(it *scanItem, log logID) {
 
 // sort puts the entries in order. What a truncation cut since is left out.
 func (f *foundRun) sort() {
-	slices.SortFunc(f.pieces, func(a, b runPiece) int { return cmp.Compare(a.sequence, b.sequence) })
+	slices.SortFunc(f.pieces, func(a, b runPiece) int {
+		return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.sequence, b.sequence))
+	})
 }
 
 // entries are the batches of the run that no truncation cut.

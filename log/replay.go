@@ -38,6 +38,7 @@ type replay struct {
 	dropped   map[model.PartitionID]bool
 	told      Position // of the last progress event
 	copies    copies   // in a rebuild: what the cold log holds
+	guessed   map[*PartitionLog]guessedRun
 }
 
 // progressStep is how many bytes of a rebuild go by between two events.
@@ -266,6 +267,11 @@ func (r *replay) applyDamaged(at Position, id entryIdentity) {
 				p.applyLogStart(at, start, p.lastEpoch())
 				r.log.liveness.note(deadRange{partition: p, from: from, to: start})
 			}
+		}
+	case KindCleanedTo:
+		// Without a rebuild what it takes the place of is there still.
+		if r.rebuild {
+			r.guessRun(p, at, id.BaseOffset)
 		}
 	case KindSyncMark, KindPad, KindRelocated, KindCleaned:
 	}
