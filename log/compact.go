@@ -113,14 +113,14 @@ func (k *compactor) compact(p *PartitionLog, limit model.Offset, cleaner BatchCl
 	begin := l.env.Clock.Now()
 	c := &compaction{log: l, partition: p, cleaner: cleaner, pacer: &k.pacer, truncated: p.positions().Truncate, before: p.cleaned()}
 	if err := c.learn(limit); err != nil {
-		return Compacted{}, err
+		return Compacted{}, c.why(err)
 	}
 	if c.to <= c.before.to {
 		return Compacted{}, nil
 	}
 	defer k.writers.settled()
 	if err := c.write(k.writers); err != nil {
-		return Compacted{}, err
+		return Compacted{}, c.why(err)
 	}
 	if err := k.writers.sync(); err != nil {
 		return Compacted{}, err
@@ -208,8 +208,17 @@ func (c *compaction) write(to *coldWriters) error {
 	return err
 }
 
+// why is why the partition could not be read: what was cut meanwhile looks like
+// damage.
+func (c *compaction) why(err error) error {
+	if errors.Is(err, ErrCorrupt) && c.overtaken() {
+		return ErrOvertaken
+	}
+	return err
+}
+
 // overtaken reports whether the run is no longer what its partition holds: it
-// was cut, or dropped, since. It is called in the writer's goroutine.
+// was cut, or dropped, since. In the writer's goroutine that is for sure.
 func (c *compaction) overtaken() bool {
 	p := c.partition
 	return c.log.partitions.find(p.id) != p || p.positions().Truncate != c.truncated

@@ -47,7 +47,7 @@ func (w *batchWalk) next() (e index.Entry, b []byte, ok bool, err error) {
 			if ok, err = w.load(); !errors.Is(err, errMoved) {
 				break
 			}
-			w.it, w.known = nil, false // look again
+			w.it, w.known, w.ended = nil, false, false // look again
 		}
 		if err != nil || !ok {
 			return e, nil, false, w.partition.stays(err)

@@ -63,8 +63,11 @@ func (r *crashRun) countRecovery(l *crashLife, found *Recovery, lost int) {
 	}
 	if found.RebuiltIndex {
 		r.count.rebuilds.Add(1)
-		if l.holdsCopies() {
+		if l.holdsCopies(false) {
 			r.count.coldRebuilds.Add(1)
+		}
+		if l.holdsCopies(true) {
+			r.count.sideRebuilds.Add(1)
 		}
 	}
 }
@@ -148,7 +151,7 @@ func (r *crashRun) checkCursors(l *crashLife) error {
 	for _, c := range r.cursors {
 		h := &c.batch.header
 		next := h.LastOffset() + 1
-		start, _ := r.history.window(c.id)
+		start := r.history.consumed(c.id)
 		there := slices.ContainsFunc(r.history.alive(c.id), func(b crashBatch) bool { return bytes.Equal(b.bytes, c.batch.bytes) })
 		if there || next <= start {
 			kept = append(kept, c)

@@ -76,6 +76,14 @@ func (h *crashHistory) window(id model.PartitionID) (start, end model.Offset) {
 	return p.start, p.end
 }
 
+// consumed is below which a consumer misses nothing by what is gone.
+func (h *crashHistory) consumed(id model.PartitionID) model.Offset {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.mu.live.partition(id)
+	return max(p.start, p.cleanedTo)
+}
+
 // alive returns a partition's batches as written. What they hold never changes.
 func (h *crashHistory) alive(id model.PartitionID) []crashBatch {
 	h.mu.Lock()
@@ -180,6 +188,9 @@ func readCrashBatches(p *PartitionLog, from, to model.Offset) (list []crashBatch
 	for from < to {
 		var out span.List
 		n, err := p.Read(ReadRequest{From: from, Limit: to, MaxBytes: 3000, MinOne: true}, &out)
+		if err == nil && n == 0 && p.gapEnd(from, to) == to {
+			return list, nil // compaction left nothing more
+		}
 		if err == nil && n == 0 {
 			err = fmt.Errorf("nothing at offset %d", from)
 		}
@@ -197,7 +208,7 @@ func readCrashBatches(p *PartitionLog, from, to model.Offset) (list []crashBatch
 			if err != nil {
 				return list, err
 			}
-			if x.BaseOffset > from || x.LastOffset() < from {
+			if gap := p.gapEnd(from, x.BaseOffset); gap < x.BaseOffset || x.LastOffset() < from {
 				return list, fmt.Errorf("offset %d was asked for, the batch is [%d, %d]", from, x.BaseOffset, x.LastOffset())
 			}
 			place, err := crashPlace(p, x.BaseOffset)

@@ -106,8 +106,10 @@ func (l *crashLife) step() error {
 	case x < 93:
 		l.relocate()
 	case x < 95:
-		l.syncAll()
+		l.compact(c)
 	case x < 96:
+		l.syncAll()
+	case x < 97:
 		if r.IntN(3) == 0 {
 			l.drop(c)
 		}
@@ -389,10 +391,11 @@ func (l *crashLife) relocate() {
 	}
 }
 
-// holdsCopies reports whether anything is found in the cold log.
-func (l *crashLife) holdsCopies() bool {
+// holdsCopies reports whether anything is found in the cold log, or in side
+// segments.
+func (l *crashLife) holdsCopies(side bool) bool {
 	for _, s := range l.log.coldLog.segments.all() {
-		if s.live.Load() > 0 {
+		if s.Log.isSide() == side && s.live.Load() > 0 {
 			return true
 		}
 	}

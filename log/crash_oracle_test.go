@@ -23,7 +23,7 @@ type crashOp struct {
 	partition model.PartitionID
 	kind      Kind
 	epoch     model.LeaderEpoch
-	argument  model.Offset // of truncate and log-start entries
+	argument  model.Offset // of truncate, log-start and cleaned-to entries
 	batches   []crashBatch
 	// forgotten is set for what is no entry: a rebuild found less than all of
 	// the log, and took over these producers and epochs.
@@ -55,6 +55,8 @@ type crashPartition struct {
 	epochs     []EpochStart
 	producers  map[model.ProducerID]ProducerState // LastTime is left out
 	batches    []crashBatch                       // also those below start
+	cleanedTo  model.Offset
+	changed    []crashBatch // what compaction removed, or made something else of
 }
 
 // crashState is all partitions.
@@ -81,6 +83,8 @@ func (s crashState) apply(o *crashOp) error {
 		p.truncate(o.argument)
 	case KindLogStart:
 		p.raiseStart(o.argument)
+	case KindCleanedTo:
+		return p.clean(o.argument)
 	case KindBatches:
 		base := o.batches[0].header.BaseOffset
 		if base != p.end {
@@ -94,7 +98,7 @@ func (s crashState) apply(o *crashOp) error {
 			p.produced(&b.header)
 			p.end = b.header.LastOffset() + 1
 		}
-	case KindPartitionState, KindSyncMark, KindPad, KindRelocated, KindCleaned, KindCleanedTo:
+	case KindPartitionState, KindSyncMark, KindPad, KindRelocated, KindCleaned:
 	}
 	return nil
 }
@@ -125,9 +129,10 @@ func (p *crashPartition) truncate(end model.Offset) {
 	if end >= p.end {
 		return
 	}
-	p.end, p.start = end, min(p.start, end)
+	p.end, p.start, p.cleanedTo = end, min(p.start, end), min(p.cleanedTo, end)
 	p.epochs = slices.DeleteFunc(p.epochs, func(e EpochStart) bool { return e.Start >= end })
-	p.batches = slices.DeleteFunc(p.batches, func(b crashBatch) bool { return b.header.LastOffset() >= end })
+	cut := func(b crashBatch) bool { return b.header.LastOffset() >= end }
+	p.batches, p.changed = slices.DeleteFunc(p.batches, cut), slices.DeleteFunc(p.changed, cut)
 	for id, s := range p.producers {
 		for s.N > 0 && s.Batches[s.N-1].LastOffset >= end {
 			s.N--
@@ -256,7 +261,7 @@ func (p *crashPartition) partOfProducers(got map[model.ProducerID]ProducerState)
 // said to have made there.
 func (p *crashPartition) produces(s *ProducerState) bool {
 	for _, b := range s.Batches[:s.N] {
-		if !slices.ContainsFunc(p.batches, func(c crashBatch) bool {
+		if !slices.ContainsFunc(slices.Concat(p.batches, p.changed), func(c crashBatch) bool {
 			return c.header.ProducerID == s.ID && c.header.LastOffset() == b.LastOffset && c.header.BaseSequence == b.FirstSequence
 		}) {
 			return false
@@ -267,10 +272,14 @@ func (p *crashPartition) produces(s *ProducerState) bool {
 
 // samePlace compares index entries. What is summed up from the partition's
 // beginning may differ in a rebuilt index: the beginning may be gone.
-// A batch that was relocated stands elsewhere.
+// A batch that was relocated stands elsewhere; one that was cleaned shares its
+// time with others.
 func samePlace(want, got *index.Entry) string {
 	w, g := *want, *got
 	if logID(g.Log) != mainLog {
+		if logID(g.Log).isSide() {
+			g.AppendTime = w.AppendTime
+		}
 		g.Log, g.Position, g.EntryDistance = w.Log, w.Position, w.EntryDistance
 	}
 	w.TotalBytes, g.TotalBytes, w.RunningMax, g.RunningMax = 0, 0, 0, 0

@@ -217,7 +217,7 @@ func (r *crashRun) open(plan *crashPlan) (*crashLife, error) {
 	}
 	log, found, err := Open(r.cfg, Env{
 		FS: vfs.NewFault(r.disk, vfs.Hooks(l.gate.hook, plan.hook)), Dir: crashDir, Clock: l.clock,
-		Standing: r.metadata.of, Events: r.count.hear, Fatal: l.fatal,
+		Standing: r.metadata.of, Events: r.hear, Fatal: l.fatal,
 	})
 	if err != nil {
 		if fired, _, _ := plan.state(); !fired && !errors.Is(err, vfs.ErrNoSpace) {

@@ -26,6 +26,7 @@ type crashCount struct {
 	flips, flipsTold, flipsInTail, flipsUnseen                  atomic.Int64
 	rebuilds, checkpoints, segments, reclaimed, aside           atomic.Int64
 	relocated, coldRelocated, coldReclaimed, coldRebuilds       atomic.Int64
+	compacted, overtaken, runsInstalled, sideRebuilds           atomic.Int64
 	truncates, logStarts, failed, lost, told                    atomic.Int64
 }
 
@@ -36,12 +37,14 @@ func (c *crashCount) String() string {
 		"%d bits flipped: %d reported, %d in the tail that no later entry vouches for, %d below the checkpoint\n"+
 		"%d checkpoints, %d segments made, %d reclaimed, %d files set aside, %d truncations, %d log starts\n"+
 		"%d segments relocated and %d of the cold log, %d of that reclaimed, %d rebuilds found copies\n"+
+		"%d compactions and %d overtaken, %d runs installed by recovery, %d rebuilds found side segments\n"+
 		"%d times appends failed; %d appends lost that nobody was promised, %d async consumers told so by the epoch",
 		c.powerCuts.Load(), c.kills.Load(), c.clean.Load(), c.latched.Load(),
 		c.recoveries.Load(), c.unclean.Load(), c.died.Load(), c.rebuilds.Load(),
 		c.flips.Load(), c.flipsTold.Load(), c.flipsInTail.Load(), c.flipsUnseen.Load(),
 		c.checkpoints.Load(), c.segments.Load(), c.reclaimed.Load(), c.aside.Load(), c.truncates.Load(), c.logStarts.Load(),
 		c.relocated.Load(), c.coldRelocated.Load(), c.coldReclaimed.Load(), c.coldRebuilds.Load(),
+		c.compacted.Load(), c.overtaken.Load(), c.runsInstalled.Load(), c.sideRebuilds.Load(),
 		c.failed.Load(), c.lost.Load(), c.told.Load())
 }
 
@@ -58,6 +61,10 @@ func (c *crashCount) hear(e Event) {
 		if _, ok := parseColdName(e.Name); ok {
 			c.coldReclaimed.Add(1)
 		}
+	case PartitionCompacted:
+		c.compacted.Add(1)
+	case RunInstalled:
+		c.runsInstalled.Add(1)
 	case SegmentCreated:
 		c.segments.Add(1)
 	case CheckpointWritten:
@@ -110,14 +117,15 @@ func TestCrash(t *testing.T) {
 			"power cuts": count.powerCuts.Load(), "rebuilt indexes": count.rebuilds.Load(), "reported flips": count.flipsTold.Load(),
 			"checkpoints": count.checkpoints.Load(), "lost appends": count.lost.Load(), "recoveries that died": count.died.Load(),
 			"relocated segments": count.relocated.Load(), "reclaimed cold segments": count.coldReclaimed.Load(),
+			"compactions": count.compacted.Load(), "runs that recovery installed": count.runsInstalled.Load(),
 			"failed syncs": count.latched.Load(), "reclaimed segments": count.reclaimed.Load(), "truncations": count.truncates.Load(),
 		} {
 			if n == 0 {
 				t.Errorf("no %s in all seeds: the test no longer does what it is for", what)
 			}
 		}
-		if to-from >= crashSeeds && (count.coldRelocated.Load() == 0 || count.coldRebuilds.Load() == 0) {
-			t.Error("no segment of the cold log was relocated, or no rebuild found copies")
+		if to-from >= crashSeeds && (count.coldRelocated.Load() == 0 || count.coldRebuilds.Load() == 0 || count.sideRebuilds.Load() == 0) {
+			t.Error("no segment of the cold log was relocated, or no rebuild found copies or side segments")
 		}
 	}
 }
