@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -20,7 +21,20 @@ var (
 	zstdEncoder    = sync.OnceValues(func() (*zstd.Encoder, error) {
 		return zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true))
 	})
+	// An encoder with concurrency 1 starts no goroutines. The window is smaller
+	// than the level's own, for each encoder holds twice of it.
+	zstdWriterPool = sync.Pool{New: func() any {
+		z, err := zstd.NewWriter(io.Discard, zstd.WithLowerEncoderMem(true),
+			zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWriterWindow))
+		if err != nil {
+			return err
+		}
+		return z
+	}}
 )
+
+// zstdWriterWindow is how far a stream of zstd that is written here looks back.
+const zstdWriterWindow = 1 << 20
 
 // xerialBlockBytes is the block size of the Java library.
 const xerialBlockBytes = 32 << 10
@@ -70,18 +84,27 @@ func compressStream(dst []byte, z compressor, src []byte) ([]byte, error) {
 
 // snappy writes xerial's framing: old Java consumers read no other.
 func snappy(dst, src []byte) []byte {
-	dst = append(dst, xerialMagic...)
-	dst = binary.BigEndian.AppendUint32(dst, 1) // version
-	dst = binary.BigEndian.AppendUint32(dst, 1) // oldest version that can read it
+	dst = appendXerialHead(dst)
 	for len(src) > 0 {
 		block := src[:min(len(src), xerialBlockBytes)]
 		src = src[len(block):]
-		at := len(dst)
-		dst = append(dst, 0, 0, 0, 0)
-		dst = grow(dst, s2.MaxEncodedLen(len(block)))
-		out := s2.EncodeSnappy(dst[len(dst):cap(dst)], block)
-		dst = dst[:len(dst)+len(out)]
-		binary.BigEndian.PutUint32(dst[at:], uint32(len(out)))
+		dst = appendXerialBlock(dst, block)
 	}
+	return dst
+}
+
+func appendXerialHead(dst []byte) []byte {
+	dst = append(dst, xerialMagic...)
+	dst = binary.BigEndian.AppendUint32(dst, 1)  // version
+	return binary.BigEndian.AppendUint32(dst, 1) // oldest version that can read it
+}
+
+func appendXerialBlock(dst, block []byte) []byte {
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = slices.Grow(dst, s2.MaxEncodedLen(len(block)))
+	out := s2.EncodeSnappy(dst[len(dst):cap(dst)], block)
+	dst = dst[:len(dst)+len(out)]
+	binary.BigEndian.PutUint32(dst[at:], uint32(len(out)))
 	return dst
 }

@@ -12,6 +12,7 @@
 //	stream.go      the records as they come out of a decoder
 //	decompress.go  compressed records, within limits
 //	compress.go    the other way
+//	filter.go      a batch of some of another's records, for compaction
 //	builder.go     batches made here: journals and tests
 //
 // Whoever receives bytes calls Parse or Split, then Validate for a producer's

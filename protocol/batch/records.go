@@ -22,6 +22,7 @@ type Record struct {
 
 	headers     []byte // checked
 	headerCount int
+	raw         []byte // all of it, length included; only Records gives it
 }
 
 // HeaderCount is the number of headers.
@@ -121,11 +122,13 @@ type fields struct {
 
 // record reads a record, and requires that it ends where its length says.
 func (f *fields) record(rec *Record) {
+	all := f.src
 	size := f.length("length", 0)
 	if f.bad != nil {
 		return
 	}
 	rest := f.src[size:]
+	rec.raw = all[:len(all)-len(rest)]
 	f.src = f.src[:size]
 	f.skipByte() // attributes: without a meaning so far
 	rec.TimestampDelta = f.varint("timestamp delta", math.MinInt64, math.MaxInt64)

@@ -1,0 +1,197 @@
+package compact
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// unfoldMax is what a compressed batch may hold to be looked into: what
+// producers may send to a compacted topic. A batch that holds more was sent
+// before the topic was compacted; it is kept as it is.
+const unfoldMax = 64 << 20
+
+// ErrManyKeys says that the keys of a single batch do not fit the map.
+var ErrManyKeys = errors.New("one batch has more keys than the map of keys has room for")
+
+// Config is what a compaction goes by.
+type Config struct {
+	Keys *KeyMap // Reset by the caller
+	// NowMs is the time of the compaction, in milliseconds since 1970.
+	NowMs int64
+	// DeleteRetentionMs is how long a tombstone stays, from the first compaction
+	// that keeps it.
+	DeleteRetentionMs int64
+	// Aborted tells batches of aborted transactions, which go as a whole and
+	// whose keys count for nothing. nil: there are no transactions.
+	Aborted func(*batch.Header) bool
+}
+
+// Stats count what a compaction has seen.
+type Stats struct {
+	RecordsRead, RecordsKept int64 // by Clean
+	Superseded               int64 // records that went for a later one with their key
+	Tombstones               int64 // that went, their time over
+	Keyless                  int64 // records that went for want of a key
+	Unread                   int64 // batches kept as they are, as they hold too much
+	Keys                     int   // in the map
+}
+
+// Cleaner is one compaction of one partition; see log.BatchCleaner.
+type Cleaner struct {
+	cfg   Config
+	stats Stats
+	// learnt is whether a batch fitted. blind is whether one that Clean could
+	// not look into was kept: it may hold an older value of any key.
+	learnt, blind bool
+	keep          []bool // of the batch at hand, by record
+	out           []byte
+}
+
+// New begins a compaction.
+func New(cfg Config) *Cleaner { return &Cleaner{cfg: cfg} }
+
+// Stats are the figures so far.
+func (c *Cleaner) Stats() Stats {
+	s := c.stats
+	s.Keys = c.cfg.Keys.Len()
+	return s
+}
+
+// errFull ends the walk over a batch.
+var errFull = errors.New("full")
+
+// Learn notes the keys of a batch. If it is full, some of the batch's keys are
+// in the map: that does no harm, as the batch stays where it is, and what it
+// supersedes may go. Errors: those of a damaged batch, ErrManyKeys.
+func (c *Cleaner) Learn(b []byte) (full bool, err error) {
+	h, err := sound(b)
+	if err != nil {
+		return false, err
+	}
+	if h.IsControl() || c.aborted(&h) {
+		c.learnt = true
+		return false, nil
+	}
+	err = batch.Records(b, &h, unfoldMax, func(r batch.Record) error {
+		if r.Key != nil && !c.cfg.Keys.Put(r.Key, h.BaseOffset+model.Offset(r.OffsetDelta)) {
+			return errFull
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errFull) && c.learnt:
+		return true, nil
+	case errors.Is(err, errFull):
+		return false, fmt.Errorf("%w: the one at offset %d has more than %d", ErrManyKeys, h.BaseOffset, c.cfg.Keys.Room())
+	case errors.Is(err, batch.ErrTooLarge):
+		err = nil // What was not learnt makes nothing go.
+	}
+	c.learnt = true
+	return false, named(&h, err)
+}
+
+// Clean returns what is kept of a batch: b itself, a batch that is valid until
+// the next call, or nil for nothing. Errors: those of a damaged batch.
+func (c *Cleaner) Clean(b []byte) ([]byte, error) {
+	h, err := sound(b)
+	if err != nil {
+		return nil, err
+	}
+	if h.IsControl() {
+		// There are no transactions yet, so none can be left without a record,
+		// which is when its marker may go.
+		return b, nil
+	}
+	if c.aborted(&h) {
+		return nil, nil
+	}
+	kept, tombstones, err := c.decide(b, &h)
+	switch {
+	case errors.Is(err, batch.ErrTooLarge):
+		c.blind = true
+		c.stats.Unread++
+		return b, nil
+	case err != nil:
+		return nil, named(&h, err)
+	}
+	c.stats.RecordsRead += int64(h.Records)
+	c.stats.RecordsKept += int64(kept)
+	opt := batch.FilterOptions{Limit: unfoldMax, SetHorizon: tombstones && !h.HasDeleteHorizon(), DeleteHorizonMs: c.horizon()}
+	switch {
+	case kept == 0:
+		return nil, nil
+	case kept == int(h.Records) && !opt.SetHorizon:
+		return b, nil
+	}
+	i := -1
+	c.out, err = batch.Filter(c.out[:0], b, &h, opt, func(*batch.Record) bool {
+		i++
+		return c.keep[i]
+	})
+	return c.out, named(&h, err)
+}
+
+// horizon is the time from which tombstones that are kept now may go.
+func (c *Cleaner) horizon() int64 {
+	if c.cfg.DeleteRetentionMs > math.MaxInt64-c.cfg.NowMs {
+		return math.MaxInt64
+	}
+	return c.cfg.NowMs + c.cfg.DeleteRetentionMs
+}
+
+// decide fills keep, and tells how many records are kept, and whether there are
+// tombstones among them.
+func (c *Cleaner) decide(b []byte, h *batch.Header) (kept int, tombstones bool, err error) {
+	expired := h.HasDeleteHorizon() && h.FirstTimestamp <= c.cfg.NowMs && !c.blind
+	c.keep = c.keep[:0]
+	stats := c.stats
+	err = batch.Records(b, h, unfoldMax, func(r batch.Record) error {
+		keep := false
+		switch {
+		case r.Key == nil:
+			stats.Keyless++
+		case c.cfg.Keys.Newest(r.Key) > h.BaseOffset+model.Offset(r.OffsetDelta):
+			stats.Superseded++
+		case r.Value == nil && expired:
+			stats.Tombstones++
+		default:
+			keep = true
+			kept++
+			tombstones = tombstones || r.Value == nil
+		}
+		c.keep = append(c.keep, keep)
+		return nil
+	})
+	if err == nil {
+		c.stats = stats
+	}
+	return kept, tombstones, err
+}
+
+func (c *Cleaner) aborted(h *batch.Header) bool {
+	return c.cfg.Aborted != nil && h.IsTransactional() && c.cfg.Aborted(h)
+}
+
+// sound parses a batch and checks its CRC: what is made of it gets a new one.
+func sound(b []byte) (batch.Header, error) {
+	h, err := batch.Parse(b)
+	if err != nil {
+		return h, err //nolint:wrapcheck // It says all.
+	}
+	if h.Size != len(b) {
+		return h, fmt.Errorf("%w: %d bytes follow the batch at offset %d", batch.ErrInvalid, len(b)-h.Size, h.BaseOffset)
+	}
+	return h, named(&h, batch.Verify(b, &h))
+}
+
+// named says which batch an error is about.
+func named(h *batch.Header, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the batch at offset %d: %w", h.BaseOffset, err)
+}
