@@ -228,7 +228,7 @@ func TestStaticSettings(t *testing.T) {
 		{"num.io.threads", "16", "num.io.threads has no effect in Mainstem", ""},
 		{"num.io.threads", "8", "", ""},
 		{"log.segment.bytes", "1073741824", "", ""},
-		{"log.segment.bytes", "104857600", "no effect in Mainstem; see mainstem.log.segment.bytes", ""},
+		{"log.segment.bytes", "104857600", "no effect in Mainstem but for compacted topics; see mainstem.log.segment.bytes", ""},
 		{"listener.name.x.max.connections", "1", "means nothing", ""},
 		{"listener.name.x.ssl.keystore.location", "/x", "NO SECURITY", ""},
 		{"ssl.keystore.location", "/x", "these settings do not change that: ssl.keystore.location. Whoever", ""},

@@ -45,6 +45,9 @@ const (
 	// Hint settings speak of a file layout, threads or features that this
 	// broker does not have: checked, stored and shown, without effect.
 	Hint
+	// CompactedOnly settings speak of Kafka's segments, which only the part of a
+	// compacted partition that is left alone is measured by.
+	CompactedOnly
 )
 
 // DynamicScope says whether a broker config can be changed while running.
@@ -64,7 +67,7 @@ type ConfigDef struct {
 	Null    bool // there is no default: the value is null
 	Hidden  bool // can be set, but is not listed to clients
 	Effect  Effect
-	Instead string // of a Hint: the setting of ours that does what is wanted
+	Instead string // if not Obeyed: the setting of ours that does what may be wanted
 	Dynamic DynamicScope
 	// Refuse says why a value that Kafka would accept is refused, or "". May be nil.
 	Refuse func(value string, l Limits) string
@@ -87,8 +90,12 @@ type Limits struct {
 
 // Documentation is the text that DescribeConfigs shows.
 func (d *ConfigDef) Documentation() string {
-	if d.Effect == Hint {
+	switch d.Effect {
+	case Hint:
 		return d.Doc + " Stored and shown, without effect in Mainstem."
+	case CompactedOnly:
+		return d.Doc + " Of effect for compacted topics only."
+	case Obeyed:
 	}
 	return d.Doc
 }
@@ -114,13 +121,16 @@ func (d *ConfigDef) Unit() string {
 	return ""
 }
 
-// WithoutEffect warns of a value that was given to a Hint; "" for what is
-// obeyed, and for Kafka's own default, which nobody meant as a change.
+// WithoutEffect warns of a value that was given to what is not Obeyed; "" for
+// what is, and for Kafka's own default, which nobody meant as a change.
 func (d *ConfigDef) WithoutEffect(value string) string {
-	if d.Effect != Hint || !d.Null && strings.TrimSpace(value) == d.Default {
+	if d.Effect == Obeyed || !d.Null && strings.TrimSpace(value) == d.Default {
 		return ""
 	}
 	text := "the setting " + d.Name + " has no effect in Mainstem"
+	if d.Effect == CompactedOnly {
+		text += " but for compacted topics"
+	}
 	if d.Instead != "" {
 		text += "; see " + d.Instead
 	}
@@ -158,9 +168,9 @@ func (s *defSet) names() []string {
 
 // The three families, built once.
 var (
-	topicDefs  = sync.OnceValue(func() *defSet { return newDefSet(topicConfigDefs(), topicHintDefs()) })
+	topicDefs  = sync.OnceValue(func() *defSet { return newDefSet(topicConfigDefs(), topicCompactionDefs(), topicHintDefs()) })
 	brokerDefs = sync.OnceValue(func() *defSet {
-		return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerUpkeepDefs(), brokerDiskDefs(), brokerHintDefs())
+		return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerUpkeepDefs(), brokerCompactionDefs(), brokerDiskDefs(), brokerHintDefs())
 	})
 	groupDefs = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs()) })
 )
@@ -170,6 +180,3 @@ func BrokerConfigDef(name string) (*ConfigDef, bool) {
 	d, ok := brokerDefs().byName[name]
 	return d, ok
 }
-
-// NotCompacting is what the log says where compaction is asked for.
-const NotCompacting = "compaction is not built yet: cleanup.policy=compact is stored, and all records are kept"

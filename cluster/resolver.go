@@ -125,6 +125,9 @@ func (r *Resolver) Int(img *Image, key string) int64 {
 	return n
 }
 
+// Float is Text for decimal numbers; 0 for null.
+func (r *Resolver) Float(img *Image, key string) float64 { return decimal(r.Text(img, key)) }
+
 // Bool is Text for truth values.
 func (r *Resolver) Bool(img *Image, key string) bool {
 	v, _ := parseBool(r.Text(img, key))

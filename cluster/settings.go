@@ -22,6 +22,7 @@ type TopicSettings struct {
 	TimestampBeforeMs int64
 	TimestampAfterMs  int64
 	MinInsyncReplicas int64
+	Compaction        CompactionSettings
 
 	source settingsSource
 }
@@ -73,9 +74,16 @@ func (r *Resolver) decodeSettings(img *Image, t *Topic) *TopicSettings {
 		TimestampBeforeMs: number("message.timestamp.before.max.ms"),
 		TimestampAfterMs:  number("message.timestamp.after.max.ms"),
 		MinInsyncReplicas: number("min.insync.replicas"),
+		Compaction:        decodeCompaction(number, value),
 	}
 	s.Sync = t.Internal || r.syncs(img, t, s)
 	return s
+}
+
+// decimal reads a number that was validated before it was stored.
+func decimal(v string) float64 {
+	n, _ := strconv.ParseFloat(strings.TrimSpace(v), 64)
+	return n
 }
 
 // syncs decides between sync and async. A larger flush.messages is async. So

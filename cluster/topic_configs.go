@@ -26,8 +26,7 @@ func topicConfigDefs() []ConfigDef {
 		{
 			Name: "cleanup.policy", Rule: listOf("compact", "delete"), Default: "delete", Synonyms: plain("log.cleanup.policy"),
 			Doc: "What happens to old records: delete drops them by age and size; compact keeps the newest record of " +
-				"each key. Time and size retention never touch a topic without delete. Nothing is compacted yet: a topic that is only " +
-				"compacted keeps all its records and grows for ever.",
+				"each key. Time and size retention never touch a topic without delete.",
 		},
 		{
 			Name:    "compression.type",
@@ -102,43 +101,30 @@ func topicHintDefs() []ConfigDef {
 		{Name: "compression.gzip.level", Rule: gzipLevel(), Default: "-1", Doc: "The level when compression.type is gzip."},
 		{Name: "compression.lz4.level", Rule: intBetween(1, 17), Default: "9", Doc: "The level when compression.type is lz4."},
 		{Name: "compression.zstd.level", Rule: intBetween(-131072, 22), Default: "3", Doc: "The level when compression.type is zstd."},
-		{Name: "delete.retention.ms", Rule: longFrom(0), Default: day, Doc: "How long a tombstone stays in a compacted topic."},
 		{Name: "file.delete.delay.ms", Rule: longFrom(0), Default: "60000", Doc: "How long a dropped segment file stays on disk."},
 		{Name: "follower.replication.throttled.replicas", Rule: replicaList(), Doc: "Replicas whose fetching is throttled."},
 		{Name: "leader.replication.throttled.replicas", Rule: replicaList(), Doc: "Replicas whose serving is throttled."},
 		{Name: "index.interval.bytes", Rule: intFrom(0), Default: "4096", Doc: "Distance of index entries; here each batch has one."},
-		{Name: "internal.segment.bytes", Rule: intFrom(0), Null: true, Hidden: true, Doc: "A segment size below the usual minimum, for tests."},
 		{Name: "local.retention.bytes", Rule: longFrom(-2), Default: "-2", Doc: "What stays local of a tiered partition, in bytes."},
 		{Name: "local.retention.ms", Rule: longFrom(-2), Default: "-2", Doc: "What stays local of a tiered partition, by age."},
-		{Name: "max.compaction.lag.ms", Rule: longFrom(1), Default: maxLong, Doc: "The longest that a record may escape compaction."},
-		{Name: "min.compaction.lag.ms", Rule: longFrom(0), Default: "0", Doc: "How long a record stays uncompacted at least."},
-		{Name: "min.cleanable.dirty.ratio", Rule: ratio(), Default: "0.5", Doc: "The share of uncompacted log at which compaction starts."},
 		{Name: "preallocate", Rule: boolean(), Default: "false", Doc: "Whether a partition's segment files are preallocated."},
 		{Name: "remote.log.copy.disable", Rule: boolean(), Default: "false", Doc: "Whether copying to the remote store is paused."},
 		{Name: "remote.log.delete.on.disable", Rule: boolean(), Default: "false", Doc: "Whether remote data goes when tiering is switched off."},
-		{Name: "segment.bytes", Rule: intFrom(1 << 20), Default: "1073741824", Doc: "The size of a partition's segment files; all partitions share one log here."},
 		{Name: "segment.index.bytes", Rule: intFrom(4), Default: "10485760", Doc: "The size of an index file."},
 		{Name: "segment.jitter.ms", Rule: longFrom(0), Default: "0", Doc: "Random part of the time until a segment is rolled."},
-		{Name: "segment.ms", Rule: longFrom(1), Default: week, Doc: "The time after which a segment is rolled."},
 		{Name: "unclean.leader.election.enable", Rule: boolean(), Default: "false", Doc: "Whether a replica that lost records may lead if no other is left."},
 	}
 	synonyms := map[string][]Unit{
 		"compression.gzip.level":         plain("compression.gzip.level"),
 		"compression.lz4.level":          plain("compression.lz4.level"),
 		"compression.zstd.level":         plain("compression.zstd.level"),
-		"delete.retention.ms":            plain("log.cleaner.delete.retention.ms"),
 		"file.delete.delay.ms":           plain("log.segment.delete.delay.ms"),
 		"index.interval.bytes":           plain("log.index.interval.bytes"),
 		"local.retention.bytes":          plain("log.local.retention.bytes"),
 		"local.retention.ms":             plain("log.local.retention.ms"),
-		"max.compaction.lag.ms":          plain("log.cleaner.max.compaction.lag.ms"),
-		"min.compaction.lag.ms":          plain("log.cleaner.min.compaction.lag.ms"),
-		"min.cleanable.dirty.ratio":      plain("log.cleaner.min.cleanable.ratio"),
 		"preallocate":                    plain("log.preallocate"),
-		"segment.bytes":                  plain("log.segment.bytes"),
 		"segment.index.bytes":            plain("log.index.size.max.bytes"),
 		"segment.jitter.ms":              {{"log.roll.jitter.ms", 1}, {"log.roll.jitter.hours", 3_600_000}},
-		"segment.ms":                     {{"log.roll.ms", 1}, {"log.roll.hours", 3_600_000}},
 		"unclean.leader.election.enable": plain("unclean.leader.election.enable"),
 	}
 	for i := range defs {

@@ -59,7 +59,6 @@ func (s *Server) createTopics(c *call, req *kmsg.CreateTopicsRequest) {
 				continue
 			}
 			s.topicCreated(out, img, specs[k], r.Topic.ID)
-			s.noteTopic(img, r.Topic)
 		}
 	}
 	c.answer(resp)

@@ -81,7 +81,7 @@ func (s *Server) createOffsetsTopic() *protocol.Error {
 	}
 	r := s.meta.CreateTopics([]cluster.TopicSpec{{
 		Name: cluster.OffsetsTopic, Partitions: s.settings.offsetsPartitions(), Internal: true,
-		Configs: map[string]string{"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"},
+		Configs: map[string]string{"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": s.settings.offsetsSegment()},
 	}})
 	if err := r[0].Err; err != nil && !errors.Is(err, &protocol.Error{Code: protocol.TopicAlreadyExists}) {
 		s.log.Error("the topic of the group coordinator cannot be created", zap.Error(err))

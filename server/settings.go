@@ -25,9 +25,13 @@ type fixedSettings struct {
 	partitions         int32
 	replicationFactor  int16
 	offsetsPartitions  int32
+	offsetsSegment     int64
 	describePartitions int32
 	idleMax            time.Duration
 }
+
+// offsetsSegmentMin is the least segment.bytes that a topic may have.
+const offsetsSegmentMin = 1 << 20
 
 func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settings {
 	img := image()
@@ -39,6 +43,7 @@ func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settin
 		partitions:         int32(number("num.partitions")),
 		replicationFactor:  int16(number("default.replication.factor")),
 		offsetsPartitions:  int32(number("offsets.topic.num.partitions")),
+		offsetsSegment:     max(number(cluster.OffsetsSegmentKey), offsetsSegmentMin),
 		describePartitions: int32(number("max.request.partition.size.limit")),
 		idleMax:            time.Duration(number("connections.max.idle.ms")) * time.Millisecond,
 	}}
@@ -48,6 +53,7 @@ func (s *settings) fetchBytesMax() int        { return s.fixed.fetchBytesMax }
 func (s *settings) autoCreate() bool          { return s.fixed.autoCreate }
 func (s *settings) partitionsDefault() int32  { return s.fixed.partitions }
 func (s *settings) offsetsPartitions() int32  { return s.fixed.offsetsPartitions }
+func (s *settings) offsetsSegment() string    { return strconv.FormatInt(s.fixed.offsetsSegment, 10) }
 func (s *settings) idleMax() time.Duration    { return s.fixed.idleMax }
 func (s *settings) replicationDefault() int16 { return s.fixed.replicationFactor }
 

@@ -207,7 +207,6 @@ func (b *broker) openPartitions() error {
 		ProducerExpirationMs: func() int64 { return b.cfg.Resolver.Int(b.meta.Image(), "producer.id.expiration.ms") },
 	})
 	b.meta.Subscribe(b.partitions.Changed)
-	b.noteCompaction()
 	k := startKeeper(b)
 	b.opened("retention", k.close)
 	return nil

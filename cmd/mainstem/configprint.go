@@ -68,6 +68,18 @@ func newConfigPrint(p process) *cobra.Command {
 	return c
 }
 
+// effectNote stands behind the source of what is not simply obeyed.
+func effectNote(e cluster.Effect) string {
+	switch e {
+	case cluster.Hint:
+		return " (without effect)"
+	case cluster.CompactedOnly:
+		return " (for compacted topics only)"
+	case cluster.Obeyed:
+	}
+	return ""
+}
+
 // setting is one line of the output.
 type setting struct {
 	Name    string  `json:"name"`
@@ -77,6 +89,7 @@ type setting struct {
 	Unit    string  `json:"unit,omitempty"`
 	Effect  bool    `json:"effect"` // false: accepted, and ignored
 	Doc     string  `json:"documentation,omitempty"`
+	note    string
 }
 
 const sourceDefault = "default"
@@ -91,7 +104,7 @@ func settingsOf(cfg Config, all bool) []setting {
 		}
 		s := setting{
 			Name: v.Def.Name, Value: v.Value, Source: sourceDefault,
-			Unit: v.Def.Unit(), Effect: v.Def.Effect == cluster.Obeyed, Doc: v.Def.Documentation(),
+			Unit: v.Def.Unit(), Effect: v.Def.Effect != cluster.Hint, Doc: v.Def.Documentation(), note: effectNote(v.Def.Effect),
 		}
 		if !v.Def.Null {
 			d := v.Def.Default
@@ -110,7 +123,7 @@ func settingsOf(cfg Config, all bool) []setting {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Values)) {
 		if !shown[name] { // a name of Kafka's that means nothing here
 			hidden := "[not shown]"
-			out = append(out, setting{Name: name, Value: &hidden, Source: cfg.Values[name].Source})
+			out = append(out, setting{Name: name, Value: &hidden, Source: cfg.Values[name].Source, note: effectNote(cluster.Hint)})
 		}
 	}
 	slices.SortFunc(out, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
@@ -136,14 +149,10 @@ func printSettings(w io.Writer, settings []setting, all bool) error {
 		if s.Value != nil {
 			value = *s.Value
 		}
-		note := ""
-		if !s.Effect {
-			note = " (without effect)"
-		}
 		if all {
 			meaning = "\t" + s.Unit + "\t" + s.Doc
 		}
-		if err := printf(t, "%s\t%s\t%s%s%s\n", s.Name, value, s.Source, note, meaning); err != nil {
+		if err := printf(t, "%s\t%s\t%s%s%s\n", s.Name, value, s.Source, s.note, meaning); err != nil {
 			return err
 		}
 	}

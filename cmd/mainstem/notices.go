@@ -4,33 +4,10 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 
 	"go.uber.org/zap"
-
-	"github.com/mainstem-mq/mainstem/cluster"
 )
-
-// noteCompaction tells of topics that hope for what is not built. Those made
-// later are told of by the server.
-func (b *broker) noteCompaction() {
-	img := b.meta.Image()
-	var names []string
-	img.Topics(func(t *cluster.Topic) bool {
-		if !t.Internal && b.topicSettings(t).Compact {
-			names = append(names, t.Name)
-		}
-		return true
-	})
-	byDefault := slices.Contains(b.cfg.Resolver.List(img, "log.cleanup.policy"), "compact")
-	if len(names) == 0 && !byDefault {
-		return
-	}
-	slices.Sort(names)
-	b.log.Warn(cluster.NotCompacting,
-		zap.Int("topics", len(names)), zap.String("first", someOf(names)), zap.Bool("by_default", byDefault))
-}
 
 // noteNames warns of hosts that clients are told and that have no address here.
 // The resolver may take its time, so nothing waits for it but the stop.
