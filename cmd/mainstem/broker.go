@@ -37,6 +37,7 @@ type broker struct {
 	commitLog  *log.Log
 	pool       *span.Pool
 	partitions *replication.Partitions
+	compaction *replication.Compactor
 	groups     *coordinator.Groups
 	server     *server.Server
 	health     *server.Health
@@ -83,7 +84,7 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func() error{
-		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openGroups,
+		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openCompactor, b.openGroups,
 	} {
 		if err := step(); err != nil {
 			return adviseOnDir(b.cfg.DataDir, err)

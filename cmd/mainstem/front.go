@@ -56,7 +56,8 @@ func (b *broker) openHealth(ctx context.Context) error {
 		return nil
 	}
 	reg := server.NewRegistry()
-	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, diskCollector{b.disk, &b.share}, buildInfo().metric())
+	reg.MustRegister(b.server.Collector(), logCollector{b.commitLog}, diskCollector{b.disk, &b.share},
+		compactionCollector{b.clock, b.compaction}, buildInfo().metric())
 	h, err := server.ServeHealth(ctx, b.cfg.HTTP, b.log, reg, []server.Check{
 		{Name: "listeners", Run: func() error { return nil }},
 		{Name: "disk room", Run: func() error { return nil }, Detail: b.diskRoom},
