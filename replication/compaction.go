@@ -23,7 +23,8 @@ type dirty struct {
 	begun bool // roll is set
 
 	// What was found, and as of which settings and borders.
-	settings *cluster.TopicSettings
+	settings cluster.TopicSettings
+	seen     bool // they hold
 	borders  Offsets
 	limit    model.Offset
 	state    log.Cleanable
@@ -65,10 +66,10 @@ func (d *dirty) look(p *Partition, s *cluster.TopicSettings, now time.Time) erro
 	o := p.Offsets()
 	c := &s.Compaction
 	timeless := c.MinLagMs == 0 && c.MaxLagMs == math.MaxInt64
-	if timeless && d.settings == s && d.borders == o && d.failed == nil {
+	if timeless && d.seen && d.settings == *s && d.borders == o {
 		return nil // as it was
 	}
-	d.settings, d.borders = s, o
+	d.settings, d.borders, d.seen = *s, o, false
 	if !d.begun {
 		state, err := p.log.Cleanable(o.LogStart)
 		if err != nil {
@@ -98,6 +99,7 @@ func (d *dirty) look(p *Partition, s *cluster.TopicSettings, now time.Time) erro
 		d.limit = d.young
 	}
 	d.state, err = p.log.Cleanable(d.limit)
+	d.seen = err == nil
 	return err
 }
 

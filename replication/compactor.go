@@ -8,6 +8,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log"
 	"github.com/mainstem-mq/mainstem/log/compact"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
@@ -106,8 +107,10 @@ func (c *Compactor) stopped() bool {
 
 // endsRound reports whether an error is not about a partition.
 func endsRound(err error) bool {
-	return errors.Is(err, errCompactionStopped) || errors.Is(err, log.ErrDiskFull) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrLatched)
+	return errors.Is(err, errCompactionStopped) || diskFull(err) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrLatched)
 }
+
+func diskFull(err error) bool { return errors.Is(err, log.ErrDiskFull) || vfs.IsNoSpace(err) }
 
 // candidates looks at all partitions of compacted topics.
 func (c *Compactor) candidates() []candidate {
@@ -176,14 +179,14 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap, rate float64) err
 		if done.To <= x.state.CleanedTo {
 			x.done = x.limit
 		}
-	case errors.Is(err, log.ErrDiskFull):
+	case diskFull(err):
 		x.failed, x.retry = err, env.Clock.Now() // with the next round
 	case errors.Is(err, log.ErrOvertaken), endsRound(err):
 		// Not the partition's fault.
 	default:
 		c.fail(x.dirty, err)
 	}
-	x.settings = nil // to be looked at anew
+	x.seen = false
 	c.count(r, paced)
 	c.report(r)
 	return err
@@ -191,12 +194,14 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap, rate float64) err
 
 // UncleanableReason is a word for why a partition could not be compacted.
 func UncleanableReason(err error) string {
+	if diskFull(err) {
+		return "disk_full"
+	}
 	for _, r := range []struct {
 		err  error
 		word string
 	}{
 		{compact.ErrManyKeys, "keys"},
-		{log.ErrDiskFull, "disk_full"},
 		{log.ErrCorrupt, "damage"},
 		{batch.ErrCorrupt, "damage"},
 		{batch.ErrInvalid, "damage"},
