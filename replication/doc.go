@@ -8,7 +8,9 @@
 // partition.go (the state), check.go and sequence.go (what is refused),
 // append.go (the way in), completion.go and waiters.go (the way to the ack),
 // read.go, lookup.go, trim.go (log start, retention), oldest.go (retention by
-// the disk), partitions.go (all of them).
+// the disk), partitions.go (all of them). Compaction: compaction.go (how dirty a
+// partition is, and how far it may be cleaned), compactor.go (one after the
+// other), compaction_stats.go.
 //
 // Invariants:
 //   - Offsets are given under the partition's lock, and the append is queued
@@ -20,7 +22,8 @@
 //     failed append drops the pending part behind it and everything that
 //     waited on that part, duplicates too.
 //
-// The room starts no goroutine of its own: callbacks arrive on the log's.
+// The room starts no goroutine of its own: callbacks arrive on the log's, and
+// Compactor.Round runs in its caller's.
 // Lock order: Partition.mu, then the log's own. No callback is called with a
 // partition's lock held.
 package replication

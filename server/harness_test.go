@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -52,6 +53,9 @@ type options struct {
 	static map[string]string
 	config func(*server.Config)
 	pool   *span.Pool
+	// fs is the disk of an earlier broker; segment is the size of the log's files.
+	fs      *vfs.Mem
+	segment int64
 	// refusal is why produce is refused, or nil.
 	refusal func() *protocol.Error
 }
@@ -69,12 +73,15 @@ func startBroker(tb testing.TB, o options) *broker {
 		static[k] = v
 	}
 	resolver := cluster.NewResolver(static)
-	fs := vfs.NewMem()
-	must(tb, fs.MkdirAll(dataDir))
+	fs := o.fs
+	if fs == nil {
+		fs = vfs.NewMem()
+		must(tb, fs.MkdirAll(dataDir))
+	}
 	var err error
 	b.meta, err = cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
 	must(tb, err)
-	b.log, _, err = log.Open(log.Config{SegmentBytes: 32 << 20}, log.Env{
+	b.log, _, err = log.Open(log.Config{SegmentBytes: cmp.Or(o.segment, 32<<20)}, log.Env{
 		FS: fs, Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { tb.Error(err) },
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
 	})

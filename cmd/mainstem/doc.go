@@ -6,8 +6,8 @@
 // tree), config.go (what a configuration is), layers.go (file, environment and
 // flags, and which wins), properties.go (Java's file format), listeners.go
 // (addresses), serve.go (running), broker.go (what runs), datadir.go (which
-// directory may be used), front.go (what others see of it), keeper.go, disk.go
-// (when the disk gets full), logevents.go, notices.go (what the log says at the
+// directory may be used), front.go (what others see of it), keeper.go,
+// compactor.go, disk.go (when the disk gets full), logevents.go, notices.go (what the log says at the
 // start), memory.go (the soft limit of the heap), configprint.go, logdump.go and
 // version.go (the other verbs).
 package main
