@@ -127,6 +127,10 @@ func (k *keeper) bury(s *snapshot) error {
 	for i := range s.segments {
 		at[s.segments[i].segment] = &s.segments[i].counted
 	}
+	unheard := make(map[*PartitionLog]bool)
+	defer func() {
+		s.partitions = slices.DeleteFunc(s.partitions, func(p *PartitionLog) bool { return unheard[p] })
+	}()
 	for len(s.dead) > 0 {
 		d := s.dead[0]
 		err := k.log.liveness.countWith(d, func(seg *segment, bytes int64) {
@@ -145,9 +149,7 @@ func (k *keeper) bury(s *snapshot) error {
 		}
 		if d.dropped {
 			k.emptied = append(k.emptied, d.partition)
-			if d.partition.empty(s.number) {
-				s.partitions = slices.DeleteFunc(s.partitions, func(p *PartitionLog) bool { return p == d.partition })
-			}
+			unheard[d.partition] = d.partition.empty(s.number)
 		}
 		s.dead = s.dead[1:]
 	}

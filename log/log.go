@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -166,19 +167,31 @@ func (l *Log) Partition(id model.PartitionID) *PartitionLog {
 // it was asked for since.
 func (l *Log) Holds(id model.PartitionID) bool { return l.partitions.find(id) != nil }
 
-// Drop forgets a partition whose deletion is durable in the metadata: reads
-// and appends fail from now on, its bytes no longer count as live.
-func (l *Log) Drop(id model.PartitionID) {
-	p := l.partitions.bury(id)
-	if p == nil {
-		return
-	}
-	p.refuse(ErrDropped)
-	l.queue.run(func() {
-		if l.liveness.entomb(p) {
-			l.layToRest(p)
+// dropMax bounds how many partitions the writer drops between two groups.
+const dropMax = 256
+
+// Drop forgets partitions whose deletion is durable in the metadata: reads and
+// appends fail from now on, their bytes no longer count as live.
+func (l *Log) Drop(ids ...model.PartitionID) {
+	for some := range slices.Chunk(ids, dropMax) {
+		buried := make([]*PartitionLog, 0, len(some))
+		for _, id := range some {
+			if p := l.partitions.bury(id); p != nil {
+				p.refuse(ErrDropped)
+				buried = append(buried, p)
+			}
 		}
-	})
+		if len(buried) == 0 {
+			continue
+		}
+		l.queue.run(func() {
+			for _, p := range buried {
+				if l.liveness.entomb(p) {
+					l.layToRest(p)
+				}
+			}
+		})
+	}
 }
 
 // layToRest forgets a dropped partition whose bytes are counted as dead, but

@@ -61,16 +61,23 @@ func (q *queue) unlockAndWake() {
 	}
 }
 
-// take waits for work and returns all of it; ok is false once the queue is
-// closed and empty. spare's and tasks' memory is used for what comes next.
-func (q *queue) take(spare []*Append, spareTasks []func()) (appends []*Append, tasks []func(), ok bool) {
+// take waits for work and returns all appends, and one task, or nil, that comes
+// after them: appends shall wait for one task at most, however many there are.
+// ok is false once the queue is closed and empty. spare's memory is used for
+// what comes next.
+func (q *queue) take(spare []*Append) (appends []*Append, task func(), ok bool) {
 	for {
 		q.mu.Lock()
 		if len(q.mu.appends)+len(q.mu.tasks) > 0 {
-			appends, tasks = q.mu.appends, q.mu.tasks
-			q.mu.appends, q.mu.tasks = spare[:0], spareTasks[:0]
+			appends = q.mu.appends
+			q.mu.appends = spare[:0]
+			if len(q.mu.tasks) > 0 {
+				task = q.mu.tasks[0]
+				q.mu.tasks[0] = nil
+				q.mu.tasks = q.mu.tasks[1:]
+			}
 			q.mu.Unlock()
-			return appends, tasks, true
+			return appends, task, true
 		}
 		if q.mu.closed {
 			q.mu.Unlock()

@@ -34,17 +34,13 @@ func (k *keeper) reclaim() (int, int64, error) {
 	if len(dead) == 0 {
 		return 0, 0, nil
 	}
-	var restated error
-	err := k.inWriter(func() {
-		if restated = k.restate(mainOnly(dead)); restated != nil {
-			return
-		}
-		for _, r := range dead {
-			k.condemned[r.segment] = true
-		}
-	})
+	err := k.restate(mainOnly(dead))
 	if err == nil {
-		err = restated
+		err = k.inWriter(func() {
+			for _, r := range dead {
+				k.condemned[r.segment] = true
+			}
+		})
 	}
 	for range checkpointsKept {
 		if err == nil {
@@ -82,14 +78,38 @@ func mainOnly(list []segmentRange) []segmentRange {
 	return slices.DeleteFunc(slices.Clone(list), func(r segmentRange) bool { return r.Log != mainLog })
 }
 
+// restateMax bounds how many partitions are restated at once: as long as that
+// takes the writer does nothing else, and their states take memory.
+const restateMax = 256
+
 // restate writes a partition-state entry for each partition that only the dead
-// segments speak of. It runs in the writer goroutine.
+// segments speak of. Nothing is ever said in these again, so a partition that
+// needs no entry when it is looked at needs none later.
 func (k *keeper) restate(dead []segmentRange) error {
+	var list []*PartitionLog
+	for _, p := range k.log.partitions.all() {
+		if !p.restatedBehind(dead) {
+			list = append(list, p)
+		}
+	}
+	for some := range slices.Chunk(list, restateMax) {
+		var failed error
+		err := k.inWriter(func() { failed = k.restateSome(some) })
+		if err = errors.Join(err, failed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restateSome writes the entries of some partitions, but for those that were
+// dropped meanwhile. It runs in the writer goroutine.
+func (k *keeper) restateSome(partitions []*PartitionLog) error {
 	l := k.log
 	var list []*Append
 	failed := &firstFailure{}
-	for _, p := range l.partitions.all() {
-		if !p.restatedBehind(dead) {
+	for _, p := range partitions {
+		if l.partitions.find(p.id) == p {
 			list = append(list, &Append{
 				Partition: p, Kind: KindPartitionState, Epoch: p.lastEpoch(), BaseOffset: p.End(),
 				Payload: p.stateEntry(), Generation: p.Generation(), Done: failed,

@@ -60,20 +60,19 @@ type writeCounters struct {
 // run is the writer goroutine. It ends once the queue is closed and empty.
 func (w *writer) run() {
 	var appends []*Append
-	var tasks []func()
 	for {
+		var task func()
 		var ok bool
-		if appends, tasks, ok = w.queue.take(appends, tasks); !ok {
+		if appends, task, ok = w.queue.take(appends); !ok {
 			return
 		}
 		for rest := appends; len(rest) > 0; {
 			rest = rest[w.step(rest):]
 		}
-		for _, task := range tasks {
+		if task != nil {
 			task()
 		}
 		clear(appends)
-		clear(tasks)
 	}
 }
 

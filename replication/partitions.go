@@ -128,10 +128,12 @@ func (ps *Partitions) Changed(before, after *cluster.Image) {
 
 func (ps *Partitions) drop(t *cluster.Topic) {
 	var held []*Partition
+	ids := make([]model.PartitionID, len(t.Partitions))
 	ps.mu.Lock()
 	table := *ps.table.Load()
 	for i := range t.Partitions {
 		id := t.Partitions[i].ID
+		ids[i] = id
 		if int(id) < len(table) {
 			if p := table[id].Swap(nil); p != nil {
 				held = append(held, p)
@@ -143,7 +145,5 @@ func (ps *Partitions) drop(t *cluster.Topic) {
 	for _, p := range held {
 		p.drop(gone)
 	}
-	for i := range t.Partitions {
-		ps.env.Log.Drop(t.Partitions[i].ID)
-	}
+	ps.env.Log.Drop(ids...)
 }
