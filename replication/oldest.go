@@ -2,9 +2,7 @@ package replication
 
 import (
 	"github.com/mainstem-mq/mainstem/cluster"
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log"
-	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // TrimOldest lets the oldest records of the topics that allow it go, whatever
@@ -31,6 +29,7 @@ func (ps *Partitions) TrimOldest(bytes int64, failed func(*Partition, error)) (p
 		}
 		return true
 	})
+	starts := raising(failed)
 	for i, trim := range ps.env.Log.OldestFirst(bytes, list) {
 		p := parts[i]
 		if trim.Err != nil {
@@ -40,11 +39,7 @@ func (ps *Partitions) TrimOldest(bytes int64, failed func(*Partition, error)) (p
 			continue
 		}
 		partitions, trimmed = partitions+1, trimmed+trim.Bytes
-		p.raiseStart(trim.Start, false, func(_ model.Offset, err *protocol.Error) {
-			if err != nil {
-				failed(p, err)
-			}
-		})
+		starts.raise(p, trim.Start)
 	}
 	return partitions, trimmed
 }

@@ -11,11 +11,21 @@ import (
 type trim struct {
 	unit log.Append
 	part *Partition
+	room chan struct{} // nil once it was left, or if there is none
 	done func(model.Offset, *protocol.Error)
+}
+
+// leave makes room for the next entry: this one is written, or failed before.
+func (t *trim) leave() {
+	if t.room != nil {
+		<-t.room
+		t.room = nil
+	}
 }
 
 // Written implements log.Completion: the start has moved for readers.
 func (t *trim) Written(*log.Append) {
+	t.leave()
 	t.part.mu.Lock()
 	listeners := t.part.mu.listeners
 	t.part.mu.Unlock()
@@ -28,6 +38,7 @@ func (t *trim) Durable(*log.Append) { t.done(t.part.log.Start(), nil) }
 // Failed implements log.Completion. What was queued behind the entry was built
 // on its generation, and fails with it.
 func (t *trim) Failed(_ *log.Append, err error) {
+	t.leave()
 	p := t.part
 	p.mu.Lock()
 	end := p.writtenEndLocked()
@@ -60,15 +71,42 @@ func (p *Partition) DeleteRecords(before model.Offset, done func(model.Offset, *
 		})
 		return
 	}
-	p.raiseStart(before, true, done)
+	t := &trim{part: p, done: done}
+	t.unit.Sync = true
+	t.enqueue(before)
 }
 
-func (p *Partition) raiseStart(to model.Offset, sync bool, done func(model.Offset, *protocol.Error)) {
-	t := &trim{part: p, done: done}
-	t.unit = log.Append{
-		Partition: p.log, Kind: log.KindLogStart, Epoch: p.epoch,
-		BaseOffset: to, Sync: sync, Done: t,
-	}
+// starts raises the log starts of many partitions, a few at a time: the writer
+// has to look each one up in the index, and what is produced meanwhile comes
+// behind it.
+type starts struct {
+	room   chan struct{}
+	failed func(*Partition, error)
+}
+
+// startsMax bounds how many of them await the writer.
+const startsMax = 64
+
+func raising(failed func(*Partition, error)) starts {
+	return starts{room: make(chan struct{}, startsMax), failed: failed}
+}
+
+// raise queues an entry that raises a partition's start once there is room. It
+// is durable some time later.
+func (s *starts) raise(p *Partition, to model.Offset) {
+	s.room <- struct{}{}
+	t := &trim{part: p, room: s.room, done: func(_ model.Offset, err *protocol.Error) {
+		if err != nil {
+			s.failed(p, err)
+		}
+	}}
+	t.enqueue(to)
+}
+
+func (t *trim) enqueue(to model.Offset) {
+	p := t.part
+	t.unit.Partition, t.unit.Kind, t.unit.Epoch = p.log, log.KindLogStart, p.epoch
+	t.unit.BaseOffset, t.unit.Done = to, t
 	p.mu.Lock()
 	refused := p.refusalLocked()
 	if refused == nil {
@@ -77,7 +115,8 @@ func (p *Partition) raiseStart(to model.Offset, sync bool, done func(model.Offse
 	}
 	p.mu.Unlock()
 	if refused != nil {
-		done(-1, refused)
+		t.leave()
+		t.done(-1, refused)
 	}
 }
 
@@ -88,6 +127,7 @@ func (p *Partition) raiseStart(to model.Offset, sync bool, done func(model.Offse
 func (ps *Partitions) Retain(failed func(*Partition, error)) {
 	now := ps.env.Clock.Now().UnixMilli()
 	ps.env.Log.ExpireProducers(now - ps.env.ProducerExpirationMs())
+	starts := raising(failed)
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
 		s := ps.env.Settings(t)
 		if !s.Delete || s.RetentionMs < 0 && s.RetentionBytes < 0 {
@@ -106,11 +146,7 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) {
 			if err != nil {
 				failed(p, err)
 			} else if start > p.log.Start() {
-				p.raiseStart(start, false, func(_ model.Offset, err *protocol.Error) {
-					if err != nil {
-						failed(p, err)
-					}
-				})
+				starts.raise(p, start)
 			}
 		}
 		return true

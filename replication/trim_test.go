@@ -1,11 +1,15 @@
 package replication
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -172,6 +176,64 @@ func TestRetentionStopsAtTheWatermark(t *testing.T) {
 		w.settle()
 		a.want(t, "the append", 2)
 	})
+}
+
+// Retention of many partitions does not fill the log's queue: a client's append
+// waits for a few log starts at most. It ends also if the log takes none.
+func TestRetentionInPieces(t *testing.T) {
+	const parts = 3 * startsMax
+	for _, broken := range []bool{false, true} {
+		inWorld(t, func(w *world) {
+			if r := w.journal.CreateTopics([]cluster.TopicSpec{{Name: "many", Partitions: parts}})[0]; r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			var all []*Partition
+			for i := range int32(parts) {
+				p, err := w.partitions.Find("many", i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.mustAppend(p, 2)
+				all = append(all, p)
+			}
+			held := make(chan struct{})
+			w.fail(func(op vfs.Op) error {
+				if op.Kind != vfs.KindWrite {
+					return nil
+				}
+				<-held
+				if broken {
+					return errors.New("broken")
+				}
+				return nil
+			})
+			w.settings.RetentionMs = 0
+			w.clock.Advance(time.Second)
+			var failures atomic.Int64
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				w.partitions.Retain(func(*Partition, error) { failures.Add(1) })
+			}()
+			synctest.Wait()
+			// What the writer holds is not queued any more.
+			if queued := w.log.Stats().QueuedAppends; queued == 0 || queued > startsMax {
+				t.Errorf("%d log starts are queued, want at most %d", queued, startsMax)
+			}
+			close(held)
+			<-ended
+			w.fail(nil)
+			w.settle()
+			for i, p := range all {
+				if got := p.Offsets().LogStart; !broken && got != 2 {
+					t.Fatalf("partition %d starts at %d, want 2", i, got)
+				}
+			}
+			if n := failures.Load(); broken != (n > 0) {
+				t.Errorf("broken %v, and %d failures", broken, n)
+			}
+		})
+	}
 }
 
 func TestAvailable(t *testing.T) {
