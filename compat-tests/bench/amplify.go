@@ -102,10 +102,10 @@ func runAmplification(s *stand) (sample, error) {
 
 // sleep waits; an interrupt ends it.
 func (s *stand) sleep(d time.Duration) error {
-	for end := time.Now().Add(d); time.Now().Before(end) && s.ended() == nil; {
+	for end := time.Now().Add(d); time.Now().Before(end) && s.ctx.Err() == nil; {
 		time.Sleep(min(100*time.Millisecond, time.Until(end)))
 	}
-	return s.ended()
+	return s.ctx.Err()
 }
 
 // watchMix samples disk and live bytes every second.
@@ -161,7 +161,7 @@ func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) 
 
 // space is what the disk holds, and what of it lives.
 func (s *stand) space(stocks []*stock) (sample, error) {
-	disk, err := used(s.dataDir(), func(name string) bool { return name == ballastFile })
+	disk, err := takenBy(s.dataDir(), func(name string) bool { return name != ballastFile })
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (s *stand) space(stocks []*stock) (sample, error) {
 	if live == 0 {
 		return nil, errors.New("nothing is live: the loads have ended early")
 	}
-	return sample{mOnDisk: float64(disk) / 1e9, mLive: live / 1e9, mSpace: float64(disk) / live}, nil
+	return sample{mOnDisk: float64(disk.stored) / 1e9, mLive: live / 1e9, mSpace: float64(disk.stored) / live}, nil
 }
 
 // records is how many lie between start and end of all partitions.

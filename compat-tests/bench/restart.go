@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -69,13 +66,13 @@ func (s *stand) startAndAnswer() (time.Duration, error) {
 		return 0, err
 	}
 	var err error
-	for time.Since(begin) < answerMost && s.ended() == nil {
+	for time.Since(begin) < answerMost && s.ctx.Err() == nil {
 		if err = s.knock(); err == nil {
 			return time.Since(begin), nil
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	return 0, fmt.Errorf("no answer within %v: %w", answerMost, errors.Join(err, s.ended()))
+	return 0, fmt.Errorf("no answer within %v: %w", answerMost, errors.Join(err, s.ctx.Err()))
 }
 
 // knock produces a batch and reads it.
@@ -136,42 +133,10 @@ func fetchOne(c *harness.Conn, topic string, partition int32, offset int64) erro
 	return nil
 }
 
-// dataDir is where the broker's data lies.
-func (s *stand) dataDir() string { return filepath.Join(filepath.Dir(s.broker.LogFile()), "data") }
-
-// used is what a directory's files take on the disk, without those that a
-// function leaves out.
-func used(dir string, skip func(name string) bool) (int64, error) {
-	var total int64
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || skip(d.Name()) {
-			// Files come and go while a broker runs.
-			return ignoreGone(err)
-		}
-		info, err := d.Info()
-		if err != nil {
-			return ignoreGone(err)
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			total += st.Blocks * 512
-		}
-		return nil
-	})
-	return total, err
-}
-
-func ignoreGone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
 // deleteAll deletes the row's topics and times until that is answered, and
 // until the disk has nearly all of their space back.
 func (s *stand) deleteAll() (sample, error) {
-	all := func(string) bool { return false }
-	before, err := used(s.dataDir(), all)
+	before, err := takenBy(s.dataDir(), everything)
 	if err != nil {
 		return nil, err
 	}
@@ -189,12 +154,12 @@ func (s *stand) deleteAll() (sample, error) {
 	out := sample{mDelete: time.Since(begin).Seconds()}
 	// What is left: the segment that is written and the next one, and the ballast.
 	const rest, most = 1 << 30, 2 * time.Minute
-	for time.Since(begin) < most && s.ended() == nil {
-		now, err := used(s.dataDir(), all)
+	for time.Since(begin) < most && s.ctx.Err() == nil {
+		now, err := takenBy(s.dataDir(), everything)
 		if err != nil {
 			return nil, err
 		}
-		if now < max(rest, before/20) {
+		if now.stored < max(rest, before.stored/20) {
 			out[mSpaceBack] = time.Since(begin).Seconds()
 			return out, nil
 		}

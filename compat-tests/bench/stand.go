@@ -22,12 +22,12 @@ type stand struct {
 	old    []oldTopics
 
 	row     row
-	names   []string     // Of the row's topics, while there are some.
-	created float64      // Seconds it took to make them.
-	amount  int          // Records of a round, when cut to a time.
-	place   int          // The partition a spread goes on with.
-	idle    float64      // Part of a core it uses without any client.
-	ended   func() error // What interrupts the run, if anything does.
+	names   []string        // Of the row's topics, while there are some.
+	created float64         // Seconds it took to make them.
+	amount  int             // Records of a round, when cut to a time.
+	place   int             // The partition a spread goes on with.
+	idle    float64         // Part of a core it uses without any client.
+	ctx     context.Context // Of the run.
 	say     func(format string, args ...any)
 }
 
@@ -52,7 +52,7 @@ func (s *stand) admin(do func(context.Context, *kadm.Client) error) error {
 		return err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Minute)
 	defer cancel()
 	adm := kadm.NewClient(cl)
 	adm.SetTimeoutMillis(120_000)

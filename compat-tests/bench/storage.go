@@ -32,6 +32,14 @@ func storageRows() []row {
 			alone: harness.Mainstem, cold: true, gib: 4, cost: 60, run: runSyncAsync,
 		},
 		{
+			name: "recovery20g", title: "kill -9 under load with 20 GB in the log: until a batch is acknowledged and read back",
+			load: batching(20e9/kib, kib, mibBatch, 2, 4), topics: 1, partitions: 8, cold: true, most: 1, gib: 12, cost: 200, run: runRecovery,
+		},
+		{
+			name: "recovery1t", title: "the same with 1 TB, batches of 1 MiB of zeros, which the disk stores as holes; Mainstem alone",
+			load: batching(1e6, kib, mibBatch, 2, 4), topics: 1, partitions: 8, alone: harness.Mainstem, cold: true, most: 1, gib: 7, cost: 240, run: runTerabyte,
+		},
+		{
 			name: "amplification", title: "a third of 40 MB/s each with retention of 8, 32 and 128 s, and a small compacted topic; segments of 16 MiB; Mainstem alone",
 			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 3, cost: 300, run: runAmplification,
 		},

@@ -10,6 +10,8 @@ const (
 	mAsyncRate   = "rec/s, async"
 	mAsyncPer    = "us CPU/batch, async"
 	mToAsync     = "sync to async"
+	mFill        = "fill s"
+	mLog         = "GB in the log"
 	mOnDisk      = "GB on the disk"
 	mLive        = "GB live"
 	mSpace       = "space amplification, mean"
@@ -24,7 +26,7 @@ func storageMetrics() []string {
 	return []string{
 		mToOne, mAnswerClean, mAnswerKill, mDelete, mSpaceBack,
 		mAsyncRate, mAsyncPer, mToAsync,
-		mOnDisk, mLive, mSpace, mSpaceMost, mAppended, mWrites, mCleaned,
+		mFill, mLog, mOnDisk, mLive, mSpace, mSpaceMost, mAppended, mWrites, mCleaned,
 	}
 }
 
@@ -40,6 +42,8 @@ func storageGoals() []goal {
 		{row: "spread100000", metric: mAnswerKill, rule: atMost, by: 10},
 		{row: "spread100000", metric: mFiles, rule: atMost, by: 4999},
 		{row: "syncasync", metric: mToAsync, rule: atLeast, by: 0.8},
+		{row: "recovery20g", metric: mAnswerKill, rule: atMost, by: 2},
+		{row: "recovery1t", metric: mAnswerKill, rule: atMost, by: 2},
 		{row: "amplification", metric: mSpace, rule: atMost, by: 1.7},
 		{row: "amplification", metric: mWrites, rule: atMost, by: 1.5},
 	}

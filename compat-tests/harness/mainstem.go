@@ -31,7 +31,10 @@ func MainstemBinary() (string, error) {
 	return buildOnce()
 }
 
-func buildMainstem() (string, error) {
+func buildMainstem() (string, error) { return Build("mainstem") }
+
+// Build builds a command of the repository and returns its path.
+func Build(name string) (string, error) {
 	module, err := ModuleDir()
 	if err != nil {
 		return "", err
@@ -40,14 +43,14 @@ func buildMainstem() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(cache, "bin", fmt.Sprintf("mainstem-%d", os.Getpid()))
-	cmd := exec.Command("go", "build", "-o", bin, "./cmd/mainstem")
+	bin := filepath.Join(cache, "bin", fmt.Sprintf("%s-%d", name, os.Getpid()))
+	cmd := exec.Command("go", "build", "-o", bin, "./cmd/"+name)
 	cmd.Dir = filepath.Dir(module)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build Mainstem: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}
 	// One name for all runs, replaced whole: a running child keeps its file.
-	final := filepath.Join(cache, "bin", "mainstem")
+	final := filepath.Join(cache, "bin", name)
 	return final, os.Rename(bin, final)
 }
 
