@@ -27,8 +27,9 @@ func (l *load) consume(ctx context.Context) (outcome, error) {
 	}
 	defer cl.Close()
 	var o outcome
+	keys := map[string]struct{}{}
 	begin := time.Now()
-	for o.Records < l.Records {
+	for !l.consumed(o.Records) {
 		fs := cl.PollFetches(ctx)
 		if err := fs.Err(); err != nil {
 			return outcome{}, fmt.Errorf("after %d of %d records: %w", o.Records, l.Records, err)
@@ -36,11 +37,31 @@ func (l *load) consume(ctx context.Context) (outcome, error) {
 		fs.EachPartition(func(p kgo.FetchTopicPartition) {
 			for _, r := range p.Records {
 				o.Bytes += int64(len(r.Value))
+				if l.Keys > 0 {
+					keys[string(r.Key)] = struct{}{}
+				}
+				if l.To != nil && r.Offset+1 >= l.To[p.Topic][r.Partition] {
+					delete(l.To[p.Topic], r.Partition)
+				}
 			}
 			o.Records += len(p.Records)
 		})
 	}
 	o.Seconds = time.Since(begin).Seconds()
-	o.Batches, o.Requests = counter.batches.Load(), counter.fetches.Load()
+	o.Batches, o.Requests, o.Keys = counter.batches.Load(), counter.fetches.Load(), len(keys)
 	return o, nil
+}
+
+// consumed tells whether that is all: so many records, or all partitions to
+// their ends.
+func (l *load) consumed(records int) bool {
+	if l.To == nil {
+		return records >= l.Records
+	}
+	for _, left := range l.To {
+		if len(left) > 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -31,6 +31,8 @@ type load struct {
 	// From are the offsets to consume from; a partition without one is read
 	// from its start.
 	From map[string]map[int32]int64
+	// To, if any, are the offsets to consume to, instead of so many Records.
+	To map[string]map[int32]int64
 	// Rate is records a second for e2e, and Seconds how long. For batches 0
 	// means as fast as it goes, until there were so many Records.
 	Rate, Seconds int
@@ -44,6 +46,7 @@ type load struct {
 type outcome struct {
 	Records  int
 	Bytes    int64 // Of values.
+	Keys     int   // Different ones, where a consumer has seen some.
 	Batches  int64
 	Requests int64 // Produce or Fetch.
 	Seconds  float64

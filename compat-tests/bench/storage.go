@@ -13,6 +13,12 @@ func batching(records, size, batch, connections, depth int) load {
 	return load{Op: "batches", Records: records, Size: size, BatchMax: batch, Producers: connections, Depth: depth}
 }
 
+// keyed gives the records of a load so many different keys.
+func keyed(l load, keys int) load {
+	l.Keys = keys
+	return l
+}
+
 // storageRows is the table of `make bench-storage`.
 func storageRows() []row {
 	return []row{
@@ -38,6 +44,10 @@ func storageRows() []row {
 		{
 			name: "recovery1t", title: "the same with 1 TB, batches of 1 MiB of zeros, which the disk stores as holes; Mainstem alone",
 			load: batching(1e6, kib, mibBatch, 2, 4), topics: 1, partitions: 8, alone: harness.Mainstem, cold: true, most: 1, gib: 7, cost: 240, run: runTerabyte,
+		},
+		{
+			name: "compaction", title: "10 million records of 100 B with 1 million keys, from dirty to clean, nothing else to do; 64 MiB for the keys on both",
+			load: keyed(batching(10e6, 100, smallMax, 2, 8), 1e6), props: cleaning(), cold: true, gib: 2, cost: 120, run: runCompaction,
 		},
 		{
 			name: "amplification", title: "a third of 40 MB/s each with retention of 8, 32 and 128 s, and a small compacted topic; segments of 16 MiB; Mainstem alone",

@@ -10,6 +10,10 @@ const (
 	mAsyncRate   = "rec/s, async"
 	mAsyncPer    = "us CPU/batch, async"
 	mToAsync     = "sync to async"
+	mLeft        = "records left"
+	mCleanCPU    = "CPU s, dirty to clean"
+	mCleanTime   = "s, dirty to clean"
+	mGrown       = "memory grown MiB"
 	mFill        = "fill s"
 	mLog         = "GB in the log"
 	mOnDisk      = "GB on the disk"
@@ -26,7 +30,7 @@ func storageMetrics() []string {
 	return []string{
 		mToOne, mAnswerClean, mAnswerKill, mDelete, mSpaceBack,
 		mAsyncRate, mAsyncPer, mToAsync,
-		mFill, mLog, mOnDisk, mLive, mSpace, mSpaceMost, mAppended, mWrites, mCleaned,
+		mLeft, mCleanCPU, mCleanTime, mGrown, mFill, mLog, mOnDisk, mLive, mSpace, mSpaceMost, mAppended, mWrites, mCleaned,
 	}
 }
 
@@ -44,6 +48,8 @@ func storageGoals() []goal {
 		{row: "syncasync", metric: mToAsync, rule: atLeast, by: 0.8},
 		{row: "recovery20g", metric: mAnswerKill, rule: atMost, by: 2},
 		{row: "recovery1t", metric: mAnswerKill, rule: atMost, by: 2},
+		{row: "compaction", metric: mCleanCPU, rule: timesAtMost, by: 1.5},
+		{row: "compaction", metric: mGrown, rule: atMost, by: 64},
 		{row: "amplification", metric: mSpace, rule: atMost, by: 1.7},
 		{row: "amplification", metric: mWrites, rule: atMost, by: 1.5},
 	}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
+
+const (
+	// cleanMost is how long a compaction may take.
+	cleanMost = 4 * time.Minute
+	// cleanCalm is how long a broker has to be at rest before the topic is
+	// counted, and cleanRest the part of a core that counts as rest.
+	cleanCalm = 4 * time.Second
+	cleanRest = 0.10
+	// cleanAgain is how long it may rest before the topic is counted again.
+	cleanAgain = 45 * time.Second
+	// dedupeBuffer is the memory that the map of keys may take.
+	dedupeBuffer = "67108864"
+)
+
+// cleaning are the broker settings of the compaction row, for both alike.
+func cleaning() map[harness.Target]map[string]string {
+	out := givingBack(10 * time.Second)
+	for _, props := range out {
+		props["log.cleaner.backoff.ms"] = "1000"
+		props["log.cleaner.dedupe.buffer.size"] = dedupeBuffer
+	}
+	return out
+}
+
+// runCompaction takes a topic from dirty to clean, after a smaller one that is
+// not counted: a JVM has to be warm.
+func runCompaction(s *stand) (sample, error) {
+	l := s.scaled(s.row.load)
+	l.Keys = max(int(float64(l.Keys)*min(s.scale, 1)), 1000)
+	few := l
+	few.Records, few.Keys = l.Records/5, l.Keys/5
+	if _, err := s.compact(few); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
+	return s.compact(l)
+}
+
+// compact fills a topic, which is then made dirty at one stroke, and returns
+// what the broker spends until it is clean.
+func (s *stand) compact(l load) (sample, error) {
+	// Nothing is old enough to be cleaned until that is altered.
+	configs := map[string]string{
+		"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.5", "segment.bytes": "67108864", "min.compaction.lag.ms": "3600000",
+	}
+	var err error
+	if s.names, _, err = s.make(1, 1, configs); err != nil {
+		return nil, err
+	}
+	l.Topics, l.Partitions = s.names, 1
+	if _, err := runChild(l); err != nil {
+		return nil, fmt.Errorf("fill: %w", err)
+	}
+	if err := s.quiet(); err != nil {
+		return nil, err
+	}
+	rest, err := harness.ReadMemory(s.broker.PID())
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.untilClean(l)
+	if err != nil {
+		return nil, err
+	}
+	s.say("%s: %s is clean: %d records of %d are left, %d keys", s.row.name, s.target, c.left.Records, l.Records, c.left.Keys)
+	return sample{
+		mAmount: float64(l.Records), mLeft: float64(c.left.Records), mCleanCPU: c.cpu.Seconds(), mCleanTime: c.took.Seconds(),
+		mPeakAnon: mib(c.peak.Anon), mGrown: mib(max(0, c.peak.Anon-rest.Anon)), mFiles: float64(c.peak.Descriptors),
+	}, s.delete(s.names)
+}
+
+// cleaned is what a compaction took.
+type cleaned struct {
+	cpu, took time.Duration
+	peak      harness.Peak
+	left      outcome
+}
+
+// untilClean has the topic cleaned. When the broker has come to rest the topic
+// is read, which is the same way to know it on every broker, and no part of
+// what it took.
+func (s *stand) untilClean(l load) (c cleaned, err error) {
+	pid := s.broker.PID()
+	before, err := harness.ReadCPU(pid)
+	if err != nil {
+		return c, err
+	}
+	sampler := harness.Sample(pid, 50*time.Millisecond)
+	defer func() {
+		if sampler != nil {
+			sampler.Stop()
+		}
+	}()
+	begin := time.Now()
+	if err := s.letClean(l); err != nil {
+		return c, err
+	}
+	var calm time.Time // Since when it rests.
+	counted, busy := begin, false
+	for time.Since(begin) < cleanMost {
+		spent, err := harness.ReadCPU(pid)
+		if err != nil {
+			return c, err
+		}
+		part, err := s.usage(500 * time.Millisecond)
+		if err != nil || s.ctx.Err() != nil {
+			return c, s.ctx.Err()
+		}
+		switch {
+		case part > cleanRest:
+			calm, busy = time.Time{}, true
+			continue
+		case calm.IsZero():
+			calm = time.Now()
+			c.took, c.cpu = calm.Sub(begin), spent.Total()-before.Total()
+		}
+		if time.Since(calm) < cleanCalm || (!busy && time.Since(counted) < cleanAgain) {
+			continue
+		}
+		c.peak = sampler.Stop()
+		sampler = nil
+		if c.left, err = s.count(l); err != nil {
+			return c, err
+		}
+		if c.left.Keys < l.Keys {
+			return c, fmt.Errorf("%d keys are left of %d: some were lost", c.left.Keys, l.Keys)
+		}
+		// Clean: every key once, but for what was produced last.
+		if c.left.Records <= l.Keys+l.Keys/50+2*l.perBatch() {
+			return c, nil
+		}
+		s.say("%s: %s rests, with %d records of %d keys still there", s.row.name, s.target, c.left.Records, c.left.Keys)
+		// What the reading took is nobody's.
+		after, err := harness.ReadCPU(pid)
+		if err != nil {
+			return c, err
+		}
+		before.User += after.Total() - spent.Total()
+		sampler = harness.Sample(pid, 50*time.Millisecond)
+		counted, busy, calm = time.Now(), false, time.Time{}
+	}
+	return c, fmt.Errorf("not clean after %v: %d records of %d keys are still there", cleanMost, c.left.Records, c.left.Keys)
+}
+
+// letClean makes what the topic holds cleanable: old enough, and none of it in
+// the segment that is written.
+func (s *stand) letClean(l load) error {
+	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
+		set := func(name, value string) kadm.AlterConfig {
+			return kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value}
+		}
+		got, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{set("min.compaction.lag.ms", "0"), set("segment.ms", "1000")}, l.Topics...)
+		if err != nil {
+			return err
+		}
+		for _, one := range got {
+			if one.Err != nil {
+				return one.Err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("let it be cleaned: %w", err)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	// A new segment begins with the next batch.
+	l.Records, l.Producers = l.perBatch(), 1
+	_, err = runChild(l)
+	return err
+}
+
+// count reads the whole topic.
+func (s *stand) count(l load) (outcome, error) {
+	ends, err := s.ends()
+	if err != nil {
+		return outcome{}, err
+	}
+	l.Op, l.To = "consume", ends
+	return runChild(l)
+}
