@@ -17,7 +17,7 @@ type Config struct {
 	// moved to the cold log, so that the file can go: the trade of disk space
 	// against writes (relocate_policy.go). Default 0.4; negative: never.
 	RelocateBelow float64
-	RelocateRate  int64 // bytes a second that relocation reads and writes; default 32 MiB; negative: no limit
+	RelocateRate  int64 // bytes a second that relocation reads and writes, besides 2 for each one appended; default 32 MiB; negative: no limit
 
 	CompactRate int64 // bytes a second that compaction reads and writes; default 64 MiB; negative: no limit
 

@@ -26,8 +26,14 @@ import (
 // once, when two of them are gone. A higher share saves space and costs writes.
 const (
 	relocateBelowDefault = 0.4
-	// relocateRateDefault bounds what relocation reads and writes in a second.
+	// relocateRateDefault bounds what relocation reads and writes in a second,
+	// besides what appends earn it.
 	relocateRateDefault = 32 << 20
+	// relocatePerAppended is how many bytes relocation may read and write for
+	// each byte that is appended meanwhile. To keep up with the appends it reads
+	// about one and writes f/(1-f); a rate alone would let a log that is written
+	// faster grow to what its longest retention keeps of all bytes.
+	relocatePerAppended = 2
 	// relocateKeepDefault is how many of the newest segments are left alone: what
 	// lives shortest dies there by itself.
 	relocateKeepDefault = 4
@@ -109,6 +115,10 @@ type pacer struct {
 	stop  <-chan struct{}
 	since time.Time
 	spent int64
+	// earned, if there is one, counts bytes that may be spent beside the rate;
+	// those that are not spent at once are lost, as time is that passes idly.
+	earned func() int64
+	used   int64 // of earned
 }
 
 // pacerStep is how much is spent at once: short sleeps are not worth a timer.
@@ -124,6 +134,11 @@ func (p *pacer) spend(bytes int64) bool {
 	}
 	if p.spent += bytes; p.rate < 0 || p.spent < min(pacerStep, p.rate) {
 		return true
+	}
+	if p.earned != nil {
+		earned := p.earned()
+		p.spent = max(0, p.spent-(earned-p.used))
+		p.used = earned
 	}
 	now := p.clock.Now()
 	took := time.Duration(float64(p.spent) / float64(p.rate) * float64(time.Second))
