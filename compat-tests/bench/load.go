@@ -16,7 +16,7 @@ import (
 // load is what one load process does. It runs apart from the one that
 // measures, and apart from the broker, so that each one's CPU time is its own.
 type load struct {
-	Op         string // produce, batches, consume or e2e.
+	Op         string // produce, batches, consume, e2e, live or backlog.
 	Addr       string
 	Topics     []string
 	Partitions int // Of each topic.
@@ -33,13 +33,15 @@ type load struct {
 	From map[string]map[int32]int64
 	// To, if any, are the offsets to consume to, instead of so many Records.
 	To map[string]map[int32]int64
-	// Rate is records a second for e2e, and Seconds how long. For batches 0
-	// means as fast as it goes, until there were so many Records.
+	// Rate is records a second for e2e and live, and Seconds how long. For
+	// batches 0 means as fast as it goes, until there were so many Records.
 	Rate, Seconds int
 	// Depth is how many requests of batches are in flight on each connection.
 	Depth int
 	// Keys, if any, is how many different keys the records of batches have.
 	Keys int
+	// Readers is how many clients read a backlog.
+	Readers int
 }
 
 // outcome is what a load process saw.
@@ -50,8 +52,9 @@ type outcome struct {
 	Batches  int64
 	Requests int64 // Produce or Fetch.
 	Seconds  float64
-	P50, P99 float64 // Milliseconds, for e2e.
-	// AckP50 and AckP99 are milliseconds until an acknowledgement, for batches.
+	P50, P99 float64 // Milliseconds, for e2e and live.
+	// AckP50 and AckP99 are milliseconds until an acknowledgement, for batches
+	// and live.
 	AckP50, AckP99 float64
 }
 
@@ -83,6 +86,10 @@ func runLoad(in io.Reader, out io.Writer) error {
 		o, err = l.consume(ctx)
 	case "e2e":
 		o, err = l.endToEnd(ctx)
+	case "live":
+		o, err = l.live(ctx)
+	case "backlog":
+		o, err = l.readBacklog(ctx)
 	default:
 		err = fmt.Errorf("unknown load %q", l.Op)
 	}

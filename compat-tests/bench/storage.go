@@ -37,6 +37,7 @@ func storageRows() []row {
 			load: batching(2e6, kib, smallMax, 64, 5), topics: 1, partitions: 64,
 			alone: harness.Mainstem, cold: true, gib: 4, cost: 60, run: runSyncAsync,
 		},
+		backlogRow("coldbacklog", mibBatch, false), backlogRow("coldbacklog16k", smallMax, true),
 		{
 			name: "recovery20g", title: "kill -9 under load with 20 GB in the log: until a batch is acknowledged and read back",
 			load: batching(20e9/kib, kib, mibBatch, 2, 4), topics: 1, partitions: 8, cold: true, most: 1, gib: 12, cost: 200, run: runRecovery,

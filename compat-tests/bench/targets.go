@@ -67,12 +67,13 @@ const (
 
 // metricOrder is that of the table.
 func metricOrder() []string {
-	speed := []string{
+	order := []string{
 		mAmount, mRecords, mBatches, mRate, mBytes, mPerGB, mPerRecord, mPerBatch, mOneRecords, mOneRate, mOnePer,
 		mP50, mP99, mCreate, mTouch, mReadRate, mReadPerGB, mReadRecord,
 		mRestAnon, mRestFile, mPeakAnon, mPeakFile, mFiles, mStart, mStartKill, mAckKill,
 	}
-	return append(speed, storageMetrics()...)
+	order = append(order, storageMetrics()...)
+	return append(order, backlogMetrics()...)
 }
 
 // goals is the whole claim: that of both tables.
