@@ -5,9 +5,7 @@
 //	go run ./killtest -cycles 200
 //	go run ./killtest -selfcheck
 //
-// Files in reading order: main.go (the cycles), load.go (idempotent producers
-// and a committing group consumer, which live on over the kills), read.go (what
-// the broker has), ledger.go (what it must have, and the check).
+// The load and the check are package promise.
 //
 // A kill takes the process and leaves the kernel's page cache. What a power cut
 // leaves is tested in the log's own crash tests.

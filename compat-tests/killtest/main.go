@@ -10,10 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/promise"
 )
 
 type options struct {
@@ -47,12 +45,6 @@ func main() {
 	}
 }
 
-// topicName and groupName are the test's own.
-const (
-	topicName = "killtest"
-	groupName = "killtest"
-)
-
 func run(ctx context.Context, o options) (err error) {
 	target, err := harness.ParseTarget(o.target)
 	if err != nil {
@@ -70,15 +62,15 @@ func run(ctx context.Context, o options) (err error) {
 		}
 		err = b.Remove()
 	}()
-	if err := createTopic(ctx, b.Addr(), o.partitions); err != nil {
+	l := promise.New(o.partitions)
+	if err := l.CreateTopic(ctx, b.Addr()); err != nil {
 		return err
 	}
-	l := newLedger(o.partitions)
-	w, err := startLoad(ctx, b.Addr(), l, o)
+	w, err := promise.Start(ctx, b.Addr(), l, o.producers, o.rate)
 	if err != nil {
 		return err
 	}
-	defer w.stop()
+	defer w.Stop()
 	if o.selfCheck {
 		return selfCheck(ctx, b, l, w, o)
 	}
@@ -87,43 +79,43 @@ func run(ctx context.Context, o options) (err error) {
 	var starts, acks []time.Duration
 	for cycle := 1; cycle <= o.cycles; cycle++ {
 		under := o.least + time.Duration(random.Int64N(int64(o.most-o.least)+1))
-		first, err := killOnce(ctx, b, w, under)
+		first, err := killOnce(ctx, b, l, w, under)
 		if err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
 		full := cycle%o.fullEvery == 0 || cycle == o.cycles
-		checked, err := verify(ctx, b.Addr(), l, w, full)
+		checked, err := w.Verify(ctx, b.Addr(), full)
 		if err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
 		starts, acks = append(starts, b.StartTime()), append(acks, first)
 		fmt.Printf("cycle %d: %v under load, first answer after %v, first ack after %v, %d records checked, %d acknowledged in all\n",
-			cycle, under.Round(time.Millisecond), b.StartTime().Round(time.Millisecond), first.Round(time.Millisecond), checked, l.total())
+			cycle, under.Round(time.Millisecond), b.StartTime().Round(time.Millisecond), first.Round(time.Millisecond), checked, l.Total())
 	}
-	fmt.Printf("ok: %d cycles, %d acknowledged records, none lost, doubled or moved; commits right\n", o.cycles, l.total())
+	fmt.Printf("ok: %d cycles, %d acknowledged records, none lost, doubled or moved; commits right\n", o.cycles, l.Total())
 	fmt.Printf("kill -9 to first answer: %s; to first ack: %s\n", spread(starts), spread(acks))
 	return nil
 }
 
 // killOnce kills after a time under load and restarts. It returns the time from
 // the restart to the first acknowledgement.
-func killOnce(ctx context.Context, b harness.Broker, w *workers, under time.Duration) (time.Duration, error) {
-	w.resume()
+func killOnce(ctx context.Context, b harness.Broker, l *promise.Ledger, w *promise.Workers, under time.Duration) (time.Duration, error) {
+	w.Resume()
 	time.Sleep(under)
 	if err := b.Kill(); err != nil {
 		return 0, err
 	}
-	before := w.ledger.total()
+	before := l.Total()
 	begin := time.Now()
 	if err := b.Restart(); err != nil {
 		return 0, err
 	}
 	// The producers have gone on trying all the while.
-	for w.ledger.total() == before {
+	for l.Total() == before {
 		if time.Since(begin) > time.Minute {
-			return 0, errors.Join(errors.New("no record was acknowledged within a minute of the restart"), w.err())
+			return 0, errors.Join(errors.New("no record was acknowledged within a minute of the restart"), w.Err())
 		}
-		if err := w.err(); err != nil {
+		if err := w.Err(); err != nil {
 			return 0, err
 		}
 		time.Sleep(2 * time.Millisecond)
@@ -131,90 +123,35 @@ func killOnce(ctx context.Context, b harness.Broker, w *workers, under time.Dura
 	return time.Since(begin), ctx.Err()
 }
 
-// verify lets the producers finish what they began and compares.
-func verify(ctx context.Context, addr string, l *ledger, w *workers, full bool) (int, error) {
-	if err := w.pause(ctx); err != nil {
-		return 0, err
-	}
-	from := make([]int64, l.partitions)
-	if !full {
-		from = l.checkedTo()
-	}
-	got, err := readLog(ctx, addr, from)
-	if err != nil {
-		return 0, err
-	}
-	if err := l.check(from, got); err != nil {
-		return 0, err
-	}
-	committed, err := readCommits(ctx, addr, l.partitions)
-	if err != nil {
-		return 0, err
-	}
-	if err := l.checkCommits(committed); err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, records := range got {
-		n += len(records)
-	}
-	return n, nil
-}
-
 // selfCheck makes one honest cycle and then shows the check altered readings.
-func selfCheck(ctx context.Context, b harness.Broker, l *ledger, w *workers, o options) error {
-	w.resume()
-	for begin := time.Now(); !l.committedAll(); time.Sleep(10 * time.Millisecond) {
+func selfCheck(ctx context.Context, b harness.Broker, l *promise.Ledger, w *promise.Workers, o options) error {
+	w.Resume()
+	for begin := time.Now(); !l.CommittedAll(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(begin) > time.Minute {
 			return errors.New("the consumer commits nothing")
 		}
 	}
-	if _, err := killOnce(ctx, b, w, o.most); err != nil {
+	if _, err := killOnce(ctx, b, l, w, o.most); err != nil {
 		return err
 	}
-	if _, err := verify(ctx, b.Addr(), l, w, true); err != nil {
+	if _, err := w.Verify(ctx, b.Addr(), true); err != nil {
 		return fmt.Errorf("the honest reading: %w", err)
 	}
-	from := make([]int64, l.partitions)
-	got, err := readLog(ctx, b.Addr(), from)
+	caught, missed, err := w.Planted(ctx, b.Addr())
 	if err != nil {
 		return err
 	}
-	committed, err := readCommits(ctx, b.Addr(), l.partitions)
-	if err != nil {
-		return err
+	for _, what := range caught {
+		fmt.Printf("caught: %s\n", what)
 	}
-	missed := 0
-	for _, p := range plants() {
-		altered := make([][]record, len(got))
-		for i := range got {
-			altered[i] = slices.Clone(got[i])
-		}
-		commits := slices.Clone(committed)
-		p.alter(altered, commits)
-		found := errors.Join(l.check(from, altered), l.checkCommits(commits))
-		if found == nil {
-			missed++
-			fmt.Printf("NOT CAUGHT: %s\n", p.what)
-			continue
-		}
-		fmt.Printf("caught: %s: %v\n", p.what, found)
+	for _, what := range missed {
+		fmt.Printf("NOT CAUGHT: %s\n", what)
 	}
-	if missed > 0 {
-		return fmt.Errorf("%d planted violations were not caught", missed)
+	if len(missed) > 0 {
+		return fmt.Errorf("%d planted violations were not caught", len(missed))
 	}
 	fmt.Println("ok: every planted violation was caught")
 	return nil
-}
-
-func createTopic(ctx context.Context, addr string, partitions int) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	_, err = kadm.NewClient(cl).CreateTopic(ctx, int32(partitions), 1, nil, topicName)
-	return err
 }
 
 func spread(ds []time.Duration) string {

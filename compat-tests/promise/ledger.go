@@ -1,4 +1,4 @@
-package main
+package promise
 
 import (
 	"errors"
@@ -20,8 +20,8 @@ type record struct {
 	number number
 }
 
-// ledger is what the broker has promised.
-type ledger struct {
+// Ledger is what the broker has promised.
+type Ledger struct {
 	partitions int
 	mu         struct {
 		sync.Mutex
@@ -39,8 +39,9 @@ type commit struct{ acked, tried int64 }
 // none is the committed offset where nothing is committed.
 const none = -1
 
-func newLedger(partitions int) *ledger {
-	l := &ledger{partitions: partitions}
+// New makes one for a topic with so many partitions.
+func New(partitions int) *Ledger {
+	l := &Ledger{partitions: partitions}
 	for range partitions {
 		l.mu.acked = append(l.mu.acked, map[int64]number{})
 		l.mu.seen = append(l.mu.seen, map[int64]number{})
@@ -51,7 +52,7 @@ func newLedger(partitions int) *ledger {
 }
 
 // ack notes an acknowledged record; two at one offset are a violation at once.
-func (l *ledger) ack(partition int32, offset int64, n number) error {
+func (l *Ledger) ack(partition int32, offset int64, n number) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if other, ok := l.mu.acked[partition][offset]; ok {
@@ -63,7 +64,7 @@ func (l *ledger) ack(partition int32, offset int64, n number) error {
 }
 
 // saw notes what the consumer read: an offset must never show two values.
-func (l *ledger) saw(partition int32, offset int64, n number) error {
+func (l *Ledger) saw(partition int32, offset int64, n number) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if other, ok := l.mu.seen[partition][offset]; ok && other != n {
@@ -73,21 +74,21 @@ func (l *ledger) saw(partition int32, offset int64, n number) error {
 	return nil
 }
 
-func (l *ledger) tryCommit(partition int32, offset int64) {
+func (l *Ledger) tryCommit(partition int32, offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.commits[partition].tried = max(l.mu.commits[partition].tried, offset)
 }
 
-func (l *ledger) ackCommit(partition int32, offset int64) {
+func (l *Ledger) ackCommit(partition int32, offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// Commits go one after the other, so no earlier try is under way.
 	l.mu.commits[partition] = commit{offset, offset}
 }
 
-// committedAll tells whether every partition has an acknowledged commit.
-func (l *ledger) committedAll() bool {
+// CommittedAll tells whether every partition has an acknowledged commit.
+func (l *Ledger) CommittedAll() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.mu.commits {
@@ -98,13 +99,14 @@ func (l *ledger) committedAll() bool {
 	return true
 }
 
-func (l *ledger) total() int64 {
+// Total is how many records are acknowledged.
+func (l *Ledger) Total() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mu.count
 }
 
-func (l *ledger) checkedTo() []int64 {
+func (l *Ledger) checkedTo() []int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]int64(nil), l.mu.checked...)
@@ -112,7 +114,7 @@ func (l *ledger) checkedTo() []int64 {
 
 // check compares a reading from the offsets `from` to the end, taken while no
 // record was under way: then the log is what was acknowledged and nothing else.
-func (l *ledger) check(from []int64, got [][]record) error {
+func (l *Ledger) check(from []int64, got [][]record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var errs []error
@@ -126,7 +128,7 @@ func (l *ledger) check(from []int64, got [][]record) error {
 	return errors.Join(errs...)
 }
 
-func (l *ledger) checkPartitionLocked(p int, from int64, got []record) error {
+func (l *Ledger) checkPartitionLocked(p int, from int64, got []record) error {
 	acked, last := l.mu.acked[p], map[uint16]int64{}
 	for i, r := range got {
 		if want := from + int64(i); r.offset != want {
@@ -160,7 +162,7 @@ func (l *ledger) checkPartitionLocked(p int, from int64, got []record) error {
 }
 
 // checkCommits compares the committed offsets, none where there is none.
-func (l *ledger) checkCommits(got []int64) error {
+func (l *Ledger) checkCommits(got []int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var errs []error

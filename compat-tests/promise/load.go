@@ -1,4 +1,4 @@
-package main
+package promise
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -29,10 +30,27 @@ func decode(v []byte) (number, error) {
 	return number{binary.BigEndian.Uint16(v), int64(binary.BigEndian.Uint64(v[2:]))}, nil
 }
 
-// workers are the producers and the consumer. They go on over kills: their
+// Topic and Group are what the workers use.
+const (
+	Topic = "promise"
+	Group = "promise"
+)
+
+// CreateTopic makes the topic.
+func (l *Ledger) CreateTopic(ctx context.Context, addr string) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	_, err = kadm.NewClient(cl).CreateTopic(ctx, int32(l.partitions), 1, nil, Topic)
+	return err
+}
+
+// Workers are the producers and the consumer. They go on over kills: their
 // clients try again until the broker is back.
-type workers struct {
-	ledger    *ledger
+type Workers struct {
+	ledger    *Ledger
 	producers []*kgo.Client
 	consumer  *kgo.Client
 	cancel    context.CancelFunc
@@ -40,7 +58,7 @@ type workers struct {
 
 	gate sync.RWMutex // Producers hold it for reading; paused while written.
 	turn sync.Mutex   // The consumer holds it from poll to commit.
-	held bool         // Both are held by pause; only the main goroutine asks.
+	held bool         // Both are held by Pause; only the main goroutine asks.
 
 	mu struct {
 		sync.Mutex
@@ -48,13 +66,15 @@ type workers struct {
 	}
 }
 
-func startLoad(ctx context.Context, addr string, l *ledger, o options) (*workers, error) {
+// Start starts so many idempotent producers, which send so many records a
+// second together, and a member of a group. They are paused.
+func Start(ctx context.Context, addr string, l *Ledger, producers, rate int) (*Workers, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &workers{ledger: l, cancel: cancel}
+	w := &Workers{ledger: l, cancel: cancel}
 	w.gate.Lock()
 	w.turn.Lock()
 	w.held = true
-	for id := range o.producers {
+	for id := range producers {
 		cl, err := kgo.NewClient(
 			kgo.SeedBrokers(addr),
 			kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -64,16 +84,16 @@ func startLoad(ctx context.Context, addr string, l *ledger, o options) (*workers
 			kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		)
 		if err != nil {
-			w.stop()
+			w.Stop()
 			return nil, err
 		}
 		w.producers = append(w.producers, cl)
-		w.wg.Go(func() { w.produce(ctx, cl, uint16(id), max(o.rate/o.producers, 1)) })
+		w.wg.Go(func() { w.produce(ctx, cl, uint16(id), max(rate/producers, 1)) })
 	}
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(addr),
-		kgo.ConsumerGroup(groupName),
-		kgo.ConsumeTopics(topicName),
+		kgo.ConsumerGroup(Group),
+		kgo.ConsumeTopics(Topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.DisableAutoCommit(),
 		kgo.FetchMaxWait(200*time.Millisecond),
@@ -82,7 +102,7 @@ func startLoad(ctx context.Context, addr string, l *ledger, o options) (*workers
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 	)
 	if err != nil {
-		w.stop()
+		w.Stop()
 		return nil, err
 	}
 	w.consumer = cl
@@ -90,21 +110,21 @@ func startLoad(ctx context.Context, addr string, l *ledger, o options) (*workers
 	return w, nil
 }
 
-func (w *workers) fail(err error) {
+func (w *Workers) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mu.err = errors.Join(w.mu.err, err)
 }
 
-// err is the first violation or failure that a worker saw.
-func (w *workers) err() error {
+// Err is the first violation or failure that a worker saw.
+func (w *Workers) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.mu.err
 }
 
 // produce sends at a rate, record n to partition n modulo their count.
-func (w *workers) produce(ctx context.Context, cl *kgo.Client, id uint16, rate int) {
+func (w *Workers) produce(ctx context.Context, cl *kgo.Client, id uint16, rate int) {
 	const every = 5 * time.Millisecond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -118,7 +138,7 @@ func (w *workers) produce(ctx context.Context, cl *kgo.Client, id uint16, rate i
 		w.gate.RLock()
 		for range perTick {
 			num := number{id, n}
-			r := &kgo.Record{Topic: topicName, Partition: int32(n % int64(w.ledger.partitions)), Value: encode(num)}
+			r := &kgo.Record{Topic: Topic, Partition: int32(n % int64(w.ledger.partitions)), Value: encode(num)}
 			cl.Produce(ctx, r, func(r *kgo.Record, err error) {
 				if err == nil {
 					err = w.ledger.ack(r.Partition, r.Offset, num)
@@ -134,7 +154,7 @@ func (w *workers) produce(ctx context.Context, cl *kgo.Client, id uint16, rate i
 }
 
 // consume reads as a member of the group and commits what it has read.
-func (w *workers) consume(ctx context.Context) {
+func (w *Workers) consume(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !w.consumeOnce(ctx) {
 			return
@@ -142,7 +162,7 @@ func (w *workers) consume(ctx context.Context) {
 	}
 }
 
-func (w *workers) consumeOnce(ctx context.Context) bool {
+func (w *Workers) consumeOnce(ctx context.Context) bool {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	pollCtx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
@@ -179,11 +199,11 @@ func (w *workers) consumeOnce(ctx context.Context) bool {
 	return true
 }
 
-func (w *workers) commit(ctx context.Context, next map[int32]kgo.EpochOffset) {
+func (w *Workers) commit(ctx context.Context, next map[int32]kgo.EpochOffset) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	acked := map[int32]bool{}
-	w.consumer.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{topicName: next},
+	w.consumer.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{Topic: next},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 			if err != nil {
 				return // Maybe done, maybe not: the bounds stay apart.
@@ -201,9 +221,9 @@ func (w *workers) commit(ctx context.Context, next map[int32]kgo.EpochOffset) {
 	}
 }
 
-// pause stops the producers, waits until all they sent is acknowledged, and
+// Pause stops the producers, waits until all they sent is acknowledged, and
 // keeps the consumer from committing.
-func (w *workers) pause(ctx context.Context) error {
+func (w *Workers) Pause(ctx context.Context) error {
 	if !w.held {
 		w.gate.Lock()
 		w.held = true
@@ -213,13 +233,14 @@ func (w *workers) pause(ctx context.Context) error {
 	defer cancel()
 	for _, cl := range w.producers {
 		if err := cl.Flush(ctx); err != nil {
-			return errors.Join(fmt.Errorf("flush: %w", err), w.err())
+			return errors.Join(fmt.Errorf("flush: %w", err), w.Err())
 		}
 	}
-	return w.err()
+	return w.Err()
 }
 
-func (w *workers) resume() {
+// Resume lets them go on.
+func (w *Workers) Resume() {
 	if !w.held {
 		return
 	}
@@ -228,9 +249,10 @@ func (w *workers) resume() {
 	w.gate.Unlock()
 }
 
-func (w *workers) stop() {
+// Stop ends them.
+func (w *Workers) Stop() {
 	w.cancel()
-	w.resume()
+	w.Resume()
 	for _, cl := range w.producers {
 		cl.Close()
 	}

@@ -1,4 +1,4 @@
-package main
+package promise
 
 import (
 	"context"
@@ -23,14 +23,14 @@ func readLog(ctx context.Context, addr string, from []int64) ([][]record, error)
 	}
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(addr),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topicName: starts}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{Topic: starts}),
 		kgo.FetchMaxWait(200*time.Millisecond),
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topicName)
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, Topic)
 	if err != nil {
 		return nil, fmt.Errorf("end offsets: %w", err)
 	}
@@ -71,14 +71,14 @@ func readCommits(ctx context.Context, addr string, partitions int) ([]int64, err
 		return nil, err
 	}
 	defer cl.Close()
-	offsets, err := kadm.NewClient(cl).FetchOffsets(ctx, groupName)
+	offsets, err := kadm.NewClient(cl).FetchOffsets(ctx, Group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("committed offsets: %w", err)
 	}
 	got := make([]int64, partitions)
 	for p := range got {
 		got[p] = none
-		if o, ok := offsets.Lookup(topicName, int32(p)); ok {
+		if o, ok := offsets.Lookup(Topic, int32(p)); ok {
 			if o.Err != nil {
 				return nil, fmt.Errorf("committed offset of %d: %w", p, o.Err)
 			}
