@@ -10,7 +10,8 @@ import (
 )
 
 // runEntryBytes ends an entry of a run: beyond it a longer one makes reads no
-// cheaper, and one damaged header would cost more.
+// cheaper, and one damaged header would cost more. Where segments are small a
+// quarter of one does.
 const runEntryBytes = 256 << 10
 
 // runWriter writes the entries of one run. It remembers what the index has to
@@ -18,6 +19,7 @@ const runEntryBytes = 256 << 10
 type runWriter struct {
 	partition model.PartitionID
 	writers   *coldWriters
+	most      int // bytes of batches in an entry, unless one has more
 	prefix    cleanedPrefix
 	header    entryHeader // of the entry in the making
 	batches   []batch.Header
@@ -27,7 +29,8 @@ type runWriter struct {
 }
 
 func newRunWriter(id model.PartitionID, to model.Offset, writers *coldWriters) runWriter {
-	return runWriter{partition: id, writers: writers, prefix: cleanedPrefix{to: to}}
+	most := min(runEntryBytes, int(writers.log.segments.bytes/4))
+	return runWriter{partition: id, writers: writers, most: most, prefix: cleanedPrefix{to: to}}
 }
 
 // add takes what was kept of a batch, which the entry e of the index finds.
@@ -42,7 +45,7 @@ func (r *runWriter) add(e *index.Entry, b, kept []byte) error {
 	if h.Size != len(kept) || h.BaseOffset < e.BaseOffset || h.LastOffset() > e.LastOffset() {
 		return fmt.Errorf("%w: the cleaner made offsets %d to %d of %d to %d", errEntryFields, h.BaseOffset, h.LastOffset(), e.BaseOffset, e.LastOffset())
 	}
-	if n := len(r.batches); n > 0 && (len(r.payload)+len(kept) > runEntryBytes || h.LastOffset()-r.batches[0].BaseOffset > math.MaxInt32) {
+	if n := len(r.batches); n > 0 && (len(r.payload)+len(kept) > r.most || h.LastOffset()-r.batches[0].BaseOffset > math.MaxInt32) {
 		if err := r.flush(); err != nil {
 			return err
 		}

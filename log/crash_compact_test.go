@@ -96,6 +96,9 @@ func (r *crashRun) hear(e Event) {
 		r.history.wrote(&crashOp{partition: x.Partition, kind: KindCleanedTo, argument: x.To})
 	}
 	r.count.hear(e)
+	if r.onEvent != nil {
+		r.onEvent(e)
+	}
 }
 
 // compact compacts a partition; now and then something comes in between.

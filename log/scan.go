@@ -257,7 +257,7 @@ func (s *scanner) bytes(p Position, n int) []byte {
 	}
 	want := max(n, int(min(scanWindow, s.segmentEnd()-p)))
 	if cap(s.window) < want {
-		s.window = make([]byte, max(want, scanWindow))
+		s.window = make([]byte, want)
 	}
 	s.window = s.window[:want]
 	s.windowAt = p
