@@ -123,6 +123,42 @@ func TestCrashAtEachOperation(t *testing.T) {
 	}
 }
 
+// What subscribers hear of a power cut does not take back: partitions of a
+// deleted topic are dropped, and their files unlinked, on this word alone.
+func TestSubscribersHearOfWhatIsDurable(t *testing.T) {
+	disk := vfs.NewMem()
+	j, err := Open(disk, "data", scriptOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := 0
+	j.Subscribe(func(_, after *Image) {
+		heard++
+		for cut := range uint64(8) {
+			again, err := Open(disk.Clone().PowerCut(rand.New(rand.NewPCG(cut, 0))), "data", scriptOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := state(again.Image()); got != state(after) {
+				t.Errorf("change %d, cut %d: heard of\n%s\non the disk is\n%s", heard, cut, state(after), got)
+			}
+			_ = again.Close()
+		}
+	})
+	if err := j.CreateTopics([]TopicSpec{{Name: "a", Partitions: 2}})[0].Err; err != nil {
+		t.Fatal(err)
+	}
+	if err := j.DeleteTopics([]string{"a"})[0]; err != nil {
+		t.Fatal(err)
+	}
+	if heard != 2 {
+		t.Errorf("heard of %d changes", heard)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFaultAtEachOperation(t *testing.T) {
 	n := changesOfScript()
 	for at := int64(1); at <= n; at++ {
