@@ -6,14 +6,15 @@
 //
 // What is stored: position.go, entry.go (the bytes of an entry), entry_check.go,
 // segment_format.go, segment.go (one open file), segments.go (the chain),
-// coldlog.go and coldwriter.go (where old data goes that lives).
+// coldlog.go and coldwriter.go (where old data goes that lives),
+// cleaned_format.go (what compaction left).
 //
 // Appending: append.go (the unit of work), queue.go, group.go (appends become
 // entries), writer.go, layout.go, syncer.go, latch.go and syncguard.go (a failed fsync).
 //
 // Partitions: seam.go (what they and the rest rely on), state.go,
 // state_producers.go, state_format.go, partition.go, partition_apply.go,
-// partition_index.go, partition_checkpoint.go, partition_files.go,
+// partition_index.go, partition_cleaned.go, partition_checkpoint.go, partition_files.go,
 // partitions.go, tombs.go.
 //
 // Reading: ring.go (what was appended last), read.go, cold.go, ahead.go,
@@ -22,16 +23,19 @@
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,
 // relocate.go, relocate_copy.go, relocate_install.go, relocate_policy.go.
+// Compaction: cleanable.go, compact.go, compact_read.go, compact_write.go,
+// compact_install.go.
 //
 // Starting: log.go (Open, Close), start_format.go, recovery.go,
 // recovery_files.go, recovery_cold.go, smallfile.go, aside.go, scan.go,
-// replay.go, copies.go, coldscan.go, settle.go.
+// replay.go, copies.go, coldscan.go, recovery_cleaned.go, recovery_guess.go,
+// settle.go.
 //
 // Damage: damage.go, fences.go (what is fenced and what was given up),
 // salvage_format.go, scrub.go, scrub_cold.go (looking for it),
 // events_damage.go, versions.go (what must not be taken for damage).
 //
-// Looking: events.go, stats.go, dump.go; check.go, check_report.go, look.go (a
+// Looking: events.go, events_compact.go, stats.go, dump.go; check.go, check_report.go, look.go (a
 // disk that can not be changed), check_files.go, check_audit.go,
 // check_cold.go, check_judge.go, check_aside.go. Mending: salvage.go.
 //
@@ -42,7 +46,8 @@
 //  2. No index entry points past the written end. (writer: index entries are
 //     made after the write; checkpoints: Position <= Synced)
 //  3. Offsets of a partition have no gaps and ascend in log order; only a
-//     truncate entry lowers an end. A gap is damage and answers as such.
+//     truncate entry lowers an end. A gap is damage and answers as such, but
+//     below the end of what was cleaned, where compaction leaves gaps.
 //  4. Below the durable end an offset never shows two values.
 //  5. What was reported durable survives a power cut; what was reported
 //     written survives the end of the process.
@@ -53,6 +58,9 @@
 //  9. Nothing old is appended to the main log again. Indexes speak of a copy in
 //     the cold log only once it is durable, and what it was made from goes only
 //     once two checkpoints speak of the copy.
+//  10. A run of cleaned batches counts if an entry of the main log names it,
+//     the newest that does; then nothing else of its partition counts below
+//     its end. The entry is written once all of the run is durable.
 //
 // The rules that make a damaged log different from a torn one are in replay.go.
 //
@@ -63,6 +71,7 @@
 //   - keeper: one; checkpoints, counts what died, reclaims.
 //   - merger: one; merges index files.
 //   - scrub: one, if it is on; reads all of the log, slowly, and fences damage.
+//   - compactor: one; runs Compact, for one partition at a time.
 //   - relocator: one; copies what lives in old segments to the cold log.
 //   - now and then one that allocates the next segment's file (segments.prepare).
 //
