@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -20,12 +21,17 @@ type Shared struct {
 }
 
 // Main runs a package's tests; call it from TestMain and exit with its result.
-func (s *Shared) Main(m *testing.M) int {
+func (s *Shared) Main(m *testing.M) int { return s.MainWith(m, nil) }
+
+// MainWith is Main for a broker with further properties.
+func (s *Shared) MainWith(m *testing.M, more map[string]string) int {
 	target, err := harness.ParseTarget(os.Getenv("TARGET"))
 	if err != nil {
 		return fail(err)
 	}
-	s.broker, err = harness.Start(context.Background(), target, harness.Options{Props: harness.TestProps()})
+	props := harness.TestProps()
+	maps.Copy(props, more)
+	s.broker, err = harness.Start(context.Background(), target, harness.Options{Props: props})
 	if err != nil {
 		return fail(err)
 	}
