@@ -36,16 +36,24 @@ func Run(ctx context.Context, input string, argv ...string) (Output, error) {
 
 // JavaTool runs a main class of Apache Kafka's tools.
 func JavaTool(ctx context.Context, input, class string, args ...string) (Output, error) {
-	lib, err := fetchJars(ctx)
+	argv, err := JavaCommand(ctx, class, args...)
 	if err != nil {
 		return Output{}, err
 	}
+	return Run(ctx, input, argv...)
+}
+
+// JavaCommand is the command line that runs a main class of Apache Kafka's jars.
+func JavaCommand(ctx context.Context, class string, args ...string) ([]string, error) {
+	lib, err := fetchJars(ctx)
+	if err != nil {
+		return nil, err
+	}
 	// C1 only and a small heap: short tools start faster.
-	argv := append([]string{
+	return append([]string{
 		"java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
 		"-Dlog4j2.level=ERROR", "-cp", lib.classPath, class,
-	}, args...)
-	return Run(ctx, input, argv...)
+	}, args...), nil
 }
 
 var ensureKcat = sync.OnceValues(func() (string, error) {

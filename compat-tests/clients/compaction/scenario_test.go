@@ -123,8 +123,8 @@ func (h *history) left(gone ...string) []string {
 	return out
 }
 
-// read reads a topic by franz-go, from the first offset to the end.
-func read(t *testing.T, topic string) []string {
+// readRecords reads a topic by franz-go, from the first offset to the end.
+func readRecords(t *testing.T, topic string) []record {
 	t.Helper()
 	ends, err := admin(t).ListEndOffsets(testContext(t), topic)
 	if err != nil || ends.Error() != nil {
@@ -133,16 +133,26 @@ func read(t *testing.T, topic string) []string {
 	end, _ := ends.Lookup(topic, 0)
 	cl := client(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
 	defer cl.Close()
-	var out []string
+	var out []record
 	for at := int64(0); at < end.Offset; {
 		fs := cl.PollFetches(testContext(t))
 		for _, e := range fs.Errors() {
 			t.Fatalf("poll %s/%d: %v", e.Topic, e.Partition, e.Err)
 		}
 		fs.EachRecord(func(r *kgo.Record) {
-			out = append(out, record{r.Offset, r.Timestamp.UnixMilli(), string(r.Key), string(r.Value), r.Value == nil}.String())
+			out = append(out, record{r.Offset, r.Timestamp.UnixMilli(), string(r.Key), string(r.Value), r.Value == nil})
 			at = r.Offset + 1
 		})
+	}
+	return out
+}
+
+// read is readRecords as text.
+func read(t *testing.T, topic string) []string {
+	t.Helper()
+	var out []string
+	for _, r := range readRecords(t, topic) {
+		out = append(out, r.String())
 	}
 	return out
 }

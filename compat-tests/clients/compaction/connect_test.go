@@ -1,0 +1,132 @@
+package compaction
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+// TestConnect: a worker of Kafka Connect keeps connectors, offsets and states in
+// compacted topics. It goes on where it was after the broker was killed, and
+// after these topics were compacted.
+func TestConnect(t *testing.T) {
+	testbroker.Quick(t)
+	name := shared.Name(t)
+	file := filepath.Join(t.TempDir(), "lines")
+	lines := 0
+	write := func(n int) {
+		t.Helper()
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			fmt.Fprintf(f, "line %d\n", lines)
+			lines++
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(5)
+	w := newWorker(t, name)
+	w.start()
+	source := map[string]string{
+		"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": "1", "file": file, "topic": name + ".lines",
+	}
+	delivered := func() {
+		t.Helper()
+		w.eventually("lines", func() error { return linesAre(t, name+".lines", lines) })
+	}
+	for i := range 5 {
+		source["batch.size"] = fmt.Sprint(100 + i)
+		w.must(http.MethodPut, "/connectors/source/config", source)
+		w.runs("source", "RUNNING")
+		write(5)
+		delivered()
+	}
+	w.must(http.MethodPut, "/connectors/gone/config", source)
+	w.must(http.MethodDelete, "/connectors/gone", nil)
+	w.must(http.MethodPut, "/connectors/source/pause", nil)
+	w.runs("source", "PAUSED")
+	w.must(http.MethodPut, "/connectors/source/resume", nil)
+	w.runs("source", "RUNNING")
+	b := shared.Broker()
+	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
+		t.Fatal(err)
+	}
+	write(5)
+	delivered()
+	w.stop()
+	for _, kind := range []string{"config", "offset", "status"} {
+		compactAll(t, name+"."+kind)
+	}
+	w.start()
+	w.runs("source", "RUNNING")
+	if got := w.must(http.MethodGet, "/connectors", nil); got != `["source"]` {
+		t.Errorf("connectors: %s", got)
+	}
+	if got := w.must(http.MethodGet, "/connectors/source/config", nil); !strings.Contains(got, `"batch.size":"104"`) {
+		t.Errorf("config: %s", got)
+	}
+	write(5)
+	delivered()
+	w.stop()
+}
+
+// linesAre checks that a topic holds the lines, each once.
+func linesAre(t *testing.T, topic string, n int) error {
+	t.Helper()
+	offsets, err := admin(t).ListEndOffsets(testContext(t), topic)
+	if err != nil || offsets.Error() != nil {
+		return errors.Join(err, offsets.Error())
+	}
+	for i, r := range read(t, topic) {
+		if want := fmt.Sprintf("=line %d", i); !strings.HasSuffix(r, want) {
+			t.Fatalf("record %d is %q, want %q", i, r, want)
+		}
+	}
+	if end, _ := offsets.Lookup(topic, 0); end.Offset != int64(n) {
+		return fmt.Errorf("%d lines of %d", end.Offset, n)
+	}
+	return nil
+}
+
+// compactAll has a topic compacted as far as it goes, and checks what is left.
+func compactAll(t *testing.T, topic string) {
+	t.Helper()
+	records := readRecords(t, topic)
+	alter(t, topic, "segment.ms=1", "min.cleanable.dirty.ratio=0.0")
+	// The first closes the segment of all that was there, the second its own.
+	for i := range 2 {
+		time.Sleep(10 * time.Millisecond)
+		r := &kgo.Record{Topic: topic, Key: []byte("marker"), Value: fmt.Append(nil, i)}
+		if err := client(t).ProduceSync(testContext(t), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, record{r.Offset, r.Timestamp.UnixMilli(), "marker", string(r.Value), false})
+	}
+	last := map[string]int64{}
+	for _, r := range records[:len(records)-1] {
+		last[r.key] = r.offset
+	}
+	kept := slices.DeleteFunc(slices.Clone(records), func(r record) bool { return last[r.key] > r.offset })
+	if len(kept) > len(records)-5 {
+		t.Errorf("%s: %d records of %d are to be kept, which proves little", topic, len(kept), len(records))
+	}
+	want := make([]string, len(kept))
+	for i, r := range kept {
+		want[i] = r.String()
+	}
+	mustLeave(t, topic, want)
+}
