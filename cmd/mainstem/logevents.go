@@ -38,6 +38,8 @@ func levelOf(e log.Event) zapcore.Level {
 	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed, log.StartMarkRestored,
 		log.RebuildBegins, log.SalvagedUnreadable, log.DamageLifted:
 		return zapcore.WarnLevel
+	case log.PartitionCompacted:
+		return zapcore.DebugLevel // the compactor tells more, by the topic's name
 	}
 	return zapcore.InfoLevel
 }
