@@ -20,7 +20,8 @@
 //	layouts*.go          the layout of every served request
 //	reader.go            numbers, varints and tagged fields in bytes
 //	fetchresponse.go     answers to Fetch
-//	fetchfields.go       their fields
+//	metadataresponse.go  answers to Metadata
+//	fields.go            the fields of both
 //	apiversions.go       answers to ApiVersions
 //
 // Invariants:

@@ -25,11 +25,10 @@ const (
 // The zero value is ready; Begin makes an encoder ready for another answer and
 // keeps the memory it has.
 type FetchEncoder struct {
-	buf        []byte
+	fields
 	cuts       []Cut
 	start      int // of this answer in buf
 	version    int16
-	flexible   bool
 	topics     int // still to come
 	partitions int // of this topic, still to come
 	records    int // bytes, in all
@@ -97,7 +96,7 @@ func (e *FetchEncoder) Begin(dst []byte, version int16, head FetchHead) {
 	if version < FetchVersionMin || version > FetchVersionMax {
 		panic(fmt.Sprintf("fetch answers of version %d are not served", version))
 	}
-	*e = FetchEncoder{buf: dst, cuts: e.cuts[:0], start: len(dst), version: version, topics: head.Topics}
+	*e = FetchEncoder{fields: fields{buf: dst}, cuts: e.cuts[:0], start: len(dst), version: version, topics: head.Topics}
 	e.flexible = KeyFetch.Flexible(version)
 	e.buf = appendResponseHeader(e.buf, head.Correlation, e.flexible)
 	e.int32(head.ThrottleMillis)

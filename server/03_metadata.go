@@ -39,12 +39,12 @@ const (
 )
 
 func (s *Server) metadata(c *call, req *kmsg.MetadataRequest) {
-	resp := kmsg.NewPtrMetadataResponse()
+	resp := &protocol.MetadataResponse{MetadataResponse: kmsg.NewMetadataResponse()}
 	img := s.meta.Image()
 	if metadataOfAll(req) {
-		resp.Topics = s.allTopics(img, req)
+		resp.List = s.allTopics(img, req)
 	} else {
-		img, resp.Topics = s.askedTopics(c, img, req)
+		img, resp.List = s.askedTopics(c, img, req)
 	}
 	for _, e := range s.brokers(c.conn.listener, img) {
 		b := kmsg.MetadataResponseBroker{NodeID: int32(e.Node), Host: e.Host, Port: e.Port, Rack: e.Rack}
@@ -64,25 +64,25 @@ func metadataOfAll(req *kmsg.MetadataRequest) bool {
 	return req.Topics == nil || req.Version == 0 && len(req.Topics) == 0
 }
 
-func (s *Server) allTopics(img *cluster.Image, req *kmsg.MetadataRequest) []kmsg.MetadataResponseTopic {
-	all := make([]kmsg.MetadataResponseTopic, 0, img.TopicCount())
+func (s *Server) allTopics(img *cluster.Image, req *kmsg.MetadataRequest) []protocol.MetadataTopic {
+	all := make([]protocol.MetadataTopic, 0, img.TopicCount())
 	img.Topics(func(t *cluster.Topic) bool {
 		all = append(all, s.topicMetadata(t, req))
 		return true
 	})
-	sort.Slice(all, func(i, j int) bool { return *all[i].Topic < *all[j].Topic })
+	sort.Slice(all, func(i, j int) bool { return *all[i].Name < *all[j].Name })
 	return all
 }
 
 // askedTopics answers for the named topics, having created those that are
 // missing where that is allowed.
-func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequest) (*cluster.Image, []kmsg.MetadataResponseTopic) {
+func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequest) (*cluster.Image, []protocol.MetadataTopic) {
 	failures := map[string]*protocol.Error{}
 	if req.Version < 4 || req.AllowAutoTopicCreation {
 		img = s.createMissing(img, req, failures)
 	}
 	topics := distinct(req.Topics, metadataKey)
-	answers := make([]kmsg.MetadataResponseTopic, 0, len(topics))
+	answers := make([]protocol.MetadataTopic, 0, len(topics))
 	for i := range topics {
 		rt := &topics[i]
 		if rt.Topic == nil {
@@ -116,7 +116,7 @@ func metadataKey(t kmsg.MetadataRequestTopic) topicKey {
 	return topicKey{id: t.TopicID}
 }
 
-func (s *Server) topicByID(c *call, img *cluster.Image, req *kmsg.MetadataRequest, id model.TopicID) kmsg.MetadataResponseTopic {
+func (s *Server) topicByID(c *call, img *cluster.Image, req *kmsg.MetadataRequest, id model.TopicID) protocol.MetadataTopic {
 	t, ok := img.TopicByID(id)
 	switch {
 	case id.IsZero():
@@ -135,14 +135,8 @@ func unknownTopic(name string) *protocol.Error {
 	return protocol.Errorf(protocol.UnknownTopicOrPartition, "topic %q does not exist", name)
 }
 
-func noTopic(c *call, name *string, id [16]byte, code protocol.ErrorCode) kmsg.MetadataResponseTopic {
-	t := kmsg.NewMetadataResponseTopic()
-	t.ErrorCode, t.Topic, t.TopicID = c.failed(code), name, id
-	if name == nil && c.version() < 12 {
-		t.Topic = new(string)
-	}
-	t.AuthorizedOperations = operationsNotAsked
-	return t
+func noTopic(c *call, name *string, id [16]byte, code protocol.ErrorCode) protocol.MetadataTopic {
+	return protocol.MetadataTopic{Error: protocol.ErrorCode(c.failed(code)), Name: name, ID: id, Operations: operationsNotAsked}
 }
 
 // createMissing creates the topics that do not exist, with the defaults.
@@ -181,19 +175,18 @@ func (s *Server) createMissing(img *cluster.Image, req *kmsg.MetadataRequest, fa
 	return s.meta.Image()
 }
 
-func (s *Server) topicMetadata(t *cluster.Topic, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
-	out := kmsg.NewMetadataResponseTopic()
-	out.Topic, out.TopicID, out.IsInternal = &t.Name, t.ID, t.Internal
-	out.AuthorizedOperations = operationsNotAsked
-	if req.Version >= 8 && req.IncludeTopicAuthorizedOperations {
-		out.AuthorizedOperations = operationsOfTopics
+func (s *Server) topicMetadata(t *cluster.Topic, req *kmsg.MetadataRequest) protocol.MetadataTopic {
+	out := protocol.MetadataTopic{
+		Name: &t.Name, ID: t.ID, Internal: t.Internal, Operations: operationsNotAsked,
+		Partitions: len(t.Partitions), Partition: func(i int) protocol.MetadataPartition {
+			p := &t.Partitions[i]
+			return protocol.MetadataPartition{
+				Index: p.Index, Leader: p.Leader, LeaderEpoch: s.partitions.LeaderEpoch(p), Replicas: p.Replicas, ISR: p.ISR,
+			}
+		},
 	}
-	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
-	for i := range t.Partitions {
-		p, to := &t.Partitions[i], &out.Partitions[i]
-		to.Partition, to.Leader = p.Index, int32(p.Leader)
-		to.LeaderEpoch = int32(s.partitions.LeaderEpoch(p))
-		to.Replicas, to.ISR = brokerIDs(p.Replicas), brokerIDs(p.ISR)
+	if req.Version >= 8 && req.IncludeTopicAuthorizedOperations {
+		out.Operations = operationsOfTopics
 	}
 	return out
 }

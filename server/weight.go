@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // Weighers reckon, before a handler runs, how much memory its answer will take
@@ -12,8 +13,8 @@ import (
 
 // How much an element of an answer takes, struct and encoded.
 const (
-	topicWeight       = 224 // of Metadata
-	partitionWeight   = 224 // of Metadata, with a few replicas
+	topicWeight       = 224
+	partitionWeight   = 224 // of DescribeTopicPartitions, with a few replicas
 	createdWeight     = 8 << 10
 	describedWeight   = 48 << 10 // the configs of a topic with documentation
 	brokerWeight      = 512 << 10
@@ -55,7 +56,7 @@ func (s *Server) weighMetadata(req *kmsg.MetadataRequest) int {
 	img := s.meta.Image()
 	w := 0
 	add := func(t *cluster.Topic) bool {
-		w += topicWeight + len(t.Partitions)*partitionWeight
+		w += topicWeight + protocol.MetadataBytes(len(t.Partitions))
 		return true
 	}
 	if metadataOfAll(req) {
@@ -71,7 +72,7 @@ func (s *Server) weighMetadata(req *kmsg.MetadataRequest) int {
 			add(t)
 			continue
 		}
-		w += topicWeight + int(s.settings.partitionsDefault())*partitionWeight
+		w += topicWeight + protocol.MetadataBytes(int(s.settings.partitionsDefault()))
 	}
 	return w
 }
