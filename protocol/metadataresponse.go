@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -30,8 +31,8 @@ type MetadataTopic struct {
 	Partition func(i int) MetadataPartition
 }
 
-// MetadataPartition is what an answer says of one partition. The lists are not
-// kept; no replica is offline.
+// MetadataPartition is what an answer says of one partition. The lists must
+// stay as they are until the answer is encoded; no replica is offline.
 type MetadataPartition struct {
 	Index       int32
 	Leader      model.BrokerID
@@ -74,6 +75,10 @@ func (r *MetadataResponse) AppendTo(dst []byte) []byte {
 type metadataEncoder struct {
 	fields
 	version int16
+	// like is the partition encoded last, and its bytes: the next one mostly
+	// differs in its index only.
+	like       MetadataPartition
+	from, upTo int
 }
 
 // tailBytes is what follows the topics: authorized operations, an error code,
@@ -109,6 +114,7 @@ func (e *metadataEncoder) topic(t *MetadataTopic) {
 		e.bool(t.Internal)
 	}
 	e.arrayLen(t.Partitions)
+	e.from, e.upTo = 0, 0
 	for i := range t.Partitions {
 		p := t.Partition(i)
 		e.partition(&p)
@@ -120,6 +126,18 @@ func (e *metadataEncoder) topic(t *MetadataTopic) {
 }
 
 func (e *metadataEncoder) partition(p *MetadataPartition) {
+	at := len(e.buf)
+	if e.upTo > 0 && p.Leader == e.like.Leader && p.LeaderEpoch == e.like.LeaderEpoch &&
+		slices.Equal(p.Replicas, e.like.Replicas) && slices.Equal(p.ISR, e.like.ISR) {
+		e.buf = append(e.buf, e.buf[e.from:e.upTo]...)
+		binary.BigEndian.PutUint32(e.buf[at+2:], uint32(p.Index)) // behind the error code
+		return
+	}
+	e.encode(p)
+	e.like, e.from, e.upTo = *p, at, len(e.buf)
+}
+
+func (e *metadataEncoder) encode(p *MetadataPartition) {
 	e.int16(int16(NoError))
 	e.int32(p.Index)
 	e.int32(int32(p.Leader))

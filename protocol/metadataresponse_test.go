@@ -50,6 +50,11 @@ func TestMetadataAgainstKmsg(t *testing.T) {
 			for i := range resp.Topics {
 				for j := range resp.Topics[i].Partitions {
 					p := &resp.Topics[i].Partitions[j]
+					if j > 0 && f.IntN(2) == 0 { // half are like the one before
+						index := p.Partition
+						*p = resp.Topics[i].Partitions[j-1]
+						p.Partition = index
+					}
 					p.ErrorCode = 0
 					p.OfflineReplicas = []int32{}
 					if p.Replicas == nil {

@@ -18,8 +18,8 @@ func (p *Partition) Read(r ReadRequest, out *span.List) ReadResult {
 	if r.ReadCommitted {
 		limit = o.LastStable
 	}
-	if r.From >= limit {
-		return res
+	if r.From >= limit || r.MaxBytes <= 0 && !r.MinOne {
+		return res // nothing, or no room for it: a large answer has many of these
 	}
 	n, err := p.log.Read(log.ReadRequest{From: r.From, Limit: limit, MaxBytes: r.MaxBytes, MinOne: r.MinOne}, out)
 	res.Bytes = n

@@ -249,6 +249,9 @@ func (f *fetchCall) answer(c *call) {
 func (f *fetchCall) read() []fetchResult {
 	var results []fetchResult
 	var round []roundPart
+	if f.full {
+		results, round = make([]fetchResult, 0, f.partitions), make([]roundPart, 0, f.partitions)
+	}
 	total := 0
 	for f.full || len(results) < fetchResultsMax && (total == 0 || total < f.maxBytes) {
 		q, ok := f.set.take()
