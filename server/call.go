@@ -59,9 +59,6 @@ type holding struct {
 // garbage collector owns it.
 func (c *call) buffer() *span.Buffer { return c.frame.owner }
 
-// version is that of the request and of its answer.
-func (c *call) version() int16 { return c.header.Version }
-
 // answer ends the call with a response.
 func (c *call) answer(resp kmsg.Response) {
 	c.encode(resp)
