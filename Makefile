@@ -13,10 +13,10 @@ TARGET   ?= mainstem
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race lint fuzz crash planted bench killtest compat ci
+.PHONY: help run build test race lint fuzz crash planted bench bench-storage killtest compat ci
 
 help: ## show this help
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build and start a broker on 127.0.0.1:9092, data in ./mainstem-data (DATA=DIR); flags: bin/mainstem serve --help
 	@$(BIN) serve --data-dir $(DATA)
@@ -45,6 +45,9 @@ planted: ## plant each known bug in a copy of the tree and see that a test catch
 
 bench: build ## Mainstem and Apache Kafka side by side (ROW=produce1m,... picks rows; BENCHFLAGS=...); needs a JDK and Maven
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -rows $(ROW) $(BENCHFLAGS)
+
+bench-storage: build ## many partitions, recovery, cold reads, compaction, retention, soak (ROW=...; BENCHFLAGS="-soak 1h"); needs root for a memory cgroup, a JDK, Maven
+	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -table storage -rows $(ROW) $(BENCHFLAGS)
 
 killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200")
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)

@@ -15,7 +15,7 @@ import (
 // The mixed retention test: a third of the bytes each in a short, a middle and
 // a long retention, and a small compacted topic, scaled down by size and time.
 const (
-	amplifyRate    = 39_000 // Records of 1 KiB a second, all three together.
+	amplifyRate    = 25_500 // Records of 1 KiB a second, all three together.
 	amplifySegment = 16 << 20
 	amplifyShort   = 8.0 // Seconds of retention; the others are 4 and 16 times that.
 	amplifyKeys    = 10_000
@@ -50,10 +50,10 @@ func (k *stock) live(records int64) float64 {
 	return float64(records) * each
 }
 
-// mix makes the topics of the mixed load.
-func (s *stand) mix() ([]*stock, error) {
-	short := max(amplifyShort*s.scale, 2)
-	third := load{Op: "batches", Size: kib, BatchMax: smallMax, Producers: 2, Depth: 8, Partitions: 4, Rate: amplifyRate / 3}
+// mix makes the topics of the mixed load: so many records of 1 KiB a second, a
+// third of which stays for so many seconds.
+func (s *stand) mix(rate int, short float64) ([]*stock, error) {
+	third := load{Op: "batches", Size: kib, BatchMax: smallMax, Producers: 2, Depth: 8, Partitions: 4, Rate: rate / 3}
 	keyed := load{Op: "batches", Size: 100, BatchMax: smallMax, Producers: 1, Depth: 8, Partitions: 4, Rate: amplifyKeyed, Keys: amplifyKeys}
 	stocks := []*stock{{third, short}, {third, 4 * short}, {third, 16 * short}, {keyed, 0}}
 	for _, k := range stocks {
@@ -73,11 +73,12 @@ func (s *stand) mix() ([]*stock, error) {
 // runAmplification brings the mix to its steady state and watches it for as
 // long as the longest retention.
 func runAmplification(s *stand) (sample, error) {
-	stocks, err := s.mix()
+	short := max(amplifyShort*s.scale, 2)
+	stocks, err := s.mix(amplifyRate, short)
 	if err != nil {
 		return nil, err
 	}
-	longest := time.Duration(16 * max(amplifyShort*s.scale, 2) * float64(time.Second))
+	longest := time.Duration(16 * short * float64(time.Second))
 	settled, watched := longest+longest/4, longest
 	var loads []*child
 	defer func() {
@@ -123,7 +124,7 @@ func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) 
 	var space []sample
 	for begin := time.Now(); time.Since(begin) < during && err == nil; {
 		var one sample
-		if one, err = s.space(stocks); err == nil {
+		if one, err = s.space(stocks, 0); err == nil {
 			space = append(space, one)
 			err = s.sleep(time.Second)
 		}
@@ -159,13 +160,14 @@ func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) 
 	return out, nil
 }
 
-// space is what the disk holds, and what of it lives.
-func (s *stand) space(stocks []*stock) (sample, error) {
+// space is what the disk holds, and what of it lives, with so many bytes of
+// others.
+func (s *stand) space(stocks []*stock, others float64) (sample, error) {
 	disk, err := takenBy(s.dataDir(), func(name string) bool { return name != ballastFile })
 	if err != nil {
 		return nil, err
 	}
-	live := 0.0
+	live := others
 	for _, k := range stocks {
 		n, err := s.records(k.load.Topics)
 		if err != nil {

@@ -132,7 +132,7 @@ func (b *bench) start(ctx context.Context, target harness.Target, props map[stri
 	if err != nil {
 		return nil, err
 	}
-	return &stand{target: target, broker: broker, scale: b.scale, memory: b.memory, ctx: ctx, say: b.clock.say}, nil
+	return &stand{target: target, broker: broker, scale: b.scale, memory: b.memory, ctx: ctx, say: b.clock.say, soak: b.soak}, nil
 }
 
 // closeStands ends the shared brokers.

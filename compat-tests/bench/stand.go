@@ -29,6 +29,7 @@ type stand struct {
 	idle    float64         // Part of a core it uses without any client.
 	ctx     context.Context // Of the run.
 	say     func(format string, args ...any)
+	soak    time.Duration // How long a soak lasts.
 }
 
 // oldTopics are done with, but still there.

@@ -51,8 +51,12 @@ func storageRows() []row {
 			load: keyed(batching(10e6, 100, smallMax, 2, 8), 1e6), props: cleaning(), cold: true, gib: 2, cost: 120, run: runCompaction,
 		},
 		{
-			name: "amplification", title: "a third of 40 MB/s each with retention of 8, 32 and 128 s, and a small compacted topic; segments of 16 MiB; Mainstem alone",
-			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 3, cost: 300, run: runAmplification,
+			name: "amplification", title: "a third of 26 MB/s each with retention of 8, 32 and 128 s, and a small compacted topic; segments of 16 MiB; Mainstem alone",
+			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 2, cost: 300, run: runAmplification,
+		},
+		{
+			name: "soak", title: "mixed load with retention, compaction and group commits, kill -9 and clean stops; Mainstem alone",
+			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 4, cost: 620, run: runSoak,
 		},
 	}
 }
