@@ -88,7 +88,7 @@ func runAmplification(s *stand) (sample, error) {
 	}()
 	for _, k := range stocks {
 		k.load.Seconds = int((settled + watched + 20*time.Second).Seconds())
-		c, err := startChild(k.load)
+		c, err := s.startChild(k.load)
 		if err != nil {
 			return nil, err
 		}

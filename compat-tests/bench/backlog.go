@@ -86,7 +86,7 @@ func runBacklog(s *stand) (sample, error) {
 	}
 	fill := s.row.load
 	fill.Op, fill.Records = "produce", int(s.row.gib*(1<<30)*s.scale/float64(fill.Size))
-	if _, err := runChild(s.placed(fill)); err != nil {
+	if _, err := s.runChild(s.placed(fill)); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
 	backlog := s.placed(load{Op: "backlog"})
@@ -129,11 +129,11 @@ func (s *stand) backlogPhase(backlog load) (p phase, err error) {
 	var readers *child
 	if backlog.Readers > 0 {
 		backlog.Seconds = live.Seconds + 1
-		if readers, err = startChild(backlog); err != nil {
+		if readers, err = s.startChild(backlog); err != nil {
 			return p, err
 		}
 	}
-	p.live, err = runChild(live)
+	p.live, err = s.runChild(live)
 	if readers != nil {
 		var failed error
 		p.read, failed = readers.wait()

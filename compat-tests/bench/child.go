@@ -16,7 +16,8 @@ type child struct {
 	out, errOut *bytes.Buffer
 }
 
-func startChild(l load) (*child, error) {
+// startChild starts a load, which ends when the run is interrupted.
+func (s *stand) startChild(l load) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func startChild(l load) (*child, error) {
 		// broker and the live clients leave of the cores.
 		argv = append([]string{"nice", "-n", "19"}, argv...)
 	}
-	c := &child{cmd: exec.Command(argv[0], argv[1:]...), out: &bytes.Buffer{}, errOut: &bytes.Buffer{}}
+	c := &child{cmd: exec.CommandContext(s.ctx, argv[0], argv[1:]...), out: &bytes.Buffer{}, errOut: &bytes.Buffer{}}
 	c.cmd.Stdin = bytes.NewReader(spec)
 	c.cmd.Stdout, c.cmd.Stderr = c.out, c.errOut
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -53,8 +54,8 @@ func (c *child) abandon() {
 	_ = c.cmd.Wait()
 }
 
-func runChild(l load) (outcome, error) {
-	c, err := startChild(l)
+func (s *stand) runChild(l load) (outcome, error) {
+	c, err := s.startChild(l)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -58,7 +58,7 @@ func (s *stand) compact(l load) (sample, error) {
 		return nil, err
 	}
 	l.Topics, l.Partitions = s.names, 1
-	if _, err := runChild(l); err != nil {
+	if _, err := s.runChild(l); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
 	if err := s.quiet(); err != nil {
@@ -176,7 +176,7 @@ func (s *stand) letClean(l load) error {
 	time.Sleep(1100 * time.Millisecond)
 	// A new segment begins with the next batch.
 	l.Records, l.Producers = l.perBatch(), 1
-	_, err = runChild(l)
+	_, err = s.runChild(l)
 	return err
 }
 
@@ -187,5 +187,5 @@ func (s *stand) count(l load) (outcome, error) {
 		return outcome{}, err
 	}
 	l.Op, l.To = "consume", ends
-	return runChild(l)
+	return s.runChild(l)
 }

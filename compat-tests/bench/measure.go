@@ -23,7 +23,7 @@ func (s *stand) measureAsIs(l load) (sample, error) {
 		return nil, err
 	}
 	sampler := harness.Sample(pid, 50*time.Millisecond)
-	o, err := runChild(l)
+	o, err := s.runChild(l)
 	peak := sampler.Stop()
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func runRecovery(s *stand) (sample, error) {
 	}
 	l := s.scaled(s.row.load)
 	begin := time.Now()
-	if _, err := runChild(l); err != nil {
+	if _, err := s.runChild(l); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
 	return s.recover(l, time.Since(begin))
@@ -36,7 +36,7 @@ func runTerabyte(s *stand) (sample, error) {
 	l := s.scaled(s.row.load)
 	few := l
 	few.Records = l.perBatch() * s.partitions() * l.Producers
-	if _, err := runChild(few); err != nil {
+	if _, err := s.runChild(few); err != nil {
 		return nil, err
 	}
 	if err := s.broker.Stop(); err != nil {

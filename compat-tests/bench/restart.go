@@ -33,14 +33,14 @@ func (s *stand) restarts(l load) (sample, harness.Peak, error) {
 	sampler := harness.Sample(s.broker.PID(), 50*time.Millisecond)
 	// What a new life needs shows once it has work.
 	l.Records /= 4
-	_, err = runChild(l)
+	_, err = s.runChild(l)
 	return sample{mAnswerClean: clean.Seconds(), mAnswerKill: killed.Seconds()}, sampler.Stop(), err
 }
 
 // killUnder kills the broker in the midst of a load and times its start.
 func (s *stand) killUnder(l load) (time.Duration, error) {
 	l.Records *= 1000 // More than there will be time for.
-	c, err := startChild(l)
+	c, err := s.startChild(l)
 	if err != nil {
 		return 0, err
 	}

@@ -18,7 +18,7 @@ func (s *stand) touch() (time.Duration, error) {
 	l := s.row.load
 	l.Records = touchBatches * l.perBatch() * s.partitions()
 	begin := time.Now()
-	_, err := runChild(s.placed(l))
+	_, err := s.runChild(s.placed(l))
 	took := time.Since(begin)
 	return took, errors.Join(err, s.quiet())
 }
@@ -62,7 +62,8 @@ func (s *stand) spreadAndRead(l load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Op, l.From = "consume", from
+	// Batches made beforehand may be a few records less than was asked for.
+	l.Op, l.From, l.Records = "consume", from, int(out[mAmount])
 	read, err := s.measureAsIs(l)
 	if err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ func runStartup(s *stand) (sample, error) {
 	l := s.scaled(s.row.load)
 	// More than can be produced until the kill.
 	l.Records = s.row.load.Records
-	c, err := startChild(l)
+	c, err := s.startChild(l)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func runStartup(s *stand) (sample, error) {
 		return nil, err
 	}
 	l.Records = 1
-	if _, err := runChild(l); err != nil {
+	if _, err := s.runChild(l); err != nil {
 		return nil, err
 	}
 	return sample{

@@ -68,7 +68,7 @@ func runSoak(s *stand) (sample, error) {
 func (k *soak) life(n int) (err error) {
 	for _, st := range k.stocks {
 		st.load.Seconds = int((k.soak.Seconds())/soakLives) + 30
-		c, err := startChild(st.load)
+		c, err := k.startChild(st.load)
 		if err != nil {
 			return err
 		}

@@ -129,7 +129,7 @@ func (s *stand) spreadBegun() (sample, error) {
 	touch := l
 	touch.Records = l.perBatch() * s.partitions()
 	begin := time.Now()
-	if _, err := runChild(touch); err != nil {
+	if _, err := s.runChild(touch); err != nil {
 		return nil, err
 	}
 	touched := time.Since(begin).Seconds()

@@ -15,7 +15,7 @@ func runSyncAsync(s *stand) (sample, error) {
 	lazy.Topics = async
 	for _, first := range []load{l, lazy} {
 		first.Records /= sides
-		if _, err := runChild(first); err != nil {
+		if _, err := s.runChild(first); err != nil {
 			return nil, err
 		}
 	}

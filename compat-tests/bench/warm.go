@@ -92,7 +92,7 @@ func (s *stand) prepare() (warmth, error) {
 	if s.row.preload > 0 {
 		fill := s.row.load
 		fill.Op, fill.Records = "produce", s.row.preload
-		if _, err := runChild(s.scaled(fill)); err != nil {
+		if _, err := s.runChild(s.scaled(fill)); err != nil {
 			return w, err
 		}
 	}
