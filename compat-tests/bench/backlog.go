@@ -30,6 +30,8 @@ const (
 	mQuietAckP99  = "quiet ack p99 ms"
 	mQuietTailP50 = "quiet tail p50 ms"
 	mQuietTailP99 = "quiet tail p99 ms"
+	mBacklogAlone = "1 reader without live load, MB/s"
+	mBacklogPerGB = "1 reader without live load, CPU s/GB"
 )
 
 func withReaders(n int, what string) string {
@@ -43,12 +45,15 @@ func withReaders(n int, what string) string {
 func backlogMetrics() []string {
 	out := []string{mQuietAckP50, mQuietAckP99, mQuietTailP50, mQuietTailP99}
 	for _, n := range backlogReaders() {
-		for _, what := range []string{"ack p50 ms", "ack p99 ms", "tail p50 ms", "tail p99 ms", "ack p99 to quiet", "tail p99 to quiet", "MB/s", "CPU s/GB"} {
+		for _, what := range []string{"ack p50 ms", "ack p99 ms", "tail p50 ms", "tail p99 ms", "ack p99 to quiet", "tail p99 to quiet", "MB/s"} {
 			out = append(out, withReaders(n, what))
 		}
 	}
-	return out
+	return append(out, mBacklogAlone, mBacklogPerGB)
 }
+
+// readersAlone is a phase of one reader and no live load.
+const readersAlone = -1
 
 func backlogReaders() []int { return []int{1, 4} }
 
@@ -99,7 +104,7 @@ func runBacklog(s *stand) (sample, error) {
 	}
 	phases := map[int][]phase{}
 	for range backlogCycles {
-		for _, n := range append([]int{0}, backlogReaders()...) {
+		for _, n := range append([]int{0, readersAlone}, backlogReaders()...) {
 			backlog.Readers = n
 			p, err := s.backlogPhase(backlog)
 			if err != nil {
@@ -127,13 +132,16 @@ func (s *stand) backlogPhase(backlog load) (p phase, err error) {
 		return p, err
 	}
 	var readers *child
-	if backlog.Readers > 0 {
-		backlog.Seconds = live.Seconds + 1
+	alone := backlog.Readers == readersAlone
+	if alone || backlog.Readers > 0 {
+		backlog.Seconds, backlog.Readers = live.Seconds+1, max(backlog.Readers, 1)
 		if readers, err = s.startChild(backlog); err != nil {
 			return p, err
 		}
 	}
-	p.live, err = s.runChild(live)
+	if !alone {
+		p.live, err = s.runChild(live)
+	}
 	if readers != nil {
 		var failed error
 		p.read, failed = readers.wait()
@@ -164,7 +172,7 @@ func evict(dir string) error {
 }
 
 // backlogSample takes the medians of the cycles.
-func backlogSample(phases map[int][]phase, rate int) sample {
+func backlogSample(phases map[int][]phase, pace int) sample {
 	median := func(n int, of func(phase) float64) float64 {
 		var vs []float64
 		for _, p := range phases[n] {
@@ -175,20 +183,20 @@ func backlogSample(phases map[int][]phase, rate int) sample {
 	}
 	ackP50, ackP99 := func(p phase) float64 { return p.live.AckP50 }, func(p phase) float64 { return p.live.AckP99 }
 	tailP50, tailP99 := func(p phase) float64 { return p.live.P50 }, func(p phase) float64 { return p.live.P99 }
-	cpu := func(p phase) float64 { return p.cpu }
+	rate := func(p phase) float64 { return float64(p.read.Bytes) / 1e6 / p.read.Seconds }
 	out := sample{
-		mAmount:      float64(rate),
+		mAmount:      float64(pace),
 		mQuietAckP50: median(0, ackP50), mQuietAckP99: median(0, ackP99),
 		mQuietTailP50: median(0, tailP50), mQuietTailP99: median(0, tailP99),
 	}
-	quiet := median(0, cpu)
+	out[mBacklogAlone] = median(readersAlone, rate)
+	out[mBacklogPerGB] = median(readersAlone, func(p phase) float64 { return p.cpu / (float64(p.read.Bytes) / 1e9) })
 	for _, n := range backlogReaders() {
 		out[withReaders(n, "ack p50 ms")], out[withReaders(n, "ack p99 ms")] = median(n, ackP50), median(n, ackP99)
 		out[withReaders(n, "tail p50 ms")], out[withReaders(n, "tail p99 ms")] = median(n, tailP50), median(n, tailP99)
 		out[withReaders(n, "ack p99 to quiet")] = median(n, ackP99) / out[mQuietAckP99]
 		out[withReaders(n, "tail p99 to quiet")] = median(n, tailP99) / out[mQuietTailP99]
-		out[withReaders(n, "MB/s")] = median(n, func(p phase) float64 { return float64(p.read.Bytes) / 1e6 / p.read.Seconds })
-		out[withReaders(n, "CPU s/GB")] = median(n, func(p phase) float64 { return (p.cpu - quiet) / (float64(p.read.Bytes) / 1e9) })
+		out[withReaders(n, "MB/s")] = median(n, rate)
 	}
 	return out
 }
