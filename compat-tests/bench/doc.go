@@ -4,19 +4,28 @@
 //
 //	go run ./bench -rows produce1m,e2e* -rounds 3 -out table.md
 //
-// Files in reading order: main.go (flags), rows.go (what is measured),
-// targets.go (what is to be reached), run.go (the run: brokers, rows, rounds),
-// rounds.go (the rounds that are more than one load), stand.go (one target's
-// broker and its topics), warm.go (until it is warm), pause.go (the one that is
-// not measured), measure.go (what a load cost), child.go and load.go (the load,
-// in a process of its own), produce.go, consume.go, endtoend.go, disk.go and
-// machine.go (what it ran on), stats.go, judge.go and report.go (samples to a
-// table), progress.go.
+// There are two tables: speed (make bench) and storage (make bench-storage).
+//
+// Files in reading order: main.go (flags), table.go and rows.go (what is
+// measured), targets.go (what is to be reached), run.go (the run: brokers, rows,
+// rounds), turns.go (a row's rounds), rounds.go (those that are more than one
+// load), stand.go (one target's broker and its topics), warm.go (until it is
+// warm), pause.go (the one that is not measured), measure.go (what a load cost),
+// child.go and load.go (the load, in a process of its own), produce.go,
+// consume.go, endtoend.go, disk.go and machine.go (what it ran on), memory.go,
+// stats.go, judge.go, report.go and tables.go (samples to a table), progress.go.
+//
+// Of the storage table: storage.go (its rows), storagetargets.go, batch.go and
+// batches.go (a load that costs the same wherever it goes), spread.go (many
+// partitions), syncasync.go, restart.go and recovery.go (until a broker answers
+// again), backlog.go, backlogload.go and memgroup.go (a cold backlog),
+// compaction.go, amplify.go (the mixed retention test), soak.go and flat.go,
+// scrape.go (metrics) and taken.go (files).
 //
 // Invariants: a broker is measured only while the other one is idle or stopped;
-// every figure of the report is from this run; a target stands in targets.go
-// and nowhere else.
+// every figure of the report is from this run; a target stands in targets.go or
+// storagetargets.go and nowhere else.
 //
 // Goroutines: those of harness (one per broker process, one per Sampler) here;
-// in a load process one per producer.
+// those of promise in a soak; in a load process one or two per producer.
 package main
