@@ -30,33 +30,33 @@ func storageRows() []row {
 		{
 			name: "spread100000", title: "100,000 partitions over 100 topics, the same; Mainstem alone, as Kafka keeps files open for every partition and a process may open 20,000",
 			load: batching(1_500_000, kib, smallMax, 8, 8), topics: 100, partitions: 1000,
-			props: givingBack(10 * time.Second), alone: harness.Mainstem, cold: true, most: 1, gib: 4, cost: 150, run: runSpreadLife,
+			props: givingBack(10 * time.Second), alone: harness.Mainstem, cold: true, most: 1, gib: 6, cost: 150, run: runSpreadLife,
 		},
 		{
 			name: "syncasync", title: "64 producers of 16 KiB batches, 5 requests in flight each: sync flush against async; Mainstem alone",
 			load: batching(2e6, kib, smallMax, 64, 5), topics: 1, partitions: 64,
-			alone: harness.Mainstem, cold: true, gib: 4, cost: 60, run: runSyncAsync,
+			alone: harness.Mainstem, cold: true, gib: 5, cost: 30, run: runSyncAsync,
 		},
 		backlogRow("coldbacklog", mibBatch, false), backlogRow("coldbacklog16k", smallMax, true),
 		{
 			name: "recovery20g", title: "kill -9 under load with 20 GB in the log: until a batch is acknowledged and read back",
-			load: batching(20e9/kib, kib, mibBatch, 2, 4), topics: 1, partitions: 8, cold: true, most: 1, gib: 12, cost: 200, run: runRecovery,
+			load: batching(20e9/kib, kib, mibBatch, 2, 4), topics: 1, partitions: 8, cold: true, most: 1, gib: 22, cost: 200, run: runRecovery,
 		},
 		{
 			name: "recovery1t", title: "the same with 1 TB, batches of 1 MiB of zeros, which the disk stores as holes; Mainstem alone",
-			load: batching(1e6, kib, mibBatch, 2, 4), topics: 1, partitions: 8, alone: harness.Mainstem, cold: true, most: 1, gib: 7, cost: 240, run: runTerabyte,
+			load: batching(1e6, kib, mibBatch, 2, 4), topics: 1, partitions: 8, alone: harness.Mainstem, cold: true, most: 1, gib: 10, cost: 200, run: runTerabyte,
 		},
 		{
 			name: "compaction", title: "10 million records of 100 B with 1 million keys, from dirty to clean, nothing else to do; 64 MiB for the keys on both",
-			load: keyed(batching(10e6, 100, smallMax, 2, 8), 1e6), props: cleaning(), cold: true, gib: 2, cost: 120, run: runCompaction,
+			load: keyed(batching(10e6, 100, smallMax, 2, 8), 1e6), props: cleaning(), cold: true, gib: 4, cost: 100, run: runCompaction,
 		},
 		{
 			name: "amplification", title: "a third of 26 MB/s each with retention of 8, 32 and 128 s, and a small compacted topic; segments of 16 MiB; Mainstem alone",
-			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 2, cost: 300, run: runAmplification,
+			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 4, cost: 290, run: runAmplification,
 		},
 		{
 			name: "soak", title: "mixed load with retention, compaction and group commits, kill -9 and clean stops; Mainstem alone",
-			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 4, cost: 620, run: runSoak,
+			props: amplifyProps(), alone: harness.Mainstem, cold: true, most: 1, gib: 5, cost: 620, run: runSoak,
 		},
 	}
 }

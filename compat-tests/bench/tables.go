@@ -91,6 +91,9 @@ func (t *report) writeDisk(b *strings.Builder) {
 
 // writeWarmth shows how warm each broker was when its first round began.
 func (t *report) writeWarmth(b *strings.Builder) {
+	if len(t.warmths) == 0 {
+		return
+	}
 	b.WriteString("\n### Warm-up\n\nUncounted. Each broker produces and consumes 3 million records after its start, and then, before each row's first round,\n" +
 		"runs that row's own load in pieces until two of them differ by less than 15 % in CPU per record, or a minute has passed.\n" +
 		"In rows that also consume, a piece's CPU is that of both.\n\n")

@@ -134,8 +134,12 @@ func (b *bench) enoughDisk(r row) error {
 		return err
 	}
 	// Twice a round's bytes a target, for what is not deleted at once, the
-	// warm-up, and room to spare.
-	need := int64((2*r.gib*float64(len(b.targets))*max(b.scale, 0.05) + 3) * (1 << 30))
+	// warm-up, and room to spare. Rows with brokers of their own leave nothing.
+	times := 2 * float64(len(b.targets))
+	if r.cold {
+		times = 1.2
+	}
+	need := int64((times*r.gib*max(b.scale, 0.05) + 3) * (1 << 30))
 	if free < need {
 		return fmt.Errorf("needs %d GiB on the disk, free are %d", need>>30, free>>30)
 	}
