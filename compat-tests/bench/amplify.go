@@ -144,17 +144,17 @@ func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) 
 	if err != nil {
 		return nil, err
 	}
-	grown := func(name string) float64 { return after["mainstem_log_"+name] - before["mainstem_log_"+name] }
-	appended := grown("appended_bytes_total")
+	grown := func(name string) float64 { return after["mainstem_"+name] - before["mainstem_"+name] }
+	appended := grown("log_appended_bytes_total")
 	if appended <= 0 {
 		return nil, errors.New("nothing was appended: the loads have ended early")
 	}
 	out := mean(space)
 	most, _ := spreadOf(space, mSpace)
 	out[mSpaceMost] = most.most
-	out[mWrites] = 1 + grown("relocated_bytes_total")/appended
+	out[mWrites] = 1 + grown("log_relocated_bytes_total")/appended
 	out[mAppended] = appended / 1e9
-	out[mCleaned] = grown("compacted_bytes_total") / appended
+	out[mCleaned] = grown("compaction_written_bytes_total") / appended
 	out[mPerGB] = (spent.Total() - cpu.Total()).Seconds() / (appended / 1e9)
 	out[mPeakAnon], out[mFiles] = mib(peak.Anon), float64(peak.Descriptors)
 	return out, nil
