@@ -216,6 +216,38 @@ func TestCompactThenTruncate(t *testing.T) {
 	f.close()
 }
 
+// What was cleaned away told of epochs. Where its last copies go from the cold
+// log the partition is restated first, or a rebuild would not know of them.
+func TestCompactedCopiesAreRestated(t *testing.T) {
+	f := newFixture(t, relocating())
+	for epoch := range model.LeaderEpoch(3) {
+		if err := f.control(1, KindTruncate, f.ends[1], 2*epoch+3); err != nil {
+			t.Fatal(err)
+		}
+		f.append(300, 1)
+		for range 10 {
+			f.append(3000, 2)
+		}
+	}
+	f.append(300, 1)
+	f.deleteAll(2)
+	if f.relocate() == 0 || len(f.files(coldPrefix)) == 0 {
+		t.Fatal("nothing was relocated")
+	}
+	f.restart() // no segment of the cold log grows any more
+	f.append(300, 1)
+	want := f.log.Partition(1).Epochs()
+	f.compact(1, noOffset, func(_, _ model.Offset) cleaned { return keepNone })
+	if _, _, err := f.log.Reclaim(); err != nil || len(f.files(coldPrefix)) > 0 {
+		t.Fatal(f.files(coldPrefix), err)
+	}
+	f.everyStart()
+	if got := f.log.Partition(1).Epochs(); !slices.Equal(got, want) || len(want) != 3 {
+		t.Errorf("epochs %v, want %v", got, want)
+	}
+	f.close()
+}
+
 // What overtakes a compaction has it given up, and nothing is changed.
 func TestCompactOvertaken(t *testing.T) {
 	f := newFixture(t, relocating())

@@ -34,7 +34,7 @@ func (k *keeper) reclaim() (int, int64, error) {
 	if len(dead) == 0 {
 		return 0, 0, nil
 	}
-	err := k.restate(mainOnly(dead))
+	err := k.restate(dead)
 	if err == nil {
 		err = k.inWriter(func() {
 			for _, r := range dead {
@@ -72,8 +72,7 @@ func (k *keeper) deadSegments() []segmentRange {
 	return dead
 }
 
-// mainOnly leaves out the segments of the cold log: what they say of their
-// partitions' borders is nothing.
+// mainOnly leaves out the segments of the cold log.
 func mainOnly(list []segmentRange) []segmentRange {
 	return slices.DeleteFunc(slices.Clone(list), func(r segmentRange) bool { return r.Log != mainLog })
 }
@@ -126,7 +125,16 @@ func (k *keeper) restateSome(partitions []*PartitionLog) error {
 // is also said behind it.
 func (p *PartitionLog) restatedBehind(dead []segmentRange) bool {
 	at := p.positions()
+	// What was cleaned away told of epochs and producers, its copies too.
+	cleaned := at.Cleaned != noPosition && (at.State == noPosition || at.State < at.Cleaned)
 	for _, r := range dead {
+		if r.Log != mainLog {
+			// Of borders these say nothing.
+			if cleaned && !r.Log.isSide() {
+				return false
+			}
+			continue
+		}
 		in := func(x Position) bool { return x != noPosition && x >= r.First && x < r.End }
 		if at.State != noPosition && at.State >= r.End {
 			continue
@@ -134,8 +142,7 @@ func (p *PartitionLog) restatedBehind(dead []segmentRange) bool {
 		if in(at.Batches) || in(at.Truncate) || in(at.LogStart) || in(at.Cleaned) || in(at.State) || p.remembersDead() {
 			return false
 		}
-		// What was cleaned away told of epochs and producers, too.
-		if at.Cleaned != noPosition && r.First < at.Cleaned && (at.State == noPosition || at.State < at.Cleaned) {
+		if cleaned && r.First < at.Cleaned {
 			return false
 		}
 	}
