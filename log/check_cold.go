@@ -94,7 +94,14 @@ func (c *checker) coldLost(p *PartitionLog, e *index.Entry, unsure bool) bool {
 	if !unsure {
 		return false
 	}
-	if err := p.log.verify(p.id, e); err != nil {
+	err := p.log.verify(p.id, e)
+	if err == nil {
+		b := make([]byte, e.Length)
+		if err = p.log.readPlace(place{logID(e.Log), at.From}, b); err == nil {
+			err = sameBatch(e, b)
+		}
+	}
+	if err != nil {
 		c.cold.bad(at, p.stays(err).Error())
 		return true
 	}

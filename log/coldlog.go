@@ -183,6 +183,11 @@ func (c *coldWriters) abandon(to coldStream) { delete(c.byStream, to) }
 // does not grow any more counts from here on like any other segment. One in
 // which nothing lives need not be filled.
 func (c *coldWriters) settled() {
+	for to, w := range c.byStream {
+		if err := w.mark(); err != nil {
+			c.abandon(to)
+		}
+	}
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
 	maps.DeleteFunc(c.log.mu.open, func(_ *segment, owner *coldWriters) bool { return owner == c })

@@ -125,14 +125,12 @@ func (w *coldWriter) pad(room int) error {
 	return err
 }
 
-// seal ends the segment: a mark behind the last entry says that all of it is
-// durable, and is so itself.
-func (w *coldWriter) seal() error {
-	if err := w.sync(); err != nil {
-		return err
-	}
-	if int(w.seg.limit()-w.written) < entryHeaderSize {
-		return nil // a padded segment: its last entries go unmarked
+// mark writes a mark behind what is durable, and says so: damage there can be
+// told from what a crash left. It is not synced for its own sake.
+func (w *coldWriter) mark() error {
+	last := w.previous.Identity.Kind
+	if w.written > w.synced || last == 0 || last == KindSyncMark || int(w.seg.limit()-w.written) < entryHeaderSize {
+		return nil // a padded segment's last entries go unmarked
 	}
 	_, err := w.put(&entryHeader{
 		entryIdentity: entryIdentity{Kind: KindSyncMark}, Size: entryHeaderSize, Epoch: -1, PrefixCRC: payloadCRC(nil),
@@ -140,7 +138,15 @@ func (w *coldWriter) seal() error {
 	if err != nil {
 		return err
 	}
-	if err := w.flush(); err != nil {
+	return w.flush()
+}
+
+// seal ends the segment, with a mark that is durable itself.
+func (w *coldWriter) seal() error {
+	if err := w.sync(); err != nil {
+		return err
+	}
+	if err := w.mark(); err != nil {
 		return err
 	}
 	if err := w.seg.file.Datasync(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
 // Producers calls f for each producer state, in no order, until it returns
@@ -44,4 +45,13 @@ func rawBatch(base model.Offset, n, size int) []byte {
 	}
 	be.PutUint32(b[17:], crc32.Checksum(b[21:], castagnoli))
 	return b
+}
+
+// setMaxTimestamp changes both timestamps of a raw batch.
+func setMaxTimestamp(b []byte, h *batch.Header, ts int64) {
+	be := binary.BigEndian
+	be.PutUint64(b[27:], uint64(ts))
+	be.PutUint64(b[35:], uint64(ts))
+	be.PutUint32(b[17:], crc32.Checksum(b[21:], castagnoli))
+	h.FirstTimestamp, h.MaxTimestamp = ts, ts
 }
