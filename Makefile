@@ -52,7 +52,7 @@ bench-storage: build ## many partitions, recovery, cold reads, compaction, reten
 killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200")
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)
 
-compat: build ## real clients against a broker (CLIENT=behaviour|hostile|franzgo|kcat|javatools|all TARGET=mainstem|kafka); javatools and kafka need a JDK and Maven, kcat installs kcat as root
+compat: build ## real clients against a broker (CLIENT=behaviour|hostile|franzgo|kcat|javatools|compaction|all TARGET=mainstem|kafka); javatools, compaction and kafka need a JDK and Maven, kcat installs kcat as root
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
 
 ci: ## what the server runs: lint, test, the quick set of real clients

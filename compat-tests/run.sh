@@ -3,10 +3,10 @@
 #
 #   ./run.sh CLIENT TARGET [quick|write]
 #
-# CLIENT  franzgo, kcat, javatools, behaviour, hostile, or all
+# CLIENT  franzgo, kcat, javatools, compaction, behaviour, hostile, or all
 # TARGET  mainstem (default) or kafka
-# quick   leaves the slow tests out; `all quick` also leaves javatools out,
-#         which needs a JVM and Apache Kafka's jars
+# quick   leaves the slow tests out, and what needs a JVM and Apache Kafka's
+#         jars: those of compaction, and with `all quick` all of javatools
 # write   writes the tests that pass to allow.txt
 #
 # BROKER_BIN names a binary to test instead of building one.
@@ -28,7 +28,7 @@ write) test_flags=() report_flags=(-write) ;;
 esac
 
 if [[ $client == all ]]; then
-	clients=(behaviour hostile franzgo kcat)
+	clients=(behaviour hostile franzgo kcat compaction)
 	[[ $mode == quick ]] || clients+=(javatools)
 	status=0
 	for one in "${clients[@]}"; do
@@ -39,7 +39,7 @@ fi
 
 case $client in
 behaviour | hostile) dir=$client ;;
-franzgo | kcat | javatools) dir=clients/$client ;;
+franzgo | kcat | javatools | compaction) dir=clients/$client ;;
 *)
 	echo "run.sh: unknown client '$client'" >&2
 	exit 2

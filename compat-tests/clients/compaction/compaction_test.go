@@ -40,6 +40,7 @@ func TestUpdates(t *testing.T) {
 }
 
 func TestUpdatesByJava(t *testing.T) {
+	testbroker.Quick(t)
 	h := history{topic: topic(t)}
 	var all []group
 	for i, codec := range codecs {
@@ -60,6 +61,7 @@ func TestTombstones(t *testing.T) {
 			h := history{topic: topic(t, "delete.retention.ms=1500")}
 			send := h.send
 			if by == "java" {
+				testbroker.Quick(t)
 				send = h.javaSend
 			}
 			send(t, group{"zstd", 0, "a=1 b=1 c=1 d=1"}, group{"none", 1, "a b x"}, group{"lz4", 2, "b=2 c=2 c"}, group{"none", 3, "z=1"})
