@@ -115,7 +115,8 @@ func (w *world) wantHolds(p *Partition, when, want string) {
 }
 
 func TestCompaction(t *testing.T) {
-	for codec := batch.None; codec <= batch.Zstd; codec++ {
+	// Zstd's pooled decoders hold channels, which must not go from bubble to bubble.
+	for codec := batch.None; codec < batch.Zstd; codec++ {
 		inWorld(t, func(w *world) {
 			w.settings = compacting()
 			p := w.part(0)

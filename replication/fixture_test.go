@@ -44,10 +44,6 @@ type world struct {
 // inWorld runs a test with one topic "t" of two partitions.
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
-	// The encoder that all share must not be made in one of the bubbles.
-	if _, err := batch.Compress(nil, batch.Zstd, nil); err != nil {
-		t.Fatal(err)
-	}
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, disk: vfs.NewMem(), clock: clock.NewManual(time.UnixMilli(begin)), settings: syncFlush()}
 		w.open()
