@@ -33,6 +33,43 @@ func BenchmarkCreateTopicAmong(b *testing.B) {
 	}
 }
 
+// Deleting every second of many topics leaves the set of dropped partition ids
+// in as many pieces.
+func BenchmarkDeleteEverySecond(b *testing.B) {
+	for _, n := range []int{2_000, 20_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				j, err := Open(vfs.NewMem(), "data", Options{NodeID: 1, SnapshotBytes: 1 << 30})
+				if err != nil {
+					b.Fatal(err)
+				}
+				var specs []TopicSpec
+				var gone []string
+				for i := range n {
+					specs = append(specs, TopicSpec{Name: fmt.Sprint("t", i), Partitions: 1})
+					if i%2 == 0 {
+						gone = append(gone, specs[i].Name)
+					}
+				}
+				j.CreateTopics(specs)
+				b.StartTimer()
+				for i, err := range j.DeleteTopics(gone) {
+					if err != nil {
+						b.Fatal(gone[i], err)
+					}
+				}
+				b.StopTimer()
+				if err := j.Close(); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n/2), "ns/topic")
+		})
+	}
+}
+
 func BenchmarkTopicSettings(b *testing.B) {
 	j, err := Open(vfs.NewMem(), "data", Options{NodeID: 1})
 	if err != nil {

@@ -20,7 +20,8 @@ type draft struct {
 	topics     *shardWriter[string, *Topic]
 	byID       *shardWriter[model.TopicID, *Topic]
 	collisions *shardWriter[string, string]
-	owned      struct{ nodes, groups bool } // config maps that are the draft's own
+	// owned says what is the draft's own, and no other image's.
+	owned struct{ nodes, groups, dropped bool }
 	// anyOrder: topics come from a snapshot, in no order of partition ids.
 	anyOrder bool
 }
@@ -137,6 +138,9 @@ func (r topicDeletedRecord) apply(d *draft) error {
 	if !ok {
 		return fmt.Errorf("%w: deletion of the unknown topic id %s", errImpossible, r.id)
 	}
+	if !d.owned.dropped {
+		d.img.ids.dropped, d.owned.dropped = slices.Clone(d.img.ids.dropped), true
+	}
 	for _, run := range toRuns(t.Partitions) {
 		d.img.ids.dropped = d.img.ids.dropped.with(idRange{run.first, run.last()})
 	}
@@ -157,7 +161,7 @@ func (r producerIDsRecord) apply(d *draft) error {
 }
 
 func (r partitionIDsRecord) apply(d *draft) error {
-	d.img.ids.nextPartition, d.img.ids.dropped = r.next, r.dropped
+	d.img.ids.nextPartition, d.img.ids.dropped, d.owned.dropped = r.next, r.dropped, false
 	return nil
 }
 

@@ -25,7 +25,8 @@ func (r idRanges) contains(id model.PartitionID) bool {
 	return i < len(r) && r[i].From <= id
 }
 
-// with returns the set with add in it. The receiver is not changed.
+// with returns the set with add in it. The receiver's memory is used: whoever
+// does not own it clones it first.
 func (r idRanges) with(add idRange) idRanges {
 	i, _ := slices.BinarySearchFunc(r, add.From, func(e idRange, from model.PartitionID) int {
 		if e.To+1 < from { // e ends before add and does not touch it
@@ -39,8 +40,5 @@ func (r idRanges) with(add idRange) idRanges {
 		add.To = max(add.To, r[j].To)
 		j++
 	}
-	out := make(idRanges, 0, len(r)-(j-i)+1)
-	out = append(out, r[:i]...)
-	out = append(out, add)
-	return append(out, r[j:]...)
+	return slices.Replace(r, i, j, add)
 }

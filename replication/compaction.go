@@ -23,7 +23,7 @@ type dirty struct {
 	begun bool // roll is set
 
 	// What was found, and as of which settings and borders.
-	settings cluster.TopicSettings
+	settings cluster.CompactionSettings
 	seen     bool // they hold
 	borders  Offsets
 	limit    model.Offset
@@ -49,7 +49,7 @@ func (d *dirty) due(now time.Time) bool {
 	if d.state.DirtyBytes <= 0 || d.done == d.limit || d.failed != nil && now.Before(d.retry) {
 		return false
 	}
-	return d.overdue || d.ratio() > d.settings.Compaction.DirtyRatio
+	return d.overdue || d.ratio() > d.settings.DirtyRatio
 }
 
 // look finds out how dirty the partition is.
@@ -66,10 +66,10 @@ func (d *dirty) look(p *Partition, s *cluster.TopicSettings, now time.Time) erro
 	o := p.Offsets()
 	c := &s.Compaction
 	timeless := c.MinLagMs == 0 && c.MaxLagMs == math.MaxInt64
-	if timeless && d.seen && d.settings == *s && d.borders == o {
+	if timeless && d.seen && d.settings == *c && d.borders == o {
 		return nil // as it was
 	}
-	d.settings, d.borders, d.seen = *s, o, false
+	d.settings, d.borders, d.seen = *c, o, false
 	if !d.begun {
 		state, err := p.log.Cleanable(o.LogStart)
 		if err != nil {

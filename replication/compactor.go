@@ -165,7 +165,7 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap, rate float64) err
 	keys.Reset(int64(x.limit - max(x.state.CleanedTo, x.borders.LogStart)))
 	env := c.ps.env
 	cleaner := compact.New(compact.Config{
-		Keys: keys, NowMs: env.Clock.Now().UnixMilli(), DeleteRetentionMs: x.settings.Compaction.DeleteRetentionMs,
+		Keys: keys, NowMs: env.Clock.Now().UnixMilli(), DeleteRetentionMs: x.settings.DeleteRetentionMs,
 	})
 	paced := &pacedCleaner{Cleaner: cleaner, clock: env.Clock, rate: rate, stop: c.stop, since: env.Clock.Now()}
 	done, err := x.part.log.Compact(x.limit, paced)
