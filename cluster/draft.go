@@ -27,12 +27,14 @@ type draft struct {
 }
 
 func newDraft(from *Image) *draft {
-	return &draft{
+	d := &draft{
 		img:        *from,
 		topics:     writeShards(from.topics, stringShard),
 		byID:       writeShards(from.topicsByID, topicIDShard),
 		collisions: writeShards(from.ids.collisions, stringShard),
 	}
+	d.img.sorted = nil
+	return d
 }
 
 // view is the image as it stands in the draft, for reading only until the next apply.
@@ -44,6 +46,7 @@ func (d *draft) view() *Image {
 // done gives the image away; the draft must not be used again.
 func (d *draft) done() *Image {
 	img := *d.view()
+	img.sorted = new(sortedTopics)
 	return &img
 }
 

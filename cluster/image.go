@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -22,6 +23,13 @@ type Image struct {
 	topics        *shardMap[string, *Topic]
 	topicsByID    *shardMap[model.TopicID, *Topic]
 	ids           idState
+	sorted        *sortedTopics // nil while the image is in the making
+}
+
+// sortedTopics is the topics by name, put in order when somebody first asks.
+type sortedTopics struct {
+	once sync.Once
+	list []*Topic
 }
 
 // idState is what was given out and never comes back.
@@ -99,6 +107,26 @@ func (i *Image) TopicCount() int { return i.topics.len() }
 // Topics calls f for each topic, in no order, until it returns false.
 func (i *Image) Topics(f func(*Topic) bool) {
 	i.topics.all(func(_ string, t *Topic) bool { return f(t) })
+}
+
+// TopicsByName returns all topics in order of their names, which are sorted once
+// for an image. The list is shared: never write to it.
+func (i *Image) TopicsByName() []*Topic {
+	if i.sorted == nil {
+		return i.sortTopics()
+	}
+	i.sorted.once.Do(func() { i.sorted.list = i.sortTopics() })
+	return i.sorted.list
+}
+
+func (i *Image) sortTopics() []*Topic {
+	list := make([]*Topic, 0, i.TopicCount())
+	i.Topics(func(t *Topic) bool {
+		list = append(list, t)
+		return true
+	})
+	slices.SortFunc(list, func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
 // Gone calls f for each topic that a later image has no more, in no order.

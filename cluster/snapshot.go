@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -23,13 +22,7 @@ func snapshotRecords(img *Image, f func(record)) {
 	for _, b := range img.Brokers {
 		f(brokerRecord{id: b.ID, rack: b.Rack})
 	}
-	topics := make([]*Topic, 0, img.TopicCount())
-	img.Topics(func(t *Topic) bool {
-		topics = append(topics, t)
-		return true
-	})
-	slices.SortFunc(topics, func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) })
-	for _, t := range topics {
+	for _, t := range img.TopicsByName() {
 		f(topicRecord{id: t.ID, name: t.Name, internal: t.Internal, configs: t.Configs, runs: toRuns(t.Partitions)})
 	}
 	configs := func(kind ResourceType, name string, values map[string]string) {

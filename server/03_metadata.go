@@ -1,8 +1,6 @@
 package server
 
 import (
-	"sort"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
@@ -65,12 +63,11 @@ func metadataOfAll(req *kmsg.MetadataRequest) bool {
 }
 
 func (s *Server) allTopics(img *cluster.Image, req *kmsg.MetadataRequest) []protocol.MetadataTopic {
-	all := make([]protocol.MetadataTopic, 0, img.TopicCount())
-	img.Topics(func(t *cluster.Topic) bool {
-		all = append(all, s.topicMetadata(t, req))
-		return true
-	})
-	sort.Slice(all, func(i, j int) bool { return *all[i].Name < *all[j].Name })
+	topics := img.TopicsByName()
+	all := make([]protocol.MetadataTopic, len(topics))
+	for i, t := range topics {
+		all[i] = s.topicMetadata(t, req)
+	}
 	return all
 }
 

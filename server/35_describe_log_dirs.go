@@ -2,7 +2,6 @@ package server
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
@@ -33,11 +32,9 @@ func (s *Server) describeLogDirs(c *call, req *kmsg.DescribeLogDirsRequest) {
 	}
 	img := s.meta.Image()
 	if req.Topics == nil {
-		img.Topics(func(t *cluster.Topic) bool {
+		for _, t := range img.TopicsByName() {
 			d.Topics = append(d.Topics, s.topicSizes(t, nil))
-			return true
-		})
-		slices.SortFunc(d.Topics, func(a, b kmsg.DescribeLogDirsResponseDirTopic) int { return strings.Compare(a.Topic, b.Topic) })
+		}
 	}
 	for _, asked := range distinct(req.Topics, func(t kmsg.DescribeLogDirsRequestTopic) string { return t.Topic }) {
 		if t, ok := img.Topic(asked.Topic); ok {

@@ -64,10 +64,10 @@ func topicNames(img *cluster.Image, req *kmsg.DescribeTopicPartitionsRequest) []
 		names = append(names, req.Topics[i].Topic)
 	}
 	if len(req.Topics) == 0 {
-		img.Topics(func(t *cluster.Topic) bool {
+		for _, t := range img.TopicsByName() {
 			names = append(names, t.Name)
-			return true
-		})
+		}
+		return names
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
