@@ -57,7 +57,8 @@ func (s *stand) mix(rate int, short float64) ([]*stock, error) {
 	keyed := load{Op: "batches", Size: 100, BatchMax: smallMax, Producers: 1, Depth: 8, Partitions: 4, Rate: amplifyKeyed, Keys: amplifyKeys}
 	stocks := []*stock{{third, short}, {third, 4 * short}, {third, 16 * short}, {keyed, 0}}
 	for _, k := range stocks {
-		configs := map[string]string{"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.5"}
+		// What is newer than a segment is not compacted, so that one has to be small.
+		configs := map[string]string{"cleanup.policy": "compact", "segment.bytes": "1048576", "segment.ms": "5000"}
 		if k.seconds > 0 {
 			configs = map[string]string{"retention.ms": strconv.Itoa(int(k.seconds * 1000))}
 		}
