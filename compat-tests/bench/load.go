@@ -73,7 +73,7 @@ func runLoad(in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(in).Decode(&l); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute+time.Duration(l.Seconds)*time.Second)
 	defer cancel()
 	var o outcome
 	var err error
