@@ -140,6 +140,9 @@ func (s *stand) untilClean(l load) (c cleaned, err error) {
 			return c, nil
 		}
 		s.say("%s: %s rests, with %d records of %d keys still there", s.row.name, s.target, c.left.Records, c.left.Keys)
+		if err := s.turnOver(l); err != nil {
+			return c, err
+		}
 		// What the reading took is nobody's.
 		after, err := harness.ReadCPU(pid)
 		if err != nil {
@@ -173,10 +176,17 @@ func (s *stand) letClean(l load) error {
 	if err != nil {
 		return fmt.Errorf("let it be cleaned: %w", err)
 	}
-	time.Sleep(1100 * time.Millisecond)
-	// A new segment begins with the next batch.
+	// Settings take a moment until every part of a broker has them.
+	if err := s.sleep(2 * time.Second); err != nil {
+		return err
+	}
+	return s.turnOver(l)
+}
+
+// turnOver begins a new segment, by a batch that comes late enough.
+func (s *stand) turnOver(l load) error {
 	l.Records, l.Producers = l.perBatch(), 1
-	_, err = s.runChild(l)
+	_, err := s.runChild(l)
 	return err
 }
 
