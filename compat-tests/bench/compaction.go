@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -140,47 +141,53 @@ func (s *stand) untilClean(l load) (c cleaned, err error) {
 			return c, nil
 		}
 		s.say("%s: %s rests, with %d records of %d keys still there", s.row.name, s.target, c.left.Records, c.left.Keys)
-		if err := s.turnOver(l); err != nil {
-			return c, err
-		}
 		// What the reading took is nobody's.
 		after, err := harness.ReadCPU(pid)
 		if err != nil {
 			return c, err
 		}
 		before.User += after.Total() - spent.Total()
+		if err := errors.Join(s.turnOver(l), s.alter(l.Topics, "min.cleanable.dirty.ratio", "0.01")); err != nil {
+			return c, err
+		}
 		sampler = harness.Sample(pid, 50*time.Millisecond)
 		counted, busy, calm = time.Now(), false, time.Time{}
 	}
 	return c, fmt.Errorf("not clean after %v: %d records of %d keys are still there", cleanMost, c.left.Records, c.left.Keys)
 }
 
-// letClean makes what the topic holds cleanable: old enough, and none of it in
-// the segment that is written.
+// letClean makes what the topic holds cleanable at one stroke: none of it stands
+// in the segment that is written, and then all of it is old enough.
 func (s *stand) letClean(l load) error {
-	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
-		set := func(name, value string) kadm.AlterConfig {
-			return kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value}
-		}
-		got, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{set("min.compaction.lag.ms", "0"), set("segment.ms", "1000")}, l.Topics...)
-		if err != nil {
-			return err
-		}
-		for _, one := range got {
-			if one.Err != nil {
-				return one.Err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("let it be cleaned: %w", err)
+	if err := s.alter(l.Topics, "segment.ms", "1000"); err != nil {
+		return err
 	}
 	// Settings take a moment until every part of a broker has them.
 	if err := s.sleep(2 * time.Second); err != nil {
 		return err
 	}
-	return s.turnOver(l)
+	if err := s.turnOver(l); err != nil {
+		return err
+	}
+	return s.alter(l.Topics, "min.compaction.lag.ms", "0")
+}
+
+// alter sets a topic's setting.
+func (s *stand) alter(topics []string, name, value string) error {
+	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
+		got, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}}, topics...)
+		if err != nil {
+			return err
+		}
+		for _, one := range got {
+			err = errors.Join(err, one.Err)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("set %s: %w", name, err)
+	}
+	return nil
 }
 
 // turnOver begins a new segment, by a batch that comes late enough.
