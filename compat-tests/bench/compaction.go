@@ -91,74 +91,80 @@ type cleaned struct {
 // is read, which is the same way to know it on every broker, and no part of
 // what it took.
 func (s *stand) untilClean(l load) (c cleaned, err error) {
-	pid := s.broker.PID()
-	before, err := harness.ReadCPU(pid)
+	if err := s.closeSegment(l); err != nil {
+		return c, err
+	}
+	before, err := harness.ReadCPU(s.broker.PID())
 	if err != nil {
 		return c, err
 	}
-	sampler := harness.Sample(pid, 50*time.Millisecond)
-	defer func() {
-		if sampler != nil {
-			sampler.Stop()
-		}
-	}()
-	begin := time.Now()
-	if err := s.letClean(l); err != nil {
+	begin, base := time.Now(), before.Total()
+	// Now it is old enough, all at one stroke.
+	if err := s.alter(l.Topics, "min.compaction.lag.ms", "0"); err != nil {
 		return c, err
 	}
-	var calm time.Time // Since when it rests.
-	counted, busy := begin, false
 	for time.Since(begin) < cleanMost {
-		spent, err := harness.ReadCPU(pid)
+		sampler := harness.Sample(s.broker.PID(), 50*time.Millisecond)
+		at, spent, err := s.awaitRest()
+		peak := sampler.Stop()
 		if err != nil {
 			return c, err
 		}
-		part, err := s.usage(500 * time.Millisecond)
-		if err != nil || s.ctx.Err() != nil {
-			return c, s.ctx.Err()
-		}
-		switch {
-		case part > cleanRest:
-			calm, busy = time.Time{}, true
-			continue
-		case calm.IsZero():
-			calm = time.Now()
-			c.took, c.cpu = calm.Sub(begin), spent.Total()-before.Total()
-		}
-		if time.Since(calm) < cleanCalm || (!busy && time.Since(counted) < cleanAgain) {
-			continue
-		}
-		c.peak = sampler.Stop()
-		sampler = nil
+		c.took, c.cpu = at.Sub(begin), spent-base
+		c.peak.Anon, c.peak.Descriptors = max(c.peak.Anon, peak.Anon), max(c.peak.Descriptors, peak.Descriptors)
 		if c.left, err = s.count(l); err != nil {
 			return c, err
 		}
-		if c.left.Keys < l.Keys {
+		switch {
+		case c.left.Keys < l.Keys:
 			return c, fmt.Errorf("%d keys are left of %d: some were lost", c.left.Keys, l.Keys)
-		}
-		// Clean: every key once, but for what was produced last.
-		if c.left.Records <= l.Keys+l.Keys/50+2*l.perBatch() {
+		case c.left.Records <= l.Keys+l.Keys/50+2*l.perBatch():
+			// Every key once, but for what was produced last.
 			return c, nil
 		}
 		s.say("%s: %s rests, with %d records of %d keys still there", s.row.name, s.target, c.left.Records, c.left.Keys)
 		// What the reading took is nobody's.
-		after, err := harness.ReadCPU(pid)
+		after, err := harness.ReadCPU(s.broker.PID())
 		if err != nil {
 			return c, err
 		}
-		before.User += after.Total() - spent.Total()
+		base += after.Total() - spent
 		if err := errors.Join(s.turnOver(l), s.alter(l.Topics, "min.cleanable.dirty.ratio", "0.01")); err != nil {
 			return c, err
 		}
-		sampler = harness.Sample(pid, 50*time.Millisecond)
-		counted, busy, calm = time.Now(), false, time.Time{}
 	}
 	return c, fmt.Errorf("not clean after %v: %d records of %d keys are still there", cleanMost, c.left.Records, c.left.Keys)
 }
 
-// letClean makes what the topic holds cleanable at one stroke: none of it stands
-// in the segment that is written, and then all of it is old enough.
-func (s *stand) letClean(l load) error {
+// awaitRest waits until the broker rests after it was busy, or was not busy for
+// long, and returns since when it rests and what it had used by then.
+func (s *stand) awaitRest() (since time.Time, spent time.Duration, err error) {
+	busy := false
+	for begin := time.Now(); ; {
+		before, err := harness.ReadCPU(s.broker.PID())
+		if err != nil {
+			return since, 0, err
+		}
+		at := time.Now()
+		part, err := s.usage(500 * time.Millisecond)
+		if err := errors.Join(err, s.ctx.Err()); err != nil {
+			return since, 0, err
+		}
+		switch {
+		case part > cleanRest:
+			busy, since = true, time.Time{}
+			continue
+		case since.IsZero():
+			since, spent = at, before.Total()
+		}
+		if time.Since(since) > cleanCalm && (busy || time.Since(begin) > cleanAgain) {
+			return since, spent, nil
+		}
+	}
+}
+
+// closeSegment has none of the topic stand in the segment that is written.
+func (s *stand) closeSegment(l load) error {
 	if err := s.alter(l.Topics, "segment.ms", "1000"); err != nil {
 		return err
 	}
@@ -166,10 +172,7 @@ func (s *stand) letClean(l load) error {
 	if err := s.sleep(2 * time.Second); err != nil {
 		return err
 	}
-	if err := s.turnOver(l); err != nil {
-		return err
-	}
-	return s.alter(l.Topics, "min.compaction.lag.ms", "0")
+	return errors.Join(s.turnOver(l), s.quiet())
 }
 
 // alter sets a topic's setting.
