@@ -147,7 +147,7 @@ func (c *coldWriters) writer(to coldStream, size int) (*coldWriter, error) {
 	}
 	if w != nil {
 		if err := w.seal(); err != nil {
-			c.abandon(to)
+			c.failed(to, err)
 			return nil, err
 		}
 		delete(c.byStream, to)
@@ -168,7 +168,7 @@ func (c *coldWriters) writer(to coldStream, size int) (*coldWriter, error) {
 func (c *coldWriters) sync() error {
 	for to, w := range c.byStream {
 		if err := w.sync(); err != nil {
-			c.abandon(to)
+			c.failed(to, err)
 			return err
 		}
 	}
@@ -178,6 +178,28 @@ func (c *coldWriters) sync() error {
 // abandon ends a segment that could not be written: the next copy goes into
 // another.
 func (c *coldWriters) abandon(to coldStream) { delete(c.byStream, to) }
+
+// failed ends a segment that could not be written, or leaves that to takeBack.
+func (c *coldWriters) failed(to coldStream, err error) {
+	if !vfs.IsNoSpace(err) {
+		c.abandon(to)
+	}
+}
+
+// takeBack gives the room of unfinished copies back, where there is none for
+// all of them: a full disk has better uses for it. Their segments end before
+// them, since a Position is given once.
+func (c *coldWriters) takeBack() error {
+	var errs []error
+	for to, w := range c.byStream {
+		if w.written == w.synced {
+			continue
+		}
+		c.abandon(to)
+		errs = append(errs, w.seg.trim(w.synced))
+	}
+	return errors.Join(errs...)
+}
 
 // settled hears that indexes speak of all that was copied, or never will: what
 // does not grow any more counts from here on like any other segment. One in

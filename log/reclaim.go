@@ -30,6 +30,7 @@ func (k *keeper) reclaim() (int, int64, error) {
 		return 0, 0, err
 	}
 	k.log.merger.poke() // a round may find nothing left to write
+	k.log.relocator.poke()
 	dead := k.deadSegments()
 	if len(dead) == 0 {
 		return 0, 0, nil

@@ -140,7 +140,7 @@ func (c *relocation) put(log logID, h *entryHeader, prefix []byte, headers []bat
 	}
 	at, err := w.append(h, prefix, headers, payload)
 	if err != nil {
-		c.writers.abandon(to)
+		c.writers.failed(to, err)
 	}
 	return place{log, at}, err
 }

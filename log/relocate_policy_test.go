@@ -1,6 +1,7 @@
 package log
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -127,5 +128,33 @@ func TestRelocationBounds(t *testing.T) {
 	if space > 1.7 || writes > 1.5 {
 		t.Errorf("space amplification %.2f, write amplification %.2f", space, writes)
 	}
+	f.close()
+}
+
+// Retention on a log that takes no appends, as on a full disk, wakes relocation:
+// nothing else would give space back there.
+func TestReclaimWakesRelocation(t *testing.T) {
+	cfg := relocating()
+	cfg.CheckpointInterval = time.Hour
+	f := newFixture(t, cfg)
+	for range 12 {
+		f.append(300, 1)
+		f.append(3000, 2, 2, 2, 2)
+	}
+	f.deleteAll(2)
+	timer := clock.Real{}.NewTimer(5 * time.Second)
+	defer timer.Stop()
+	if _, _, err := f.log.Reclaim(); err != nil {
+		t.Fatal(err)
+	}
+	for f.log.Stats().RelocatedSegments == 0 {
+		select {
+		case <-timer.C():
+			t.Fatal("nothing was relocated")
+		default:
+			runtime.Gosched()
+		}
+	}
+	f.check()
 	f.close()
 }
