@@ -13,7 +13,7 @@ TARGET   ?= mainstem
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race lint fuzz crash planted bench bench-storage killtest compat ci
+.PHONY: help run build test race lint fuzz crash planted bench bench-storage killtest faults compat ci
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ run: build ## build and start a broker on 127.0.0.1:9092, data in ./mainstem-dat
 build: ## one static binary: bin/mainstem
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o $(BIN) ./cmd/mainstem
 
-test: ## the tests of the broker itself, the short way; those in compat-tests are make compat, bench and killtest
+test: ## the tests of the broker itself, the short way; those in compat-tests are make compat, faults, bench and killtest
 	$(GO) test -short ./...
 
 race: ## all tests under the race detector (needs a C compiler)
@@ -52,7 +52,10 @@ bench-storage: build ## many partitions, recovery, cold reads, compaction, reten
 killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200")
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)
 
-compat: build ## real clients against a broker (CLIENT=behaviour|hostile|franzgo|kcat|javatools|compaction|all TARGET=mainstem|kafka); javatools, compaction and kafka need a JDK and Maven, kcat installs kcat as root
+faults: build ## a full, slow or damaged disk under the real binary, and what the operator is told; needs root, loop devices and cgroups v1
+	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh faults mainstem
+
+compat: build ## real clients against a broker (CLIENT=behaviour|hostile|faults|franzgo|kcat|javatools|compaction|all TARGET=mainstem|kafka); javatools, compaction and kafka need a JDK and Maven, kcat installs kcat as root
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
 
 ci: ## what the server runs: lint, test, the quick set of real clients

@@ -3,7 +3,7 @@
 #
 #   ./run.sh CLIENT TARGET [quick|write]
 #
-# CLIENT  franzgo, kcat, javatools, compaction, behaviour, hostile, or all
+# CLIENT  franzgo, kcat, javatools, compaction, behaviour, hostile, faults, or all
 # TARGET  mainstem (default) or kafka
 # quick   leaves the slow tests out, and what needs a JVM and Apache Kafka's
 #         jars: those of compaction, and with `all quick` all of javatools
@@ -28,7 +28,7 @@ write) test_flags=() report_flags=(-write) ;;
 esac
 
 if [[ $client == all ]]; then
-	clients=(behaviour hostile franzgo kcat compaction)
+	clients=(behaviour hostile faults franzgo kcat compaction)
 	[[ $mode == quick ]] || clients+=(javatools)
 	status=0
 	for one in "${clients[@]}"; do
@@ -38,7 +38,7 @@ if [[ $client == all ]]; then
 fi
 
 case $client in
-behaviour | hostile) dir=$client ;;
+behaviour | hostile | faults) dir=$client ;;
 franzgo | kcat | javatools | compaction) dir=clients/$client ;;
 *)
 	echo "run.sh: unknown client '$client'" >&2

@@ -87,7 +87,8 @@ func (b *broker) open(ctx context.Context) error {
 		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openCompactor, b.openGroups,
 	} {
 		if err := step(); err != nil {
-			return adviseOnDir(b.cfg.DataDir, err)
+			begun, _ := holdsData(b.fs, b.cfg.DataDir) // if it can not be told, the error tells why
+			return adviseOnDir(b.cfg.DataDir, begun, err)
 		}
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("interrupted at start: %w", err)

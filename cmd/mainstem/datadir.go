@@ -197,7 +197,8 @@ func smallDiskAdvice(total, segment int64) string {
 }
 
 // adviseOnDir adds to an error of the data directory what can be done about it.
-func adviseOnDir(dir string, err error) error {
+// begun says that it is not the first start there.
+func adviseOnDir(dir string, begun bool, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		who := strconv.Itoa(os.Getuid())
@@ -210,6 +211,9 @@ func adviseOnDir(dir string, err error) error {
 		return fmt.Errorf("%w: the file system is read-only; give another directory with --data-dir", err)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: %s is a file, or lies below one; name a directory with --data-dir", err, dir)
+	case vfs.IsNoSpace(err) && begun:
+		return fmt.Errorf("%w: the disk of %s is full to the last block, and so is what the ballast kept. Free some space (a few MiB will do, "+
+			"but nothing in that directory is to be deleted) and start again; nothing is lost, and what was deleted comes back once the broker runs", err, dir)
 	case vfs.IsNoSpace(err):
 		return fmt.Errorf("%w: free space, or give a directory on a larger disk with --data-dir, or set a smaller %s",
 			err, cluster.SegmentBytesKey)

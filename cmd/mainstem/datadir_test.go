@@ -96,10 +96,13 @@ func TestAdviceOnTheDirectory(t *testing.T) {
 		"is a file, or lies below one":   syscall.ENOTDIR,
 		"set a smaller mainstem.log.seg": syscall.ENOSPC,
 	} {
-		got := adviseOnDir("/d", fmt.Errorf("open: %w", err)).Error()
+		got := adviseOnDir("/d", false, fmt.Errorf("open: %w", err)).Error()
 		if !strings.Contains(got, want) || !strings.Contains(got, "--data-dir") {
 			t.Errorf("%v: %s", err, got)
 		}
+	}
+	if got := adviseOnDir("/d", true, fmt.Errorf("open: %w", syscall.ENOSPC)).Error(); !strings.Contains(got, "Free some space") || strings.Contains(got, "--data-dir") {
+		t.Error(got)
 	}
 }
 

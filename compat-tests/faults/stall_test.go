@@ -1,4 +1,4 @@
-package hostile
+package faults
 
 import (
 	"errors"
@@ -13,22 +13,14 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
 // TestDiskStalls makes a disk so slow that a sync takes longer than five
 // seconds: the broker says so, loses nothing, and says when it is over.
 func TestDiskStalls(t *testing.T) {
-	target, err := harness.ParseTarget(os.Getenv("TARGET"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if target != harness.Mainstem {
-		t.Skip("Apache Kafka does not tell")
-	}
 	testbroker.Quick(t)
-	d := newFullDisk(t, "ext4")
+	d := newSmallDisk(t, "ext4", nil)
 	d.prepare()
 	throttle := d.throttle()
 	throttle(100)
@@ -70,7 +62,7 @@ func TestDiskStalls(t *testing.T) {
 
 // throttle returns how to bound the broker's writes to the disk, in bytes a
 // second; 0 means no bound.
-func (d *fullDisk) throttle() func(rate int) {
+func (d *smallDisk) throttle() func(rate int) {
 	d.t.Helper()
 	const root = "/sys/fs/cgroup/blkio"
 	pid := fmt.Sprint(d.broker.PID())
@@ -94,7 +86,7 @@ func (d *fullDisk) throttle() func(rate int) {
 		err = set(0)
 	}
 	if err != nil {
-		d.t.Skipf("a disk cannot be made slow here, which needs root and the blkio controller of cgroups v1: %v", err)
+		d.t.Skipf("NOT TESTED: a disk cannot be made slow here, which needs root and the blkio controller of cgroups v1: %v", err)
 	}
 	// The broker can only be removed when its disk answers.
 	d.t.Cleanup(func() { _ = set(0) })
@@ -104,4 +96,71 @@ func (d *fullDisk) throttle() func(rate int) {
 			d.t.Fatal(err)
 		}
 	}
+}
+
+// FIFREEZE and FITHAW of Linux.
+const (
+	ioctlFreeze = 0xc0045877
+	ioctlThaw   = 0xc0045878
+)
+
+// TestDiskFreezes stops a disk altogether, as a device that hangs or a snapshot
+// of a volume does: the write hangs in front of the sync, and shows all the same.
+func TestDiskFreezes(t *testing.T) {
+	testbroker.Quick(t)
+	d := newSmallDisk(t, "ext4", nil)
+	d.prepare()
+	freeze := d.freezer()
+	if err := freeze(ioctlFreeze); err != nil {
+		t.Skipf("NOT TESTED: the file system cannot be frozen: %v", err)
+	}
+	waiting := make(chan error, 1)
+	d.cl.Produce(d.ctx, &kgo.Record{Topic: "kept", Value: []byte("waiting")}, func(_ *kgo.Record, err error) { waiting <- err })
+	testbroker.Eventually(t, 20*time.Second, func() error {
+		if status, text := d.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "[-] disk syncs: a write of ") {
+			return fmt.Errorf("readyz: %d %s", status, text)
+		}
+		return d.told("the disk is stalled: a write of")
+	})
+	d.metric("mainstem_disk_sync_stalls_total", 1)
+	d.read(keptRecords)
+	select {
+	case err := <-waiting:
+		t.Fatalf("answered before it was on the disk: %v", err)
+	default:
+	}
+	if err := freeze(ioctlThaw); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waiting; err != nil {
+		t.Error(err)
+	}
+	testbroker.Eventually(t, 30*time.Second, func() error {
+		if status, text := d.get("/readyz"); status != http.StatusOK {
+			return fmt.Errorf("readyz: %d %s", status, text)
+		}
+		return d.told("the disk answers again after")
+	})
+	d.read(keptRecords + 1)
+}
+
+// freezer returns how to freeze and thaw the file system. It thaws with the
+// test, whatever happens: nobody could unmount it otherwise.
+func (d *smallDisk) freezer() func(what uintptr) error {
+	d.t.Helper()
+	dir, err := os.Open(d.data)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	do := func(what uintptr) error {
+		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, dir.Fd(), what, 0); errno != 0 {
+			return errno
+		}
+		return nil
+	}
+	d.t.Cleanup(func() {
+		_ = do(ioctlThaw) // most often it is
+		_ = dir.Close()
+	})
+	return do
 }

@@ -5,6 +5,5 @@
 //
 // Files in reading order: main_test.go (the shared broker and what all tests
 // ask of it), bytes_test.go (what is not Kafka's protocol), slow_test.go
-// (clients that stall), kill_test.go, disk_test.go (a disk that gets full),
-// stall_test.go (one that does not answer). allow.txt lists what must pass on Mainstem.
+// (clients that stall), kill_test.go. allow.txt lists what must pass on Mainstem.
 package hostile
