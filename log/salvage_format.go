@@ -128,7 +128,7 @@ func decodeSalvaged(b []byte) (*salvaged, error) {
 		return nil, fmt.Errorf("%w: CRC", errSalvaged)
 	}
 	if v := le.Uint32(b[8:]); v != salvagedVersion {
-		return nil, fmt.Errorf("%w: %d, this program knows %d; a newer Mainstem wrote it", errSalvagedVersion, v, salvagedVersion)
+		return nil, fmt.Errorf("%w: %d, this program knows %d; %s", errSalvagedVersion, v, salvagedVersion, whoWrote(v, salvagedVersion))
 	}
 	ranges, offsets, cold := uint64(le.Uint32(b[12:])), uint64(le.Uint32(b[16:])), uint64(le.Uint32(b[20:]))
 	if salvagedHeaderSize+(ranges+cold)*salvagedRangeSize+offsets*salvagedOffsetSize != uint64(len(body)) {

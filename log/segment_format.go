@@ -117,7 +117,7 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 		return segmentHeader{}, errSegmentCRC
 	}
 	if v := le.Uint16(b[8:]); v != segmentVersion {
-		return segmentHeader{}, fmt.Errorf("%w: %d, this program knows %d", errSegmentVersion, v, segmentVersion)
+		return segmentHeader{}, fmt.Errorf("%w: %d, this program knows %d; %s", errSegmentVersion, v, segmentVersion, whoWrote(uint32(v), segmentVersion))
 	}
 	h := segmentHeader{
 		Log:           logID(b[10]),

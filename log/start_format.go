@@ -62,7 +62,7 @@ func decodeStartMark(b []byte) (startMark, error) {
 		return startMark{}, fmt.Errorf("%w: %d bytes", errStartMark, len(b))
 	}
 	if v := le.Uint32(b[8:]); v != startMarkVersion {
-		return startMark{}, fmt.Errorf("%w: %d, this program knows %d", errStartMarkVersion, v, startMarkVersion)
+		return startMark{}, fmt.Errorf("%w: %d, this program knows %d; %s", errStartMarkVersion, v, startMarkVersion, whoWrote(v, startMarkVersion))
 	}
 	if len(b) != startMarkSize || le.Uint32(b[12:]) > 1 {
 		return startMark{}, fmt.Errorf("%w: %d bytes, clean %d", errStartMark, len(b), le.Uint32(b[12:]))

@@ -45,10 +45,14 @@ func otherVersion(b []byte, at Position, salt uint32) error {
 // whoWrote says which Mainstem wrote a file of another version.
 func whoWrote(version, known uint32) string {
 	if version > known {
-		return "a newer Mainstem wrote it"
+		return "a newer Mainstem wrote it: start that one"
 	}
 	return "one from before the first release wrote it: such data is not read any more, nothing was changed"
 }
+
+// MissingFile reports whether a log was not opened because one of its files is
+// not there.
+func MissingFile(err error) bool { return errors.Is(err, errMissing) }
 
 // headerLost says what becomes of a segment whose header can not be read.
 func headerLost(err error) string {

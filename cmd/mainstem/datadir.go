@@ -200,6 +200,9 @@ func smallDiskAdvice(total, segment int64) string {
 // begun says that it is not the first start there.
 func adviseOnDir(dir string, begun bool, err error) error {
 	switch {
+	case log.MissingFile(err):
+		return fmt.Errorf("%w. Put the file back from a copy; without one, `mainstem log check %s` says what is lost, and `mainstem log salvage %s` "+
+			"goes on without it, after it has asked", err, dir, dir)
 	case errors.Is(err, fs.ErrPermission):
 		who := strconv.Itoa(os.Getuid())
 		if u, uerr := user.Current(); uerr == nil {

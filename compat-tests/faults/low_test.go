@@ -18,6 +18,7 @@ import (
 // TestDiskLow fills a disk up to the warning: the broker says so, and applies
 // retention at once, although its next round is an hour away. Nobody is refused.
 func TestDiskLow(t *testing.T) {
+	testbroker.Quick(t)
 	d := newSmallDisk(t, "tmpfs", map[string]string{
 		"mainstem.disk.free.warn.bytes": fmt.Sprint(60 << 20), "mainstem.disk.free.min.bytes": fmt.Sprint(8 << 20),
 		"mainstem.disk.ballast.bytes": fmt.Sprint(4 << 20), "log.retention.check.interval.ms": "3600000",

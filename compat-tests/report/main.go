@@ -132,6 +132,9 @@ func judge(out io.Writer, res *results, allowed map[string]bool, target string, 
 			}
 		case "skip":
 			skipped++
+			if text := res.output[name]; text != nil && strings.Contains(text.String(), "NOT TESTED") {
+				fmt.Fprint(out, text.String()) // not by choice: it must not go unseen
+			}
 			if allowed[name] && !quick {
 				bad("SKIPPED  %s: a skip is not a pass", name)
 			}

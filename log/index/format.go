@@ -277,7 +277,7 @@ func (s *Section) mayFollow(before *Section) bool {
 // whoWrote says which Mainstem wrote a file of another version.
 func whoWrote(v uint32) string {
 	if v > version {
-		return "a newer Mainstem wrote it"
+		return "a newer Mainstem wrote it: start that one"
 	}
 	return "one from before the first release wrote it: such data is not read any more, nothing was changed"
 }
