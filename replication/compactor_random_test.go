@@ -68,7 +68,7 @@ func (m *compactionModel) check(t *testing.T, when string, p *Partition, got []s
 		before, newest[key], seen[at] = at, at, true
 	}
 	for key, at := range last {
-		if _, _, tombstone := m.parse(t, m.sent[at]); !seen[at] && !(tombstone && at < m.to) {
+		if _, _, tombstone := m.parse(t, m.sent[at]); !seen[at] && (!tombstone || at >= m.to) {
 			t.Fatalf("%s: the last of %s, %q, is gone", when, key, m.sent[at])
 		}
 	}
