@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
@@ -85,4 +86,38 @@ func TestBadSectorInStartMarkAndHeaderLost(t *testing.T) {
 	f.open()
 	f.check()
 	f.close()
+}
+
+// A read that fails while a log start is raised does not have retention by size
+// take more than it should, though the partition is taken for larger.
+func TestRetentionAfterAFailedRead(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 64 << 10})
+	for range 40 {
+		f.append(500, 1)
+	}
+	f.restart()
+	mem := f.mem()
+	f.close()
+	fault := vfs.NewFault(mem, nil)
+	f.disk.fs = fault
+	f.open()
+	fault.SetHook(vfs.FailFrom(1, vfs.KindRead, vfs.ErrIO))
+	if err := f.control(1, KindLogStart, 60, f.log.Partition(1).lastEpoch()); err != nil {
+		t.Fatal(err)
+	}
+	fault.SetHook(nil)
+	p := f.log.Partition(1)
+	size := int64(20 * (61 + 500))
+	if p.Bytes() <= size {
+		t.Fatalf("%d bytes: no read failed", p.Bytes())
+	}
+	for keep, want := range map[int64]model.Offset{size: 60, size - 561: 63, size - 560: 60, 0: 120} {
+		if got, err := p.ExpiredStart(0, -1, keep, p.End()); err != nil || got != want {
+			t.Errorf("to keep %d of %d bytes it begins at %d, %v; want %d", keep, size, got, err, want)
+		}
+	}
+	f.disk.fs = mem
+	if err := f.log.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

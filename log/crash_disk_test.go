@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
@@ -63,6 +64,12 @@ type crashPlan struct {
 	full int64
 	// latches: the fault has to stop the log; harmless: nobody may notice it.
 	latches, harmless bool
+	// worn: operations fail for once, other than syncs (crash_faults_test.go).
+	worn, reads bool
+	// armed: the log is open, and was held against the history.
+	armed atomic.Bool
+	// asked and unanswered hear of questions (crash_faults_test.go); may be nil.
+	asked, unanswered func()
 
 	mu struct {
 		sync.Mutex

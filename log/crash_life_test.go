@@ -2,6 +2,7 @@ package log
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
@@ -67,7 +69,10 @@ type crashLife struct {
 }
 
 // fatal is Env.Fatal.
-func (l *crashLife) fatal(error) {
+func (l *crashLife) fatal(err error) {
+	if l.plan.worn && !errors.Is(err, vfs.ErrDead) {
+		l.run.history.complain("no sync has failed, and the log stops: %v", err)
+	}
 	if l.latched.Swap(true) {
 		l.run.history.complain("Fatal was called twice")
 	}
@@ -86,6 +91,10 @@ func (l *crashLife) step() error {
 	r := l.rng
 	clients := l.run.clients
 	c := clients[r.IntN(len(clients))]
+	if l.run.asks && r.IntN(12) == 0 && l.plan.asked != nil {
+		l.plan.asked()
+		return l.ask(c)
+	}
 	switch x := r.IntN(100); {
 	case x < 50:
 		return l.append(c)
@@ -290,6 +299,10 @@ func (l *crashLife) read(c *crashClient) error {
 	from := max(want[0].header.BaseOffset, p.Start())
 	got, err := readCrashBatches(p, from, end)
 	if _, dead, _ := l.plan.state(); dead {
+		return nil
+	}
+	if errors.Is(err, vfs.ErrIO) && l.plan.armed.Load() && l.plan.unanswered != nil {
+		l.plan.unanswered()
 		return nil
 	}
 	if err != nil {

@@ -17,6 +17,9 @@ import (
 // crashRun is one seed: a disk that goes through several lives of a log.
 type crashRun struct {
 	rng        *rand.Rand
+	draw       func(*rand.Rand) *crashPlan
+	asks       bool // partitions are asked by time and size too
+	misread    bool // reads have failed
 	count      *crashCount
 	cfg        Config
 	cfgSegment int
@@ -75,7 +78,7 @@ func (m *crashMetadata) drop(id model.PartitionID) {
 func newCrashRun(seed uint64, count *crashCount) *crashRun {
 	r := rand.New(rand.NewPCG(seed, 0))
 	run := &crashRun{
-		rng: r, count: count, disk: vfs.NewMem(), history: newCrashHistory(), now: time.UnixMilli(1_700_000_000_000),
+		rng: r, draw: drawCrashPlan, count: count, disk: vfs.NewMem(), history: newCrashHistory(), now: time.UnixMilli(1_700_000_000_000),
 		metadata: &crashMetadata{standing: map[model.PartitionID]Standing{}},
 	}
 	run.cfgSegment = []int{12, 16, 32, 64}[r.IntN(4)] << 10
@@ -113,7 +116,7 @@ func (r *crashRun) lives() error {
 	}
 	n := 2 + r.rng.IntN(5)
 	for i := range n {
-		plan := drawCrashPlan(r.rng)
+		plan := r.draw(r.rng)
 		r.tracef("life %d: %s", i, plan.name)
 		if err := r.life(plan); err != nil {
 			return fmt.Errorf("life %d (%s): %w", i, plan.name, err)
@@ -240,6 +243,8 @@ func (r *crashRun) open(plan *crashPlan) (*crashLife, error) {
 		return l, nil
 	}
 	l.checked = true
+	plan.armed.Store(true)
+	r.misread = r.misread || plan.reads
 	return l, nil
 }
 

@@ -11,7 +11,7 @@ import "github.com/mainstem-mq/mainstem/internal/model"
 // forever; without a timestamp it counts from its append. Size goes by what is
 // left: a batch is spared if less than maxBytes would remain, as in Kafka.
 func (p *PartitionLog) ExpiredStart(now, maxAge, maxBytes int64, limit model.Offset) (model.Offset, error) {
-	start, left := p.startAndBytes()
+	start, total := p.startAndTotal()
 	if maxAge < 0 && maxBytes < 0 {
 		return start, nil
 	}
@@ -19,10 +19,16 @@ func (p *PartitionLog) ExpiredStart(now, maxAge, maxBytes int64, limit model.Off
 	if err != nil {
 		return start, err
 	}
+	left := int64(-1)
 	for {
 		e, _, ok, err := it.next()
 		if err != nil || !ok || e.LastOffset() >= limit {
 			return start, err
+		}
+		if left < 0 {
+			// By the index: where a read has failed when the start was raised, the
+			// partition is taken for larger than it is (applyLogStart).
+			left = int64(total - (e.TotalBytes - uint64(e.Length)))
 		}
 		since := e.AppendTime
 		if e.MaxTimestamp >= 0 {
@@ -37,10 +43,11 @@ func (p *PartitionLog) ExpiredStart(now, maxAge, maxBytes int64, limit model.Off
 	}
 }
 
-func (p *PartitionLog) startAndBytes() (model.Offset, int64) {
+// startAndTotal is the start, and TotalBytes of all that was appended.
+func (p *PartitionLog) startAndTotal() (model.Offset, uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.state.start, p.mu.state.size()
+	return p.mu.state.start, p.mu.state.totals.bytes
 }
 
 // ExpireProducers forgets the idempotent producers, of all partitions, whose
