@@ -66,6 +66,7 @@ type coldLog struct {
 type coldWriters struct {
 	log      *coldLog
 	byStream map[coldStream]*coldWriter
+	full     bool // the disk had no room for all that was to be copied
 }
 
 func (c *coldLog) newWriters() *coldWriters {
@@ -179,9 +180,10 @@ func (c *coldWriters) sync() error {
 // another.
 func (c *coldWriters) abandon(to coldStream) { delete(c.byStream, to) }
 
-// failed ends a segment that could not be written, or leaves that to takeBack.
+// failed ends a segment that could not be written, or, on a full disk, leaves
+// that to settled.
 func (c *coldWriters) failed(to coldStream, err error) {
-	if !vfs.IsNoSpace(err) {
+	if c.full = vfs.IsNoSpace(err); !c.full {
 		c.abandon(to)
 	}
 }
@@ -189,22 +191,25 @@ func (c *coldWriters) failed(to coldStream, err error) {
 // takeBack gives the room of unfinished copies back, where there is none for
 // all of them: a full disk has better uses for it. Their segments end before
 // them, since a Position is given once.
-func (c *coldWriters) takeBack() error {
-	var errs []error
+func (c *coldWriters) takeBack() {
+	c.full = false
 	for to, w := range c.byStream {
-		if w.written == w.synced {
-			continue
+		if w.written != w.synced {
+			c.abandon(to)
+			// If that fails, the room comes back with the segment: nothing else
+			// depends on it, and a failed sync latches the log by itself.
+			_ = w.seg.trim(w.synced)
 		}
-		c.abandon(to)
-		errs = append(errs, w.seg.trim(w.synced))
 	}
-	return errors.Join(errs...)
 }
 
 // settled hears that indexes speak of all that was copied, or never will: what
 // does not grow any more counts from here on like any other segment. One in
 // which nothing lives need not be filled.
 func (c *coldWriters) settled() {
+	if c.full {
+		c.takeBack()
+	}
 	for to, w := range c.byStream {
 		if err := w.mark(); err != nil {
 			c.abandon(to)

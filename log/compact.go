@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
-	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // BatchCleaner decides what of a partition's batches is kept. The log calls it
@@ -120,15 +119,11 @@ func (k *compactor) compact(p *PartitionLog, limit model.Offset, cleaner BatchCl
 		return Compacted{}, nil
 	}
 	defer k.writers.settled()
-	err := c.write(k.writers)
-	if err == nil {
-		err = k.writers.sync()
-	}
-	if vfs.IsNoSpace(err) {
-		err = errors.Join(err, k.writers.takeBack())
-	}
-	if err != nil {
+	if err := c.write(k.writers); err != nil {
 		return Compacted{}, c.why(err)
+	}
+	if err := k.writers.sync(); err != nil {
+		return Compacted{}, err
 	}
 	if err := l.keeper.do(func() error { return l.keeper.installRun(c) }); err != nil {
 		return Compacted{}, err

@@ -127,14 +127,10 @@ func (r *relocator) relocate(v segmentRange) (int64, error) {
 	defer r.writers.settled()
 	begin := l.env.Clock.Now()
 	c := &relocation{log: l, writers: r.writers, source: v, moved: make(map[*PartitionLog][]movedBatch)}
-	err := r.copyLiving(c)
-	if err == nil {
-		err = r.writers.sync()
+	if err := r.copyLiving(c); err != nil || len(c.moved) == 0 {
+		return 0, err
 	}
-	if vfs.IsNoSpace(err) {
-		err = errors.Join(err, r.writers.takeBack())
-	}
-	if err != nil || len(c.moved) == 0 {
+	if err := r.writers.sync(); err != nil {
 		return 0, err
 	}
 	if err := l.keeper.do(func() error { return l.keeper.install(c) }); err != nil {
