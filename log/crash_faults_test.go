@@ -130,7 +130,7 @@ func (l *crashLife) answered(what string, id model.PartitionID, got TimestampOff
 		return nil
 	}
 	if err != nil || ok != (want != nil) || ok && (got.Offset != want.Offset || got.Timestamp != want.Timestamp) {
-		return fmt.Errorf("%s of partition %d: %+v %v %v, want %+v", what, id, got, ok, err, want)
+		return fmt.Errorf("%s of partition %d: %+v %v %w, want %+v", what, id, got, ok, err, want)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (l *crashLife) askSize(c *crashClient, p *PartitionLog, alive []crashBatch,
 		return nil
 	}
 	if err != nil || got != want && !l.run.misread {
-		return fmt.Errorf("partition %d: to keep %d of %d bytes below %d it begins at %d, %v; want %d", c.id, keep, total, limit, got, err, want)
+		return fmt.Errorf("partition %d: to keep %d of %d bytes below %d it begins at %d, %w; want %d", c.id, keep, total, limit, got, err, want)
 	}
 	if l.rng.IntN(4) == 0 && got > p.Start() {
 		l.renew(c)
