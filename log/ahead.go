@@ -59,11 +59,14 @@ type aheadUse struct {
 
 // aheadStep is what to do about a read.
 type aheadStep struct {
-	look   bool     // see whether the block is in the page cache, and say so
-	load   bool     // it was not: read all of it
-	shared bool     // it was read for others too
-	over   bool     // a block that was read ahead has come to its end:
-	old    Position // this one
+	look   bool // see whether the block is in the page cache, and say so
+	load   bool // it was not: read all of it
+	shared bool // it was read for others too
+	cached bool // it is believed to be in the page cache
+	// missing: some of it is known not to be.
+	missing bool
+	over    bool     // a block that was read ahead has come to its end:
+	old     Position // this one
 }
 
 func newAhead() *ahead {
@@ -100,7 +103,7 @@ func (a *ahead) touch(at Position, n int) aheadStep {
 		u.touches, u.taken, u.known = 0, 0, false
 	}
 	enough := u.touches >= a.mu.need || a.mu.need == touchesMin && (a.scannedLocked(block-aheadBlock) || a.scannedLocked(block+aheadBlock))
-	return aheadStep{look: !u.known && enough, shared: u.loaded}
+	return aheadStep{look: !u.known && enough, shared: u.loaded, cached: u.known}
 }
 
 // scannedLocked reports whether a block is in the middle of a scan: its
@@ -116,13 +119,13 @@ func (a *ahead) looked(block Position, cached bool) (s aheadStep) {
 	defer a.mu.Unlock()
 	u := a.mu.blocks[block]
 	if u == nil || u.known {
-		return s // somebody was faster
+		return aheadStep{shared: u != nil && u.loaded, cached: u != nil}
 	}
 	if !u.listed {
 		s.old, s.over = a.listLocked(block)
 	}
 	u.known, u.listed, u.loaded = true, true, u.loaded || !cached
-	s.shared = u.loaded
+	s.shared, s.cached = u.loaded, true
 	if !cached {
 		s.load, a.mu.scan = true, scanTouches
 	}

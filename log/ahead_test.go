@@ -107,11 +107,18 @@ func (f *pagedFile) Cached(off, n int64) (int64, bool) {
 	return max(0, n-testPage*int64(f.missing(off, n, false))), true
 }
 
+// What is read ahead is a block, or a piece that is read at once.
 func (f *pagedFile) ReadAhead(off, n int64) {
-	f.missing(off, n, true)
+	if f.missing(off, n, true) == 0 {
+		return
+	}
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	f.disk.ahead++
+	if n > aheadPieceMax {
+		f.disk.ahead++
+	} else {
+		f.disk.reads++
+	}
 }
 
 func (f *pagedFile) DropCache(off, n int64) {

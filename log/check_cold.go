@@ -94,7 +94,7 @@ func (c *checker) coldLost(p *PartitionLog, e *index.Entry, unsure bool) bool {
 	if !unsure {
 		return false
 	}
-	err := p.log.verify(p.id, e)
+	err := p.verify(e)
 	if err == nil {
 		b := make([]byte, e.Length)
 		if err = p.log.readPlace(place{logID(e.Log), at.From}, b); err == nil {

@@ -10,13 +10,9 @@ import (
 	"sync/atomic"
 
 	"github.com/mainstem-mq/mainstem/internal/span"
-	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 const (
-	// coldReaders is how many reads wait for the disk at once. More would only
-	// delay the writer's syncs.
-	coldReaders = 4
 	// coldBytes is the pooled memory that answers read from files may hold.
 	coldBytes = 32 << 20
 	// coldChunk is the memory that small reads share, up to coldSmall each.
@@ -38,12 +34,14 @@ var errBusy = errors.New("no memory for more of the answer")
 // It never waits for memory: answers hold several buffers at once, so waiting
 // for one another they would stand still.
 type coldLane struct {
-	pool     *span.Pool
-	turns    chan struct{}
-	reads    atomic.Uint64
-	ahead    *ahead
-	segments *segments
-	written  func() Position // the log's end
+	pool       *span.Pool
+	gate       *gate
+	reads      atomic.Uint64
+	bytes      atomic.Uint64 // from the disk
+	ahead      *ahead
+	behind     behind
+	segmentsOf func(logID) *segments
+	written    func() Position // the log's end
 
 	chunk struct {
 		sync.Mutex
@@ -52,74 +50,35 @@ type coldLane struct {
 	}
 }
 
-func newColdLane(s *segments, written func() Position) *coldLane {
+func newColdLane(g *gate, segmentsOf func(logID) *segments, written func() Position) *coldLane {
 	// The pool's own budget would make a read wait; memory looks at coldBytes.
 	return &coldLane{
-		pool: span.NewPool(math.MaxInt64), turns: make(chan struct{}, coldReaders),
-		ahead: newAhead(), segments: s, written: written,
+		pool: span.NewPool(math.MaxInt64), gate: g,
+		ahead: newAhead(), segmentsOf: segmentsOf, written: written,
 	}
 }
 
-// read adds n bytes at a Position to out, read before it returns, so that an
-// error of the disk can still be told to the client.
-func (c *coldLane) read(seg *segment, at Position, n int, needed bool, out *span.List) error {
-	b, pin, err := c.memory(n, needed)
-	if errors.Is(err, errBusy) {
-		return c.send(seg, at, n, out)
-	}
-	if err != nil {
-		return err
-	}
-	if err := c.fill(seg, at, b, c.prepare(seg, at, n)); err != nil {
-		pin.Release()
-		return err
-	}
-	out.AddMem(b)
-	out.AddPin(pin)
-	return nil
-}
-
-// send adds bytes that the kernel is to send from the page cache, into which it
-// reads them first, so that an error of the disk can still be told. It is for
-// when answers hold all the memory there is: they may be those of clients that
-// do not read, and others must get theirs. Pages that go again before it is
-// their turn make that one answer wait for the disk.
-func (c *coldLane) send(seg *segment, at Position, n int, out *span.List) error {
-	if _, ok := seg.file.Descriptor(); !ok || !seg.acquire() {
-		return errBusy
-	}
-	c.prepare(seg, at, n)
-	off := seg.offset(at)
-	if !cached(seg.file, off, n) {
-		if err := c.warm(seg, off, n); err != nil {
-			seg.Release()
-			return err
+// sendAll adds a run that the kernel is to send from the page cache, where it
+// is by now, so that an error of the disk was told. Pages that go again before
+// it is their turn make that one answer wait for the disk.
+//
+// It is for what is long, and for when answers hold all the memory there is:
+// they may be those of clients that do not read, and others must get theirs.
+func (c *coldLane) sendAll(r *run, out *span.List) error {
+	for _, x := range r.extents {
+		if !r.seg.acquire() {
+			return errMoved // it is held, so this does not happen
 		}
+		out.AddFile(r.seg.file, r.seg.offset(x.at.at), x.n)
+		out.AddPin(r.seg)
 	}
-	out.AddFile(seg.file, off, n)
-	out.AddPin(seg)
 	return nil
 }
 
-// warm reads a range and forgets it. So much memory above the budget is used
-// only by the few who have their turn.
-func (c *coldLane) warm(seg *segment, off int64, n int) error {
-	c.turns <- struct{}{}
-	defer func() { <-c.turns }()
-	b, err := c.pool.Get(context.Background(), coldChunk)
-	if err != nil {
-		return fmt.Errorf("memory for a read: %w", err)
-	}
-	defer b.Release()
-	c.reads.Add(1)
-	for n > 0 {
-		part := b.B[:min(n, len(b.B))]
-		if _, err := seg.file.ReadAt(part, off); err != nil {
-			return readError(err)
-		}
-		off, n = off+int64(len(part)), n-len(part)
-	}
-	return nil
+// scratch is memory for what is read and forgotten. So much above the budget is
+// used only by the few whose turn it is, and those who wait for theirs.
+func (c *coldLane) scratch() (*span.Buffer, error) {
+	return c.pool.Get(context.Background(), coldChunk) //nolint:wrapcheck // It names itself.
 }
 
 // memory returns n bytes. The first part of an answer (needed) always gets some.
@@ -176,36 +135,13 @@ func (c *coldLane) buffer(n int, needed bool) (*span.Buffer, error) {
 	return b, nil
 }
 
-// fill reads b from memory, and what is missing from the disk.
-// shared: others will come for what is read with it.
-func (c *coldLane) fill(seg *segment, at Position, b []byte, shared bool) error {
-	f, off := seg.file, seg.offset(at)
-	n, err := f.ReadAtCached(b, off)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, vfs.ErrWouldBlock) {
-		return readError(err)
-	}
-	c.turns <- struct{}{}
-	defer func() { <-c.turns }()
-	c.reads.Add(1)
-	if _, err := f.ReadAt(b[n:], off+int64(n)); err != nil {
-		return readError(err)
-	}
-	if !shared {
-		f.DropCache(off+int64(n), int64(len(b)-n))
-	}
-	return nil
-}
-
 // prepare has the block read ahead in which a small read lies, if others meet
-// there, and reports whether it was: then its pages are for others too. In the
-// cold log nothing is read ahead: what few live of an old segment stands close
-// together there, and the blocks that are known are Positions of the main log.
-func (c *coldLane) prepare(seg *segment, at Position, n int) (shared bool) {
+// there, and says what is known of it. In the cold log nothing is read ahead:
+// what few live of an old segment stands close together there, and the blocks
+// that are known are Positions of the main log.
+func (c *coldLane) prepare(who *Reader, seg *segment, at Position, n int) aheadStep {
 	if n > aheadPieceMax || seg.Log != mainLog {
-		return false
+		return aheadStep{}
 	}
 	block := blockAt(at)
 	next := c.ahead.touch(at, n)
@@ -213,13 +149,14 @@ func (c *coldLane) prepare(seg *segment, at Position, n int) (shared bool) {
 		from, to := c.clip(seg, block)
 		next = c.ahead.looked(block, to <= from || cached(seg.file, from, int(to-from)))
 		if next.load {
-			seg.file.ReadAhead(from, to-from)
+			// An error shows to who reads the piece that it is about.
+			_ = c.warm(who, seg.file, from, int(to-from))
 		}
 	}
 	if next.over {
-		c.drop(next.old)
+		c.drop(extent{place{mainLog, next.old}, aheadBlock})
 	}
-	return next.shared
+	return next
 }
 
 // reach is how far a reader that begins at a place goes along the main log in
@@ -235,18 +172,8 @@ func (c *coldLane) reach(at place) Position {
 // as it was written.
 func (c *coldLane) clip(seg *segment, block Position) (from, to int64) {
 	first := max(block, seg.First)
-	end := min(block+aheadBlock, c.segments.all().endOf(seg, c.written()))
+	end := min(block+aheadBlock, c.segmentsOf(mainLog).all().endOf(seg, c.written()))
 	return seg.offset(first), seg.offset(max(first, end))
-}
-
-// drop takes a block that was read ahead out of the page cache again.
-func (c *coldLane) drop(block Position) {
-	if seg := c.segments.pin(block); seg != nil {
-		if from, to := c.clip(seg, block); to > from { // a length of 0 means all
-			seg.file.DropCache(from, to-from)
-		}
-		seg.Release()
-	}
 }
 
 // readError tells a file that has lost its end, which is damage, from a disk

@@ -154,6 +154,9 @@ func (w *batchWalk) look(from model.Offset) (index.Entry, bool, error) {
 	}
 }
 
+// compactKey is compaction among those who read from the disk.
+const compactKey = scrubKey - 1
+
 // readPlace fills b from a place in the log.
 func (l *Log) readPlace(at place, b []byte) error {
 	seg, err := l.hold(at)
@@ -161,5 +164,5 @@ func (l *Log) readPlace(at place, b []byte) error {
 		return err
 	}
 	defer seg.Release()
-	return l.cold.fill(seg, at.at, b, false)
+	return l.cold.fill(&Reader{Key: compactKey}, seg, at.at, b, aheadStep{})
 }

@@ -127,7 +127,7 @@ func assemble(cfg Config, env Env) *Log {
 	l.ring = newRing(cfg.RingBytes)
 	l.indexes = newIndexFiles(env.FS, env.Dir, indexCacheBytes)
 	l.syncer = newSyncer(l.segments, l.latch, env.Clock, cfg.AsyncFlushInterval)
-	l.cold = newColdLane(l.segments, l.syncer.end)
+	l.cold = newColdLane(l.syncer.gate, l.segmentsOf, l.syncer.end)
 	l.shared = partitionShared{batches: l, producersMax: cfg.ProducerStatesMax}
 	l.writer = &writer{
 		queue: l.queue, segments: l.segments, ring: l.ring, syncer: l.syncer,

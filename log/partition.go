@@ -12,10 +12,10 @@ import (
 // (what is still queued is the caller's to know). One exists for each
 // partition that the log holds or has been asked for; it is cheap when idle.
 type PartitionLog struct {
-	id       model.PartitionID
-	log      *Log
-	writer   partitionWriter // touched by the writer goroutine only
-	verified offsetRange     // touched by Read only
+	id      model.PartitionID
+	log     *Log
+	writer  partitionWriter // touched by the writer goroutine only
+	checked offsetRange     // touched by Read only
 
 	mu struct {
 		sync.Mutex

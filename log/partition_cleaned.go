@@ -70,7 +70,7 @@ func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.En
 	if state.start < to {
 		state.totals.startBytes = startBytesOf(entries, state.start, below)
 	}
-	p.verified = offsetRange{}
+	p.checked = offsetRange{}
 	p.mu.uninstalled = false
 }
 

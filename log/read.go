@@ -16,6 +16,7 @@ type ReadRequest struct {
 	Limit    model.Offset // exclusive: no batch that reaches to or past it
 	MaxBytes int          // stop before exceeding it...
 	MinOne   bool         // ...but give the first batch whatever its size (KIP-74)
+	Reader   *Reader      // who asks; nil: nobody in particular
 }
 
 const (
@@ -37,6 +38,10 @@ type extent struct {
 }
 
 func (x extent) end() place { return place{x.at.log, x.at.at + Position(x.n)} }
+
+func (r offsetRange) covers(e *index.Entry) bool {
+	return e.BaseOffset >= r.from && e.LastOffset() < r.to
+}
 
 // errMoved says that a batch is no longer where the index said a moment ago.
 var errMoved = fmt.Errorf("%w: its segment was removed", ErrOutOfRange)
@@ -66,14 +71,15 @@ func (p *PartitionLog) readOnce(r ReadRequest, out *span.List) (int, error) {
 		return 0, nil
 	}
 	var few [8]extent
-	extents, err := p.extents(r, few[:0])
-	if len(extents) == 0 {
+	w := wanted{extents: few[:0]}
+	err := p.extents(r, &w)
+	if len(w.extents) == 0 {
 		return 0, err
 	}
 	// What stands before damage is served; the next read meets it first.
 	before := out.Len()
-	for _, x := range extents {
-		if err := p.log.readExtent(x, r.MinOne && out.Len() == before, out); err != nil {
+	for len(w.extents) > 0 {
+		if err := p.readNext(&w, r.Reader, r.MinOne && out.Len() == before, out); err != nil {
 			if out.Len() > before || errors.Is(err, errBusy) {
 				break
 			}
@@ -91,17 +97,18 @@ func (p *PartitionLog) bounds() (start, end model.Offset) {
 
 // extents finds where the batches of a request are. An error comes with what
 // was found before it.
-func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
+func (p *PartitionLog) extents(r ReadRequest, into *wanted) error {
 	it, err := p.iterate(r.From)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer it.close()
+	known := p.known()
 	next, bytes, reach := r.From, 0, Position(0)
 	for next < r.Limit {
 		e, fromDisk, ok, err := it.next()
 		if err != nil {
-			return into, err
+			return err
 		}
 		hole := r.Limit
 		if ok {
@@ -118,106 +125,55 @@ func (p *PartitionLog) extents(r ReadRequest, into []extent) ([]extent, error) {
 		}
 		if !ok || e.BaseOffset > next {
 			if p.Start() > next {
-				return into, fmt.Errorf("%w: the log now starts behind %d", ErrOutOfRange, next)
+				return fmt.Errorf("%w: the log now starts behind %d", ErrOutOfRange, next)
 			}
-			return into, fmt.Errorf("%w: partition %d has no batch with offset %d", ErrCorrupt, p.id, next)
+			return fmt.Errorf("%w: partition %d has no batch with offset %d", ErrCorrupt, p.id, next)
 		}
 		if e.LastOffset() >= r.Limit {
-			return into, nil
+			return nil
 		}
 		if p.log.damage.batchLost(p.id, &e) {
 			next = e.LastOffset() + 1
 			continue
 		}
 		if err := p.log.damage.check(p.id, &e); err != nil {
-			return into, err
+			return err
 		}
 		if n := int(e.Length); bytes+n > r.MaxBytes && (bytes > 0 || !r.MinOne) {
-			return into, nil
+			return nil
 		}
 		if at := Position(e.Position); bytes == 0 {
 			reach = p.log.cold.reach(place{logID(e.Log), at})
 		} else if at > reach && logID(e.Log) == mainLog {
-			return into, nil // the next answer goes on there
+			return nil // the next answer goes on there
 		}
-		if fromDisk {
-			if err := p.verifyOnce(&e); err != nil {
-				return into, err
-			}
-		}
-		into = appendExtent(into, &e)
+		into.add(&e, fromDisk && !known.covers(&e))
 		bytes += int(e.Length)
 		next = e.LastOffset() + 1
 	}
-	return into, nil
+	return nil
 }
 
-// appendExtent adds a batch, to the last extent where it goes on there.
-func appendExtent(list []extent, e *index.Entry) []extent {
-	at := place{logID(e.Log), Position(e.Position)}
-	if n := len(list); n > 0 && list[n-1].end() == at {
-		list[n-1].n += int(e.Length)
-		return list
-	}
-	return append(list, extent{at, int(e.Length)})
-}
-
-// verifyOnce checks an index entry that was loaded from the disk against the
-// log: that an entry of this partition is where it says, and in it a batch
-// with its base offset and length. What was checked is remembered as one range
+// known is the offsets whose entries were checked against the log: an index
+// entry that was loaded from the disk is, once. It is remembered as one range
 // of offsets, which is all that readers who go forward need.
-func (p *PartitionLog) verifyOnce(e *index.Entry) error {
+func (p *PartitionLog) known() offsetRange {
 	p.mu.Lock()
-	known := p.verified
-	p.mu.Unlock()
-	if e.BaseOffset >= known.from && e.LastOffset() < known.to {
-		return nil
-	}
-	if err := p.log.verify(p.id, e); err != nil {
-		return err
-	}
+	defer p.mu.Unlock()
+	return p.checked
+}
+
+// remember adds an entry that was checked.
+func (p *PartitionLog) remember(e *index.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	end := e.LastOffset() + 1
-	switch v := &p.verified; {
+	switch v := &p.checked; {
 	case v.from < v.to && e.BaseOffset >= v.from && e.BaseOffset <= v.to:
 		v.to = max(v.to, end)
 	default:
 		*v = offsetRange{e.BaseOffset, end}
 	}
-	return nil
-}
-
-// readExtent adds an extent from where it is cheapest. needed: the answer has
-// nothing yet and must get something.
-func (l *Log) readExtent(x extent, needed bool, out *span.List) error {
-	for x.n > 0 && x.at.log == mainLog {
-		b, buffer, ok := l.ring.get(x.at.at, x.n)
-		if !ok {
-			break
-		}
-		out.AddMem(b)
-		if buffer != nil {
-			out.AddPin(buffer)
-		}
-		x.at.at += Position(len(b))
-		x.n -= len(b)
-	}
-	if x.n == 0 {
-		return nil
-	}
-	seg, err := l.hold(x.at)
-	if err != nil {
-		return err
-	}
-	off := seg.offset(x.at.at)
-	if _, ok := seg.file.Descriptor(); ok && x.n >= fileSpanMin && cached(seg.file, off, x.n) {
-		out.AddFile(seg.file, off, x.n)
-		out.AddPin(seg)
-		return nil
-	}
-	defer seg.Release()
-	return l.cold.read(seg, x.at.at, x.n, needed, out)
 }
 
 // cached reports whether a range is in the page cache; where the system does

@@ -30,7 +30,7 @@ func (l *Log) readBatch(e index.Entry) (b []byte, release func(), err error) {
 	}
 	defer seg.Release()
 	b = make([]byte, n)
-	if err := l.cold.fill(seg, at, b, false); err != nil {
+	if err := l.cold.fill(nil, seg, at, b, aheadStep{}); err != nil {
 		return nil, nil, err
 	}
 	return b, func() {}, nil
@@ -48,17 +48,21 @@ func (l *Log) ringGet(log logID, at Position, n int) ([]byte, *span.Buffer, bool
 // read both at once: the first one of each is.
 const verifyOnceMax = 128
 
-// verify checks that the log holds what an index entry says: an entry of this
-// partition with a batch of this base offset and length.
-func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
-	at := Position(e.Position) - Position(e.EntryDistance)
-	seg, err := l.hold(place{logID(e.Log), at})
+// verify checks an index entry against the log.
+func (p *PartitionLog) verify(e *index.Entry) error {
+	seg, err := p.log.hold(place{logID(e.Log), Position(e.Position) - Position(e.EntryDistance)})
 	if err != nil {
 		return err
 	}
 	defer seg.Release()
-	// Who has it verified reads it next.
-	shared := l.cold.prepare(seg, Position(e.Position), int(e.Length))
+	return seg.verify(p.id, e, func(at Position, b []byte) error { return p.log.cold.fill(nil, seg, at, b, aheadStep{}) })
+}
+
+// verify checks that the log holds what an index entry says: an entry of this
+// partition with a batch of this base offset and length. read gives the bytes
+// of the segment at a Position.
+func (seg *segment) verify(id model.PartitionID, e *index.Entry, read func(at Position, b []byte) error) error {
+	at := Position(e.Position) - Position(e.EntryDistance)
 	const enough = 12 // base offset and length
 	var few [verifyOnceMax]byte
 	b := few[:entryHeaderSize]
@@ -66,7 +70,7 @@ func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
 	if near {
 		b = few[:int(e.EntryDistance)+enough]
 	}
-	if err := l.cold.fill(seg, at, b, shared); err != nil {
+	if err := read(at, b); err != nil {
 		return err
 	}
 	h, err := decodeEntryHeader(b)
@@ -78,7 +82,7 @@ func (l *Log) verify(id model.PartitionID, e *index.Entry) error {
 	}
 	if near {
 		b = b[e.EntryDistance:]
-	} else if err := l.cold.fill(seg, Position(e.Position), b[:enough], shared); err != nil {
+	} else if err := read(Position(e.Position), b[:enough]); err != nil {
 		return err
 	}
 	base, size := binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])+enough

@@ -262,7 +262,8 @@ func TestReadOfWhatMoved(t *testing.T) {
 		t.Errorf("read at the old place: %v", err)
 	}
 	var out span.List
-	if err := f.log.readExtent(extent{place{mainLog, Position(old.Position)}, int(old.Length)}, true, &out); !errors.Is(err, errMoved) {
+	w := wanted{extents: []extent{{place{mainLog, Position(old.Position)}, int(old.Length)}}}
+	if err := p.readNext(&w, nil, true, &out); !errors.Is(err, errMoved) {
 		t.Errorf("extent at the old place: %v", err)
 	}
 	s := recordSearch{from: 0, limit: 3, least: noTimestamp, first: true}

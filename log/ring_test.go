@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
@@ -66,21 +67,21 @@ func TestColdLaneBudget(t *testing.T) {
 	}
 	seg := &segment{file: file}
 	seg.size.Store(segmentHeaderSize + 8)
-	c := newColdLane(nil, nil)
+	c := newTestLane()
 	held, err := c.pool.Get(t.Context(), coldBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out span.List
-	if err := c.read(seg, 0, 8, false, &out); !errors.Is(err, errBusy) || out.Len() != 0 {
+	if err := readAt(c, seg, 8, false, &out); !errors.Is(err, errBusy) || out.Len() != 0 {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
-	if err := c.read(seg, 0, 8, true, &out); err != nil || out.Len() != 8 {
+	if err := readAt(c, seg, 8, true, &out); err != nil || out.Len() != 8 {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 	out.Release()
 	held.Release()
-	if err := c.read(seg, 0, 8, false, &out); err != nil || out.Len() != 8 {
+	if err := readAt(c, seg, 8, false, &out); err != nil || out.Len() != 8 {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 	out.Release()
@@ -103,7 +104,7 @@ func TestColdLaneSends(t *testing.T) {
 	seg := &segment{file: file}
 	seg.refs.Store(1)
 	seg.size.Store(int64(len(content)))
-	c := newColdLane(nil, nil)
+	c := newTestLane()
 	held, err := c.pool.Get(t.Context(), coldBytes)
 	if err != nil {
 		t.Fatal(err)
@@ -112,10 +113,10 @@ func TestColdLaneSends(t *testing.T) {
 	before := c.pool.InUse()
 	var out span.List
 	n := len(content) - segmentHeaderSize
-	if err := c.read(seg, 0, n, false, &out); err != nil || out.Len() != n || c.pool.InUse() != before {
+	if err := readAt(c, seg, n, false, &out); err != nil || out.Len() != n || c.pool.InUse() != before {
 		t.Fatalf("%d bytes, %d in use, before %d; %v", out.Len(), c.pool.InUse(), before, err)
 	}
-	if err := c.warm(seg, seg.offset(Position(n-5)), 6); !errors.Is(err, ErrCorrupt) {
+	if err := c.warm(nil, seg.file, seg.offset(Position(n-5)), 6); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("behind the end of the file: %v", err)
 	}
 	seg.Release()
@@ -129,9 +130,23 @@ func TestColdLaneSends(t *testing.T) {
 	}
 }
 
+// newTestLane is a lane whose log knows no segments.
+func newTestLane() *coldLane {
+	none := newSegments(vfs.NewMem(), "/", segmentBytesMin)
+	return newColdLane(newGate(clock.Real{}), func(logID) *segments { return none }, func() Position { return 0 })
+}
+
+// readAt has a lane read n bytes at the beginning of a segment, of what would
+// be a batch of a partition.
+func readAt(c *coldLane, seg *segment, n int, needed bool, out *span.List) error {
+	p := &PartitionLog{log: &Log{cold: c}}
+	whole := extent{place{}, n}
+	return p.readRun(&run{seg: seg, extents: []extent{whole}, whole: whole}, nil, needed, out)
+}
+
 // Small reads share memory, which goes back when the last of them is done.
 func TestColdLaneShares(t *testing.T) {
-	c := newColdLane(nil, nil)
+	c := newTestLane()
 	const pieces = 10
 	var pins []span.Pin
 	var last []byte

@@ -16,6 +16,8 @@ import (
 const (
 	// scrubChunk is how much the scrub reads between two looks at the clock.
 	scrubChunk = 256 << 10
+	// scrubKey is the scrub among those who read from the disk.
+	scrubKey = ^uint64(0)
 	// scrubFirst is when the first pass of a life begins: a start has enough to
 	// read as it is.
 	scrubFirst = time.Minute
@@ -274,14 +276,20 @@ func (f *scrubFile) ReadAt(p []byte, off int64) (int, error) {
 			return done, io.EOF
 		}
 		at := off + int64(done)
-		n, err := f.ReadAtCached(part, at)
+		n, err := 0, vfs.ErrWouldBlock
+		if inCache(f.File, at, len(part)) {
+			n, err = f.ReadAtCached(part, at)
+		}
 		if errors.Is(err, vfs.ErrWouldBlock) {
-			lane.turns <- struct{}{}
-			var m int
-			m, err = f.File.ReadAt(part[n:], at+int64(n))
-			<-lane.turns
-			f.DropCache(at+int64(n), int64(len(part)-n))
-			n += m
+			missed := n
+			for err = nil; err == nil && n < len(part); {
+				turn, m := lane.gate.enter(scrubKey, len(part)-n)
+				f.ReadAhead(at+int64(n), int64(m))
+				m, err = f.File.ReadAt(part[n:n+m], at+int64(n))
+				lane.gate.leave(turn)
+				n += m
+			}
+			f.DropCache(at+int64(missed), int64(len(part)-missed))
 		}
 		done += n
 		if err != nil {

@@ -185,11 +185,12 @@ func TestScrubLooksTwice(t *testing.T) {
 	f.log = l
 	f.flip(hit.Position + 40)
 	l.scrub.rate = 1 << 50
-	// The second read of the place finds it whole.
+	// The second read of the place finds it whole. Before each it is asked
+	// whether the place is in memory.
 	reads := 0
 	fault.SetHook(func(op vfs.Op) error {
 		if op.Kind == vfs.KindReadCached && op.Name == name && op.Off <= off && off < op.Off+int64(op.Bytes) {
-			if reads++; reads == 2 {
+			if reads++; reads == 3 {
 				once.Do(func() {
 					if err := disk.FlipBit(name, off, 3); err != nil {
 						t.Error(err)

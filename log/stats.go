@@ -14,7 +14,9 @@ type Stats struct {
 	AppendedBytes           uint64
 	SyncSeconds             float64 // total time in fdatasync
 	RingBytes               int64
-	ColdReads               uint64
+	ColdReads               uint64 // turns at the disk
+	ColdReadBytes           uint64 // from the disk
+	ColdWaiting             int    // reads that wait for their turn
 	LastCheckpoint          time.Time
 
 	ColdSegments          int
@@ -40,6 +42,8 @@ func (l *Log) Stats() Stats {
 		SyncSeconds:   time.Duration(l.syncer.nanos.Load()).Seconds(),
 		RingBytes:     l.ring.size(),
 		ColdReads:     l.cold.reads.Load(),
+		ColdReadBytes: l.cold.bytes.Load(),
+		ColdWaiting:   l.cold.gate.waiting(),
 
 		LastCheckpoint: l.keeper.lastCheckpoint(),
 

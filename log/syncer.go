@@ -26,6 +26,7 @@ type syncer struct {
 	clock    clock.Clock
 	interval time.Duration // bound for what nobody waits for
 	idle     func()        // called after markDelay without new work
+	gate     *gate         // keeps reads of the disk out of the way
 
 	wake   chan struct{}
 	synced atomic.Uint64 // Position
@@ -53,7 +54,7 @@ type durableWait struct {
 }
 
 func newSyncer(segs *segments, l *latch, c clock.Clock, interval time.Duration) *syncer {
-	return &syncer{segments: segs, latch: l, clock: c, interval: interval, wake: make(chan struct{}, 1)}
+	return &syncer{segments: segs, latch: l, clock: c, interval: interval, gate: newGate(c), wake: make(chan struct{}, 1)}
 }
 
 // start sets what recovery found durable, before the goroutine runs.
@@ -209,6 +210,8 @@ func (s *syncer) armMarkLocked() {
 // flush makes [from, to) durable, the oldest segment first.
 func (s *syncer) flush(from, to Position) error {
 	begin := s.clock.Now()
+	s.gate.syncBegins()
+	defer s.gate.syncEnds()
 	for _, r := range s.segments.all().between(from, to) {
 		if !r.acquire() {
 			continue // replaced: nothing of it belongs to the log

@@ -3,6 +3,7 @@ package replication
 import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/log"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -51,7 +52,11 @@ type ReadRequest struct {
 	// CurrentEpoch and LastFetchedEpoch are KIP-320's; -1 means not sent.
 	CurrentEpoch     model.LeaderEpoch
 	LastFetchedEpoch model.LeaderEpoch
+	Reader           *Reader // who asks; nil: nobody in particular
 }
+
+// Reader is who reads: the disk is shared fairly among readers.
+type Reader = log.Reader
 
 // ReadResult is the answer to a ReadRequest; the bytes went to the span list.
 type ReadResult struct {

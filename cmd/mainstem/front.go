@@ -134,6 +134,8 @@ func (c logCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.CounterValue, "syncs_total", "Calls of fdatasync since the start.", float64(st.Syncs))
 	send(prometheus.CounterValue, "sync_seconds_total", "Time spent in fdatasync.", st.SyncSeconds)
 	send(prometheus.CounterValue, "cold_reads_total", "Reads that had to ask the disk.", float64(st.ColdReads))
+	send(prometheus.CounterValue, "cold_read_bytes_total", "Bytes that had to be read from the disk.", float64(st.ColdReadBytes))
+	send(prometheus.GaugeValue, "cold_reads_waiting", "Reads of the disk that wait for their turn.", float64(st.ColdWaiting))
 	send(prometheus.GaugeValue, "unsynced_bytes", "Bytes written but not synced yet.", float64(st.Written)-float64(st.Synced))
 	send(prometheus.GaugeValue, "segments", "Segment files.", float64(st.Segments))
 	send(prometheus.GaugeValue, "segment_bytes", "Size of the main log's segment files.", float64(st.SegmentBytes))
