@@ -311,6 +311,8 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	}
 	req := q.ask.request()
 	req.MaxBytes, req.MinOne, req.ReadCommitted = max(min(int(q.ask.maxBytes), room), 0), first, f.readCommitted
+	req.Reader = f.call.conn.reader()
+	before := req.Reader.FromDisk
 	res := part.Read(req, &r.data)
 	if res.Err != nil {
 		r.data.Release()
@@ -322,6 +324,7 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 		}
 		return turnLast
 	}
+	f.call.conn.hasRead(part, req.From, &res, req.Reader.FromDisk-before)
 	r.head.HighWatermark, r.head.LastStableOffset, r.head.LogStartOffset = res.HighWatermark, res.LastStable, res.LogStart
 	if d := res.Diverging; d != nil {
 		r.head.DivergingEpoch = &protocol.EpochEndOffset{Epoch: d.Epoch, EndOffset: d.End}

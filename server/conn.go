@@ -15,6 +15,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/replication"
 )
 
 // errHangUp is why the server itself ends a connection.
@@ -39,6 +40,15 @@ type conn struct {
 	// The writing goroutine's: what one Fetch answer leaves for the next.
 	fetchEncoder protocol.FetchEncoder
 	fetchArena   []byte
+	reads        reads
+}
+
+// reads is what the log and backfills know a connection by. It belongs to the
+// goroutine that writes.
+type reads struct {
+	who     replication.Reader
+	of      *string // the client's id that the key was made of
+	watched bool    // some of what it reads is a backfill
 }
 
 // life is how a connection ends.

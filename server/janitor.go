@@ -71,6 +71,7 @@ func (j *janitor) look() {
 		j.srv.memory.others.Trim()
 	}
 	j.srv.sessions.expire(now)
+	j.srv.backfills.tick(now)
 	j.srv.conns.recheck()
 	j.again()
 }

@@ -48,6 +48,7 @@ type metrics struct {
 type gauges struct {
 	bufferBytes, answerBytes   func() int64
 	connections, fetchSessions func() int
+	backfills                  func() []backfillState
 }
 
 type errorKey struct {
@@ -69,6 +70,7 @@ type descriptions struct {
 	requests, latency, errors, unsupported, refused, closed *prometheus.Desc
 	bytesIn, bytesOut, buffers, answers, connections        *prometheus.Desc
 	sessions                                                *prometheus.Desc
+	backfills, behindRecords, behindBytes, paceBytes, eta   *prometheus.Desc
 }
 
 func newMetrics() *metrics {
@@ -93,6 +95,12 @@ func newMetrics() *metrics {
 		answers:     d("answer_bytes", "Memory of large answers being made or waiting for their clients."),
 		connections: d("connections", "Open connections."),
 		sessions:    d("fetch_sessions", "Fetch sessions held (KIP-227)."),
+
+		backfills:     d("backfills", "Clients that read a backlog from the disk, topic by topic."),
+		behindRecords: d("backfill_behind_records", "How far behind a client is that reads a backlog.", "client_id", "address", "topic"),
+		behindBytes:   d("backfill_behind_bytes", "The same in bytes, by the average size of records.", "client_id", "address", "topic"),
+		paceBytes:     d("backfill_bytes_per_second", "How fast it reads.", "client_id", "address", "topic"),
+		eta:           d("backfill_eta_seconds", "How long it will take at this pace; none if it does not gain.", "client_id", "address", "topic"),
 	}
 	return m
 }
@@ -157,6 +165,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, x := range []*prometheus.Desc{
 		d.requests, d.latency, d.errors, d.unsupported, d.refused, d.closed,
 		d.bytesIn, d.bytesOut, d.buffers, d.answers, d.connections, d.sessions,
+		d.backfills, d.behindRecords, d.behindBytes, d.paceBytes, d.eta,
 	} {
 		ch <- x
 	}
@@ -176,6 +185,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.desc.answers, float64(m.now.answerBytes()))
 	gauge(m.desc.connections, float64(m.now.connections()))
 	gauge(m.desc.sessions, float64(m.now.fetchSessions()))
+	m.collectBackfills(ch)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, st := range m.mu.apis {
@@ -192,6 +202,23 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for reason, n := range m.mu.closed {
 		counter(m.desc.closed, n, reason)
+	}
+}
+
+// collectBackfills shows those that are told of, which are few.
+func (m *metrics) collectBackfills(ch chan<- prometheus.Metric) {
+	all := m.now.backfills()
+	ch <- prometheus.MustNewConstMetric(m.desc.backfills, prometheus.GaugeValue, float64(len(all)))
+	for _, f := range all {
+		gauge := func(d *prometheus.Desc, n float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, printable(f.client), f.address, f.topic)
+		}
+		gauge(m.desc.behindRecords, float64(f.behind.records))
+		gauge(m.desc.behindBytes, float64(f.behind.bytes))
+		gauge(m.desc.paceBytes, f.perSec)
+		if f.eta >= 0 {
+			gauge(m.desc.eta, f.eta.Seconds())
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -67,6 +68,8 @@ type Server struct {
 	offsets   offsetsTopic
 	conns     connSet
 	warnings  logLimit
+	backfills backfills
+	seed      maphash.Seed
 	tasks     tasks
 	janitor   janitor
 	listeners []*listener
@@ -106,6 +109,9 @@ func New(cfg Config, d Deps) (*Server, error) {
 		connections: s.conns.len, fetchSessions: s.sessions.len,
 	}
 	s.conns.init()
+	s.seed = maphash.MakeSeed()
+	s.backfills.log, s.backfills.mu.all = d.Log, map[backfillKey]*backfill{}
+	s.metrics.now.backfills = s.backfills.told
 	s.warnings = logLimit{clock: d.Clock}
 	s.janitor = janitor{srv: s}
 	return s, nil
