@@ -73,7 +73,14 @@ func newGate(c clock.Clock) *gate {
 // enter waits for a turn of a client and returns how much may be read in it, at
 // most want bytes. The turn ends with leave.
 func (g *gate) enter(client uint64, want int) (t *gateTurn, n int) {
+	t = g.register(client, want)
+	return t, <-t.ready
+}
+
+// register puts a read among those that wait; it may have its turn at once.
+func (g *gate) register(client uint64, want int) *gateTurn {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	c := g.mu.clients[client]
 	if c == nil {
 		g.forgetLocked()
@@ -85,11 +92,10 @@ func (g *gate) enter(client uint64, want int) (t *gateTurn, n int) {
 		c.had = max(c.had, g.mu.level)
 	}
 	c.turns++
-	t = &gateTurn{client: c, want: want, ready: make(chan int, 1)}
+	t := &gateTurn{client: c, want: want, ready: make(chan int, 1)}
 	g.mu.waiting = append(g.mu.waiting, t)
 	g.grantLocked()
-	g.mu.Unlock()
-	return t, <-t.ready
+	return t
 }
 
 // leave ends a turn.
