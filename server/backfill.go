@@ -42,6 +42,12 @@ type backfills struct {
 	}
 }
 
+func newBackfills(log *zap.Logger) *backfills {
+	b := &backfills{log: log}
+	b.mu.all = map[backfillKey]*backfill{}
+	return b
+}
+
 // backfillKey is who reads what. A Fetch does not carry the consumer group, so
 // it is the client's id, and the address for those who share one.
 type backfillKey struct{ client, address, topic string }
@@ -69,40 +75,45 @@ type backfillLag struct {
 // backfillPace is how fast one reads, smoothed over half a minute.
 type backfillPace struct {
 	at      time.Time
+	ticks   int
 	bytes   int64 // read since
 	gained  int64 // records by which the lag fell since
 	perSec  float64
 	gainSec float64
 }
 
-// note hears of what a client got of a partition, and how much of it came from
-// the disk. It reports whether that is watched, so that what comes from the page
-// cache is to be told of too.
-func (b *backfills) note(c *conn, part *replication.Partition, from model.Offset, res *replication.ReadResult, disk int64) bool {
-	id, now := *c.clientID.Load(), c.srv.clock.Now()
-	key := backfillKey{client: id[:min(len(id), backfillName)], address: c.address, topic: part.Topic().Name}
+// backfillRead is what a client got of one partition.
+type backfillRead struct {
+	partition   int32
+	lag         backfillLag
+	bytes, disk int64 // in all, and what of it the disk had to give
+}
+
+// note hears of what a client got. It reports whether that is watched, so that
+// what comes from the page cache is to be told of too.
+func (b *backfills) note(key backfillKey, r backfillRead, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f := b.mu.all[key]
 	if f == nil {
-		if disk == 0 || !b.roomLocked() {
+		if r.disk == 0 || !b.roomLocked() {
 			return false
 		}
 		f = &backfill{backfillKey: key, begun: now, lags: map[int32]backfillLag{}, pace: backfillPace{at: now}}
 		b.mu.all[key] = f
 		b.count.Store(int32(len(b.mu.all)))
 	}
-	if disk > 0 {
+	if r.disk > 0 {
 		f.last = now
 	}
-	f.disk += disk
-	f.bytes += int64(res.Bytes)
-	f.pace.bytes += int64(res.Bytes)
-	f.position(part.Index(), lagOf(part, from, res))
+	f.disk += r.disk
+	f.bytes += r.bytes
+	f.pace.bytes += r.bytes
+	f.position(r.partition, r.lag)
 	return true
 }
 
-// lagOf is how far behind the offset is that a client asked for.
+// lagOf is how far behind an offset is.
 func lagOf(part *replication.Partition, from model.Offset, res *replication.ReadResult) backfillLag {
 	lag := backfillLag{records: int64(max(res.HighWatermark-from, 0))}
 	if all := int64(res.HighWatermark - res.LogStart); all > 0 {
@@ -196,13 +207,13 @@ func (p *backfillPace) tick(now time.Time) {
 	if passed <= 0 {
 		return
 	}
+	// The mean of all at first, then of the last half minute or so.
 	const window = 30 // seconds
-	part := min(passed/window, 1)
-	if p.perSec == 0 {
-		part = 1
+	p.perSec += min(max(passed/window, 1/float64(p.ticks+1)), 1) * (float64(p.bytes)/passed - p.perSec)
+	if p.ticks > 0 { // before, there was nothing to compare with
+		p.gainSec += min(max(passed/window, 1/float64(p.ticks)), 1) * (float64(p.gained)/passed - p.gainSec)
 	}
-	p.perSec += part * (float64(p.bytes)/passed - p.perSec)
-	p.gainSec += part * (float64(p.gained)/passed - p.gainSec)
+	p.ticks++
 	p.at, p.bytes, p.gained = now, 0, 0
 }
 
@@ -246,10 +257,14 @@ func (c *conn) reader() *replication.Reader {
 // hasRead hears what a partition gave for an answer, and how much of it the disk
 // had to give.
 func (c *conn) hasRead(part *replication.Partition, from model.Offset, res *replication.ReadResult, disk int64) {
-	b := &c.srv.backfills
-	if disk > 0 || c.reads.watched && b.count.Load() > 0 {
-		c.reads.watched = b.note(c, part, from, res, disk) || c.reads.watched
+	b := c.srv.backfills
+	if disk == 0 && (!c.reads.watched || b.count.Load() == 0) {
+		return
 	}
+	id := *c.clientID.Load()
+	key := backfillKey{client: id[:min(len(id), backfillName)], address: c.address, topic: part.Topic().Name}
+	r := backfillRead{partition: part.Index(), lag: lagOf(part, from, res), bytes: int64(res.Bytes), disk: disk}
+	c.reads.watched = b.note(key, r, c.srv.clock.Now()) || c.reads.watched
 }
 
 // hash makes a number of who a client is.

@@ -68,7 +68,7 @@ type Server struct {
 	offsets   offsetsTopic
 	conns     connSet
 	warnings  logLimit
-	backfills backfills
+	backfills *backfills
 	seed      maphash.Seed
 	tasks     tasks
 	janitor   janitor
@@ -109,8 +109,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		connections: s.conns.len, fetchSessions: s.sessions.len,
 	}
 	s.conns.init()
-	s.seed = maphash.MakeSeed()
-	s.backfills.log, s.backfills.mu.all = d.Log, map[backfillKey]*backfill{}
+	s.seed, s.backfills = maphash.MakeSeed(), newBackfills(d.Log)
 	s.metrics.now.backfills = s.backfills.told
 	s.warnings = logLimit{clock: d.Clock}
 	s.janitor = janitor{srv: s}
