@@ -17,12 +17,17 @@ const (
 // has to leave again: else the reader of a long backlog drives out of memory
 // what others are about to read, of which it reads each byte once.
 type behind struct {
+	budget int      // bytes that stay
+	spare  Position // of the log's end, never dropped
+
 	mu struct {
 		sync.Mutex
 		ranges []extent // oldest first
 		bytes  int
 	}
 }
+
+func newBehind() *behind { return &behind{budget: behindBytes, spare: behindSpare} }
 
 // add remembers a range that was read from the disk, and returns those whose
 // time is over.
@@ -35,7 +40,7 @@ func (b *behind) add(x extent) (over []extent) {
 	} else {
 		b.mu.ranges = append(b.mu.ranges, x)
 	}
-	for b.mu.bytes > behindBytes || len(b.mu.ranges) > behindRanges {
+	for b.mu.bytes > b.budget || len(b.mu.ranges) > behindRanges {
 		over = append(over, b.mu.ranges[0])
 		b.mu.bytes -= b.mu.ranges[0].n
 		b.mu.ranges = b.mu.ranges[1:]

@@ -39,7 +39,7 @@ type coldLane struct {
 	reads      atomic.Uint64
 	bytes      atomic.Uint64 // from the disk
 	ahead      *ahead
-	behind     behind
+	behind     *behind
 	segmentsOf func(logID) *segments
 	written    func() Position // the log's end
 
@@ -54,7 +54,7 @@ func newColdLane(g *gate, segmentsOf func(logID) *segments, written func() Posit
 	// The pool's own budget would make a read wait; memory looks at coldBytes.
 	return &coldLane{
 		pool: span.NewPool(math.MaxInt64), gate: g,
-		ahead: newAhead(), segmentsOf: segmentsOf, written: written,
+		ahead: newAhead(), behind: newBehind(), segmentsOf: segmentsOf, written: written,
 	}
 }
 

@@ -31,31 +31,42 @@ func (r *Reader) took(n int) {
 
 // fill reads b, from the page cache if it is there and else from the disk.
 func (c *coldLane) fill(who *Reader, seg *segment, at Position, b []byte, step aheadStep) error {
-	off, n := seg.offset(at), 0
+	off, n, stays := seg.offset(at), 0, step.shared
+	there := 0
+	if step.cached {
+		there = len(b)
+	} else if !step.missing {
+		there = inCache(seg.file, off, len(b))
+	}
 	// The kernel takes a read that must not wait as a reason to read, and much
 	// more than was asked for. So it is asked only for what is there.
-	if step.cached || !step.missing && inCache(seg.file, off, len(b)) {
+	if there == len(b) {
 		var err error
 		if n, err = seg.file.ReadAtCached(b, off); err == nil {
 			return nil
 		} else if !errors.Is(err, vfs.ErrWouldBlock) {
 			return readError(err)
 		}
+	} else if there > len(b)/2 {
+		stays = true // for others, who have it there
 	}
 	if err := c.fetch(who, seg.file, off+int64(n), b[n:]); err != nil {
 		return err
 	}
-	if !step.shared {
+	if !stays {
 		c.leave(extent{place{seg.Log, at + Position(n)}, len(b) - n})
 	}
 	return nil
 }
 
-// inCache reports whether a range is in the page cache, as far as the system
-// can tell without reading; where it can not, it has to be tried.
-func inCache(f vfs.File, off int64, n int) bool {
+// inCache is how much of a range is in the page cache, as far as the system can
+// tell without reading; where it can not, it has to be tried.
+func inCache(f vfs.File, off int64, n int) int {
 	bytes, ok := f.Cached(off, int64(n))
-	return !ok || bytes == int64(n)
+	if !ok {
+		return n
+	}
+	return int(bytes)
 }
 
 // fetch reads b from the disk, piece by piece as the gate lets it.
@@ -124,7 +135,7 @@ func (c *coldLane) leave(x extent) {
 
 // drop takes a range out of the page cache, but for the end of the log.
 func (c *coldLane) drop(x extent) {
-	if x.at.log == mainLog && x.at.at+Position(x.n)+behindSpare > c.written() {
+	if x.at.log == mainLog && x.at.at+Position(x.n)+c.behind.spare > c.written() {
 		return
 	}
 	if seg := c.segmentsOf(x.at.log).pin(x.at.at); seg != nil {

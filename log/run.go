@@ -180,7 +180,7 @@ func (p *PartitionLog) readRun(r *run, who *Reader, needed bool, out *span.List)
 	step := c.prepare(who, r.seg, at, n)
 	b, pin, err := c.memory(n, needed)
 	if errors.Is(err, errBusy) && sends {
-		if !inCache(r.seg.file, r.seg.offset(at), n) {
+		if inCache(r.seg.file, r.seg.offset(at), n) < n {
 			if err := c.warm(who, r.seg.file, r.seg.offset(at), n); err != nil {
 				return err
 			}

@@ -277,7 +277,7 @@ func (f *scrubFile) ReadAt(p []byte, off int64) (int, error) {
 		}
 		at := off + int64(done)
 		n, err := 0, vfs.ErrWouldBlock
-		if inCache(f.File, at, len(part)) {
+		if inCache(f.File, at, len(part)) == len(part) {
 			n, err = f.ReadAtCached(part, at)
 		}
 		if errors.Is(err, vfs.ErrWouldBlock) {
