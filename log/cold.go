@@ -20,6 +20,9 @@ const (
 	// keep, and twice that before it runs; a chunk is mapped, and given back.
 	coldChunk = 128 << 10
 	coldSmall = coldChunk / 4
+	// coldSpans is how many pieces of files a partition gives to an answer while
+	// answers hold all of that memory: each piece is to be remembered too.
+	coldSpans = 128
 )
 
 // errBusy ends an answer early: it has something already, the memory for more

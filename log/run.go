@@ -178,8 +178,8 @@ func (p *PartitionLog) readRun(r *run, who *Reader, needed bool, out *span.List)
 		return errors.Join(err, c.sendAll(r, out))
 	}
 	step := c.prepare(who, r.seg, at, n)
-	b, pin, err := c.memory(n, needed)
-	if errors.Is(err, errBusy) && sends {
+	b, pin, err := c.memory(n, needed && !sends)
+	if errors.Is(err, errBusy) && sends && (needed || len(out.Spans()) < coldSpans) {
 		if inCache(r.seg.file, r.seg.offset(at), n) < n {
 			if err := c.warm(who, r.seg.file, r.seg.offset(at), n); err != nil {
 				return err

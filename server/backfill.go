@@ -166,7 +166,7 @@ func (b *backfills) tick(now time.Time) {
 			delete(b.mu.all, key)
 			b.count.Store(int32(len(b.mu.all)))
 			if f.told {
-				b.log.Info("a client has ended reading a backlog", append(f.fields(), zap.Duration("took", now.Sub(f.begun).Round(time.Second)),
+				b.log.Info("a client has ended reading a backlog", append(f.fields(), zap.String("took", now.Sub(f.begun).Round(time.Second).String()),
 					zap.Int64("read_bytes", f.bytes), zap.Int64("from_disk_bytes", f.disk), zap.Bool("caught_up", f.caughtUp()))...)
 			}
 		case !f.told && f.disk >= backfillMin:
@@ -188,7 +188,7 @@ func (f *backfill) fields() []zap.Field {
 		zap.Int64("behind_records", f.behind.records), zap.Int64("behind_bytes", f.behind.bytes), zap.Int64("bytes_per_second", int64(f.pace.perSec)),
 	}
 	if eta, ok := f.eta(); ok {
-		fields = append(fields, zap.Duration("eta", eta.Round(time.Second)))
+		fields = append(fields, zap.String("eta", eta.Round(time.Second).String()))
 	}
 	return fields
 }
