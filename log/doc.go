@@ -17,8 +17,9 @@
 // partition_index.go, partition_cleaned.go, partition_checkpoint.go, partition_files.go,
 // partitions.go, tombs.go.
 //
-// Reading: ring.go (what was appended last), read.go, cold.go, ahead.go,
-// readbatch.go, lookup.go, between.go.
+// Reading: ring.go (what was appended last), read.go, run.go, cold.go (memory
+// for what is read), fetch.go (from the disk), gate.go (when), ahead.go,
+// behind.go (what leaves the page cache), readbatch.go, lookup.go, between.go.
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,
@@ -76,7 +77,9 @@
 //   - now and then one that allocates the next segment's file (segments.prepare).
 //
 // All are started by Open or by the writer, and Close waits for all. Completion
-// callbacks come from the writer and the syncer; Read runs in its caller.
+// callbacks come from the writer and the syncer; Read runs in its caller. A read
+// that asks the disk has a turn of the gate, and waits for nothing but the disk
+// while it has it.
 // Timers of the clock only wake one of these.
 //
 // # Locks

@@ -210,13 +210,13 @@ func (s *syncer) armMarkLocked() {
 // flush makes [from, to) durable, the oldest segment first.
 func (s *syncer) flush(from, to Position) error {
 	begin := s.clock.Now()
-	s.gate.syncBegins()
-	defer s.gate.syncEnds()
 	for _, r := range s.segments.all().between(from, to) {
 		if !r.acquire() {
 			continue // replaced: nothing of it belongs to the log
 		}
+		s.gate.syncBegins()
 		err := r.file.Datasync()
+		s.gate.syncEnds()
 		r.Release()
 		if err != nil {
 			return fmt.Errorf("sync segment %s: %w", r.name, err)
