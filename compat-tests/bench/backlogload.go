@@ -54,7 +54,7 @@ func (l *load) readOnce(ctx context.Context, first float64, bytes, records *atom
 	for left > 0 {
 		fs := cl.PollFetches(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // The time is over, which is the usual end.
+			return nil // the time is over, which is the usual end
 		}
 		if err := fs.Err(); err != nil {
 			return fmt.Errorf("backlog: %w", err)
