@@ -21,7 +21,7 @@ type runInstall struct {
 // them is counted as dead already, and what died since will be, by what the index
 // says then. So all that is above the log start as of then changes sides.
 func (p *PartitionLog) planInstall(to model.Offset, entries []index.Entry) (runInstall, error) {
-	counted := p.durableStart()
+	counted := min(p.durableStart(), p.Start()) // a truncation may have lowered it
 	entries = entries[reaching(entries, counted):]
 	entries = entries[:reaching(entries, to)]
 	x := runInstall{patch: patch{partition: p, Range: index.Range{To: to}, entries: entries}, old: make(map[*segment]int64)}

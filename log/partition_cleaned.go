@@ -63,10 +63,17 @@ func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.En
 	}
 	x.blocks, x.hint = blocks, indexHint{}
 	x.frozen, x.tail = above(x.frozen, to), above(x.tail, to)
-	if c := &p.mu.checkpoint; c.filed.oldest == nil {
+	c := &p.mu.checkpoint
+	if c.filed.oldest == nil {
 		c.filed.oldest = f
 	}
-	p.mu.checkpoint.filed.newest = f
+	c.filed.newest = f
+	c.start = min(c.start, state.start) // a merge must not take what this file has below it
+	if c.truncatedTo >= 0 {
+		// The next section must not cut what this file has, which is newer than the
+		// truncation.
+		c.truncatedTo = max(c.truncatedTo, to)
+	}
 	if state.start < to {
 		state.totals.startBytes = startBytesOf(entries, state.start, below)
 	}

@@ -179,7 +179,10 @@ func newPartitionWorld(tb testing.TB) *partitionWorld {
 
 // start makes empty partitions over the same disk.
 func (w *partitionWorld) start() {
-	w.log = &Log{shared: partitionShared{batches: w, producersMax: 1000}}
+	w.log = &Log{
+		shared:   partitionShared{batches: w, producersMax: 1000},
+		segments: newSegments(w.fs, "/log", 0), coldLog: newColdLog(w.fs, "/log", &Config{}), // of no segments
+	}
 	w.files = newIndexFiles(w.fs, "/log", 64<<10)
 	w.files.levelFiles = 2
 	w.parts = map[model.PartitionID]*PartitionLog{}
@@ -450,6 +453,7 @@ func TestPartitionsAgainstModel(t *testing.T) {
 			"write":      w.checkpoint,
 			"merge":      w.merge,
 			"relocate":   w.relocate,
+			"compact":    w.compact,
 			"reopen":     w.reopen,
 			"":           w.check,
 		})
