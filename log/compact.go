@@ -2,7 +2,6 @@ package log
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -62,9 +61,6 @@ type compactor struct {
 	pacer    pacer
 	requests chan func()
 	stop     chan struct{}
-	runs     atomic.Uint64
-	read     atomic.Uint64 // bytes of batches
-	kept     atomic.Uint64 // of them
 }
 
 func newCompactor(l *Log) *compactor {
@@ -128,9 +124,6 @@ func (k *compactor) compact(p *PartitionLog, limit model.Offset, cleaner BatchCl
 	if err := l.keeper.do(func() error { return l.keeper.installRun(c) }); err != nil {
 		return Compacted{}, err
 	}
-	k.runs.Add(1)
-	k.read.Add(uint64(c.done.BytesRead))
-	k.kept.Add(uint64(c.done.BytesKept))
 	c.done.To, c.done.Took = c.to, l.env.Clock.Now().Sub(begin)
 	return c.done, nil
 }
