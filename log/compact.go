@@ -2,6 +2,7 @@ package log
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -92,7 +93,9 @@ func (p *PartitionLog) Compact(limit model.Offset, c BatchCleaner) (done Compact
 	ended := make(chan struct{})
 	f := func() {
 		defer close(ended)
-		done, err = k.compact(p, limit, c)
+		if done, err = k.compact(p, limit, c); vfs.IsNoSpace(err) && !errors.Is(err, ErrDiskFull) {
+			err = fmt.Errorf("%w: %w", ErrDiskFull, err)
+		}
 	}
 	select {
 	case k.requests <- f:

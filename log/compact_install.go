@@ -12,7 +12,7 @@ import (
 type runInstall struct {
 	patch
 
-	old   map[*segment]int64 // bytes that die by it
+	bytes map[*segment]int64 // that come to live by it, less those that die
 	below uint64             // TotalBytes of the last batch that it takes the place of
 }
 
@@ -24,7 +24,8 @@ func (p *PartitionLog) planInstall(to model.Offset, entries []index.Entry) (runI
 	counted := min(p.durableStart(), p.Start()) // a truncation may have lowered it
 	entries = entries[reaching(entries, counted):]
 	entries = entries[:reaching(entries, to)]
-	x := runInstall{patch: patch{partition: p, Range: index.Range{To: to}, entries: entries}, old: make(map[*segment]int64)}
+	x := runInstall{patch: patch{partition: p, Range: index.Range{To: to}, entries: entries}}
+	x.count(entries, 1)
 	p.mu.Lock()
 	x.below = p.mu.state.totals.startBytes
 	p.mu.Unlock()
@@ -41,12 +42,24 @@ func (p *PartitionLog) planInstall(to model.Offset, entries []index.Entry) (runI
 			break
 		}
 		x.below = e.TotalBytes
-		if seg := p.log.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); seg != nil {
-			x.old[seg] += int64(e.Length)
-		}
+		x.count([]index.Entry{e}, -1)
 	}
 	x.sum()
 	return x, nil
+}
+
+// count takes note of the bytes that entries bring, or take with a sign of -1.
+// In the writer's goroutine there is no time for it.
+func (x *runInstall) count(entries []index.Entry, sign int64) {
+	if x.bytes == nil {
+		x.bytes = make(map[*segment]int64)
+	}
+	for i := range entries {
+		e := &entries[i]
+		if seg := x.partition.log.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); seg != nil {
+			x.bytes[seg] += sign * int64(e.Length)
+		}
+	}
 }
 
 // sum fills in what entries tell of those before them. Sums of bytes are counted
@@ -69,21 +82,14 @@ func (x *runInstall) sum() {
 // install has index and counters follow, at one moment: it is called by the
 // goroutine that applies. A file on disk holds the entries from start on.
 func (x *runInstall) install(f *index.File, start uint32) {
-	p := x.partition
-	p.installed(f, start, x.entries, x.below)
-	x.count(p.log)
+	x.partition.installed(f, start, x.entries, x.below)
+	x.counted()
 }
 
-// count counts the bytes of the run as alive, and the old ones as dead.
-func (x *runInstall) count(l *Log) {
-	for seg, n := range x.old {
-		seg.live.Add(-n)
-	}
-	cold := l.coldLog.segments.all()
-	for i := range x.entries {
-		if s := cold.find(Position(x.entries[i].Position)); s != nil {
-			s.live.Add(int64(x.entries[i].Length))
-		}
+// counted has the live counters follow.
+func (x *runInstall) counted() {
+	for seg, n := range x.bytes {
+		seg.live.Add(n)
 	}
 }
 

@@ -281,3 +281,30 @@ func TestCompactOvertaken(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// On a full disk a compaction is refused, and nothing has changed; with room it
+// goes on.
+func TestCompactOnAFullDisk(t *testing.T) {
+	f := newFixture(t, relocating())
+	for range 12 {
+		f.append(3000, 1)
+	}
+	f.checkpoint()
+	used := int64(0)
+	for _, name := range f.files("") {
+		n, err := f.mem().Size(f.disk.dir + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used += n
+	}
+	f.mem().SetCapacity(used + 8<<10)
+	if _, err := f.log.Partition(1).Compact(noOffset, &pickCleaner{keep: thirds}); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("%v", err)
+	}
+	f.check()
+	f.mem().SetCapacity(1 << 40)
+	f.compact(1, noOffset, thirds)
+	f.everyStart()
+	f.close()
+}

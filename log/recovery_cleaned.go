@@ -186,7 +186,6 @@ func (r *recovery) noteLost(f *foundRun) {
 // installRebuilt puts the runs into indexes that are made anew, which are all in
 // memory.
 func (r *recovery) installRebuilt() {
-	l := r.log
 	var left []*foundRun
 	for _, f := range r.runs {
 		p := f.partition
@@ -195,14 +194,11 @@ func (r *recovery) installRebuilt() {
 			continue
 		}
 		entries := f.entries()
-		for _, e := range p.tailBelow(f.part.to) {
-			if seg := l.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); seg != nil {
-				seg.live.Add(-int64(e.Length))
-			}
-		}
-		x := runInstall{patch: patch{partition: p, entries: entries}}
-		x.count(l)
+		x := runInstall{patch: patch{partition: p}}
+		x.count(p.tailBelow(f.part.to), -1)
+		x.count(entries, 1)
 		p.installedInMemory(entries)
+		x.counted()
 		r.tellInstalled(f, len(entries))
 	}
 	r.runs = left
