@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -312,6 +313,63 @@ func TestUncleanable(t *testing.T) {
 			t.Errorf("%d compactions after an hour", n)
 		}
 	})
+}
+
+// TestCompactionOfDamage: a damaged batch keeps its partition from being
+// compacted, and no other.
+func TestCompactionOfDamage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings = compacting()
+		p, q := w.part(0), w.part(1)
+		for i := range 3 {
+			w.put(p, batch.None, fmt.Sprintf("a=needle%d", i))
+			w.put(q, batch.None, fmt.Sprintf("a=%d", i))
+		}
+		w.crash(nil) // nothing is served from memory
+		w.damage("needle1")
+		c := w.compactor(roomy())
+		if n := c.Round(); n != 2 {
+			t.Fatalf("%d compactions: %+v", n, c.told)
+		}
+		if diff := cmp.Diff(map[string]int{"damage": 1}, c.Topics()[0].Uncleanable); diff != "" {
+			t.Error(diff, c.told)
+		}
+		w.wantHolds(w.part(1), "the other", "1:a=1 2:a=2")
+		if got := w.readable(w.part(0), 0); len(got) == 0 || got[0] != 0 {
+			t.Errorf("the damaged one gives %v", got)
+		}
+	})
+}
+
+// damage flips a bit of the first place in a segment where a text stands.
+func (w *world) damage(text string) {
+	w.t.Helper()
+	names, err := w.disk.List("data/log")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, name := range names {
+		size, err := w.disk.Size("data/log/" + name)
+		if err != nil || !strings.HasSuffix(name, ".segment") {
+			continue
+		}
+		f, err := w.disk.Open("data/log/" + name)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		b := make([]byte, size)
+		if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+			w.t.Fatal(err)
+		}
+		_ = f.Close()
+		if at := bytes.Index(b, []byte(text)); at >= 0 {
+			if err := w.disk.FlipBit("data/log/"+name, int64(at), 0); err != nil {
+				w.t.Fatal(err)
+			}
+			return
+		}
+	}
+	w.t.Fatalf("%q is nowhere", text)
 }
 
 func TestCompactionDiskFull(t *testing.T) {

@@ -40,6 +40,15 @@ type Stats struct {
 	Keys                     int   // in the map
 }
 
+// add counts a batch.
+func (s *Stats) add(b *Stats) {
+	s.RecordsRead += b.RecordsRead
+	s.RecordsKept += b.RecordsKept
+	s.Superseded += b.Superseded
+	s.Tombstones += b.Tombstones
+	s.Keyless += b.Keyless
+}
+
 // Cleaner is one compaction of one partition; see log.BatchCleaner.
 type Cleaner struct {
 	cfg   Config
@@ -48,6 +57,7 @@ type Cleaner struct {
 	// not look into was kept: it may hold an older value of any key.
 	learnt, blind bool
 	keep          []bool // of the batch at hand, by record
+	probes        []probe
 	out           []byte
 }
 
@@ -76,12 +86,20 @@ func (c *Cleaner) Learn(b []byte) (full bool, err error) {
 		c.learnt = true
 		return false, nil
 	}
+	c.probes = c.probes[:0]
 	err = batch.Records(b, &h, unfoldMax, func(r batch.Record) error {
-		if r.Key != nil && !c.cfg.Keys.Put(r.Key, h.BaseOffset+model.Offset(r.OffsetDelta)) {
-			return errFull
+		if r.Key == nil {
+			return nil
+		}
+		c.probes = append(c.probes, c.cfg.Keys.probe(r.Key, h.BaseOffset+model.Offset(r.OffsetDelta)))
+		if len(c.probes) == probesMax {
+			return c.learn()
 		}
 		return nil
 	})
+	if err == nil {
+		err = c.learn()
+	}
 	switch {
 	case errors.Is(err, errFull) && c.learnt:
 		return true, nil
@@ -92,6 +110,18 @@ func (c *Cleaner) Learn(b []byte) (full bool, err error) {
 	}
 	c.learnt = true
 	return false, named(&h, err)
+}
+
+// learn puts the keys that were gathered into the map.
+func (c *Cleaner) learn() error {
+	c.cfg.Keys.fetch(c.probes)
+	for i := range c.probes {
+		if !c.cfg.Keys.put(&c.probes[i]) {
+			return errFull
+		}
+	}
+	c.probes = c.probes[:0]
+	return nil
 }
 
 // Clean returns what is kept of a batch: b itself, a batch that is valid until
@@ -109,7 +139,7 @@ func (c *Cleaner) Clean(b []byte) ([]byte, error) {
 	if c.aborted(&h) {
 		return nil, nil
 	}
-	kept, tombstones, err := c.decide(b, &h)
+	d, err := c.decide(b, &h)
 	switch {
 	case errors.Is(err, batch.ErrTooLarge):
 		c.blind = true
@@ -118,13 +148,12 @@ func (c *Cleaner) Clean(b []byte) ([]byte, error) {
 	case err != nil:
 		return nil, named(&h, err)
 	}
-	c.stats.RecordsRead += int64(h.Records)
-	c.stats.RecordsKept += int64(kept)
-	opt := batch.FilterOptions{Limit: unfoldMax, SetHorizon: tombstones && !h.HasDeleteHorizon(), DeleteHorizonMs: c.horizon()}
+	c.stats.add(&d.Stats)
+	opt := batch.FilterOptions{Limit: unfoldMax, SetHorizon: d.tombstones && !h.HasDeleteHorizon(), DeleteHorizonMs: c.horizon()}
 	switch {
-	case kept == 0:
+	case d.RecordsKept == 0:
 		return nil, nil
-	case kept == int(h.Records) && !opt.SetHorizon:
+	case d.RecordsKept == int64(h.Records) && !opt.SetHorizon:
 		return b, nil
 	}
 	i := -1
@@ -143,33 +172,53 @@ func (c *Cleaner) horizon() int64 {
 	return c.cfg.NowMs + c.cfg.DeleteRetentionMs
 }
 
-// decide fills keep, and tells how many records are kept, and whether there are
-// tombstones among them.
-func (c *Cleaner) decide(b []byte, h *batch.Header) (kept int, tombstones bool, err error) {
-	expired := h.HasDeleteHorizon() && h.FirstTimestamp <= c.cfg.NowMs && !c.blind
-	c.keep = c.keep[:0]
-	stats := c.stats
-	err = batch.Records(b, h, unfoldMax, func(r batch.Record) error {
-		keep := false
-		switch {
-		case r.Key == nil:
-			stats.Keyless++
-		case c.cfg.Keys.Newest(r.Key) > h.BaseOffset+model.Offset(r.OffsetDelta):
-			stats.Superseded++
-		case r.Value == nil && expired:
-			stats.Tombstones++
-		default:
-			keep = true
-			kept++
-			tombstones = tombstones || r.Value == nil
+// decision is what is kept of a batch.
+type decision struct {
+	Stats // of the batch alone
+
+	tombstones bool // are among what is kept
+	expired    bool // whatever tombstones there are, their time is over
+}
+
+// decide fills keep.
+func (c *Cleaner) decide(b []byte, h *batch.Header) (decision, error) {
+	d := decision{expired: h.HasDeleteHorizon() && h.FirstTimestamp <= c.cfg.NowMs && !c.blind}
+	c.keep, c.probes = c.keep[:0], c.probes[:0]
+	err := batch.Records(b, h, unfoldMax, func(r batch.Record) error {
+		d.RecordsRead++
+		c.keep = append(c.keep, false)
+		if r.Key == nil {
+			d.Keyless++
+			return nil
 		}
-		c.keep = append(c.keep, keep)
+		p := c.cfg.Keys.probe(r.Key, h.BaseOffset+model.Offset(r.OffsetDelta))
+		p.index, p.tombstone = len(c.keep)-1, r.Value == nil
+		if c.probes = append(c.probes, p); len(c.probes) == probesMax {
+			c.judge(&d)
+		}
 		return nil
 	})
-	if err == nil {
-		c.stats = stats
+	c.judge(&d)
+	return d, err
+}
+
+// judge decides about the records that were gathered.
+func (c *Cleaner) judge(d *decision) {
+	c.cfg.Keys.fetch(c.probes)
+	for i := range c.probes {
+		p := &c.probes[i]
+		switch {
+		case c.cfg.Keys.newest(p) > p.at:
+			d.Superseded++
+		case p.tombstone && d.expired:
+			d.Tombstones++
+		default:
+			c.keep[p.index] = true
+			d.RecordsKept++
+			d.tombstones = d.tombstones || p.tombstone
+		}
 	}
-	return kept, tombstones, err
+	c.probes = c.probes[:0]
 }
 
 func (c *Cleaner) aborted(h *batch.Header) bool {

@@ -24,6 +24,7 @@ type KeyMap struct {
 	slotsMax int
 	load     float64
 	seeds    [2]maphash.Seed
+	touched  model.Offset // nobody's
 }
 
 // slot is empty if next is 0.
@@ -72,38 +73,79 @@ func (m *KeyMap) Room() int { return m.room }
 // Bytes is the memory of the map.
 func (m *KeyMap) Bytes() int64 { return int64(cap(m.slots)) * slotBytes }
 
+// probe is a key that is to be looked up, as the map knows it.
+type probe struct {
+	home, check uint64
+	at          model.Offset // of the record
+	index       int          // of the record, the caller's
+	tombstone   bool         // the caller's
+}
+
+// probesMax is how many keys are looked up together.
+const probesMax = 64
+
+// probe hashes a key.
+func (m *KeyMap) probe(key []byte, at model.Offset) probe {
+	return probe{home: maphash.Bytes(m.seeds[0], key), check: maphash.Bytes(m.seeds[1], key), at: at}
+}
+
+// fetch touches the slots of the keys. The map is larger than any cache, and
+// misses that do not depend on each other overlap: looked up one by one each
+// would be waited for.
+func (m *KeyMap) fetch(list []probe) {
+	var touched model.Offset
+	for i := range list {
+		touched ^= m.slots[m.place(list[i].home)].next
+	}
+	m.touched = touched // So that it is not optimized away.
+}
+
 // Put notes that the newest record of a key is at an offset, which is higher
 // than all that the map has heard of. It returns false if the key is new and
 // there is no room.
 func (m *KeyMap) Put(key []byte, at model.Offset) bool {
-	s := m.find(key)
+	p := m.probe(key, at)
+	return m.put(&p)
+}
+
+func (m *KeyMap) put(p *probe) bool {
+	s := m.find(p)
 	if s.next == 0 {
 		if m.used >= m.room {
 			return false
 		}
 		m.used++
 	}
-	s.next = at + 1
+	s.next = p.at + 1
 	return true
 }
 
 // Newest is the offset of the key's newest record; -1 if the map has not heard
 // of the key.
-func (m *KeyMap) Newest(key []byte) model.Offset { return m.find(key).next - 1 }
+func (m *KeyMap) Newest(key []byte) model.Offset {
+	p := m.probe(key, 0)
+	return m.newest(&p)
+}
+
+func (m *KeyMap) newest(p *probe) model.Offset { return m.find(p).next - 1 }
+
+// place is where to look for a hash first: the hash times the number of slots,
+// divided by 2^64.
+func (m *KeyMap) place(home uint64) uint64 {
+	i, _ := bits.Mul64(home, uint64(len(m.slots)))
+	return i
+}
 
 // find returns the slot of a key, or the empty one where it belongs; its hash
 // is in there already.
-func (m *KeyMap) find(key []byte) *slot {
-	home, check := maphash.Bytes(m.seeds[0], key), maphash.Bytes(m.seeds[1], key)
-	// The hash times the number of slots, divided by 2^64.
-	i, _ := bits.Mul64(home, uint64(len(m.slots)))
-	for {
+func (m *KeyMap) find(p *probe) *slot {
+	for i := m.place(p.home); ; {
 		s := &m.slots[i]
 		if s.next == 0 {
-			s.home, s.check = home, check
+			s.home, s.check = p.home, p.check
 			return s
 		}
-		if s.home == home && s.check == check {
+		if s.home == p.home && s.check == p.check {
 			return s
 		}
 		if i++; i == uint64(len(m.slots)) {
