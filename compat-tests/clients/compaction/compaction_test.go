@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +222,9 @@ func TestRandom(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustLeave(t, h.topic, h.left())
+	if got := kcatRead(t, h.topic); !slices.Equal(got, h.left()) {
+		t.Errorf("kcat: %s", difference(h.left(), got))
+	}
 	h.javaSend(t, some(20)...)
 	h.send(t, some(20)...)
 	minute++
