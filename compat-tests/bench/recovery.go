@@ -10,8 +10,13 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
-// terabyte is what the log of the row recovery1t has.
-const terabyte = 1e12
+const (
+	// terabyte is what the log of the row recovery1t has.
+	terabyte = 1e12
+	// hugeBatch is large because each batch leaves a block or two of its own on
+	// the disk: a million of them took a file system minutes to remove.
+	hugeBatch = 8 << 20
+)
 
 // runRecovery fills a log, kills the broker in the midst of more, and times its
 // start.
@@ -88,7 +93,7 @@ func (s *stand) fillLog(bytes int64) error {
 	if err != nil {
 		return err
 	}
-	out, err := harness.Run(s.ctx, "", fill, "--data-dir", s.dataDir(), "--partitions", strings.Join(ids, ","), "--bytes", strconv.FormatInt(bytes, 10))
+	out, err := harness.Run(s.ctx, "", fill, "--data-dir", s.dataDir(), "--partitions", strings.Join(ids, ","), "--bytes", strconv.FormatInt(bytes, 10), "--batch-bytes", strconv.Itoa(hugeBatch))
 	if err == nil && out.Code != 0 {
 		err = errors.New(out.Stderr)
 	}
