@@ -28,7 +28,7 @@ func TestFlat(t *testing.T) {
 	}{
 		{"flat, after a warm-up", func(_ int, at time.Duration) float64 { return min(20+at.Minutes()*10, 100) }, 1, 1, 0},
 		{"it grows in each life", func(_ int, at time.Duration) float64 { return 100 + 60*at.Hours() }, 152. / 137, 1, 60},
-		{"it grows from life to life", func(life int, _ time.Duration) float64 { return 100 * float64(life+1) }, 1, 2, 0},
+		{"it grows from life to life", func(life int, _ time.Duration) float64 { return 100 * float64(life+1) }, 1, 4. / 3, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := lives(tc.of)

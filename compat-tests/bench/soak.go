@@ -15,7 +15,7 @@ import (
 const (
 	// soakLives is how many lives the broker has in a soak; all but the last end
 	// in turn by kill -9 and by a clean stop, under load.
-	soakLives   = 6
+	soakLives   = 5
 	soakEvery   = 2 * time.Second // Between two looks.
 	soakRate    = 12_000          // Records of 1 KiB a second of the mix.
 	soakChecked = 500             // Records a second that are checked one by one.

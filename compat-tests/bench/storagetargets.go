@@ -25,12 +25,12 @@ const (
 	mCleaned     = "bytes written by compaction to appended"
 
 	mSoakAnon       = "anon, later in a life to earlier"
-	mSoakAnonLives  = "anon, last life to second"
+	mSoakAnonLives  = "anon, last life to third"
 	mSoakSlope      = "anon, MiB an hour"
 	mSoakFiles      = "descriptors, later in a life to earlier"
-	mSoakFilesLives = "descriptors, last life to second"
+	mSoakFilesLives = "descriptors, last life to third"
 	mSoakGo         = "goroutines, later in a life to earlier"
-	mSoakGoLives    = "goroutines, last life to second"
+	mSoakGoLives    = "goroutines, last life to third"
 	mChecked        = "acknowledged records checked"
 	mMinutes        = "minutes"
 )
