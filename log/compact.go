@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // BatchCleaner decides what of a partition's batches is kept. The log calls it
