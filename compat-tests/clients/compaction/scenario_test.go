@@ -116,7 +116,7 @@ func (h *history) left(gone ...string) []string {
 	}
 	var out []string
 	for _, r := range slices.Concat(h.sent...) {
-		if !old(r) || last[r.key] == r.offset && !(r.tombstone && slices.Contains(gone, r.key)) {
+		if !old(r) || last[r.key] == r.offset && (!r.tombstone || !slices.Contains(gone, r.key)) {
 			out = append(out, r.String())
 		}
 	}

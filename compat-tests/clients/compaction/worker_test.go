@@ -60,7 +60,7 @@ func newWorker(t *testing.T, name string) *worker {
 	t.Cleanup(func() {
 		if w.cmd != nil {
 			_ = w.cmd.Process.Kill()
-			<-w.exited
+			<-w.exited //nolint:errcheck // It was killed.
 		}
 		if log, err := os.ReadFile(w.log); err == nil && t.Failed() {
 			t.Logf("the worker: %s", log[max(0, len(log)-3000):])
@@ -101,7 +101,7 @@ func (w *worker) stop() {
 		w.t.Fatal(err)
 	}
 	select {
-	case <-w.exited:
+	case <-w.exited: //nolint:errcheck // Java's exit code for a signal.
 	case <-time.After(connectTime):
 		w.t.Fatal("the worker does not end")
 	}
