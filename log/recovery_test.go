@@ -41,8 +41,11 @@ func newStillFixture(t *testing.T, cfg Config) *fixture {
 	return openFixture(t, cfg, d)
 }
 
+// openFixture makes one on a disk. Nothing is relocated unless the test asks
+// for it: segments would come and go beside what it looks at.
 func openFixture(t *testing.T, cfg Config, d *testDisk) *fixture {
 	t.Helper()
+	set(&cfg.relocateKeep, 1<<20)
 	f := &fixture{
 		t: t, disk: d, cfg: cfg,
 		want: make(map[model.PartitionID][]byte), ends: make(map[model.PartitionID]model.Offset),
