@@ -95,7 +95,7 @@ func TestLiveBytes(t *testing.T) {
 // Dead segments go, also from the middle, and what remains still says all that
 // is true, with and without the indexes.
 func TestReclaim(t *testing.T) {
-	f := newFixture(t, Config{SegmentBytes: 32 << 10})
+	f := newFixture(t, Config{SegmentBytes: 32 << 10, RelocateBelow: -1})
 	f.append(500, 1, 2) // keeps the first segment alive
 	for range 40 {
 		f.append(3000, 3, 4)
