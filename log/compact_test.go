@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
@@ -269,6 +270,17 @@ func TestCompactOvertaken(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	f.everyStart()
+	// What is written then at the same offsets does not get into a run with what
+	// was there before: batches would overlap.
+	run := newRunWriter(1, 90, f.log.compactor.writers)
+	b, _ := makeBatch(t, 6, 3, 50)
+	over, _ := makeBatch(t, 8, 3, 50)
+	if err := run.add(&index.Entry{BaseOffset: 6, LastOffsetDelta: 2}, b, b); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.add(&index.Entry{BaseOffset: 8, LastOffsetDelta: 2}, over, over); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("batches overlap: %v", err)
+	}
 	f.disk.standing = map[model.PartitionID]Standing{2: Dropped}
 	drop := func() { f.log.Drop(2) }
 	if _, err := f.log.Partition(2).Compact(noOffset, &pickCleaner{keep: thirds, between: drop}); !errors.Is(err, ErrOvertaken) {

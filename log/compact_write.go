@@ -45,6 +45,10 @@ func (r *runWriter) add(e *index.Entry, b, kept []byte) error {
 	if h.Size != len(kept) || h.BaseOffset < e.BaseOffset || h.LastOffset() > e.LastOffset() {
 		return fmt.Errorf("%w: the cleaner made offsets %d to %d of %d to %d", errEntryFields, h.BaseOffset, h.LastOffset(), e.BaseOffset, e.LastOffset())
 	}
+	if n := len(r.entries); n > 0 && h.BaseOffset <= r.entries[n-1].LastOffset() {
+		// It was truncated, and written to again: the compaction is overtaken.
+		return fmt.Errorf("%w: offset %d comes after %d", ErrCorrupt, h.BaseOffset, r.entries[n-1].LastOffset())
+	}
 	if n := len(r.batches); n > 0 && (len(r.payload)+len(kept) > r.most || h.LastOffset()-r.batches[0].BaseOffset > math.MaxInt32) {
 		if err := r.flush(); err != nil {
 			return err
