@@ -38,7 +38,7 @@ func (p *PartitionLog) planInstall(to model.Offset, entries []index.Entry) (runI
 		if err != nil {
 			return x, err
 		}
-		if !ok || e.LastOffset() >= to {
+		if !ok || e.BaseOffset >= to {
 			break
 		}
 		x.below = e.TotalBytes

@@ -1,6 +1,8 @@
 package log
 
 import (
+	"sort"
+
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log/index"
 )
@@ -105,9 +107,16 @@ func (p *PartitionLog) installedInMemory(entries []index.Entry) {
 	p.mu.uninstalled = false
 }
 
-// above are the entries that reach to an offset or above.
+// beginning is the number of the first entry that begins at an offset or above.
+func beginning(entries []index.Entry, offset model.Offset) int {
+	return sort.Search(len(entries), func(i int) bool { return entries[i].BaseOffset >= offset })
+}
+
+// above are the entries that begin at an offset or above. One that reaches over
+// it from below is, in a rebuild, what a truncation cut of which nothing is left
+// to tell: all of it is below the log start.
 func above(entries []index.Entry, offset model.Offset) []index.Entry {
-	n := reaching(entries, offset)
+	n := beginning(entries, offset)
 	if n == len(entries) {
 		return nil
 	}

@@ -215,11 +215,11 @@ func (p *PartitionLog) isWhole() bool {
 	return p.mu.checkpoint.whole && len(p.mu.index.blocks) == 0
 }
 
-// tailBelow are the entries in memory that end at or below an offset.
+// tailBelow are the entries in memory that begin below an offset.
 func (p *PartitionLog) tailBelow(to model.Offset) []index.Entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.index.tail[:reaching(p.mu.index.tail, to)]
+	return p.mu.index.tail[:beginning(p.mu.index.tail, to)]
 }
 
 // installRuns does what was left to do for compactions that the log names.
