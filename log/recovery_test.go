@@ -382,6 +382,50 @@ func TestUnknownOwnersRefuse(t *testing.T) {
 	f.close()
 }
 
+// Damage reaches up to S, and what stood there was torn by the crash: a good
+// entry behind both names the torn one, which nobody was promised. Its offsets
+// are not damage.
+func TestTornBehindDamage(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.append(500, 1, 1)
+	release := f.holdWriter()
+	var ws []*waiter
+	for _, id := range []model.PartitionID{2, 3} {
+		ws = append(ws, appendTo(t, f.log, f.log.Partition(id), 0, 3, 500))
+	}
+	release()
+	for _, w := range ws {
+		if err := w.err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.killWithoutCheckpoint()
+	entries := f.batchEntries()
+	hit, torn, last := entries[1], entries[2], entries[3]
+	if last.Synced != hit.end() || torn.Position != hit.end() {
+		t.Fatalf("the last entry knows that the log is durable up to %d, want %d", last.Synced, hit.end())
+	}
+	f.flip(hit.Position + 13)
+	f.flip(torn.Position + 13)
+	f.disk.standing = make(map[model.PartitionID]Standing)
+	for id := model.PartitionID(4); id < 4+2*partitionGapMax; id++ {
+		f.disk.standing[id] = Unknown
+	}
+	found := f.open()
+	if want := []PositionRange{{hit.Position, hit.end()}}; !slices.Equal(found.Corrupt, want) {
+		t.Errorf("recovery: %+v, want damage %v", found, want)
+	}
+	for id, want := range map[model.PartitionID]model.Offset{1: 3, 2: 0, 3: 0} {
+		if got := f.log.Partition(id).End(); got != want {
+			t.Errorf("partition %d ends at %d, want %d", id, got, want)
+		}
+	}
+	if err := f.log.Partition(1).Refused(); !errors.Is(err, ErrOwnerUnknown) {
+		t.Errorf("whose offsets the damaged entry had is not known; partition 1 refuses with %v", err)
+	}
+	f.close()
+}
+
 // damageLastGroup ends a life with a group of one batch each of partitions 1 to
 // 3, of which no entry says that it is durable, and damages the first of them,
 // at offset 6.

@@ -231,7 +231,10 @@ func (r *replay) fence(it *scanItem, to Position) error {
 		return nil
 	}
 	next := &r.undecided[1].Header
-	r.applyDamaged(it.At, next.Previous)
+	if it.End < to+Position(next.PreviousSize) {
+		// Else it stood above S: it is cut, not damaged, and was promised to nobody.
+		r.applyDamaged(it.At, next.Previous)
+	}
 	if next.Previous.Kind == 0 || it.At+Position(next.PreviousSize) != it.End {
 		r.unowned = append(r.unowned, PositionRange{it.At, to})
 	}
