@@ -8,23 +8,30 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
-// A sync that does not come back is seen while it hangs, is told of once, and
-// counted; so is its end.
-func TestSyncStalls(t *testing.T) {
-	w := newWorld(t)
-	fault := vfs.NewFault(w.mem, nil)
+// hanging opens the guard on a disk on which the next operation of a kind does
+// not come back until hung is closed, and creates a file there.
+func (w *world) hanging(kind vfs.Kind) (f vfs.File, fault *vfs.Fault, began, hung chan struct{}) {
+	fault = vfs.NewFault(w.mem, nil)
 	w.mustOpen(fault)
 	w.want("opened", Roomy, "ballast holds")
 	f, err := w.guard.FS().Create(dir + "/x")
 	w.must(err)
-	began, hung := make(chan struct{}), make(chan struct{})
+	began, hung = make(chan struct{}), make(chan struct{})
 	fault.SetHook(func(op vfs.Op) error {
-		if op.Kind == vfs.KindSync {
+		if op.Kind == kind {
 			close(began)
 			<-hung
 		}
 		return nil
 	})
+	return f, fault, began, hung
+}
+
+// A sync that does not come back is seen while it hangs, is told of once, and
+// counted; so is its end.
+func TestSyncStalls(t *testing.T) {
+	w := newWorld(t)
+	f, fault, began, hung := w.hanging(vfs.KindSync)
 	syncs := w.guard.Syncs()
 	if _, _, ok := syncs.Longest(); ok {
 		t.Error("a sync runs")
@@ -86,19 +93,7 @@ func TestSyncFails(t *testing.T) {
 // keeps the one in front of the other.
 func TestWriteStalls(t *testing.T) {
 	w := newWorld(t)
-	fault := vfs.NewFault(w.mem, nil)
-	w.mustOpen(fault)
-	w.want("opened", Roomy, "ballast holds")
-	f, err := w.guard.FS().Create(dir + "/x")
-	w.must(err)
-	began, hung := make(chan struct{}), make(chan struct{})
-	fault.SetHook(func(op vfs.Op) error {
-		if op.Kind == vfs.KindWrite {
-			close(began)
-			<-hung
-		}
-		return nil
-	})
+	f, _, began, hung := w.hanging(vfs.KindWrite)
 	ended := make(chan error)
 	go func() {
 		_, err := f.WriteAt([]byte("abc"), 0)

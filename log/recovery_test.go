@@ -352,6 +352,15 @@ func TestDamagedLastOfPartition(t *testing.T) {
 	f.close()
 }
 
+// knowNoneFrom has the metadata end below a partition: who looks for the highest
+// would else find another one for ever.
+func (f *fixture) knowNoneFrom(first model.PartitionID) {
+	f.disk.standing = make(map[model.PartitionID]Standing)
+	for id := first; id < first+2+2*partitionGapMax; id++ {
+		f.disk.standing[id] = Unknown
+	}
+}
+
 // Two damaged headers in a row: whoever has no entry behind them may have lost
 // its end, and refuses appends, also after later starts.
 func TestUnknownOwnersRefuse(t *testing.T) {
@@ -361,10 +370,7 @@ func TestUnknownOwnersRefuse(t *testing.T) {
 	entries := f.batchEntries()
 	f.flip(entries[2].Position + 13)
 	f.flip(entries[3].Position + 13)
-	f.disk.standing = map[model.PartitionID]Standing{9: Unknown, 10: Unknown}
-	for id := model.PartitionID(11); id < 11+2*partitionGapMax; id++ {
-		f.disk.standing[id] = Unknown
-	}
+	f.knowNoneFrom(9)
 	f.open()
 	for range 2 {
 		for id, want := range map[model.PartitionID]error{1: ErrOwnerUnknown, 2: nil, 3: nil, 4: ErrOwnerUnknown, 5: ErrOwnerUnknown, 9: nil} {
@@ -388,17 +394,7 @@ func TestUnknownOwnersRefuse(t *testing.T) {
 func TestTornBehindDamage(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.append(500, 1, 1)
-	release := f.holdWriter()
-	var ws []*waiter
-	for _, id := range []model.PartitionID{2, 3} {
-		ws = append(ws, appendTo(t, f.log, f.log.Partition(id), 0, 3, 500))
-	}
-	release()
-	for _, w := range ws {
-		if err := w.err(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.appendGroup(500, 2, 3)
 	f.killWithoutCheckpoint()
 	entries := f.batchEntries()
 	hit, torn, last := entries[1], entries[2], entries[3]
@@ -407,10 +403,7 @@ func TestTornBehindDamage(t *testing.T) {
 	}
 	f.flip(hit.Position + 13)
 	f.flip(torn.Position + 13)
-	f.disk.standing = make(map[model.PartitionID]Standing)
-	for id := model.PartitionID(4); id < 4+2*partitionGapMax; id++ {
-		f.disk.standing[id] = Unknown
-	}
+	f.knowNoneFrom(4)
 	found := f.open()
 	if want := []PositionRange{{hit.Position, hit.end()}}; !slices.Equal(found.Corrupt, want) {
 		t.Errorf("recovery: %+v, want damage %v", found, want)
@@ -426,16 +419,14 @@ func TestTornBehindDamage(t *testing.T) {
 	f.close()
 }
 
-// damageLastGroup ends a life with a group of one batch each of partitions 1 to
-// 3, of which no entry says that it is durable, and damages the first of them,
-// at offset 6.
-func (f *fixture) damageLastGroup() {
+// appendGroup appends a batch of three records to each partition, in one group.
+// It does not become part of what check wants.
+func (f *fixture) appendGroup(size int, ids ...model.PartitionID) {
 	f.t.Helper()
-	f.append(500, 1, 1)
 	release := f.holdWriter()
 	var ws []*waiter
-	for _, id := range []model.PartitionID{1, 2, 3} {
-		ws = append(ws, appendTo(f.t, f.log, f.log.Partition(id), f.ends[id], 3, 500))
+	for _, id := range ids {
+		ws = append(ws, appendTo(f.t, f.log, f.log.Partition(id), f.ends[id], 3, size))
 	}
 	release()
 	for _, w := range ws {
@@ -443,6 +434,15 @@ func (f *fixture) damageLastGroup() {
 			f.t.Fatal(err)
 		}
 	}
+}
+
+// damageLastGroup ends a life with a group of one batch each of partitions 1 to
+// 3, of which no entry says that it is durable, and damages the first of them,
+// at offset 6.
+func (f *fixture) damageLastGroup() {
+	f.t.Helper()
+	f.append(500, 1, 1)
+	f.appendGroup(500, 1, 2, 3)
 	f.killWithoutCheckpoint()
 	entries := f.entries()
 	i := slices.IndexFunc(entries, func(h entryHeader) bool { return h.Partition == 1 && h.BaseOffset == 6 })

@@ -240,14 +240,22 @@ func TestColdSegmentsGo(t *testing.T) {
 	f.close()
 }
 
-// A place that was looked up before the batch moved is looked up again.
-func TestReadOfWhatMoved(t *testing.T) {
+// newLonelyFixture makes one whose old segments hold nothing that lives but one
+// batch of partition 1.
+func newLonelyFixture(t *testing.T) *fixture {
+	t.Helper()
 	f := newFixture(t, relocating())
 	f.append(300, 1)
 	for range 12 {
 		f.append(3000, 2)
 	}
 	f.deleteAll(2)
+	return f
+}
+
+// A place that was looked up before the batch moved is looked up again.
+func TestReadOfWhatMoved(t *testing.T) {
+	f := newLonelyFixture(t)
 	p := f.log.Partition(1)
 	f.checkpoint()
 	old, err := p.entryAt(0)
@@ -275,12 +283,7 @@ func TestReadOfWhatMoved(t *testing.T) {
 
 // A missing segment of the cold log is told, and nothing is changed.
 func TestColdSegmentMissing(t *testing.T) {
-	f := newFixture(t, relocating())
-	f.append(300, 1)
-	for range 12 {
-		f.append(3000, 2)
-	}
-	f.deleteAll(2)
+	f := newLonelyFixture(t)
 	f.relocate()
 	f.close()
 	before := f.files("")
