@@ -148,12 +148,5 @@ func (p *pacer) spend(bytes int64) bool {
 		return true
 	}
 	p.since = now.Add(wait)
-	t := p.clock.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C():
-		return true
-	case <-p.stop:
-		return false
-	}
+	return clock.Wait(p.clock, wait, p.stop)
 }

@@ -178,14 +178,7 @@ func (s *Server) closeListeners() error {
 
 // rest pauses an accept loop; false means that the server closes.
 func (s *Server) rest(d time.Duration) bool {
-	t := s.clock.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C():
-		return true
-	case <-s.lifetime.Done():
-		return false
-	}
+	return clock.Wait(s.clock, d, s.lifetime.Done())
 }
 
 // limitedWarn logs what clients can cause as often as they like.
