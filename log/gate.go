@@ -17,7 +17,7 @@ const (
 	// a sync waits for as much as was asked for before it, and that several
 	// times: for the data, for the journal, for the flush.
 	gateStepWide = 1 << 20
-	gateStepLive = 256 << 10
+	gateStepLive = 128 << 10
 	// gateLive is how long after a sync the next one is expected.
 	gateLive = 100 * time.Millisecond
 	// gatePatience is how long a read waits for a sync that is under way. A sync
