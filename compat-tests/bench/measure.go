@@ -1,17 +1,43 @@
 package main
 
 import (
+	"errors"
 	"syscall"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
+// putOff is longer than a broker puts off what its clients do not wait for:
+// Mainstem writes a checkpoint, and then merges index files, 10 s after the one
+// before at the latest.
+const putOff = 12 * time.Second
+
 // measure runs a load, scaled, and takes the broker's costs meanwhile.
 func (s *stand) measure(l load) (sample, error) { return s.measureAsIs(s.scaled(l)) }
 
 // measureAsIs runs a load whose place and amount are given.
 func (s *stand) measureAsIs(l load) (sample, error) {
+	return s.measureUntil(l, func() (float64, error) { return 0, nil })
+}
+
+// measureToRest does the same, and what the broker puts off is part of the cost,
+// but not the part of a core that it uses at rest meanwhile.
+func (s *stand) measureToRest(l load, atRest float64) (sample, error) {
+	return s.measureUntil(l, func() (float64, error) {
+		begin := time.Now()
+		err := s.toRest()
+		return atRest * time.Since(begin).Seconds(), err
+	})
+}
+
+// toRest waits until the broker has done what it puts off: nothing was asked of
+// it for longer than putOff, and it does nothing now.
+func (s *stand) toRest() error { return errors.Join(s.sleep(putOff), s.quiet()) }
+
+// measureUntil runs a load and charges it with all that the broker does until
+// something else has ended too, which tells how many seconds of CPU are nobody's.
+func (s *stand) measureUntil(l load, ended func() (float64, error)) (sample, error) {
 	if err := s.memory.fill(); err != nil {
 		return nil, err
 	}
@@ -23,7 +49,11 @@ func (s *stand) measureAsIs(l load) (sample, error) {
 		return nil, err
 	}
 	sampler := harness.Sample(pid, 50*time.Millisecond)
+	free := 0.0
 	o, err := s.runChild(l)
+	if err == nil {
+		free, err = ended()
+	}
 	peak := sampler.Stop()
 	if err != nil {
 		return nil, err
@@ -32,7 +62,7 @@ func (s *stand) measureAsIs(l load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	return costs(o, (after.Total() - before.Total()).Seconds(), peak), nil
+	return costs(o, (after.Total()-before.Total()).Seconds()-free, peak), nil
 }
 
 // costs turns what the client and the kernel saw into metrics.

@@ -8,12 +8,23 @@ import (
 )
 
 // sides is how often the two sides of a comparison within one broker follow
-// each other in a round: what drifts meets both.
-const sides = 4
+// each other in a round: what drifts meets both. After each part the broker
+// comes to rest, so they are few and long.
+const sides = 2
 
 // compare runs two loads in turn, each in so many equal parts, and returns what
-// each cost. Who begins alternates.
+// each cost. Who begins alternates. What a part makes the broker put off, such
+// as the checkpoint of the partitions it wrote to, is part of its cost: it
+// would else be paid by whichever part is under way when it is due.
 func (s *stand) compare(one, other load) (sample, sample, error) {
+	if err := s.toRest(); err != nil {
+		return nil, nil, err
+	}
+	atRest, err := s.usage(putOff)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.say("%s: %s uses %.2f %% of a core at rest", s.row.name, s.target, 100*atRest)
 	loads := []load{one, other}
 	var got [2][]sample
 	for i := range sides {
@@ -22,7 +33,7 @@ func (s *stand) compare(one, other load) (sample, sample, error) {
 			l := loads[which]
 			l.Records /= sides
 			l.Place += i * l.Records / l.perBatch()
-			out, err := s.measureAsIs(l)
+			out, err := s.measureToRest(l, atRest)
 			if err != nil {
 				return nil, nil, err
 			}

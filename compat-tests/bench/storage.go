@@ -24,18 +24,18 @@ func storageRows() []row {
 	return []row{
 		{
 			name: "spread10000", title: "10,000 partitions over 10 topics against one, the same 16 KiB batches and requests in flight; Mainstem syncs",
-			load: batching(600_000, kib, smallMax, 8, 8), topics: 10, partitions: 1000, configs: smallIndexes(), seconds: 10, makeOnce: true,
-			once: harness.Kafka, gib: 3, cost: 50, run: runSpread,
+			load: batching(1_200_000, kib, smallMax, 8, 8), topics: 10, partitions: 1000, configs: smallIndexes(), seconds: 10, makeOnce: true,
+			once: harness.Kafka, gib: 3, cost: 120, run: runSpread,
 		},
 		{
 			name: "spread100000", title: "100,000 partitions over 100 topics, the same; Mainstem alone, as Kafka keeps files open for every partition and a process may open 20,000",
-			load: batching(1_500_000, kib, smallMax, 8, 8), topics: 100, partitions: 1000,
-			props: givingBack(10 * time.Second), alone: harness.Mainstem, cold: true, most: 1, gib: 6, cost: 150, run: runSpreadLife,
+			load: batching(3_000_000, kib, smallMax, 8, 8), topics: 100, partitions: 1000,
+			props: givingBack(10 * time.Second), alone: harness.Mainstem, cold: true, most: 1, gib: 10, cost: 250, run: runSpreadLife,
 		},
 		{
 			name: "syncasync", title: "64 producers of 16 KiB batches, 5 requests in flight each: sync flush against async; Mainstem alone",
-			load: batching(2e6, kib, smallMax, 64, 5), topics: 1, partitions: 64,
-			alone: harness.Mainstem, cold: true, gib: 5, cost: 30, run: runSyncAsync,
+			load: batching(4e6, kib, smallMax, 64, 5), topics: 1, partitions: 64,
+			alone: harness.Mainstem, cold: true, gib: 11, cost: 120, run: runSyncAsync,
 		},
 		backlogRow("coldbacklog", mibBatch, false), backlogRow("coldbacklog16k", smallMax, true),
 		{

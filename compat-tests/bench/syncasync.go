@@ -14,7 +14,7 @@ func runSyncAsync(s *stand) (sample, error) {
 	lazy := l
 	lazy.Topics = async
 	for _, first := range []load{l, lazy} {
-		first.Records /= sides
+		first.Records /= 2 * sides
 		if _, err := s.runChild(first); err != nil {
 			return nil, err
 		}
