@@ -20,6 +20,9 @@ const (
 	amplifyShort   = 8.0 // Seconds of retention; the others are 4 and 16 times that.
 	amplifyKeys    = 10_000
 	amplifyKeyed   = 4000 // Records of 100 bytes a second to the compacted topic.
+	// loadLeast is the part of the mix's bytes that has to be appended for the
+	// figures to be those of the mix.
+	loadLeast = 0.95
 	// ballastFile is room kept free for a full disk, not data.
 	ballastFile = "ballast"
 )
@@ -39,15 +42,26 @@ type stock struct {
 	seconds float64 // Of retention; 0: compacted.
 }
 
+// each is how many bytes a record takes, with its part of the batch's header.
+func (k *stock) each() float64 {
+	raw := k.load.newRequest(k.load.Topics[0])
+	return float64(len(raw.raw)-raw.batch) / float64(k.load.perBatch())
+}
+
 // live is what of the topic's bytes can be read and is not superseded.
 func (k *stock) live(records int64) float64 {
-	per := k.load.perBatch()
-	raw := k.load.newRequest(k.load.Topics[0])
-	each := float64(len(raw.raw)-raw.batch) / float64(per)
 	if k.load.Keys > 0 {
 		records = min(records, int64(k.load.Keys))
 	}
-	return float64(records) * each
+	return float64(records) * k.each()
+}
+
+// bytesASecond is what a mix produces.
+func bytesASecond(stocks []*stock) (sum float64) {
+	for _, k := range stocks {
+		sum += float64(k.load.Rate) * k.each()
+	}
+	return sum
 }
 
 // mix makes the topics of the mixed load: so many records of 1 KiB a second, a
@@ -88,7 +102,7 @@ func runAmplification(s *stand) (sample, error) {
 		}
 	}()
 	for _, k := range stocks {
-		k.load.Seconds = int((settled + watched + 20*time.Second).Seconds())
+		k.load.Seconds = int((settled + watched + time.Minute).Seconds())
 		c, err := s.startChild(k.load)
 		if err != nil {
 			return nil, err
@@ -99,7 +113,7 @@ func runAmplification(s *stand) (sample, error) {
 	if err := s.sleep(settled); err != nil {
 		return nil, err
 	}
-	return s.watchMix(stocks, watched)
+	return s.watchMix(stocks, loads, watched)
 }
 
 // sleep waits; an interrupt ends it.
@@ -110,8 +124,9 @@ func (s *stand) sleep(d time.Duration) error {
 	return s.ctx.Err()
 }
 
-// watchMix samples disk and live bytes every second.
-func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) {
+// watchMix samples disk and live bytes every second. All loads have to run
+// until its end.
+func (s *stand) watchMix(stocks []*stock, loads []*child, during time.Duration) (sample, error) {
 	before, err := scrape(s.broker.Metrics())
 	if err != nil {
 		return nil, err
@@ -123,11 +138,15 @@ func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) 
 	}
 	sampler := harness.Sample(pid, 50*time.Millisecond)
 	var space []sample
-	for begin := time.Now(); time.Since(begin) < during && err == nil; {
+	begin := time.Now()
+	for time.Since(begin) < during && err == nil {
 		var one sample
 		if one, err = s.space(stocks, 0); err == nil {
 			space = append(space, one)
 			err = s.sleep(time.Second)
+		}
+		for _, c := range loads {
+			err = errors.Join(err, c.running())
 		}
 		if n := len(space); n%20 == 0 && err == nil {
 			s.say("%s: %s GB on the disk, %s GB live", s.row.name, number(space[n-1][mOnDisk]), number(space[n-1][mLive]))
@@ -141,14 +160,15 @@ func (s *stand) watchMix(stocks []*stock, during time.Duration) (sample, error) 
 	if err != nil {
 		return nil, err
 	}
+	took := time.Since(begin).Seconds()
 	spent, err := harness.ReadCPU(pid)
 	if err != nil {
 		return nil, err
 	}
 	grown := func(name string) float64 { return after["mainstem_"+name] - before["mainstem_"+name] }
 	appended := grown("log_appended_bytes_total")
-	if appended <= 0 {
-		return nil, errors.New("nothing was appended: the loads have ended early")
+	if due := took * bytesASecond(stocks); appended < loadLeast*due {
+		return nil, fmt.Errorf("%.0f MB were appended of the %.0f that were due: this is not the load of the row", appended/1e6, due/1e6)
 	}
 	out := mean(space)
 	most, _ := spreadOf(space, mSpace)

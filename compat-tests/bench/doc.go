@@ -26,6 +26,6 @@
 // every figure of the report is from this run; a target stands in targets.go or
 // storagetargets.go and nowhere else.
 //
-// Goroutines: those of harness (one per broker process, one per Sampler) here;
-// those of promise in a soak; in a load process one or two per producer.
+// Goroutines: those of harness (one per broker process, one per Sampler) and one
+// per load process, which ends with it, here; those of promise in a soak; in a load process one or two per producer.
 package main
