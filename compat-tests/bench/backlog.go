@@ -22,6 +22,9 @@ const (
 	// drifts meets all of them.
 	backlogCycles = 3
 	backlogRate   = 1000
+	// backlogLeast is the part of what one reader gets alone that readers have to
+	// get beside the live load: who starves them has short latencies.
+	backlogLeast = 0.1
 )
 
 // The metrics of the cold backlog.
@@ -113,6 +116,9 @@ func runBacklog(s *stand) (sample, error) {
 			phases[n] = append(phases[n], p)
 		}
 	}
+	if err := enoughRead(phases); err != nil {
+		return nil, err
+	}
 	return backlogSample(phases, s.row.load.Rate), s.broker.Stop()
 }
 
@@ -171,32 +177,53 @@ func evict(dir string) error {
 	})
 }
 
+// readRate is what a phase's readers got together, in MB a second.
+func (p phase) readRate() float64 { return float64(p.read.Bytes) / 1e6 / p.read.Seconds }
+
+// medianOf is that of the phases.
+func medianOf(phases []phase, of func(phase) float64) float64 {
+	var vs []float64
+	for _, p := range phases {
+		vs = append(vs, of(p))
+	}
+	slices.Sort(vs)
+	return vs[len(vs)/2]
+}
+
+// enoughRead finds a phase whose readers were starved.
+func enoughRead(phases map[int][]phase) error {
+	least := backlogLeast * medianOf(phases[readersAlone], phase.readRate)
+	if least <= 0 {
+		return errors.New("a reader alone got nothing")
+	}
+	for _, n := range backlogReaders() {
+		for i, p := range phases[n] {
+			if got := p.readRate(); got < least {
+				return fmt.Errorf("%d readers got %.1f MB/s of the backlog in cycle %d, less than %.1f, a tenth of one alone", n, got, i+1, least)
+			}
+		}
+	}
+	return nil
+}
+
 // backlogSample takes the medians of the cycles.
 func backlogSample(phases map[int][]phase, pace int) sample {
-	median := func(n int, of func(phase) float64) float64 {
-		var vs []float64
-		for _, p := range phases[n] {
-			vs = append(vs, of(p))
-		}
-		slices.Sort(vs)
-		return vs[len(vs)/2]
-	}
+	median := func(n int, of func(phase) float64) float64 { return medianOf(phases[n], of) }
 	ackP50, ackP99 := func(p phase) float64 { return p.live.AckP50 }, func(p phase) float64 { return p.live.AckP99 }
 	tailP50, tailP99 := func(p phase) float64 { return p.live.P50 }, func(p phase) float64 { return p.live.P99 }
-	rate := func(p phase) float64 { return float64(p.read.Bytes) / 1e6 / p.read.Seconds }
 	out := sample{
 		mAmount:      float64(pace),
 		mQuietAckP50: median(0, ackP50), mQuietAckP99: median(0, ackP99),
 		mQuietTailP50: median(0, tailP50), mQuietTailP99: median(0, tailP99),
 	}
-	out[mBacklogAlone] = median(readersAlone, rate)
+	out[mBacklogAlone] = median(readersAlone, phase.readRate)
 	out[mBacklogPerGB] = median(readersAlone, func(p phase) float64 { return p.cpu / (float64(p.read.Bytes) / 1e9) })
 	for _, n := range backlogReaders() {
 		out[withReaders(n, "ack p50 ms")], out[withReaders(n, "ack p99 ms")] = median(n, ackP50), median(n, ackP99)
 		out[withReaders(n, "tail p50 ms")], out[withReaders(n, "tail p99 ms")] = median(n, tailP50), median(n, tailP99)
 		out[withReaders(n, "ack p99 to quiet")] = median(n, ackP99) / out[mQuietAckP99]
 		out[withReaders(n, "tail p99 to quiet")] = median(n, tailP99) / out[mQuietTailP99]
-		out[withReaders(n, "MB/s")] = median(n, rate)
+		out[withReaders(n, "MB/s")] = median(n, phase.readRate)
 	}
 	return out
 }
