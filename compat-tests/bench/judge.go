@@ -11,6 +11,9 @@ type figures interface {
 	median(row string, target harness.Target, metric string) (float64, bool)
 	// diskOf is the median of what the disk did by itself beside a row.
 	diskOf(row string) disk
+	// spoiled is rowFailed or rowNotRun for a row whose figures, if it has any, are not
+	// to be judged, and else "".
+	spoiled(row string) verdict
 }
 
 // verdict is how a goal stands.
@@ -22,19 +25,24 @@ const (
 	metBySync   verdict = "met by the sync rule (at least Kafka's rate)"
 	notMet      verdict = "**NOT met**"
 	notMeasured verdict = "not measured"
+	rowFailed   verdict = "**FAILED**"
+	rowNotRun   verdict = "**not run**"
 )
 
 // diskPart is what a rate with sync has to reach of the disk's own.
 const diskPart = 0.9
 
-// judge compares medians only.
+// judge compares medians only. A row that failed in any round meets nothing.
 func (g goal) judge(f figures) verdict {
+	if v := f.spoiled(g.row); v != "" {
+		return v
+	}
 	got, ok := f.median(g.row, harness.Mainstem, g.metric)
 	if !ok {
 		return notMeasured
 	}
 	kafka, hasKafka := f.median(g.row, harness.Kafka, g.metric)
-	own, hasOwn := f.median(g.own, harness.Mainstem, g.ownMetric)
+	own, hasOwn := g.ownBar(f)
 	if (g.againstKafka() && !hasKafka) || (g.rule == ownAtMost && !hasOwn) {
 		return notMeasured
 	}
@@ -79,6 +87,14 @@ func (g goal) judgeSync(f figures, got, kafka float64) verdict {
 	return notMet
 }
 
+// ownBar is Mainstem's figure in the row that is the bar, if that did not fail.
+func (g goal) ownBar(f figures) (float64, bool) {
+	if g.own == "" || f.spoiled(g.own) != "" {
+		return 0, false
+	}
+	return f.median(g.own, harness.Mainstem, g.ownMetric)
+}
+
 func (g goal) againstKafka() bool {
 	switch g.rule {
 	case timesAtLeast, syncTimesAtLeast, timesAtMost, plusAtMost:
@@ -116,7 +132,7 @@ func (g goal) words() string {
 // bar is the figure that had to be reached, for the table.
 func (g goal) bar(f figures) (float64, bool) {
 	kafka, hasKafka := f.median(g.row, harness.Kafka, g.metric)
-	own, hasOwn := f.median(g.own, harness.Mainstem, g.ownMetric)
+	own, hasOwn := g.ownBar(f)
 	switch g.rule {
 	case timesAtLeast, syncTimesAtLeast, timesAtMost:
 		return g.by * kafka, hasKafka

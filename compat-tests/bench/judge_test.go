@@ -11,6 +11,7 @@ import (
 type given struct {
 	kafka, mainstem map[string]float64
 	disk            disk
+	bad             map[string]verdict // By row.
 }
 
 func (g given) median(row string, target harness.Target, metric string) (float64, bool) {
@@ -23,6 +24,8 @@ func (g given) median(row string, target harness.Target, metric string) (float64
 }
 
 func (g given) diskOf(string) disk { return g.disk }
+
+func (g given) spoiled(row string) verdict { return g.bad[row] }
 
 func one(v float64) map[string]float64 { return map[string]float64{"r/m": v} }
 
@@ -106,13 +109,41 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.goal.row, tc.goal.metric = "r", "m"
-			f := given{tc.kafka, tc.mainstem, tc.disk}
+			f := given{kafka: tc.kafka, mainstem: tc.mainstem, disk: tc.disk}
 			if got := tc.goal.judge(f); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 			bar, ok := tc.goal.bar(f)
 			if ok == math.IsNaN(tc.bar) || (ok && math.Abs(bar-tc.bar) > 1e-9) {
 				t.Errorf("bar %v (%v), want %v", bar, ok, tc.bar)
+			}
+		})
+	}
+}
+
+// TestJudgeSpoiled judges rows whose figures would meet the goal.
+func TestJudgeSpoiled(t *testing.T) {
+	limit := goal{row: "r", metric: "m", rule: atMost, by: 100}
+	own := goal{row: "r", metric: "m", rule: ownAtMost, by: 2, own: "o", ownMetric: "m"}
+	either := goal{row: "r", metric: "m", rule: timesOrOwn, by: 2, own: "o", ownMetric: "m"}
+	for _, tc := range []struct {
+		name string
+		goal goal
+		bad  map[string]verdict
+		want verdict
+	}{
+		{"it went well", limit, nil, met},
+		{"a round failed", limit, map[string]verdict{"r": rowFailed}, rowFailed},
+		{"it was left out", limit, map[string]verdict{"r": rowNotRun}, rowNotRun},
+		{"another one failed", limit, map[string]verdict{"o": rowFailed}, met},
+		{"its own bar", own, nil, met},
+		{"its own bar failed", own, map[string]verdict{"o": rowFailed}, notMeasured},
+		{"one of two bars failed", either, map[string]verdict{"o": rowFailed}, notMet},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := given{kafka: one(50), mainstem: map[string]float64{"r/m": 60, "o/m": 50}, bad: tc.bad}
+			if got := tc.goal.judge(f); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
 	}

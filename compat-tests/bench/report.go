@@ -17,6 +17,7 @@ type report struct {
 	scale        float64
 	begun, ended time.Time
 	machine      []string
+	asked        []row // What the run is to measure.
 	results      []*result
 	warmths      []warmth
 }
@@ -57,6 +58,22 @@ func (t *report) find(name string) *result {
 		}
 	}
 	return nil
+}
+
+// spoiled is rowFailed or rowNotRun where a row has not come to its end well.
+func (t *report) spoiled(name string) verdict {
+	switch r := t.find(name); {
+	case r == nil:
+		return rowNotRun
+	case r.failed != nil:
+		return rowFailed
+	}
+	return ""
+}
+
+// wants tells whether the run is to measure a row.
+func (t *report) wants(name string) bool {
+	return slices.ContainsFunc(t.asked, func(r row) bool { return r.name == name })
 }
 
 func (t *report) median(row string, target harness.Target, metric string) (float64, bool) {
@@ -144,7 +161,7 @@ func (t *report) writeGoals(b *strings.Builder) {
 	counts := map[verdict]int{}
 	last := ""
 	for _, g := range goals() {
-		if t.find(g.row) == nil {
+		if !t.wants(g.row) {
 			continue
 		}
 		name, batch := "", ""
@@ -161,12 +178,26 @@ func (t *report) writeGoals(b *strings.Builder) {
 			orDash(bar, hasBar), orDash(kafka, hasKafka), orDash(got, ok), ratio(got, kafka, ok && hasKafka), v)
 	}
 	var parts []string
-	for _, v := range []verdict{met, metByDisk, metBySync, notMet, notMeasured} {
+	for _, v := range []verdict{met, metByDisk, metBySync, notMet, rowFailed, rowNotRun, notMeasured} {
 		if counts[v] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], strings.Trim(string(v), "*")))
 		}
 	}
-	fmt.Fprintf(b, "\nIn all: %s.%s\n", strings.Join(parts, ", "), t.highest())
+	fmt.Fprintf(b, "\nIn all: %s.%s%s%s\n", strings.Join(parts, ", "), t.named("Rows that failed", rowFailed), t.named("Rows not run", rowNotRun), t.highest())
+}
+
+// named are the rows that came out so, as a sentence.
+func (t *report) named(what string, as verdict) string {
+	var names []string
+	for _, r := range t.asked {
+		if t.spoiled(r.name) == as {
+			names = append(names, r.name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %s: %s.", what, strings.Join(names, ", "))
 }
 
 // batchOf is the records per batch of each target, Kafka's first.

@@ -35,7 +35,7 @@ func run(ctx context.Context, o options) (err error) {
 	for _, r := range rows {
 		b.clock.add(r, r.rounds(o.rounds))
 	}
-	if err := b.open(ctx); err != nil {
+	if err := b.open(ctx, rows); err != nil {
 		return err
 	}
 	if b.memory != nil {
@@ -70,7 +70,7 @@ func makeHome(dir string) (string, error) {
 }
 
 // open describes the machine and takes its memory.
-func (b *bench) open(ctx context.Context) error {
+func (b *bench) open(ctx context.Context, asked []row) error {
 	lines, err := machine(ctx, b.home, b.targets)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (b *bench) open(ctx context.Context) error {
 		b.clock.say("%s", b.memory.text())
 		lines = append(lines, b.memory.text())
 	}
-	b.report = &report{table: b.table, targets: b.targets, rounds: b.rounds, scale: b.scale, begun: b.clock.begun, machine: lines}
+	b.report = &report{table: b.table, targets: b.targets, rounds: b.rounds, scale: b.scale, begun: b.clock.begun, machine: lines, asked: asked}
 	return nil
 }
 

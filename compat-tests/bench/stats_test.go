@@ -102,32 +102,36 @@ func TestCosts(t *testing.T) {
 }
 
 // TestReport is of an unfinished run: what it has is there, what failed is
-// named, and a goal is only listed for a row that was begun.
+// named and meets nothing whatever its earlier rounds gave, and so is a row that
+// was asked for and not begun.
 func TestReport(t *testing.T) {
 	both := []harness.Target{harness.Kafka, harness.Mainstem}
 	rep := &report{targets: both, rounds: 3, scale: 1, begun: time.Unix(0, 0), machine: []string{"a machine"}}
-	rows, err := pick(speedTable, "produce1m,startup")
+	rows, err := pick(speedTable, "produce1m,startup,e2e1k")
 	if err != nil {
 		t.Fatal(err)
 	}
+	rep.asked = rows
 	res := rep.add(rows[0])
 	res.disks = []disk{{MBPerSecond: 500, P99: 1}, {MBPerSecond: 700, P99: 3}}
 	res.idle = map[harness.Target]float64{harness.Kafka: 0.02, harness.Mainstem: 0.001}
 	res.add(harness.Kafka, sample{mRate: 100, mPerGB: 2, mRecords: 990})
 	res.add(harness.Mainstem, sample{mRate: 130, mPerGB: 1.2, mRecords: 990})
+	rep.add(rows[1]).add(harness.Mainstem, sample{mStart: 0.1})
 	rep.fail(rows[1], errors.New("broker\nended | so"))
 	rep.warm(warmth{row: "produce1m", target: harness.Kafka, pieces: []piece{{1, 10, 8}, {1, 20, 4}}})
 	text := rep.markdown()
 	for _, want := range []string{
 		"not finished yet", "- a machine.", "| 120 | 100 | 130 | 1.30 | met |", "| 1.00 | 2.00 | 1.20 | 0.60 | **NOT met** |",
-		"| **produce1m** | 990 |", "| 600 | 0.00 | 2.00 | 2.0 %, stopped | 0.1 % |", "FAILED: broker ended / so", "8.00, 4.00", "time was up", "1 met, 1 NOT met",
+		"| **produce1m** | 990 |", "| 600 | 0.00 | 2.00 | 2.0 %, stopped | 0.1 % |", "FAILED: broker ended / so", "8.00, 4.00", "time was up",
+		"In all: 1 met, 1 NOT met, 2 FAILED, 3 not run. Rows that failed: startup. Rows not run: e2e1k.", "| at most 0.3 | 0.30 | - | 0.10 | - | **FAILED** |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
 		}
 	}
 	if strings.Contains(text, "consume1m") {
-		t.Error("a row that was not begun")
+		t.Error("a row that was not asked for")
 	}
 	if t.Failed() {
 		t.Log(text)
