@@ -6,9 +6,11 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
-// figures are what the goals are judged by: medians over a run's rounds.
+// figures are what the goals are judged by: medians over a run's rounds, and
+// the most of all rounds for what may never be more.
 type figures interface {
 	median(row string, target harness.Target, metric string) (float64, bool)
+	most(row string, target harness.Target, metric string) (float64, bool)
 	// diskOf is the median of what the disk did by itself beside a row.
 	diskOf(row string) disk
 	// spoiled is rowFailed or rowNotRun for a row whose figures, if it has any, are not
@@ -32,12 +34,21 @@ const (
 // diskPart is what a rate with sync has to reach of the disk's own.
 const diskPart = 0.9
 
-// judge compares medians only. A row that failed in any round meets nothing.
+// figure is Mainstem's, by which the goal is judged: a limit of memory or of
+// descriptors has to hold in every round.
+func (g goal) figure(f figures) (float64, bool) {
+	if g.rule == atMost && isPeak(g.metric) {
+		return f.most(g.row, harness.Mainstem, g.metric)
+	}
+	return f.median(g.row, harness.Mainstem, g.metric)
+}
+
+// judge compares medians, but for peaks. A row that failed in any round meets nothing.
 func (g goal) judge(f figures) verdict {
 	if v := f.spoiled(g.row); v != "" {
 		return v
 	}
-	got, ok := f.median(g.row, harness.Mainstem, g.metric)
+	got, ok := g.figure(f)
 	if !ok {
 		return notMeasured
 	}

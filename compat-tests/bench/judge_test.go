@@ -23,6 +23,12 @@ func (g given) median(row string, target harness.Target, metric string) (float64
 	return v, ok
 }
 
+// most is ten more than the median.
+func (g given) most(row string, target harness.Target, metric string) (float64, bool) {
+	v, ok := g.median(row, target, metric)
+	return v + 10, ok
+}
+
 func (g given) diskOf(string) disk { return g.disk }
 
 func (g given) spoiled(row string) verdict { return g.bad[row] }
@@ -118,6 +124,22 @@ func TestJudge(t *testing.T) {
 				t.Errorf("bar %v (%v), want %v", bar, ok, tc.bar)
 			}
 		})
+	}
+}
+
+// TestJudgePeaks holds limits against the worst round.
+func TestJudgePeaks(t *testing.T) {
+	for _, tc := range []struct {
+		metric string
+		median float64
+		want   verdict
+	}{
+		{mPeakAnon, 140, met}, {mPeakAnon, 141, notMet}, {mFiles, 141, notMet}, {mGrown, 141, notMet}, {mCreate, 141, met},
+	} {
+		g := goal{row: "r", metric: tc.metric, rule: atMost, by: 150}
+		if got := g.judge(given{mainstem: map[string]float64{"r/" + tc.metric: tc.median}}); got != tc.want {
+			t.Errorf("%s of %v: got %q, want %q", tc.metric, tc.median, got, tc.want)
+		}
 	}
 }
 

@@ -18,23 +18,22 @@ const answerMost = 2 * time.Minute
 
 // restarts times a start after a clean stop and one after kill -9 under the
 // load, each until a batch is acknowledged and read back.
-func (s *stand) restarts(l load) (sample, harness.Peak, error) {
+func (s *stand) restarts(l load) (sample, error) {
 	if err := s.broker.Stop(); err != nil {
-		return nil, harness.Peak{}, err
+		return nil, err
 	}
 	clean, err := s.startAndAnswer()
 	if err != nil {
-		return nil, harness.Peak{}, fmt.Errorf("after a clean stop: %w", err)
+		return nil, fmt.Errorf("after a clean stop: %w", err)
 	}
 	killed, err := s.killUnder(l)
 	if err != nil {
-		return nil, harness.Peak{}, err
+		return nil, err
 	}
-	sampler := harness.Sample(s.broker.PID(), 50*time.Millisecond)
 	// What a new life needs shows once it has work.
 	l.Records /= 4
 	_, err = s.runChild(l)
-	return sample{mAnswerClean: clean.Seconds(), mAnswerKill: killed.Seconds()}, sampler.Stop(), err
+	return sample{mAnswerClean: clean.Seconds(), mAnswerKill: killed.Seconds()}, err
 }
 
 // killUnder kills the broker in the midst of a load and times its start.

@@ -22,14 +22,16 @@ type stand struct {
 	old    []oldTopics
 
 	row     row
-	names   []string        // Of the row's topics, while there are some.
-	created float64         // Seconds it took to make them.
-	amount  int             // Records of a round, when cut to a time.
-	place   int             // The partition a spread goes on with.
-	idle    float64         // Part of a core it uses without any client.
-	ctx     context.Context // Of the run.
-	say     func(format string, args ...any)
-	soak    time.Duration // How long a soak lasts.
+	names   []string // Of the row's topics, while there are some.
+	created float64  // Seconds it took to make them.
+	amount  int      // Records of a round, when cut to a time.
+	place   int      // The partition a spread goes on with.
+	// prepared is the most of memory and descriptors before the first round.
+	prepared harness.Peak
+	idle     float64         // Part of a core it uses without any client.
+	ctx      context.Context // Of the run.
+	say      func(format string, args ...any)
+	soak     time.Duration // How long a soak lasts.
 }
 
 // oldTopics are done with, but still there.

@@ -76,6 +76,15 @@ func metricOrder() []string {
 	return append(order, backlogMetrics()...)
 }
 
+// isPeak tells of metrics that are the most of what was seen in a round.
+func isPeak(metric string) bool {
+	switch metric {
+	case mPeakAnon, mPeakFile, mFiles, mGrown:
+		return true
+	}
+	return false
+}
+
 // goals is the whole claim: that of both tables.
 func goals() []goal { return append(speedGoals(), storageGoals()...) }
 

@@ -86,6 +86,8 @@ func (s *stand) prepare() (warmth, error) {
 		// Compared with itself in the same round: nothing of a JVM in it.
 		return w, nil
 	}
+	sampler := harness.Sample(s.broker.PID(), watchEvery)
+	defer func() { s.prepared = sampler.Stop() }()
 	if err := s.createRow(); err != nil {
 		return w, err
 	}
