@@ -136,13 +136,14 @@ func (s *stand) spreadLife() (sample, error) {
 
 // spreadBegun makes the partitions, produces to all and consumes all.
 func (s *stand) spreadBegun() (sample, error) {
+	empty, err := s.memoryAtRest()
+	if err != nil {
+		return nil, err
+	}
 	if err := s.createRow(); err != nil {
 		return nil, err
 	}
-	if err := s.quiet(); err != nil {
-		return nil, err
-	}
-	rest, err := harness.ReadMemory(s.broker.PID())
+	rest, err := s.memoryAtRest()
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +166,15 @@ func (s *stand) spreadBegun() (sample, error) {
 		return nil, err
 	}
 	out[mCreate], out[mTouch], out[mRestAnon] = s.created, touched, mib(rest.Anon)
+	out[mIdleEach] = float64(rest.Anon-empty.Anon) / float64(s.partitions())
 	out[mReadRate], out[mReadRecord], out[mReadPerGB] = consumed[mRate], consumed[mPerRecord], consumed[mPerGB]
 	return out, nil
+}
+
+// memoryAtRest is what the broker has when nothing is to be done any more.
+func (s *stand) memoryAtRest() (harness.Memory, error) {
+	if err := s.toRest(); err != nil {
+		return harness.Memory{}, err
+	}
+	return harness.ReadMemory(s.broker.PID())
 }

@@ -2,6 +2,7 @@ package main
 
 // The metrics of the storage table that the speed table does not have.
 const (
+	mIdleEach    = "bytes per idle partition"
 	mToOne       = "CPU/batch to one partition's"
 	mAnswerClean = "answers after a clean stop s"
 	mAnswerKill  = "answers after kill -9 s"
@@ -41,7 +42,7 @@ const flatMost = 1.15
 // storageMetrics are they in the order of the table.
 func storageMetrics() []string {
 	return []string{
-		mToOne, mAnswerClean, mAnswerKill, mDelete, mSpaceBack,
+		mIdleEach, mToOne, mAnswerClean, mAnswerKill, mDelete, mSpaceBack,
 		mAsyncRate, mAsyncPer, mToAsync,
 		mLeft, mCleanCPU, mCleanTime, mGrown, mFill, mLog, mOnDisk, mLive, mSpace, mSpaceMost, mAppended, mWrites, mCleaned,
 		mMinutes, mChecked, mSoakAnon, mSoakAnonLives, mSoakSlope, mSoakFiles, mSoakFilesLives, mSoakGo, mSoakGoLives,
@@ -55,6 +56,8 @@ func storageGoals() []goal {
 		{row: "spread10000", metric: mCreate, rule: atMost, by: 1},
 		{row: "spread100000", metric: mToOne, rule: atMost, by: 1.2},
 		{row: "spread100000", metric: mPeakAnon, rule: atMost, by: 300},
+		// Above the broker without them, all of its tables and garbage included.
+		{row: "spread100000", metric: mIdleEach, rule: atMost, by: 1024},
 		{row: "spread100000", metric: mCreate, rule: atMost, by: 10},
 		{row: "spread100000", metric: mAnswerClean, rule: atMost, by: 5},
 		{row: "spread100000", metric: mAnswerKill, rule: atMost, by: 10},
