@@ -41,43 +41,48 @@ func runCompaction(s *stand) (sample, error) {
 	l.Keys = max(int(float64(l.Keys)*min(s.scale, 1)), 1000)
 	few := l
 	few.Records, few.Keys = l.Records/5, l.Keys/5
-	if _, err := s.compact(few); err != nil {
+	_, before, err := s.compact(few)
+	if err != nil {
 		return nil, fmt.Errorf("warm up: %w", err)
 	}
-	return s.compact(l)
+	out, _, err := s.compact(l)
+	if err != nil {
+		return nil, err
+	}
+	// What a process keeps of its first compaction is the compaction's, too.
+	out[mGrown] = max(0, out[mPeakAnon]-mib(before.Anon))
+	return out, nil
 }
 
 // compact fills a topic, which is then made dirty at one stroke, and returns
-// what the broker spends until it is clean.
-func (s *stand) compact(l load) (sample, error) {
+// what the broker spends until it is clean, and its memory before that.
+func (s *stand) compact(l load) (out sample, rest harness.Memory, err error) {
 	// Nothing is old enough to be cleaned until that is altered.
 	configs := map[string]string{
 		"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.5", "segment.bytes": "67108864", "min.compaction.lag.ms": "3600000",
 	}
-	var err error
 	if s.names, _, err = s.make(1, 1, configs); err != nil {
-		return nil, err
+		return nil, rest, err
 	}
 	l.Topics, l.Partitions = s.names, 1
 	if _, err := s.runChild(l); err != nil {
-		return nil, fmt.Errorf("fill: %w", err)
+		return nil, rest, fmt.Errorf("fill: %w", err)
 	}
 	if err := s.quiet(); err != nil {
-		return nil, err
+		return nil, rest, err
 	}
-	rest, err := harness.ReadMemory(s.broker.PID())
-	if err != nil {
-		return nil, err
+	if rest, err = harness.ReadMemory(s.broker.PID()); err != nil {
+		return nil, rest, err
 	}
 	c, err := s.untilClean(l)
 	if err != nil {
-		return nil, err
+		return nil, rest, err
 	}
 	s.say("%s: %s is clean: %d records of %d are left, %d keys", s.row.name, s.target, c.left.Records, l.Records, c.left.Keys)
 	return sample{
 		mAmount: float64(l.Records), mLeft: float64(c.left.Records), mCleanCPU: c.cpu.Seconds(), mCleanTime: c.took.Seconds(),
-		mPeakAnon: mib(c.peak.Anon), mGrown: mib(max(0, c.peak.Anon-rest.Anon)), mFiles: float64(c.peak.Descriptors),
-	}, s.delete(s.names)
+		mPeakAnon: mib(c.peak.Anon), mFiles: float64(c.peak.Descriptors),
+	}, rest, s.delete(s.names)
 }
 
 // cleaned is what a compaction took.
