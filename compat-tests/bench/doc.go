@@ -16,8 +16,8 @@
 // stats.go, judge.go, report.go and tables.go (samples to a table), progress.go.
 //
 // Of the storage table: storage.go (its rows), storagetargets.go, batch.go and
-// batches.go (a load that costs the same wherever it goes), spread.go (many
-// partitions), syncasync.go, restart.go and recovery.go (until a broker answers
+// batches.go (a load that costs the same wherever it goes), spread.go and watch.go
+// (many partitions), syncasync.go, restart.go and recovery.go (until a broker answers
 // again), backlog.go, backlogload.go and memgroup.go (a cold backlog),
 // compaction.go, amplify.go (the mixed retention test), soak.go and flat.go,
 // scrape.go (metrics) and taken.go (files).
@@ -26,6 +26,7 @@
 // every figure of the report is from this run; a target stands in targets.go or
 // storagetargets.go and nowhere else.
 //
-// Goroutines: those of harness (one per broker process, one per Sampler) and one
-// per load process, which ends with it, here; those of promise in a soak; in a load process one or two per producer.
+// Goroutines: those of harness (one per broker process, one per Sampler), one per
+// load process, which ends with it, and one per watch, here; those of promise in a
+// soak; in a load process one or two per producer.
 package main
