@@ -19,8 +19,9 @@
 // batches.go (a load that costs the same wherever it goes), spread.go and watch.go
 // (many partitions), syncasync.go, restart.go and recovery.go (until a broker answers
 // again), backlog.go, backlogload.go and memgroup.go (a cold backlog),
-// compaction.go, amplify.go (the mixed retention test), soak.go and flat.go,
-// scrape.go (metrics) and taken.go (files).
+// compaction.go, amplify.go (the mixed retention test), soak.go, soaksample.go,
+// flat.go and lasts.go (the soak: its lives, its figures, what is flat, and a
+// compacted topic read back), scrape.go (metrics) and taken.go (files).
 //
 // Invariants: a broker is measured only while the other one is idle or stopped;
 // every figure of the report is from this run; a target stands in targets.go or

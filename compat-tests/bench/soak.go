@@ -1,31 +1,31 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/promise"
 )
 
 const (
-	// soakLives is how many lives the broker has in a soak; all but the last end
-	// in turn by kill -9 and by a clean stop, under load.
-	soakLives   = 5
+	soakShort   = 4               // Short lives, before the long one.
 	soakEvery   = 2 * time.Second // Between two looks.
 	soakRate    = 12_000          // Records of 1 KiB a second of the mix.
 	soakChecked = 500             // Records a second that are checked one by one.
+	soakMissed  = 10              // Looks that may fail one after the other.
+	soakSaid    = 10              // Lines of progress in a life.
 )
 
-// soaked is one look at a broker.
-type soaked struct {
-	at                      time.Time
-	anon, files, goroutines float64
-	space                   sample // nil before the mix is steady.
+// lifeTimes are how long the broker's lives last: short ones and a long one,
+// which has half of the soak, as what leaks slowly shows in a long life only.
+// They end in turn by kill -9 and by a clean stop, under load.
+func lifeTimes(soak time.Duration) (out []time.Duration) {
+	for range soakShort {
+		out = append(out, soak/2/soakShort)
+	}
+	return append(out, soak/2)
 }
 
 // soak is a run of the row.
@@ -34,10 +34,14 @@ type soak struct {
 	stocks  []*stock
 	ledger  *promise.Ledger
 	workers *promise.Workers
+	lasts   *lasts // Of the compacted topic.
 	begun   time.Time
 	settled time.Duration // When the longest retention has set in.
-	lives   [][]soaked
-	starts  []float64
+
+	lives  [][]soaked
+	loaded time.Duration // All lives together.
+	dues   []float64     // Per cent of what was due, by life and load.
+	starts []float64
 }
 
 // runSoak mixes retention, compaction, group commits and restarts for long.
@@ -48,6 +52,11 @@ func runSoak(s *stand) (sample, error) {
 	if k.stocks, err = s.mix(soakRate, short); err != nil {
 		return nil, err
 	}
+	compacted := k.stocks[len(k.stocks)-1].load
+	if k.lasts, err = follow(s.broker.Addr(), compacted.Topics[0], compacted.Partitions); err != nil {
+		return nil, err
+	}
+	defer k.lasts.close()
 	if err := k.ledger.CreateTopic(s.ctx, s.broker.Addr()); err != nil {
 		return nil, err
 	}
@@ -56,136 +65,190 @@ func runSoak(s *stand) (sample, error) {
 	}
 	defer k.workers.Stop()
 	k.begun, k.settled = time.Now(), time.Duration(1.3*16*short*float64(time.Second))
-	for n := range soakLives {
-		if err := k.life(n); err != nil {
+	for n, lasts := range lifeTimes(s.soak) {
+		if err := k.life(n, lasts); err != nil {
+			// What there is until here is not lost.
+			s.say("%s: life %d has failed: %v; so far %s", s.row.name, n+1, err, brief(k.sample()))
 			return nil, fmt.Errorf("life %d, after %v: %w", n+1, time.Since(k.begun).Round(time.Second), err)
 		}
+		s.say("%s: after life %d: %s", s.row.name, n+1, brief(k.sample()))
 	}
 	return k.sample(), nil
 }
 
 // life loads the broker, looks at it, ends it and checks what it has promised.
-func (k *soak) life(n int) (err error) {
-	for _, st := range k.stocks {
-		st.load.Seconds = int((k.soak.Seconds())/soakLives) + 30
-		c, err := k.startChild(st.load)
-		if err != nil {
-			return err
-		}
-		defer c.abandon()
-	}
-	k.workers.Resume()
-	before, err := scrape(k.broker.Metrics())
+func (k *soak) life(n int, lasts time.Duration) error {
+	k.lives = append(k.lives, nil)
+	before, err := k.produced()
 	if err != nil {
 		return err
 	}
-	var looks []soaked
-	for end := time.Now().Add(k.soak / soakLives); time.Now().Before(end); {
-		if err := k.sleep(min(soakEvery, time.Until(end))); err != nil {
+	loads := make([]*child, len(k.stocks))
+	for i, st := range k.stocks {
+		// The loads go on to the end of the life, also where looks take long.
+		st.load.Seconds = int(lasts.Seconds()*1.2) + 120
+		if loads[i], err = k.startChild(st.load); err != nil {
 			return err
 		}
-		one, after, err := k.look()
-		if err != nil {
-			return errors.Join(err, k.workers.Err())
-		}
-		looks = append(looks, one)
-		before["expected"] += soakEvery.Seconds() * soakRate * kib
-		if grown := after["mainstem_log_appended_bytes_total"] - before["mainstem_log_appended_bytes_total"]; len(looks) > 5 && grown < before["expected"]/4 {
-			return fmt.Errorf("only %.0f MB were appended of %.0f: a load has ended", grown/1e6, before["expected"]/1e6)
-		}
+		defer loads[i].abandon()
 	}
-	k.lives = append(k.lives, looks)
-	if n < soakLives-1 {
-		end, how := k.broker.Kill, "kill -9"
-		if n%2 == 1 {
-			end, how = k.broker.Stop, "a clean stop"
-		}
-		if err := end(); err != nil {
-			return err
-		}
-		if err := k.broker.Restart(); err != nil {
-			return fmt.Errorf("after %s: %w", how, err)
-		}
-		k.starts = append(k.starts, k.broker.StartTime().Seconds())
+	begin := time.Now()
+	k.workers.Resume()
+	if err := k.watch(n, loads, begin, lasts); err != nil {
+		return errors.Join(err, k.workers.Err())
 	}
-	checked, err := k.workers.Verify(k.ctx, k.broker.Addr(), n == soakLives-1)
-	last := looks[len(looks)-1]
-	k.say("%s: life %d of %d: %.0f MiB anon, %.0f descriptors, %.0f goroutines; %d records checked", k.row.name, n+1, soakLives,
-		last.anon, last.files, last.goroutines, checked)
-	return err
+	loaded := time.Since(begin)
+	after, err := k.produced()
+	if err != nil {
+		return err
+	}
+	if err := running(loads); err != nil {
+		return err
+	}
+	k.loaded += loaded
+	for i, st := range k.stocks {
+		k.dues = append(k.dues, 100*min(1, float64(after[i]-before[i])/st.load.due(loaded)))
+	}
+	how, err := k.end(n)
+	if err != nil {
+		return fmt.Errorf("%s: %w", how, err)
+	}
+	for _, c := range loads {
+		c.abandon() // Its connections are gone.
+	}
+	return k.check(n, how)
 }
 
-// look takes the broker's figures, and all its metrics.
-func (k *soak) look() (soaked, map[string]float64, error) {
+// startAllowed is what a load may take to start, and to have what is in flight
+// acknowledged at the end.
+const startAllowed = 2 * time.Second
+
+// due is how many records a load at a rate has sent after a while.
+func (l *load) due(after time.Duration) float64 {
+	return float64(l.Rate) * max(after-startAllowed, after/2).Seconds()
+}
+
+// watch looks at the broker until the life is to end. A look may fail, as the
+// machine may be busy for a while, but not many one after the other.
+func (k *soak) watch(n int, loads []*child, begin time.Time, lasts time.Duration) error {
+	missed, said := 0, 0
+	for time.Since(begin) < lasts {
+		if err := k.sleep(min(soakEvery, lasts-time.Since(begin))); err != nil {
+			return err
+		}
+		if err := errors.Join(running(loads), k.workers.Err(), k.lasts.wrong); err != nil {
+			return err
+		}
+		one, err := k.look()
+		if err != nil {
+			if missed++; missed >= soakMissed {
+				return err
+			}
+			k.say("%s: a look failed: %v", k.row.name, err)
+			continue
+		}
+		missed = 0
+		k.lives[n] = append(k.lives[n], one)
+		if at := time.Since(begin); said < soakSaid && at >= lasts*time.Duration(said+1)/soakSaid && lasts > time.Minute {
+			said++
+			k.say("%s: life %d, %s of %s: %.0f MiB anon, %.0f descriptors, %.0f goroutines, %s GB on the disk, %d records checked one by one, so far %s", k.row.name, n+1,
+				minutes(at), minutes(lasts), one.anon, one.files, one.goroutines, number(one.space[mOnDisk]), k.ledger.Total(), brief(k.flatness().metrics()))
+		}
+	}
+	return nil
+}
+
+// running is an error if a load has ended by itself.
+func running(loads []*child) error {
+	for i, c := range loads {
+		if err := c.running(); err != nil {
+			return fmt.Errorf("load %d of %d: %w", i+1, len(loads), err)
+		}
+	}
+	return nil
+}
+
+// produced is where the topics of each stock end, all partitions together.
+func (k *soak) produced() ([]int64, error) {
+	out := make([]int64, len(k.stocks))
+	for i, st := range k.stocks {
+		ends, err := k.endsOf(st.load.Topics)
+		if err != nil {
+			return nil, err
+		}
+		for _, partitions := range ends {
+			for _, end := range partitions {
+				out[i] += end
+			}
+		}
+	}
+	return out, nil
+}
+
+// end ends the broker under load, and starts it again.
+func (k *soak) end(n int) (how string, err error) {
+	end, how := k.broker.Kill, "kill -9"
+	if n%2 == 1 {
+		end, how = k.broker.Stop, "clean stop"
+	}
+	if err := end(); err != nil {
+		return how, err
+	}
+	if err := k.broker.Restart(); err != nil {
+		return how, err
+	}
+	k.starts = append(k.starts, k.broker.StartTime().Seconds())
+	return how, nil
+}
+
+// check compares what the broker has, with no load on it, with what it promised.
+func (k *soak) check(n int, how string) error {
+	last := n == len(lifeTimes(k.soak))-1
+	checked, err := k.workers.Verify(k.ctx, k.broker.Addr(), last)
+	if err != nil {
+		return fmt.Errorf("after %s: %w", how, err)
+	}
+	kept, err := k.lasts.check(k.ctx, k.broker.Addr(), k.endsOf)
+	if err != nil {
+		return fmt.Errorf("compacted topic, after %s: %w", how, err)
+	}
+	k.say("%s: life %d of %d, %s: %d records checked one by one; of %d records of the compacted topic %d are left, with the last of each of %d keys",
+		k.row.name, n+1, len(lifeTimes(k.soak)), how, checked, k.lasts.seen, kept, len(k.lasts.marks))
+	return nil
+}
+
+// soaked is one look at a broker.
+type soaked struct {
+	at                      time.Time
+	anon, files, goroutines float64
+	space                   sample // nil before the mix is steady.
+}
+
+// look takes the broker's figures, and follows the compacted topic.
+func (k *soak) look() (soaked, error) {
 	one := soaked{at: time.Now()}
 	mem, err := harness.ReadMemory(k.broker.PID())
 	if err != nil {
-		return one, nil, err
+		return one, err
 	}
 	files, err := harness.Descriptors(k.broker.PID())
 	if err != nil {
-		return one, nil, err
+		return one, err
 	}
 	m, err := scrape(k.broker.Metrics())
 	if err != nil {
-		return one, nil, err
+		return one, err
 	}
 	one.anon, one.files, one.goroutines = mib(mem.Anon), float64(files), m["go_goroutines"]
-	if time.Since(k.begun) < k.settled {
-		return one, m, nil
+	if err := k.lasts.catchUp(k.ctx, k.endsOf); err != nil || time.Since(k.begun) < k.settled {
+		return one, err
 	}
-	others, err := k.sizes(promise.Topic, "__consumer_offsets")
+	// Nothing of the checked topic is superseded. Of the commits all but one of
+	// each partition are.
+	checked, err := k.sizes(promise.Topic)
 	if err != nil {
-		return one, nil, err
+		return one, err
 	}
-	one.space, err = k.space(k.stocks, others)
-	return one, m, err
-}
-
-// sizes are the bytes of topics as the broker has them.
-func (s *stand) sizes(topics ...string) (n float64, err error) {
-	err = s.admin(func(ctx context.Context, adm *kadm.Client) error {
-		dirs, err := adm.DescribeAllLogDirs(ctx, nil)
-		if err != nil {
-			return err
-		}
-		dirs.Each(func(d kadm.DescribedLogDir) {
-			for _, t := range topics {
-				for _, p := range d.Topics[t] {
-					n += float64(p.Size)
-				}
-			}
-		})
-		return nil
-	})
-	return n, err
-}
-
-// sample is what the soak has shown.
-func (k *soak) sample() sample {
-	var space []sample
-	for _, looks := range k.lives {
-		for _, one := range looks {
-			if one.space != nil {
-				space = append(space, one.space)
-			}
-		}
-	}
-	out := mean(space)
-	if most, ok := spreadOf(space, mSpace); ok {
-		out[mSpaceMost] = most.most
-	}
-	anon, files, goroutines := func(s soaked) float64 { return s.anon }, func(s soaked) float64 { return s.files }, func(s soaked) float64 { return s.goroutines }
-	out[mSoakAnon], out[mSoakAnonLives] = withinLives(k.lives, anon), acrossLives(k.lives, anon)
-	out[mSoakFiles], out[mSoakFilesLives] = withinLives(k.lives, files), acrossLives(k.lives, files)
-	out[mSoakGo], out[mSoakGoLives] = withinLives(k.lives, goroutines), acrossLives(k.lives, goroutines)
-	out[mSoakSlope] = slope(k.lives, anon)
-	for _, looks := range k.lives {
-		for _, one := range looks {
-			out[mPeakAnon], out[mFiles] = max(out[mPeakAnon], one.anon), max(out[mFiles], one.files)
-		}
-	}
-	out[mStartKill] = quantile(k.starts, 1)
-	out[mChecked], out[mMinutes] = float64(k.ledger.Total()), time.Since(k.begun).Minutes()
-	return out
+	one.space, err = k.space(k.stocks, checked)
+	return one, err
 }

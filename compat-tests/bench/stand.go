@@ -118,11 +118,13 @@ func (s *stand) createRow() error {
 	return s.create(max(s.row.topics, 1), max(s.row.partitions, 1))
 }
 
-// ends are the offsets where the topics' partitions end now.
-func (s *stand) ends() (map[string]map[int32]int64, error) {
+// ends are the offsets where the row's topics' partitions end now.
+func (s *stand) ends() (map[string]map[int32]int64, error) { return s.endsOf(s.names) }
+
+func (s *stand) endsOf(topics []string) (map[string]map[int32]int64, error) {
 	from := map[string]map[int32]int64{}
 	err := s.admin(func(ctx context.Context, adm *kadm.Client) error {
-		ends, err := adm.ListEndOffsets(ctx, s.names...)
+		ends, err := adm.ListEndOffsets(ctx, topics...)
 		if err != nil {
 			return err
 		}

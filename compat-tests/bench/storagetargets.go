@@ -25,19 +25,29 @@ const (
 	mWrites      = "write amplification of relocation"
 	mCleaned     = "bytes written by compaction to appended"
 
-	mSoakAnon       = "anon, later in a life to earlier"
-	mSoakAnonLives  = "anon, last life to third"
+	mSoakAnon       = "anon, later in the long life to earlier"
+	mSoakAnonLives  = "anon, last life to third at its age"
 	mSoakSlope      = "anon, MiB an hour"
-	mSoakFiles      = "descriptors, later in a life to earlier"
-	mSoakFilesLives = "descriptors, last life to third"
-	mSoakGo         = "goroutines, later in a life to earlier"
-	mSoakGoLives    = "goroutines, last life to third"
+	mSoakFiles      = "descriptors, later in the long life to earlier"
+	mSoakFilesLives = "descriptors, last life to third at its age"
+	mSoakFilesSlope = "descriptors, more an hour"
+	mSoakGo         = "goroutines, later in the long life to earlier"
+	mSoakGoLives    = "goroutines, last life to third at its age"
+	mSoakGoSlope    = "goroutines, more an hour"
 	mChecked        = "acknowledged records checked"
+	mDue            = "% appended of what was due, least"
 	mMinutes        = "minutes"
 )
 
 // flatMost is how much larger what is flat may be later than earlier.
 const flatMost = 1.15
+
+// slopeMost is by how much what is flat may grow in an hour: MiB, descriptors or
+// goroutines. A quotient sees no leak that is slow beside what there is.
+const slopeMost = 20
+
+// soakMinutes is how long a soak has to be to show anything.
+const soakMinutes = 60
 
 // storageMetrics are they in the order of the table.
 func storageMetrics() []string {
@@ -45,7 +55,7 @@ func storageMetrics() []string {
 		mIdleEach, mToOne, mAnswerClean, mAnswerKill, mDelete, mSpaceBack,
 		mAsyncRate, mAsyncPer, mToAsync,
 		mLeft, mCleanCPU, mCleanTime, mGrown, mFill, mLog, mOnDisk, mLive, mSpace, mSpaceMost, mAppended, mWrites, mCleaned,
-		mMinutes, mChecked, mSoakAnon, mSoakAnonLives, mSoakSlope, mSoakFiles, mSoakFilesLives, mSoakGo, mSoakGoLives,
+		mMinutes, mDue, mChecked, mSoakAnon, mSoakAnonLives, mSoakSlope, mSoakFiles, mSoakFilesLives, mSoakFilesSlope, mSoakGo, mSoakGoLives, mSoakGoSlope,
 	}
 }
 
@@ -78,6 +88,11 @@ func storageGoals() []goal {
 		{row: "amplification", metric: mSpace, rule: atMost, by: 1.7},
 		{row: "amplification", metric: mWrites, rule: atMost, by: 1.5},
 		// A round with a record lost or doubled, or a wrong commit, fails as a whole.
+		{row: "soak", metric: mMinutes, rule: atLeast, by: soakMinutes},
+		{row: "soak", metric: mDue, rule: atLeast, by: 95},
+		{row: "soak", metric: mSoakSlope, rule: atMost, by: slopeMost},
+		{row: "soak", metric: mSoakFilesSlope, rule: atMost, by: slopeMost},
+		{row: "soak", metric: mSoakGoSlope, rule: atMost, by: slopeMost},
 		{row: "soak", metric: mSoakAnon, rule: atMost, by: flatMost},
 		{row: "soak", metric: mSoakAnonLives, rule: atMost, by: flatMost},
 		{row: "soak", metric: mSoakFiles, rule: atMost, by: flatMost},
