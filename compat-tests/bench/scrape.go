@@ -6,12 +6,17 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// scrapeMost bounds the wait for a broker's metrics.
+const scrapeMost = 30 * time.Second
 
 // scrape reads a broker's metrics. Figures of one name with different labels
 // are added up.
 func scrape(url string) (map[string]float64, error) {
-	resp, err := http.Get(url) //nolint:noctx // A local broker, and the client's own timeouts.
+	// A broker that hangs is an error, and no wait for ever.
+	resp, err := (&http.Client{Timeout: scrapeMost}).Get(url) //nolint:noctx // A local broker, and the client's own timeouts.
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const readTimeout = 2 * time.Minute
+// readTimeout is enough for what was acknowledged in an hour, on a busy machine.
+const readTimeout = 10 * time.Minute
 
 // readLog reads every partition from an offset to its end.
 func readLog(ctx context.Context, addr string, from []int64) ([][]record, error) {
