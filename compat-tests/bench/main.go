@@ -35,7 +35,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "counted rounds of each row")
 	flag.Float64Var(&o.scale, "scale", 1, "fraction of the full amount, for smoke runs")
 	flag.Float64Var(&o.leave, "leave", 9, "GiB of memory for brokers, client and page cache; the bench holds the rest (0: holds none)")
-	flag.DurationVar(&o.limit, "limit", 55*time.Minute, "beyond which rows get fewer rounds than asked for, but at least one")
+	flag.DurationVar(&o.limit, "limit", 55*time.Minute, "beyond which rows get fewer rounds than asked for, but at least one; a soak's time does not count")
 	flag.DurationVar(&o.soak, "soak", 10*time.Minute, "how long the soak lasts (an hour for a claim)")
 	flag.StringVar(&o.out, "out", "", "file for the report, beside standard output, rewritten after every round")
 	flag.StringVar(&o.dir, "dir", "", "directory for the brokers' data; by default in the cache, on its disk")

@@ -32,8 +32,13 @@ func run(ctx context.Context, o options) (err error) {
 	if !o.keep {
 		defer func() { err = errors.Join(err, os.RemoveAll(b.home)) }()
 	}
-	for _, r := range rows {
-		b.clock.add(r, r.rounds(o.rounds))
+	for i, r := range rows {
+		if r.name == soakRow {
+			// It is as long as asked for, and takes no rounds from the others.
+			rows[i].cost = soaking(o.soak).Seconds()
+			b.limit += soaking(o.soak)
+		}
+		b.clock.add(rows[i], r.rounds(o.rounds))
 	}
 	if err := b.open(ctx, rows); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
@@ -122,7 +123,11 @@ func (b *bench) coldRound(ctx context.Context, r row, target harness.Target) (ou
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.leaveBroker(s)) }()
+	defer func() {
+		err = errors.Join(err, b.leaveBroker(s))
+		// What this process had to remember is the next row's memory.
+		debug.FreeOSMemory()
+	}()
 	s.begin(r)
 	return r.run(s)
 }
