@@ -96,6 +96,9 @@ func (m *fullMemory) thin() error {
 
 // close gives all back.
 func (m *fullMemory) close() error {
+	if m == nil {
+		return nil
+	}
 	var err error
 	for _, f := range m.fillers {
 		err = errors.Join(err, os.Remove(filepath.Clean(f.name)))

@@ -17,7 +17,7 @@ type bench struct {
 	stands []*stand
 	report *report
 	clock  *clock
-	memory *fullMemory // nil: left as it is
+	memory *fullMemory // nil: left as it is, or not held yet
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -43,9 +43,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err := b.open(ctx, rows); err != nil {
 		return err
 	}
-	if b.memory != nil {
-		defer func() { err = errors.Join(err, b.memory.close()) }()
-	}
+	defer func() { err = errors.Join(err, b.memory.close()) }()
 	var failed error
 	for _, r := range rows {
 		if err := b.row(ctx, r); err != nil {
@@ -74,20 +72,28 @@ func makeHome(dir string) (string, error) {
 	return os.MkdirTemp(dir, "bench-")
 }
 
-// open describes the machine and takes its memory.
+// open describes the machine.
 func (b *bench) open(ctx context.Context, asked []row) error {
 	lines, err := machine(ctx, b.home, b.targets)
 	if err != nil {
 		return err
 	}
-	if b.leave > 0 {
-		if b.memory, err = holdMemory(b.home, int64(b.leave*(1<<30))); err != nil {
-			return err
-		}
-		b.clock.say("%s", b.memory.text())
-		lines = append(lines, b.memory.text())
-	}
 	b.report = &report{table: b.table, targets: b.targets, rounds: b.rounds, scale: b.scale, begun: b.clock.begun, machine: lines, asked: asked}
+	return nil
+}
+
+// hold takes the machine's memory for the first row that compares and all that
+// follow. A soak may have a busy machine, whose memory is not to be taken away.
+func (b *bench) hold(r row) error {
+	if b.leave <= 0 || b.memory != nil || r.name == soakRow {
+		return nil
+	}
+	var err error
+	if b.memory, err = holdMemory(b.home, int64(b.leave*(1<<30))); err != nil {
+		return err
+	}
+	b.clock.say("%s", b.memory.text())
+	b.report.machine = append(b.report.machine, b.memory.text())
 	return nil
 }
 

@@ -15,6 +15,9 @@ func (b *bench) row(ctx context.Context, r row) error {
 	if err := b.enoughDisk(r); err != nil {
 		return err
 	}
+	if err := b.hold(r); err != nil {
+		return err
+	}
 	b.clock.turnTo(r)
 	b.clock.say("%s: %s", r.name, r.title)
 	res := b.report.add(r)
