@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/promise"
 )
 
@@ -215,40 +214,4 @@ func (k *soak) check(n int, how string) error {
 	k.say("%s: life %d of %d, %s: %d records checked one by one; of %d records of the compacted topic %d are left, with the last of each of %d keys",
 		k.row.name, n+1, len(lifeTimes(k.soak)), how, checked, k.lasts.seen, kept, len(k.lasts.marks))
 	return nil
-}
-
-// soaked is one look at a broker.
-type soaked struct {
-	at                      time.Time
-	anon, files, goroutines float64
-	space                   sample // nil before the mix is steady.
-}
-
-// look takes the broker's figures, and follows the compacted topic.
-func (k *soak) look() (soaked, error) {
-	one := soaked{at: time.Now()}
-	mem, err := harness.ReadMemory(k.broker.PID())
-	if err != nil {
-		return one, err
-	}
-	files, err := harness.Descriptors(k.broker.PID())
-	if err != nil {
-		return one, err
-	}
-	m, err := scrape(k.broker.Metrics())
-	if err != nil {
-		return one, err
-	}
-	one.anon, one.files, one.goroutines = mib(mem.Anon), float64(files), m["go_goroutines"]
-	if err := k.lasts.catchUp(k.ctx, k.endsOf); err != nil || time.Since(k.begun) < k.settled {
-		return one, err
-	}
-	// Nothing of the checked topic is superseded. Of the commits all but one of
-	// each partition are.
-	checked, err := k.sizes(promise.Topic)
-	if err != nil {
-		return one, err
-	}
-	one.space, err = k.space(k.stocks, checked)
-	return one, err
 }

@@ -4,9 +4,49 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/promise"
 )
+
+// soaked is one look at a broker.
+type soaked struct {
+	at                      time.Time
+	anon, files, goroutines float64
+	space                   sample // nil before the mix is steady.
+}
+
+// look takes the broker's figures, and follows the compacted topic.
+func (k *soak) look() (soaked, error) {
+	one := soaked{at: time.Now()}
+	mem, err := harness.ReadMemory(k.broker.PID())
+	if err != nil {
+		return one, err
+	}
+	files, err := harness.Descriptors(k.broker.PID())
+	if err != nil {
+		return one, err
+	}
+	m, err := scrape(k.broker.Metrics())
+	if err != nil {
+		return one, err
+	}
+	one.anon, one.files, one.goroutines = mib(mem.Anon), float64(files), m["go_goroutines"]
+	if err := k.lasts.catchUp(k.ctx, k.endsOf); err != nil || time.Since(k.begun) < k.settled {
+		return one, err
+	}
+	// Nothing of the checked topic is superseded. Of the commits all but one of
+	// each partition are.
+	checked, err := k.sizes(promise.Topic)
+	if err != nil {
+		return one, err
+	}
+	one.space, err = k.space(k.stocks, checked)
+	return one, err
+}
 
 // sizes are the bytes of topics as the broker has them.
 func (s *stand) sizes(topics ...string) (n float64, err error) {
