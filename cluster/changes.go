@@ -219,12 +219,28 @@ func (j *Journal) AllocateProducerIDs(n int) (model.ProducerID, error) {
 		return 0, protocol.Errorf(protocol.InvalidRequest, "%d producer ids cannot be reserved.", n)
 	}
 	var first model.ProducerID
+	var refused error
 	err := j.submit(func(t *transaction) {
 		first = t.img.ids.nextProducer
+		if first > math.MaxInt64-model.ProducerID(n) {
+			refused = protocol.Errorf(protocol.PolicyViolation, "The cluster has given out all its producer ids.")
+			return
+		}
 		t.play(producerIDsRecord{next: first + model.ProducerID(n)})
 	})
 	if err != nil {
 		return 0, err
 	}
-	return first, nil
+	return first, refused
+}
+
+// PassProducerIDs makes next the lowest id that AllocateProducerIDs gives, if it
+// would give lower ones. It is for ids that are in use though the metadata does
+// not know of it, as it is older than the log.
+func (j *Journal) PassProducerIDs(next model.ProducerID) error {
+	return j.submit(func(t *transaction) {
+		if next > t.img.ids.nextProducer {
+			t.play(producerIDsRecord{next: next})
+		}
+	})
 }

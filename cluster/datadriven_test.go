@@ -70,6 +70,8 @@ func (c *conversation) step(d *datadriven.TestData) string {
 			return words(err)
 		}
 		return fmt.Sprintln("first", first)
+	case "pass-producer-ids":
+		return words(c.journal.PassProducerIDs(model.ProducerID(argNumber(d, "next"))))
 	case "standing":
 		var out []string
 		for _, id := range argList(d, "ids") {

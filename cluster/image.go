@@ -142,6 +142,9 @@ func (i *Image) Gone(later *Image, f func(*Topic)) {
 	})
 }
 
+// NextProducerID is the lowest producer id that was not reserved yet.
+func (i *Image) NextProducerID() model.ProducerID { return i.ids.nextProducer }
+
 // Broker finds a broker by id.
 func (i *Image) Broker(id model.BrokerID) (Broker, bool) {
 	for _, b := range i.Brokers {

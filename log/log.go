@@ -167,6 +167,20 @@ func (l *Log) Partition(id model.PartitionID) *PartitionLog {
 // it was asked for since.
 func (l *Log) Holds(id model.PartitionID) bool { return l.partitions.find(id) != nil }
 
+// HighestProducer is the highest id below this one of the idempotent producers
+// that the log knows of; -1 if there is none.
+func (l *Log) HighestProducer(below model.ProducerID) model.ProducerID {
+	highest := model.ProducerID(-1)
+	for _, p := range l.partitions.all() {
+		p.mu.Lock()
+		if i, _ := p.mu.state.producers.find(below); i > 0 {
+			highest = max(highest, p.mu.state.producers[i-1].ID)
+		}
+		p.mu.Unlock()
+	}
+	return highest
+}
+
 // dropMax bounds how many partitions the writer drops between two groups.
 const dropMax = 256
 

@@ -239,3 +239,18 @@ func FuzzDecodeState(f *testing.F) {
 		}
 	})
 }
+
+func TestHighestProducer(t *testing.T) {
+	t.Parallel()
+	l := &Log{partitions: newPartitionTable()}
+	for id, producers := range map[model.PartitionID]producerStates{
+		1: {{ID: 3}, {ID: 7}, {ID: 900}}, 2: nil, 3: {{ID: 5}},
+	} {
+		l.partitions.findOrAdd(id, func() *PartitionLog { return newPartitionLog(id, l) }).mu.state.producers = producers
+	}
+	for below, want := range map[model.ProducerID]model.ProducerID{901: 900, 900: 7, 7: 5, 4: 3, 3: -1, -1: -1} {
+		if got := l.HighestProducer(below); got != want {
+			t.Errorf("below %d: %d, want %d", below, got, want)
+		}
+	}
+}

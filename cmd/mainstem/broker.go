@@ -201,7 +201,7 @@ func (b *broker) openLog() error {
 	b.commitLog = l
 	b.meta.SetUncleanStarts(l.UncleanStarts())
 	b.opened("log", l.Close)
-	return nil
+	return b.passProducerIDs()
 }
 
 func (b *broker) openPartitions() error {

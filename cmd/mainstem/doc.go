@@ -8,6 +8,6 @@
 // (addresses), serve.go (running), broker.go (what runs), datadir.go (which
 // directory may be used), front.go (what others see of it), keeper.go,
 // compactor.go, disk.go (when the disk gets full), logevents.go, notices.go (what the log says at the
-// start), memory.go (the soft limit of the heap), configprint.go, logdump.go and
+// start), producerids.go (metadata that is older than its log), memory.go (the soft limit of the heap), configprint.go, logdump.go and
 // version.go (the other verbs).
 package main
