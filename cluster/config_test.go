@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -288,5 +290,31 @@ func TestTopicNames(t *testing.T) {
 	}
 	if err := ProtectInternalTopic("mine", "delete"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestDurationOfASetting(t *testing.T) {
+	const ms, minutes = "connections.max.idle.ms", "offsets.retention.minutes"
+	for _, c := range []struct {
+		key, value string
+		unit, want time.Duration
+	}{
+		{ms, "0", time.Millisecond, 0},
+		{ms, "-1", time.Millisecond, -time.Millisecond},
+		{ms, "1500", time.Millisecond, 1500 * time.Millisecond},
+		{ms, "9223372036854", time.Millisecond, 9223372036854 * time.Millisecond},
+		{ms, "9223372036855", time.Millisecond, math.MaxInt64},
+		{ms, "9223372036854775807", time.Millisecond, math.MaxInt64},
+		{ms, "-9223372036854", time.Millisecond, -9223372036854 * time.Millisecond},
+		{ms, "-9223372036855", time.Millisecond, math.MinInt64},
+		{ms, "-9223372036854775808", time.Millisecond, math.MinInt64},
+		{minutes, "153722867", time.Minute, 153722867 * time.Minute},
+		{minutes, "153722868", time.Minute, math.MaxInt64},
+		{minutes, "2147483647", time.Minute, math.MaxInt64},
+	} {
+		r := NewResolver(map[string]string{c.key: c.value})
+		if got := r.Duration(&Image{}, c.key, c.unit); got != c.want {
+			t.Errorf("%s=%s: %v, want %v", c.key, c.value, got, c.want)
+		}
 	}
 }

@@ -1,8 +1,10 @@
 package cluster
 
 import (
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -123,6 +125,19 @@ func (r *Resolver) Int(img *Image, key string) int64 {
 		return 0
 	}
 	return n
+}
+
+// Duration is Int in units of so much. What a Duration can not hold is the
+// longest one: people write the largest number for "never" and "for ever".
+func (r *Resolver) Duration(img *Image, key string, unit time.Duration) time.Duration {
+	n := time.Duration(r.Int(img, key))
+	switch {
+	case n > math.MaxInt64/unit:
+		return math.MaxInt64
+	case n < math.MinInt64/unit:
+		return math.MinInt64
+	}
+	return n * unit
 }
 
 // Float is Text for decimal numbers; 0 for null.

@@ -45,7 +45,7 @@ func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settin
 		offsetsPartitions:  int32(number("offsets.topic.num.partitions")),
 		offsetsSegment:     max(number(cluster.OffsetsSegmentKey), offsetsSegmentMin),
 		describePartitions: int32(number("max.request.partition.size.limit")),
-		idleMax:            time.Duration(number("connections.max.idle.ms")) * time.Millisecond,
+		idleMax:            configs.Duration(img, "connections.max.idle.ms", time.Millisecond),
 	}}
 }
 

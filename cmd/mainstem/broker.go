@@ -241,7 +241,7 @@ func (b *broker) openGroups() error {
 // groupConfig reads the rules of groups.
 func (b *broker) groupConfig() coordinator.Config {
 	r, img := b.cfg.Resolver, b.meta.Image()
-	ms := func(key string) time.Duration { return time.Duration(r.Int(img, key)) * time.Millisecond }
+	ms := func(key string) time.Duration { return r.Duration(img, key, time.Millisecond) }
 	c := coordinator.DefaultConfig()
 	c.Shards = int32(r.Int(img, "offsets.topic.num.partitions"))
 	if t, ok := img.Topic(cluster.OffsetsTopic); ok {
@@ -251,7 +251,7 @@ func (b *broker) groupConfig() coordinator.Config {
 	c.MembersMax = int(r.Int(img, "group.max.size"))
 	c.InitialRebalanceDelay = ms("group.initial.rebalance.delay.ms")
 	c.OffsetMetadataMax = int(r.Int(img, "offset.metadata.max.bytes"))
-	c.OffsetsRetention = time.Duration(r.Int(img, "offsets.retention.minutes")) * time.Minute
+	c.OffsetsRetention = r.Duration(img, "offsets.retention.minutes", time.Minute)
 	c.OffsetsCheckInterval = ms("offsets.retention.check.interval.ms")
 	return c
 }

@@ -40,12 +40,15 @@ func (b *broker) openCompactor() error {
 		b.log.Warn("compaction is off: compacted topics and the offsets of groups grow for ever", zap.String("setting", cluster.CleanerEnableKey))
 		return nil
 	}
-	c := &compactor{clock: b.clock, round: b.compaction.Round, stop: stop, pause: func() time.Duration {
-		return time.Duration(r.Int(b.meta.Image(), cluster.CleanerBackoffKey)) * time.Millisecond
-	}}
+	c := &compactor{clock: b.clock, round: b.compaction.Round, stop: stop, pause: b.compactionPause}
 	c.done.Go(c.run)
 	b.opened("compaction", c.close)
 	return nil
+}
+
+// compactionPause is the pause between two rounds, as it is set.
+func (b *broker) compactionPause() time.Duration {
+	return b.cfg.Resolver.Duration(b.meta.Image(), cluster.CleanerBackoffKey, time.Millisecond)
 }
 
 func (c *compactor) close() error {

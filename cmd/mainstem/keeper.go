@@ -24,11 +24,14 @@ type keeper struct {
 }
 
 func startKeeper(b *broker) *keeper {
-	k := &keeper{clock: b.clock, round: b.giveBack, full: b.full, stop: make(chan struct{}), interval: func() time.Duration {
-		return time.Duration(b.cfg.Resolver.Int(b.meta.Image(), "log.retention.check.interval.ms")) * time.Millisecond
-	}}
+	k := &keeper{clock: b.clock, interval: b.retentionInterval, round: b.giveBack, full: b.full, stop: make(chan struct{})}
 	k.done.Go(k.run)
 	return k
+}
+
+// retentionInterval is how often retention is applied.
+func (b *broker) retentionInterval() time.Duration {
+	return b.cfg.Resolver.Duration(b.meta.Image(), "log.retention.check.interval.ms", time.Millisecond)
 }
 
 func (k *keeper) close() error {
