@@ -102,7 +102,7 @@ func (c *relocation) copyEntry(s *scanner, item *scanItem) (int, error) {
 	}
 	from := int(Position(living[0].Position)-item.At) - entryHeaderSize
 	prefix := binary.LittleEndian.AppendUint64(nil, uint64(stood))
-	at, err := c.put(p.class().log(), relocated(h, headers), prefix, headers, payload[from:from+n])
+	at, err := c.put(p.RetentionClass().log(), relocated(h, headers), prefix, headers, payload[from:from+n])
 	if err != nil {
 		return 0, err
 	}

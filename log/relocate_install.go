@@ -200,7 +200,8 @@ func (p *PartitionLog) SetRetentionClass(c RetentionClass) {
 	p.mu.class = c
 }
 
-func (p *PartitionLog) class() RetentionClass {
+// RetentionClass is what SetRetentionClass said last.
+func (p *PartitionLog) RetentionClass() RetentionClass {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mu.class

@@ -131,6 +131,7 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) {
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
 		s := ps.env.Settings(t)
 		if !s.Delete || s.RetentionMs < 0 && s.RetentionBytes < 0 {
+			ps.keepForEver(t)
 			return true
 		}
 		for i := range t.Partitions {
@@ -151,4 +152,15 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) {
 		}
 		return true
 	})
+}
+
+// keepForEver has no batch of a topic relocated among what dies some day: its
+// retention may have been another before. Partitions that nobody asked for since
+// the start have no class from then.
+func (ps *Partitions) keepForEver(t *cluster.Topic) {
+	for i := range t.Partitions {
+		if p := ps.loaded(&t.Partitions[i], t); p != nil {
+			p.log.SetRetentionClass(log.RetentionClassOf(-1))
+		}
+	}
 }

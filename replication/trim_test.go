@@ -12,6 +12,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/log"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -153,6 +154,36 @@ func TestRetentionOfUntouched(t *testing.T) {
 		w.partitions.Retain(func(_ *Partition, err error) { t.Error(err) })
 		w.settle()
 		wantOffsets(t, "after retention", w.part(0), 2, 2, 2)
+	})
+}
+
+// What is relocated is kept with what lives about as long, also once the topic's
+// retention has changed, and gone.
+func TestRetentionSetsTheClass(t *testing.T) {
+	const hour, week = int64(3_600_000), int64(7 * 24 * 3_600_000)
+	inWorld(t, func(w *world) {
+		w.mustAppend(w.part(0), 2)
+		for _, c := range []struct {
+			name      string
+			deletes   bool
+			ms, bytes int64
+			lives     int64 // ms, -1 for ever
+		}{
+			{"a week", true, week, -1, week},
+			{"an hour", true, hour, -1, hour},
+			{"for ever", true, -1, -1, -1},
+			{"an hour, again", true, hour, -1, hour},
+			{"by size alone", true, -1, 1 << 30, -1},
+			{"an hour or some size", true, hour, 1 << 30, hour},
+			{"compacted alone", false, hour, -1, -1},
+		} {
+			w.settings.Delete, w.settings.RetentionMs, w.settings.RetentionBytes = c.deletes, c.ms, c.bytes
+			w.partitions.Retain(func(_ *Partition, err error) { t.Error(err) })
+			w.settle()
+			if got, want := w.part(0).log.RetentionClass(), log.RetentionClassOf(c.lives); got != want {
+				t.Errorf("%s: class %d, want %d", c.name, got, want)
+			}
+		}
 	})
 }
 
