@@ -11,87 +11,15 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
-// script makes changes one after the other and keeps what was acknowledged.
-// SnapshotBytes is so small that it rolls several times.
-type script struct {
-	states []string // after each acknowledged change; the last one counts
-	tried  bool     // a change after that was not acknowledged
-}
-
-func (s *script) acknowledge(j *Journal, err error) bool {
-	if err != nil {
-		s.tried = true
-		return false
-	}
-	s.states = append(s.states, state(j.Image()))
-	return true
-}
-
-func scriptOptions() Options { return Options{NodeID: 1, SnapshotBytes: 700} }
-
-// run goes on until something fails.
-func (s *script) run(fs vfs.FS, from int) {
-	j, err := Open(fs, "data", scriptOptions())
-	if err != nil {
-		return
-	}
-	defer func() { _ = j.Close() }()
-	if len(s.states) == 0 {
-		s.acknowledge(j, nil)
-	}
-	for i := from; i < from+8; i++ {
-		name := fmt.Sprint("topic.", i)
-		if !s.acknowledge(j, j.CreateTopics([]TopicSpec{{Name: name, Partitions: 2}})[0].Err) {
-			return
-		}
-		if i%3 == 0 && !s.acknowledge(j, j.DeleteTopics([]string{name})[0]) {
-			return
-		}
-		v := strings.Repeat("x", 40)
-		if !s.acknowledge(j, j.AlterConfigs(Resource{Type: ResourceGroup, Name: name}, []ConfigChange{{"k", &v}})) {
-			return
-		}
-		if _, err := j.AllocateProducerIDs(10); !s.acknowledge(j, err) {
-			return
-		}
-	}
-}
-
-// check opens what a crash left and holds it against what was acknowledged.
-func (s *script) check(t *testing.T, what string, fs vfs.FS) {
+func changesOfScript(t *testing.T) int64 {
 	t.Helper()
-	j, err := Open(fs, "data", scriptOptions())
-	if err != nil {
-		t.Fatalf("%s: %v", what, err)
-	}
-	defer func() { _ = j.Close() }()
-	if len(s.states) == 0 {
-		return
-	}
-	got := state(j.Image())
-	if got == s.states[len(s.states)-1] {
-		return
-	}
-	// What was under way may have been made, as a whole.
-	for _, old := range s.states {
-		if got == old {
-			t.Fatalf("%s: acknowledged changes are lost", what)
-		}
-	}
-	if !s.tried {
-		t.Fatalf("%s: a state that never was:\n%s\nwant\n%s", what, got, s.states[len(s.states)-1])
-	}
-	s.states = append(s.states, got)
-}
-
-func changesOfScript() int64 {
 	fault := vfs.NewFault(vfs.NewMem(), nil)
-	new(script).run(fault, 0)
+	new(script).run(t, "no crash", fault, 0)
 	return fault.Count(vfs.AnyChange)
 }
 
 func TestCrashAtEachOperation(t *testing.T) {
-	n := changesOfScript()
+	n := changesOfScript(t)
 	if n < 60 {
 		t.Fatalf("the script makes only %d changes", n)
 	}
@@ -103,11 +31,11 @@ func TestCrashAtEachOperation(t *testing.T) {
 		for _, prefix := range []int{0, 17, 90} {
 			disk := vfs.NewMem()
 			var s script
-			s.run(vfs.NewFault(disk, vfs.CrashAt(at, prefix)), 0)
+			s.run(t, "before the crash", vfs.NewFault(disk, vfs.CrashAt(at, prefix)), 0)
 			for cut := range cuts {
 				rng := rand.New(rand.NewPCG(uint64(at), uint64(cut)))
 				what := fmt.Sprintf("crash at change %d, prefix %d, cut %d", at, prefix, cut)
-				again := script{states: append([]string(nil), s.states...), tried: s.tried}
+				again := s
 				next := disk.Clone()
 				if cut == 0 {
 					next = next.Kill()
@@ -116,7 +44,7 @@ func TestCrashAtEachOperation(t *testing.T) {
 				}
 				// A second crash, somewhere in the recovery or soon after.
 				second := vfs.NewFault(next, vfs.CrashAt(int64(1+rng.IntN(14)), prefix))
-				again.run(second, 100)
+				again.run(t, what, second, 100)
 				again.check(t, what, next.PowerCut(rng))
 			}
 		}
@@ -160,16 +88,16 @@ func TestSubscribersHearOfWhatIsDurable(t *testing.T) {
 }
 
 func TestFaultAtEachOperation(t *testing.T) {
-	n := changesOfScript()
+	n := changesOfScript(t)
 	for at := int64(1); at <= n; at++ {
 		for _, fault := range []error{vfs.ErrIO, &vfs.Short{Bytes: 100, Err: vfs.ErrNoSpace}} {
 			disk := vfs.NewMem()
 			var s script
-			s.run(vfs.NewFault(disk, vfs.FailNth(at, vfs.AnyChange, fault)), 0)
-			rng := rand.New(rand.NewPCG(uint64(at), 1))
 			what := fmt.Sprintf("%v at change %d", fault, at)
+			s.run(t, what, vfs.NewFault(disk, vfs.FailNth(at, vfs.AnyChange, fault)), 0)
+			rng := rand.New(rand.NewPCG(uint64(at), 1))
 			clone := disk.Clone()
-			cut := script{states: append([]string(nil), s.states...), tried: s.tried}
+			cut := s
 			s.check(t, what+", kill", disk.Kill())
 			cut.check(t, what+", power cut", clone.PowerCut(rng))
 		}
@@ -184,14 +112,14 @@ func TestCrashTestCatchesALyingDisk(t *testing.T) {
 		disk := vfs.NewMem()
 		disk.SyncLies(true)
 		var s script
-		s.run(disk, 0)
+		s.run(t, "before the power cut", disk, 0)
 		next := disk.PowerCut(rand.New(rand.NewPCG(seed, 0)))
 		j, err := Open(next, "data", scriptOptions())
 		if err != nil {
 			lost++
 			continue
 		}
-		if state(j.Image()) != s.states[len(s.states)-1] {
+		if s.acknowledged.differs(pictureOf(j.Image())) != "" {
 			lost++
 		}
 		if err := j.Close(); err != nil {
