@@ -14,8 +14,14 @@ import (
 	"github.com/mainstem-mq/mainstem/log"
 )
 
+// keepAll is a compaction that drops nothing.
+type keepAll struct{}
+
+func (keepAll) Learn([]byte) (full bool, err error)     { return false, nil }
+func (keepAll) Clean(b []byte) (kept []byte, err error) { return b, nil }
+
 // makeOldBroker makes a data directory with every kind of file: part of its log
-// was relocated, and damage was given up.
+// was relocated, part compacted, and damage was given up.
 func makeOldBroker(t *testing.T) string {
 	t.Helper()
 	dir := makeBroker(t)
@@ -46,6 +52,10 @@ func makeOldBroker(t *testing.T) string {
 	}
 	if n, _, err := h.commitLog.Reclaim(); err != nil || n == 0 {
 		t.Fatalf("%d segments reclaimed, %v", n, err)
+	}
+	// Half of what was relocated stays in the cold log.
+	if done, err := h.commitLog.Partition(1).Compact(12, keepAll{}); err != nil || done.BatchesKept != 12 {
+		t.Fatalf("%+v, %v", done, err)
 	}
 	if err := h.close(); err != nil {
 		t.Fatal(err)
@@ -79,6 +89,7 @@ func formatOf(name string) (f fileFormat, ok bool) {
 		fileFormat
 	}{
 		{"cold-*.segment", fileFormat{kind: "cold segment", version: 8, sealed: 60}},
+		{"side-*.segment", fileFormat{kind: "side segment", version: 8, sealed: 60}},
 		{"*.segment", fileFormat{kind: "segment", version: 8, sealed: 60}},
 		{"*.index", fileFormat{kind: "index", version: 8, sealed: 60, footed: true}},
 		{"checkpoint-*", fileFormat{kind: "checkpoint", version: 8, sealed: sealedEnd}},
@@ -133,7 +144,7 @@ func TestEveryFileHasAVersion(t *testing.T) {
 		tried[f.kind] = true
 		t.Run(f.kind, func(t *testing.T) { newerIsRefused(t, sound, name, &f) })
 	}
-	for _, kind := range []string{"cold segment", "segment", "index", "checkpoint", "start", "salvaged", "journal", "snapshot"} {
+	for _, kind := range []string{"cold segment", "side segment", "segment", "index", "checkpoint", "start", "salvaged", "journal", "snapshot"} {
 		if !tried[kind] {
 			t.Errorf("there was no file of the kind %q", kind)
 		}
