@@ -8,8 +8,8 @@
 // and weight.go (the memory for answers), gather.go (outcomes from elsewhere),
 // janitor.go (idle and stalled clients), table.go (which APIs there are), then
 // one file per API, named by its key: each opens with its card. 01_fetch.go has three
-// helpers: fetchset.go (ready lists and long poll), fetchsession.go (KIP-227).
-// backfill.go tells who reads old data, legacy.go answers versions that are no longer served, offsets.go and
+// helpers: fetchset.go (ready lists and long poll), fetchsession.go and
+// sessioncache.go (KIP-227). backfill.go tells who reads old data, legacy.go answers versions that are no longer served, offsets.go and
 // journal.go are the group coordinator's topic, transactions.go and notices.go
 // are about what is not built, errors.go, metrics.go, http.go and http_stranger.go are what is
 // told to clients and operators.

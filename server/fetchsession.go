@@ -2,14 +2,10 @@ package server
 
 import (
 	"math"
-	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/mainstem-mq/mainstem/internal/clock"
-	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
@@ -18,10 +14,6 @@ const (
 	sessionEpochInitial = 0  // a full request that asks for a session
 	sessionEpochFinal   = -1 // a full request that ends the session it names
 )
-
-// sessionRestMax is after how long without a request a session is dropped, as
-// its client is surely gone.
-const sessionRestMax = 15 * time.Minute
 
 // fetchSession is what a client need not repeat with each Fetch (KIP-227).
 type fetchSession struct {
@@ -41,102 +33,11 @@ type fetchKey struct {
 	index int32
 }
 
-// sessionCache is all fetch sessions, up to a number of slots.
-type sessionCache struct {
-	partitions *replication.Partitions
-	clock      clock.Clock
-	slots      int
-	ageMin     time.Duration
-
-	mu   sync.Mutex
-	byID map[int32]*fetchSession
-}
-
-func newSessionCache(ps *replication.Partitions, c clock.Clock, slots int, ageMin time.Duration) *sessionCache {
-	return &sessionCache{partitions: ps, clock: c, slots: slots, ageMin: ageMin, byID: map[int32]*fetchSession{}}
-}
-
-// enter finds or makes the set of partitions that a request is about.
-func (sc *sessionCache) enter(f *fetchCall, req *kmsg.FetchRequest) *protocol.Error {
-	full := req.Version < 7 || req.SessionEpoch == sessionEpochInitial || req.SessionEpoch == sessionEpochFinal
-	if !full {
-		return sc.resume(f, req)
-	}
-	f.full = true
-	if req.Version >= 7 && req.SessionID != 0 {
-		sc.remove(sc.find(req.SessionID))
-	}
-	if req.Version >= 7 && req.SessionEpoch == sessionEpochInitial {
-		if fs := sc.create(req); fs != nil {
-			f.session, f.set = fs, &fs.fetchSet
-			resolveAll(fs.update(req), sc.partitions)
-			f.partitions = fs.size()
-			return nil
-		}
-	}
-	f.set = sc.plain(req)
-	f.partitions = len(f.set.parts)
-	return nil
-}
-
-// plain makes the set of a request without session.
-func (sc *sessionCache) plain(req *kmsg.FetchRequest) *fetchSet {
-	n := 0
-	for i := range req.Topics {
-		n += len(req.Topics[i].Partitions)
-	}
-	set := &fetchSet{parts: make([]*fetchPart, 0, n)}
-	storage := make([]fetchPart, n)
-	for i := range req.Topics {
-		topic := topicOf(req.Version, req.Topics[i].Topic, req.Topics[i].TopicID)
-		for j := range req.Topics[i].Partitions {
-			rp := &req.Topics[i].Partitions[j]
-			p := &storage[len(set.parts)]
-			p.set, p.topic, p.index, p.ask = set, topic, rp.Partition, askOf(rp, req.Version)
-			set.parts = append(set.parts, p)
-			set.queueLocked(p) // nobody else knows the set yet
-			// A failure shows when the partition is read.
-			_, _ = p.resolve(sc.partitions, nil, false)
-		}
-	}
-	return set
-}
-
 func topicOf(version int16, name string, id [16]byte) fetchTopic {
 	if version >= 13 {
 		return fetchTopic{id: id, byID: true}
 	}
 	return fetchTopic{name: name}
-}
-
-// resume applies an incremental request to its session.
-func (sc *sessionCache) resume(f *fetchCall, req *kmsg.FetchRequest) *protocol.Error {
-	fs := sc.find(req.SessionID)
-	if fs == nil {
-		return protocol.Errorf(protocol.FetchSessionIDNotFound, "fetch session %d is not known here", req.SessionID)
-	}
-	fs.mu.Lock()
-	switch {
-	case fs.epoch != req.SessionEpoch:
-		fs.mu.Unlock()
-		return protocol.Errorf(protocol.InvalidFetchSessionEpoch,
-			"fetch session %d expects another epoch than %d", req.SessionID, req.SessionEpoch)
-	case fs.byID != (req.Version >= 13) && (len(req.Topics) > 0 || len(req.ForgottenTopics) > 0):
-		fs.mu.Unlock()
-		return protocol.Errorf(protocol.FetchSessionTopicIDError,
-			"fetch session %d mixes topic names and topic ids", req.SessionID)
-	}
-	fs.advanceLocked(sc.clock.Now())
-	fs.mu.Unlock()
-	fs.forget(req)
-	resolveAll(fs.update(req), sc.partitions)
-	if f.partitions = fs.size(); f.partitions == 0 {
-		sc.remove(fs)
-		f.set = &fetchSet{}
-		return nil
-	}
-	f.session, f.set = fs, &fs.fetchSet
-	return nil
 }
 
 func (fs *fetchSession) advanceLocked(now time.Time) {
@@ -225,80 +126,6 @@ func unsubscribeAll(lost []*fetchPart) {
 	}
 }
 
-func (sc *sessionCache) find(id int32) *fetchSession {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	return sc.byID[id]
-}
-
-// create makes a session if there is a slot for it: a free one, that of a
-// session at rest, or that of a smaller one that is old enough.
-func (sc *sessionCache) create(req *kmsg.FetchRequest) *fetchSession {
-	size := 0
-	for i := range req.Topics {
-		size += len(req.Topics[i].Partitions)
-	}
-	if size == 0 {
-		return nil
-	}
-	now := sc.clock.Now()
-	sc.mu.Lock()
-	var victim *fetchSession
-	if len(sc.byID) >= sc.slots {
-		if victim = sc.victimLocked(now, size); victim == nil {
-			sc.mu.Unlock()
-			return nil
-		}
-		delete(sc.byID, victim.id)
-	}
-	fs := &fetchSession{byID: req.Version >= 13, epoch: 1, index: make(map[fetchKey]*fetchPart, size), created: now, lastUsed: now}
-	for fs.id == 0 || sc.byID[fs.id] != nil {
-		fs.id = newSessionID()
-	}
-	sc.byID[fs.id] = fs
-	sc.mu.Unlock()
-	victim.end()
-	return fs
-}
-
-// newSessionID is an id that is hard to hit by accident. It is no secret.
-func newSessionID() int32 { return rand.Int32N(math.MaxInt32) + 1 }
-
-// victimLocked chooses whose slot a session of a size may take; nil: nobody's.
-func (sc *sessionCache) victimLocked(now time.Time, size int) *fetchSession {
-	var oldest, smallest *fetchSession
-	var oldestUse time.Time
-	smallestSize := size
-	for _, fs := range sc.byID {
-		fs.mu.Lock()
-		used, n, aged := fs.lastUsed, len(fs.index), now.Sub(fs.created) > sc.ageMin
-		fs.mu.Unlock()
-		if now.Sub(used) > sc.ageMin && (oldest == nil || used.Before(oldestUse)) {
-			oldest, oldestUse = fs, used
-		}
-		if aged && n < smallestSize {
-			smallest, smallestSize = fs, n
-		}
-	}
-	if oldest != nil {
-		return oldest
-	}
-	return smallest
-}
-
-// remove ends a session; nil is none.
-func (sc *sessionCache) remove(fs *fetchSession) {
-	if fs == nil {
-		return
-	}
-	sc.mu.Lock()
-	if sc.byID[fs.id] == fs {
-		delete(sc.byID, fs.id)
-	}
-	sc.mu.Unlock()
-	fs.end()
-}
-
 // end forgets all partitions of a session that is out of the cache.
 func (fs *fetchSession) end() {
 	if fs == nil {
@@ -317,29 +144,4 @@ func (fs *fetchSession) end() {
 		parked.wake()
 	}
 	unsubscribeAll(lost)
-}
-
-// expire ends the sessions that rest for long.
-func (sc *sessionCache) expire(now time.Time) {
-	var old []*fetchSession
-	sc.mu.Lock()
-	for id, fs := range sc.byID {
-		fs.mu.Lock()
-		if now.Sub(fs.lastUsed) > sessionRestMax {
-			old = append(old, fs)
-			delete(sc.byID, id)
-		}
-		fs.mu.Unlock()
-	}
-	sc.mu.Unlock()
-	for _, fs := range old {
-		fs.end()
-	}
-}
-
-// len is the number of sessions.
-func (sc *sessionCache) len() int {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	return len(sc.byID)
 }
