@@ -36,8 +36,9 @@ type Config struct {
 	RequestBudget int64
 	// AnswerBudget bounds the memory of all answers being made or waiting for
 	// their clients to read them; see answers.go for what is free of it. As much
-	// again bounds the large fetches that wait for news, and a quarter each the
-	// bytes of large requests without records, and what they decode to.
+	// again bounds the large fetches that wait for news, and as much the fetch
+	// sessions; a quarter each the bytes of large requests without records, and
+	// what they decode to.
 	AnswerBudget int64
 	// PipelineMax is how many unanswered requests one connection may have
 	// before the server stops reading from it.

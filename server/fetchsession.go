@@ -6,6 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
@@ -26,6 +28,34 @@ type fetchSession struct {
 	index    map[fetchKey]*fetchPart
 	lastUsed time.Time
 	created  time.Time
+	memory   sessionMemory
+	ended    bool // out of the cache: nothing may be added any more
+}
+
+// sessionMemory is what a session is counted with.
+type sessionMemory struct {
+	share *span.Share
+	parts int64 // what its partitions take
+	most  int64 // the most that they ever took: the index does not shrink
+}
+
+// fetchSessionWeight is what a partition of a session takes: a fetchPart, its
+// place in the index, and that among the partition's listeners.
+const fetchSessionWeight = 320
+
+// sessionPartBytes is what a session keeps for each partition of a topic.
+func sessionPartBytes(topic fetchTopic) int64 { return fetchSessionWeight + int64(len(topic.name)) }
+
+// take counts n more bytes, if the budget has room for them.
+func (m *sessionMemory) take(n int64) bool {
+	if m.parts+n > m.most {
+		if !m.share.Grow(m.parts + n) {
+			return false
+		}
+		m.most = m.parts + n
+	}
+	m.parts += n
+	return true
 }
 
 type fetchKey struct {
@@ -56,10 +86,14 @@ func (fs *fetchSession) size() int {
 }
 
 // update adds the request's partitions, or changes what is asked of them. It
-// returns those that have to be found.
-func (fs *fetchSession) update(req *kmsg.FetchRequest) (unknown []*fetchPart) {
+// returns those that have to be found. After an error, be it that there is no
+// memory for more, the session has to end.
+func (fs *fetchSession) update(req *kmsg.FetchRequest) (unknown []*fetchPart, err *protocol.Error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	if fs.ended {
+		return nil, protocol.Errorf(protocol.FetchSessionIDNotFound, "fetch session %d has ended", fs.id)
+	}
 	for i := range req.Topics {
 		topic := topicOf(req.Version, req.Topics[i].Topic, req.Topics[i].TopicID)
 		for j := range req.Topics[i].Partitions {
@@ -67,6 +101,10 @@ func (fs *fetchSession) update(req *kmsg.FetchRequest) (unknown []*fetchPart) {
 			key := fetchKey{topic, rp.Partition}
 			p := fs.index[key]
 			if p == nil {
+				if !fs.memory.take(sessionPartBytes(topic)) {
+					return nil, protocol.Errorf(protocol.FetchSessionIDNotFound,
+						"fetch session %d has ended: there is no memory for more partitions", fs.id)
+				}
 				p = &fetchPart{set: &fs.fetchSet, topic: topic, index: rp.Partition}
 				p.sent.highWatermark, p.sent.logStart = -1, -1
 				fs.index[key] = p
@@ -82,7 +120,7 @@ func (fs *fetchSession) update(req *kmsg.FetchRequest) (unknown []*fetchPart) {
 			}
 		}
 	}
-	return unknown
+	return unknown, nil
 }
 
 // resolveAll finds partitions that are new to a session.
@@ -105,9 +143,13 @@ func (fs *fetchSession) forget(req *kmsg.FetchRequest) {
 			if p := fs.index[key]; p != nil {
 				p.gone = true
 				delete(fs.index, key)
+				fs.memory.parts -= sessionPartBytes(topic)
 				lost = append(lost, p)
 			}
 		}
+	}
+	if len(lost) > 0 {
+		fs.dropGoneLocked()
 	}
 	fs.mu.Unlock()
 	unsubscribeAll(lost)
@@ -138,6 +180,8 @@ func (fs *fetchSession) end() {
 		lost = append(lost, p)
 	}
 	clear(fs.index)
+	fs.ended = true
+	fs.memory.share.Release()
 	parked := fs.parked
 	fs.mu.Unlock()
 	if parked != nil {

@@ -88,6 +88,19 @@ func (s *fetchSet) queueLocked(p *fetchPart) {
 	s.tail = p
 }
 
+// dropGoneLocked takes those that the client forgot out of the ready queue: it
+// may never be answered again, and they are not counted any more.
+func (s *fetchSet) dropGoneLocked() {
+	p := s.head
+	s.head, s.tail = nil, nil
+	for p != nil {
+		next := p.next
+		p.queued, p.next = false, nil
+		s.queueLocked(p)
+		p = next
+	}
+}
+
 // waiting copies the first of the ready queue, and reports whether there are
 // more.
 func (s *fetchSet) waiting(most int) (first []waitingPart, more bool) {

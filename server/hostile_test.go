@@ -372,3 +372,44 @@ func TestParkedMemory(t *testing.T) {
 		advertised(second)
 	}
 }
+
+// TestSessionMemory: a session that grows with every request ends before it
+// takes more than all sessions may, and a request too large for one is served
+// without.
+func TestSessionMemory(t *testing.T) {
+	const budget, each = 1 << 20, 500
+	b := startBroker(t, options{config: func(c *server.Config) { c.AnswerBudget = budget }})
+	c := b.dial()
+	c.createTopic("t", 1)
+	grow := func(req *kmsg.FetchRequest, from, to int32) *kmsg.FetchRequest {
+		p := kmsg.NewFetchRequestTopicPartition()
+		for p.Partition = from; p.Partition < to; p.Partition++ {
+			req.Topics[0].Partitions = append(req.Topics[0].Partitions, p)
+		}
+		return req
+	}
+	id := ask[*kmsg.FetchResponse](c, 12, sessionFetch(0, 0, map[string]int64{"t": 0})).SessionID
+	epoch := int32(0)
+	for code := protocol.NoError; code == protocol.NoError; {
+		if epoch++; epoch > budget/(256*each) {
+			t.Fatalf("%d partitions are in a session", epoch*each)
+		}
+		req := grow(sessionFetch(id, epoch, map[string]int64{"t": 0}), epoch*each, (epoch+1)*each)
+		code = protocol.ErrorCode(ask[*kmsg.FetchResponse](c, 12, req).ErrorCode)
+		if code != protocol.NoError && code != protocol.FetchSessionIDNotFound {
+			t.Fatalf("in epoch %d: %s", epoch, code)
+		}
+		if n := server.SessionBytes(b.server); n > budget {
+			t.Fatalf("in epoch %d: sessions take %d bytes", epoch, n)
+		}
+	}
+	if n := server.SessionBytes(b.server); n != 0 || epoch < 3 {
+		t.Errorf("ended in epoch %d, %d bytes are counted still", epoch, n)
+	}
+	c.produce("t", 0, "v")
+	large := grow(sessionFetch(0, 0, map[string]int64{"t": 0}), 1, budget/256)
+	resp := ask[*kmsg.FetchResponse](c, 12, large)
+	if got := summary(t, resp)["t-0"]; resp.SessionID != 0 || resp.ErrorCode != 0 || got != "v" {
+		t.Errorf("session %d, error %d, %q", resp.SessionID, resp.ErrorCode, got)
+	}
+}

@@ -45,6 +45,7 @@ type memory struct {
 	decoding *span.Budget // large requests, decoded, until their answers' share is granted
 	answers  *span.Budget // answers, and what they are made from; see answers.go
 	parked   *span.Budget // large fetches that wait for news
+	sessions *span.Budget // fetch sessions
 }
 
 // Server answers Kafka requests.
@@ -90,7 +91,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		memory: memory{
 			requests: d.Pool, others: span.NewPool(cfg.AnswerBudget / 4),
 			decoding: span.NewBudget(cfg.AnswerBudget / 4), answers: span.NewBudget(cfg.AnswerBudget),
-			parked: span.NewBudget(cfg.AnswerBudget),
+			parked: span.NewBudget(cfg.AnswerBudget), sessions: span.NewBudget(cfg.AnswerBudget),
 		},
 	}
 	if s.refusal == nil {
@@ -103,7 +104,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.settings = newSettings(d.Configs, d.Metadata.Image)
 	s.metrics = newMetrics()
 	s.table = newTable(s.metrics)
-	s.sessions = newSessionCache(d.Partitions, d.Clock, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
+	s.sessions = newSessionCache(d.Partitions, d.Clock, s.memory.sessions, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
 	s.metrics.now = gauges{
 		bufferBytes: s.memory.requests.InUse, answerBytes: s.memory.answers.InUse,
 		connections: s.conns.len, fetchSessions: s.sessions.len,

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -17,10 +18,12 @@ import (
 // its client is surely gone.
 const sessionRestMax = 15 * time.Minute
 
-// sessionCache is all fetch sessions, up to a number of slots.
+// sessionCache is all fetch sessions, up to a number of slots and a budget of
+// memory. Who gets none is served without.
 type sessionCache struct {
 	partitions *replication.Partitions
 	clock      clock.Clock
+	memory     *span.Budget
 	slots      int
 	ageMin     time.Duration
 
@@ -28,8 +31,8 @@ type sessionCache struct {
 	byID map[int32]*fetchSession
 }
 
-func newSessionCache(ps *replication.Partitions, c clock.Clock, slots int, ageMin time.Duration) *sessionCache {
-	return &sessionCache{partitions: ps, clock: c, slots: slots, ageMin: ageMin, byID: map[int32]*fetchSession{}}
+func newSessionCache(ps *replication.Partitions, c clock.Clock, memory *span.Budget, slots int, ageMin time.Duration) *sessionCache {
+	return &sessionCache{partitions: ps, clock: c, memory: memory, slots: slots, ageMin: ageMin, byID: map[int32]*fetchSession{}}
 }
 
 // enter finds or makes the set of partitions that a request is about.
@@ -43,9 +46,9 @@ func (sc *sessionCache) enter(f *fetchCall, req *kmsg.FetchRequest) *protocol.Er
 		sc.remove(sc.find(req.SessionID))
 	}
 	if req.Version >= 7 && req.SessionEpoch == sessionEpochInitial {
-		if fs := sc.create(req); fs != nil {
+		if fs, unknown := sc.create(req); fs != nil {
 			f.session, f.set = fs, &fs.fetchSet
-			resolveAll(fs.update(req), sc.partitions)
+			resolveAll(unknown, sc.partitions)
 			f.partitions = fs.size()
 			return nil
 		}
@@ -98,7 +101,12 @@ func (sc *sessionCache) resume(f *fetchCall, req *kmsg.FetchRequest) *protocol.E
 	fs.advanceLocked(sc.clock.Now())
 	fs.mu.Unlock()
 	fs.forget(req)
-	resolveAll(fs.update(req), sc.partitions)
+	unknown, err := fs.update(req)
+	if err != nil {
+		sc.remove(fs)
+		return err
+	}
+	resolveAll(unknown, sc.partitions)
 	if f.partitions = fs.size(); f.partitions == 0 {
 		sc.remove(fs)
 		f.set = &fetchSet{}
@@ -114,34 +122,75 @@ func (sc *sessionCache) find(id int32) *fetchSession {
 	return sc.byID[id]
 }
 
-// create makes a session if there is a slot for it: a free one, that of a
-// session at rest, or that of a smaller one that is old enough.
-func (sc *sessionCache) create(req *kmsg.FetchRequest) *fetchSession {
+// create makes a session of a request if there are memory and a slot for it: a
+// free one, that of a session at rest, or that of a smaller one that is old
+// enough. It also returns the partitions that have to be found.
+func (sc *sessionCache) create(req *kmsg.FetchRequest) (fs *fetchSession, unknown []*fetchPart) {
 	size := 0
 	for i := range req.Topics {
 		size += len(req.Topics[i].Partitions)
 	}
 	if size == 0 {
-		return nil
+		return nil, nil
 	}
 	now := sc.clock.Now()
+	memory, ok := sc.room(req, now)
+	if !ok {
+		return nil, nil
+	}
 	sc.mu.Lock()
 	var victim *fetchSession
 	if len(sc.byID) >= sc.slots {
 		if victim = sc.victimLocked(now, size); victim == nil {
 			sc.mu.Unlock()
-			return nil
+			memory.share.Release()
+			return nil, nil
 		}
 		delete(sc.byID, victim.id)
 	}
-	fs := &fetchSession{byID: req.Version >= 13, epoch: 1, index: make(map[fetchKey]*fetchPart, size), created: now, lastUsed: now}
+	fs = &fetchSession{byID: req.Version >= 13, epoch: 1, index: make(map[fetchKey]*fetchPart, size), created: now, lastUsed: now, memory: memory}
 	for fs.id == 0 || sc.byID[fs.id] != nil {
 		fs.id = newSessionID()
 	}
 	sc.byID[fs.id] = fs
 	sc.mu.Unlock()
 	victim.end()
-	return fs
+	unknown, err := fs.update(req)
+	if err != nil {
+		sc.remove(fs)
+		return nil, nil
+	}
+	return fs, unknown
+}
+
+// room is the memory for a session of a request; for its sake sessions at rest
+// end. False: there is none.
+func (sc *sessionCache) room(req *kmsg.FetchRequest, now time.Time) (sessionMemory, bool) {
+	m := sessionMemory{share: sc.memory.Share()}
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		m.most += int64(len(t.Partitions)) * sessionPartBytes(topicOf(req.Version, t.Topic, t.TopicID))
+	}
+	for !m.share.Grow(m.most) {
+		rested := sc.takeRested(now)
+		if rested == nil {
+			return m, false
+		}
+		rested.end()
+	}
+	return m, true
+}
+
+// takeRested removes the session that has rested for the longest, if that is
+// long enough.
+func (sc *sessionCache) takeRested(now time.Time) *fetchSession {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	rested, _ := sc.victimsLocked(now, 0)
+	if rested != nil {
+		delete(sc.byID, rested.id)
+	}
+	return rested
 }
 
 // newSessionID is an id that is hard to hit by accident. It is no secret.
@@ -149,24 +198,29 @@ func newSessionID() int32 { return rand.Int32N(math.MaxInt32) + 1 }
 
 // victimLocked chooses whose slot a session of a size may take; nil: nobody's.
 func (sc *sessionCache) victimLocked(now time.Time, size int) *fetchSession {
-	var oldest, smallest *fetchSession
-	var oldestUse time.Time
-	smallestSize := size
+	rested, smallest := sc.victimsLocked(now, size)
+	if rested != nil {
+		return rested
+	}
+	return smallest
+}
+
+// victimsLocked are the session that has rested for the longest, and the
+// smallest below a size, of those that are old enough. Nil: there is none.
+func (sc *sessionCache) victimsLocked(now time.Time, size int) (rested, smallest *fetchSession) {
+	var restedSince time.Time
 	for _, fs := range sc.byID {
 		fs.mu.Lock()
 		used, n, aged := fs.lastUsed, len(fs.index), now.Sub(fs.created) > sc.ageMin
 		fs.mu.Unlock()
-		if now.Sub(used) > sc.ageMin && (oldest == nil || used.Before(oldestUse)) {
-			oldest, oldestUse = fs, used
+		if now.Sub(used) > sc.ageMin && (rested == nil || used.Before(restedSince)) {
+			rested, restedSince = fs, used
 		}
-		if aged && n < smallestSize {
-			smallest, smallestSize = fs, n
+		if aged && n < size {
+			smallest, size = fs, n
 		}
 	}
-	if oldest != nil {
-		return oldest
-	}
-	return smallest
+	return rested, smallest
 }
 
 // remove ends a session; nil is none.

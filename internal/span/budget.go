@@ -48,6 +48,9 @@ func (b *Budget) Try(n int64) *Share {
 	return &Share{budget: b, bytes: n}
 }
 
+// Share is an empty share, for Grow.
+func (b *Budget) Share() *Share { return &Share{budget: b} }
+
 // InUse is the sum of all shares.
 func (b *Budget) InUse() int64 {
 	b.mu.Lock()
@@ -77,6 +80,20 @@ func (s *Share) Resize(n int64) {
 	less := s.bytes - n
 	s.bytes = n
 	s.budget.mu.giveBack(less)
+}
+
+// Grow makes the share n bytes large, if the budget has room for that now. It
+// makes no exception for one that is larger than all of it.
+func (s *Share) Grow(n int64) bool {
+	s.budget.mu.Lock()
+	defer s.budget.mu.Unlock()
+	more := n - s.bytes
+	if s.budget.mu.waiters.Len() > 0 || s.budget.mu.inUse+more > s.budget.mu.budget {
+		return false
+	}
+	s.bytes = n
+	s.budget.mu.inUse += more
+	return true
 }
 
 // Release implements Pin. A share that was given back is empty.

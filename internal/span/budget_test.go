@@ -96,3 +96,28 @@ func TestBudgetGiveUp(t *testing.T) {
 		}
 	})
 }
+
+// TestShareGrows: a share grows while there is room, and never above the budget,
+// also if it is the only one.
+func TestShareGrows(t *testing.T) {
+	b := NewBudget(100)
+	first, second := b.Share(), b.Share()
+	for _, step := range []struct {
+		share *Share
+		to    int64
+		ok    bool
+		inUse int64
+	}{
+		{first, 101, false, 0}, {first, 60, true, 60}, {second, 41, false, 60}, {second, 40, true, 100},
+		{first, 61, false, 100}, {first, 50, true, 90}, {second, 50, true, 100},
+	} {
+		if ok := step.share.Grow(step.to); ok != step.ok || b.InUse() != step.inUse {
+			t.Errorf("grown to %d: %v, %d in use; want %v, %d", step.to, ok, b.InUse(), step.ok, step.inUse)
+		}
+	}
+	first.Release()
+	second.Release()
+	if b.InUse() != 0 {
+		t.Errorf("%d in use at the end", b.InUse())
+	}
+}
