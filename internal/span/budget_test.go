@@ -108,8 +108,13 @@ func TestShareGrows(t *testing.T) {
 		ok    bool
 		inUse int64
 	}{
-		{first, 101, false, 0}, {first, 60, true, 60}, {second, 41, false, 60}, {second, 40, true, 100},
-		{first, 61, false, 100}, {first, 50, true, 90}, {second, 50, true, 100},
+		{first, 101, false, 0},
+		{first, 60, true, 60},
+		{second, 41, false, 60},
+		{second, 40, true, 100},
+		{first, 61, false, 100},
+		{first, 50, true, 90},
+		{second, 50, true, 100},
 	} {
 		if ok := step.share.Grow(step.to); ok != step.ok || b.InUse() != step.inUse {
 			t.Errorf("grown to %d: %v, %d in use; want %v, %d", step.to, ok, b.InUse(), step.ok, step.inUse)
