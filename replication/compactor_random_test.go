@@ -122,7 +122,7 @@ func TestCompactionAgainstModel(t *testing.T) {
 				case op < 16:
 					if o := p.Offsets(); o.End > 0 {
 						var d deletion
-						p.DeleteRecords(model.Offset(rng.Int64N(int64(o.End))), d.done)
+						w.deleteRecords(p, model.Offset(rng.Int64N(int64(o.End))), d.done)
 						w.settle()
 					}
 				case op < 17:

@@ -129,7 +129,7 @@ func TestFindOffset(t *testing.T) {
 			w.mustAppend(p, 2)
 			w.clock.Advance(time.Second)
 		}
-		p.DeleteRecords(2, func(model.Offset, *protocol.Error) {})
+		w.deleteRecords(p, 2, func(model.Offset, *protocol.Error) {})
 		w.settle()
 		for _, c := range []struct {
 			name      string

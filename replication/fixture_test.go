@@ -130,6 +130,11 @@ func (w *world) failKind(k vfs.Kind, err error) {
 	})
 }
 
+// deleteRecords deletes records of one partition; done hears of it.
+func (w *world) deleteRecords(p *Partition, before model.Offset, done func(model.Offset, *protocol.Error)) {
+	w.partitions.DeleteRecords(w.t.Context(), []RecordDeletion{{Partition: p, Before: before, Done: done}})
+}
+
 // holdSyncs makes the disk so slow that no sync ends before letSyncs.
 func (w *world) holdSyncs() {
 	w.mu.Lock()

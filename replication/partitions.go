@@ -18,11 +18,13 @@ type Partitions struct {
 	refreshing sync.Mutex
 	// table maps partition ids, which are dense, to partitions. Readers take no lock.
 	table atomic.Pointer[[]atomic.Pointer[Partition]]
+	// deleting has the log starts of clients' deletions that await the writer.
+	deleting chan struct{}
 }
 
 // NewPartitions makes the set; the caller subscribes Changed to the metadata.
 func NewPartitions(env Env) *Partitions {
-	ps := &Partitions{env: env}
+	ps := &Partitions{env: env, deleting: make(chan struct{}, startsMax)}
 	table := make([]atomic.Pointer[Partition], 1024)
 	ps.table.Store(&table)
 	return ps

@@ -47,35 +47,6 @@ func (t *trim) Failed(_ *log.Append, err error) {
 	t.done(-1, storageError(err))
 }
 
-// DeleteRecords raises the log start to before (-1: the high watermark); done
-// is called once the new start is durable, with the resulting log start. A
-// start at or below the present one is answered with the present one.
-func (p *Partition) DeleteRecords(before model.Offset, done func(model.Offset, *protocol.Error)) {
-	o := p.Offsets()
-	if before == -1 {
-		before = o.HighWatermark
-	}
-	if before < 0 || before > o.HighWatermark {
-		done(-1, protocol.Errorf(protocol.OffsetOutOfRange,
-			"records can be deleted up to the high watermark %d, not up to %d", o.HighWatermark, before))
-		return
-	}
-	if before <= o.LogStart {
-		// Its entry may still be on the way to the disk: an answer is a promise.
-		p.env.Log.Sync(func(err error) {
-			if err != nil {
-				done(-1, storageError(err))
-				return
-			}
-			done(p.log.Start(), nil)
-		})
-		return
-	}
-	t := &trim{part: p, done: done}
-	t.unit.Sync = true
-	t.enqueue(before)
-}
-
 // starts raises the log starts of many partitions, a few at a time: the writer
 // has to look each one up in the index, and what is produced meanwhile comes
 // behind it.
@@ -84,7 +55,8 @@ type starts struct {
 	failed func(*Partition, error)
 }
 
-// startsMax bounds how many of them await the writer.
+// startsMax bounds how many of them await the writer: of retention, and as many
+// of all clients together.
 const startsMax = 64
 
 func raising(failed func(*Partition, error)) starts {

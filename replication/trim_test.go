@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -47,7 +48,7 @@ func TestDeleteRecords(t *testing.T) {
 			{"up to the watermark", -1, 20, protocol.NoError},
 		} {
 			var d deletion
-			p.DeleteRecords(c.before, d.done)
+			w.deleteRecords(p, c.before, d.done)
 			w.settle()
 			if d.told != 1 || d.start != c.start || codeOf(d.err) != c.code {
 				t.Fatalf("%s: %+v; want start %d, %v", c.name, d, c.start, c.code)
@@ -70,9 +71,9 @@ func TestDeleteRecordsWaitsForTheDisk(t *testing.T) {
 			w.mustAppend(p, 5)
 			w.holdSyncs()
 			var first, again deletion
-			p.DeleteRecords(4, first.done)
+			w.deleteRecords(p, 4, first.done)
 			w.settle()
-			p.DeleteRecords(4, again.done)
+			w.deleteRecords(p, 4, again.done)
 			w.settle()
 			if first.told != 0 || again.told != 0 {
 				t.Fatal("told before it was durable")
@@ -94,7 +95,7 @@ func TestDeleteRecordsOnABrokenDisk(t *testing.T) {
 		w.mustAppend(p, 5)
 		w.failKind(vfs.KindWrite, vfs.ErrIO)
 		var d deletion
-		p.DeleteRecords(4, d.done)
+		w.deleteRecords(p, 4, d.done)
 		w.settle()
 		if d.told != 1 || codeOf(d.err) != protocol.KafkaStorageError {
 			t.Fatalf("%+v", d)
@@ -209,67 +210,143 @@ func TestRetentionStopsAtTheWatermark(t *testing.T) {
 	})
 }
 
-// Retention of many partitions does not fill the log's queue: a client's append
-// waits for a few log starts at most. It ends also if the log takes none.
-func TestRetentionInPieces(t *testing.T) {
-	const parts = 3 * startsMax
+// Retention of many partitions, or the deletion of their records by a client,
+// does not fill the log's queue: a client's append waits for a few log starts at
+// most. It ends also if the log takes none.
+func TestStartsInPieces(t *testing.T) {
 	for _, broken := range []bool{false, true} {
 		inWorld(t, func(w *world) {
-			if r := w.journal.CreateTopics([]cluster.TopicSpec{{Name: "many", Partitions: parts}})[0]; r.Err != nil {
-				t.Fatal(r.Err)
-			}
-			var all []*Partition
-			for i := range int32(parts) {
-				p, err := w.partitions.Find("many", i)
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.mustAppend(p, 2)
-				all = append(all, p)
-			}
-			held := make(chan struct{})
-			w.fail(func(op vfs.Op) error {
-				if op.Kind != vfs.KindWrite {
-					return nil
-				}
-				<-held
-				if broken {
-					return errors.New("broken")
-				}
-				return nil
-			})
+			all := w.manyParts(3 * startsMax)
 			w.settings.RetentionMs = 0
 			w.clock.Advance(time.Second)
-			var failures atomic.Int64
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				w.partitions.Retain(func(*Partition, error) { failures.Add(1) })
-			}()
-			synctest.Wait()
-			// What the writer holds, be it one or all of them, is not queued any more.
-			if queued := w.log.Stats().QueuedAppends; queued > startsMax {
-				t.Errorf("%d log starts are queued, want at most %d", queued, startsMax)
-			}
-			select {
-			case <-ended:
-				t.Error("all log starts were queued before one was written")
-			default:
-			}
-			close(held)
-			<-ended
-			w.fail(nil)
-			w.settle()
-			for i, p := range all {
-				if got := p.Offsets().LogStart; !broken && got != 2 {
-					t.Fatalf("partition %d starts at %d, want 2", i, got)
-				}
-			}
-			if n := failures.Load(); broken != (n > 0) {
-				t.Errorf("broken %v, and %d failures", broken, n)
-			}
+			startsInPieces(w, all, broken, func(failed func()) {
+				w.partitions.Retain(func(*Partition, error) { failed() })
+			})
+		})
+		inWorld(t, func(w *world) {
+			all := w.manyParts(3 * startsMax)
+			startsInPieces(w, all, broken, func(failed func()) {
+				w.partitions.DeleteRecords(w.t.Context(), deletionsOf(all, 2, func(_ model.Offset, err *protocol.Error) {
+					if err != nil {
+						failed()
+					}
+				}))
+			})
 		})
 	}
+}
+
+// manyParts makes partitions of two records each.
+func (w *world) manyParts(n int32) (all []*Partition) {
+	w.t.Helper()
+	if r := w.journal.CreateTopics([]cluster.TopicSpec{{Name: "many", Partitions: n}})[0]; r.Err != nil {
+		w.t.Fatal(r.Err)
+	}
+	for i := range n {
+		p, err := w.partitions.Find("many", i)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.mustAppend(p, 2)
+		all = append(all, p)
+	}
+	return all
+}
+
+func deletionsOf(all []*Partition, before model.Offset, done func(model.Offset, *protocol.Error)) (ds []RecordDeletion) {
+	for _, p := range all {
+		ds = append(ds, RecordDeletion{Partition: p, Before: before, Done: done})
+	}
+	return ds
+}
+
+// startsInPieces has act raise the log starts of all to 2, on a disk that does
+// not write meanwhile, and in the end does or is broken.
+func startsInPieces(w *world, all []*Partition, broken bool, act func(failed func())) {
+	t := w.t
+	let := w.holdWrites(broken)
+	var failures atomic.Int64
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		act(func() { failures.Add(1) })
+	}()
+	synctest.Wait()
+	// What the writer holds, be it one or all of them, is not queued any more.
+	if queued := w.log.Stats().QueuedAppends; queued > startsMax {
+		t.Errorf("%d log starts are queued, want at most %d", queued, startsMax)
+	}
+	select {
+	case <-ended:
+		t.Error("all log starts were queued before one was written")
+	default:
+	}
+	let()
+	<-ended
+	w.fail(nil)
+	w.settle()
+	for i, p := range all {
+		if got := p.Offsets().LogStart; !broken && got != 2 {
+			t.Fatalf("partition %d starts at %d, want 2", i, got)
+		}
+	}
+	if n := failures.Load(); broken != (n > 0) {
+		t.Errorf("broken %v, and %d failures", broken, n)
+	}
+}
+
+// holdWrites makes writes of the log wait for let, and then fail or not.
+func (w *world) holdWrites(broken bool) (let func()) {
+	held := make(chan struct{})
+	w.fail(func(op vfs.Op) error {
+		if op.Kind != vfs.KindWrite {
+			return nil
+		}
+		<-held
+		if broken {
+			return errors.New("broken")
+		}
+		return nil
+	})
+	return func() { close(held) }
+}
+
+// A client's deletions that have not begun when its request ends never do, and
+// each is told once.
+func TestDeletionsOutOfTime(t *testing.T) {
+	inWorld(t, func(w *world) {
+		all := w.manyParts(3 * startsMax)
+		ctx, cancel := context.WithCancel(w.t.Context())
+		let := w.holdWrites(false)
+		told, late := 0, 0
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			w.partitions.DeleteRecords(ctx, deletionsOf(all, 1, func(_ model.Offset, err *protocol.Error) {
+				told++
+				if codeOf(err) == protocol.RequestTimedOut {
+					late++
+				}
+			}))
+		}()
+		synctest.Wait()
+		cancel()
+		<-ended
+		begun := len(all) - late
+		if begun == 0 || begun > startsMax+1 || told != late {
+			t.Errorf("%d were begun, %d told of, of which %d were late", begun, told, late)
+		}
+		let()
+		w.settle()
+		for i, p := range all {
+			if got, want := p.Offsets().LogStart, model.Offset(1); (i < begun) != (got == want) {
+				t.Errorf("partition %d of %d starts at %d", i, begun, got)
+			}
+		}
+		if told != len(all) {
+			t.Errorf("%d were told of", told)
+		}
+	})
 }
 
 func TestAvailable(t *testing.T) {

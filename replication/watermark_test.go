@@ -273,7 +273,7 @@ func TestListenersHearOfNews(t *testing.T) {
 		w.mustAppend(p, 1)
 		p.Unsubscribe(&b)
 		w.mustAppend(p, 1)
-		p.DeleteRecords(1, func(model.Offset, *protocol.Error) {})
+		w.deleteRecords(p, 1, func(model.Offset, *protocol.Error) {})
 		w.settle()
 		if a.n != 3 || b.n != 1 {
 			t.Fatalf("heard %d and %d times, want 3 and 1", a.n, b.n)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -8,6 +9,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/replication"
 )
 
 // DeleteRecords (key 21), versions 0 to 2.
@@ -15,8 +17,13 @@ import (
 // Versions:
 //   - v2: flexible
 //
-// Differs from Kafka: topics that are only compacted take it too (Kafka
-// answers POLICY_VIOLATION). The answer is sent when the new start is on disk.
+// Differs from Kafka:
+//   - Topics that are only compacted take it too (Kafka answers
+//     POLICY_VIOLATION).
+//   - The answer is sent when the new start is on disk.
+//   - Of a request with many partitions a few at a time go to the log, so that
+//     producers do not wait for all of them. Those that were not begun in time
+//     (TimeoutMillis) keep their records.
 func (s *Server) deleteRecords(c *call, req *kmsg.DeleteRecordsRequest) {
 	resp := kmsg.NewPtrDeleteRecordsResponse()
 	d := &deleteRecordsCall{gather{call: c, resp: resp, left: 1}}
@@ -31,7 +38,23 @@ func (s *Server) deleteRecords(c *call, req *kmsg.DeleteRecordsRequest) {
 			t.Partitions[j].ErrorCode = int16(protocol.RequestTimedOut)
 		}
 	}
-	c.expires(time.Duration(req.TimeoutMillis)*time.Millisecond, d.expire)
+	inTime, over := context.WithCancel(c.conn.alive)
+	defer over()
+	c.expires(time.Duration(req.TimeoutMillis)*time.Millisecond, func() {
+		d.expire()
+		over()
+	})
+	s.partitions.DeleteRecords(inTime, d.begin(s, req))
+	d.leave()
+}
+
+// deleteRecordsCall is a request whose partitions are at work.
+type deleteRecordsCall struct{ gather }
+
+// begin settles what cannot be done, and returns the rest.
+func (d *deleteRecordsCall) begin(s *Server, req *kmsg.DeleteRecordsRequest) []replication.RecordDeletion {
+	resp, _ := d.resp.(*kmsg.DeleteRecordsResponse)
+	deletions := make([]replication.RecordDeletion, 0, d.left-1)
 	for i := range req.Topics {
 		for j, rp := range req.Topics[i].Partitions {
 			settle := func(start model.Offset, err *protocol.Error) { d.settle(&resp.Topics[i].Partitions[j], start, err) }
@@ -44,14 +67,11 @@ func (s *Server) deleteRecords(c *call, req *kmsg.DeleteRecordsRequest) {
 				settle(-1, err)
 				continue
 			}
-			part.DeleteRecords(model.Offset(rp.Offset), settle)
+			deletions = append(deletions, replication.RecordDeletion{Partition: part, Before: model.Offset(rp.Offset), Done: settle})
 		}
 	}
-	d.leave()
+	return deletions
 }
-
-// deleteRecordsCall is a request whose partitions are at work.
-type deleteRecordsCall struct{ gather }
 
 func (d *deleteRecordsCall) settle(slot *kmsg.DeleteRecordsResponseTopicPartition, start model.Offset, err *protocol.Error) {
 	if !d.note() {

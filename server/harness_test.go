@@ -56,6 +56,8 @@ type options struct {
 	// fs is the disk of an earlier broker; segment is the size of the log's files.
 	fs      *vfs.Mem
 	segment int64
+	// hook sees what the log does to the disk.
+	hook vfs.Hook
 	// refusal is why produce is refused, or nil.
 	refusal func() *protocol.Error
 }
@@ -82,7 +84,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	b.meta, err = cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
 	must(tb, err)
 	b.log, _, err = log.Open(log.Config{SegmentBytes: cmp.Or(o.segment, 32<<20)}, log.Env{
-		FS: fs, Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { tb.Error(err) },
+		FS: vfs.NewFault(fs, o.hook), Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { tb.Error(err) },
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
 	})
 	must(tb, err)
