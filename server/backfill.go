@@ -156,6 +156,20 @@ func (b *backfills) roomLocked() bool {
 // tick measures how fast each is, and has the log say what is worth a line. It
 // is called about every second.
 func (b *backfills) tick(now time.Time) {
+	for _, l := range b.measure(now) {
+		b.log.Info(l.text, l.fields...)
+	}
+}
+
+// backfillNews is a line for the log.
+type backfillNews struct {
+	text   string
+	fields []zap.Field
+}
+
+// measure is tick without the lines: who writes them may have to wait, and the
+// lock is one that readers of old data take.
+func (b *backfills) measure(now time.Time) (news []backfillNews) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for key, f := range b.mu.all {
@@ -166,17 +180,16 @@ func (b *backfills) tick(now time.Time) {
 			delete(b.mu.all, key)
 			b.count.Store(int32(len(b.mu.all)))
 			if f.told {
-				b.log.Info("a client has ended reading a backlog", append(f.fields(), zap.String("took", now.Sub(f.begun).Round(time.Second).String()),
-					zap.Int64("read_bytes", f.bytes), zap.Int64("from_disk_bytes", f.disk), zap.Bool("caught_up", f.caughtUp()))...)
+				fields := append(f.fields(), zap.String("took", now.Sub(f.begun).Round(time.Second).String()),
+					zap.Int64("read_bytes", f.bytes), zap.Int64("from_disk_bytes", f.disk), zap.Bool("caught_up", f.caughtUp()))
+				news = append(news, backfillNews{"a client has ended reading a backlog", fields})
 			}
-		case !f.told && f.disk >= backfillMin:
+		case !f.told && f.disk >= backfillMin, f.told && now.Sub(f.line) >= backfillLine:
 			f.told, f.line = true, now
-			b.log.Info("a client reads a backlog", f.fields()...)
-		case f.told && now.Sub(f.line) >= backfillLine:
-			f.line = now
-			b.log.Info("a client reads a backlog", f.fields()...)
+			news = append(news, backfillNews{"a client reads a backlog", f.fields()})
 		}
 	}
+	return news
 }
 
 // caughtUp reports whether what is left is no more than what comes in a moment.
@@ -258,14 +271,24 @@ func (c *conn) reader() *replication.Reader {
 // had to give.
 func (c *conn) hasRead(part *replication.Partition, from model.Offset, res *replication.ReadResult, disk int64) {
 	b := c.srv.backfills
-	if disk == 0 && (!c.reads.watched || b.count.Load() == 0) {
+	if disk == 0 && b.count.Load() == 0 {
+		return
+	}
+	now := c.srv.clock.Now()
+	if disk == 0 && !c.reads.watched(now) {
 		return
 	}
 	id := *c.clientID.Load()
 	key := backfillKey{client: id[:min(len(id), backfillName)], address: c.address, topic: part.Topic().Name}
 	r := backfillRead{partition: part.Index(), lag: lagOf(part, from, res), bytes: int64(res.Bytes), disk: disk}
-	c.reads.watched = b.note(key, r, c.srv.clock.Now()) || c.reads.watched
+	if b.note(key, r, now) {
+		c.reads.noted = now
+	}
 }
+
+// watched reports whether some of what the connection reads was part of a
+// backfill a while ago. Else it need not ask.
+func (r *reads) watched(now time.Time) bool { return now.Sub(r.noted) < backfillQuiet }
 
 // hash makes a number of who a client is.
 func (s *Server) hash(parts ...string) uint64 {

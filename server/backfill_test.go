@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"hash/maphash"
 	"testing"
 	"time"
 
@@ -124,5 +125,73 @@ func TestBackfillsAreBounded(t *testing.T) {
 	}
 	if len(f.lags) != backfillPartitions || f.behind != (backfillLag{backfillPartitions, 10 * backfillPartitions}) {
 		t.Errorf("%d partitions, %+v", len(f.lags), f.behind)
+	}
+}
+
+// Who writes the log's lines may have to wait, and readers do not wait for it.
+func TestBackfillLinesWithoutLock(t *testing.T) {
+	lines := 0
+	var b *backfills
+	core, _ := observer.New(zapcore.InfoLevel)
+	b = newBackfills(zap.New(core, zap.Hooks(func(zapcore.Entry) error {
+		lines++
+		if !b.mu.TryLock() {
+			t.Error("a line is written under the lock")
+			return nil
+		}
+		b.mu.Unlock()
+		return nil
+	})))
+	now := time.Unix(1000, 0)
+	b.note(backfillKey{"app", "a", "t"}, backfillRead{0, backfillLag{1e6, 1e9}, backfillMin, backfillMin}, now)
+	for _, after := range []time.Duration{time.Second, backfillQuiet} {
+		now = now.Add(after)
+		b.tick(now)
+	}
+	if lines != 2 {
+		t.Errorf("%d lines", lines)
+	}
+}
+
+// A connection asks about what comes from the page cache while some of what it
+// reads is a backfill, and a while longer.
+func TestBackfillIsForgotten(t *testing.T) {
+	var r reads
+	now := time.Unix(1000, 0)
+	if r.watched(now) {
+		t.Error("before it was noted")
+	}
+	r.noted = now
+	for after, want := range map[time.Duration]bool{0: true, backfillQuiet - 1: true, backfillQuiet: false} {
+		if got := r.watched(now.Add(after)); got != want {
+			t.Errorf("after %v: %v", after, got)
+		}
+	}
+}
+
+// Who reads from the disk is a client: with all its connections, and without
+// others at the same address.
+func TestReadersAreClients(t *testing.T) {
+	s := &Server{seed: maphash.MakeSeed()}
+	key := func(address, id string) uint64 {
+		c := &conn{srv: s, address: address}
+		c.clientID.Store(&id)
+		return c.reader().Key
+	}
+	one := key("10.0.0.1", "one")
+	if again := key("10.0.0.1", "one"); again != one || one == 0 {
+		t.Errorf("two connections of a client: %d and %d", one, again)
+	}
+	for _, other := range [][2]string{{"10.0.0.1", "two"}, {"10.0.0.2", "one"}, {"10.0.0.1", ""}} {
+		if key(other[0], other[1]) == one {
+			t.Errorf("%v is taken for another client", other)
+		}
+	}
+	c := &conn{srv: s, address: "10.0.0.1"}
+	for _, id := range []string{"two", "one"} {
+		c.clientID.Store(&id)
+		if got := c.reader().Key; (got == one) != (id == "one") {
+			t.Errorf("as %q it is %d", id, got)
+		}
 	}
 }

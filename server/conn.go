@@ -46,9 +46,9 @@ type conn struct {
 // reads is what the log and backfills know a connection by. It belongs to the
 // goroutine that writes.
 type reads struct {
-	who     replication.Reader
-	of      *string // the client's id that the key was made of
-	watched bool    // some of what it reads is a backfill
+	who   replication.Reader
+	of    *string   // the client's id that the key was made of
+	noted time.Time // when some of what it read was last part of a backfill
 }
 
 // life is how a connection ends.
