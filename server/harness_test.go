@@ -152,6 +152,7 @@ type client struct {
 	tb   testing.TB
 	conn net.Conn
 	next int32
+	id   string // "": test
 }
 
 func (b *broker) dial() *client {
@@ -166,7 +167,7 @@ func (b *broker) dial() *client {
 // frame encodes a request.
 func (c *client) frame(req kmsg.Request) []byte {
 	c.next++
-	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("test")).AppendRequest(nil, req, c.next)
+	return kmsg.NewRequestFormatter(kmsg.FormatterClientID(cmp.Or(c.id, "test"))).AppendRequest(nil, req, c.next)
 }
 
 func (c *client) send(req kmsg.Request) {
