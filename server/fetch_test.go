@@ -181,14 +181,30 @@ func TestFetchDeleted(t *testing.T) {
 	}
 }
 
-// TestFetchTimeout: the wait ends with what there is.
+// TestFetchTimeout: a fetch for more than there is waits as long as it said, and
+// ends with what there is.
 func TestFetchTimeout(t *testing.T) {
-	c := startBroker(t, options{}).dial()
+	now := clock.NewManual(time.Unix(1_700_000_000, 0))
+	b := startBroker(t, options{clock: now})
+	c, other := b.dial(), b.dial()
 	c.createTopic("t", 1)
 	c.produce("t", 0, "little")
 	req := fetchRequest("t", 0, 0)
 	req.MaxWaitMillis, req.MinBytes = 50, 1<<20
-	if got := summary(t, ask[*kmsg.FetchResponse](c, 12, req))["t-0"]; got != "little" {
+	req.SetVersion(12)
+	before := now.Pending()
+	c.send(req)
+	for now.Pending() == before { // until it waits
+		advertised(other)
+	}
+	now.Advance(49 * time.Millisecond)
+	advertised(other)
+	if n := now.Pending(); n != before+1 {
+		t.Errorf("%d timers, expected %d: the wait has ended before its time", n, before+1)
+	}
+	now.Advance(time.Millisecond)
+	resp, _ := c.receive(req, c.next).(*kmsg.FetchResponse)
+	if got := summary(t, resp)["t-0"]; got != "little" {
 		t.Errorf("after the wait: %q", got)
 	}
 }
