@@ -12,7 +12,9 @@ import (
 
 // logEvent writes a line for an event of the log, and has the disk looked after
 // when the log takes room or finds none. It is called on the log's goroutines,
-// so it never waits.
+// the writer's too, so it waits for nothing but the line, and where the disk has
+// just refused appends: then for the ballast, without which they would be
+// refused again.
 func (b *broker) logEvent(e log.Event) {
 	b.log.Log(levelOf(e), "log", zap.Stringer("event", e))
 	switch e := e.(type) {
