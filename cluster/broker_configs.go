@@ -231,7 +231,7 @@ func brokerUpkeepDefs() []ConfigDef {
 		},
 		{
 			Name: RelocateRateKey, Rule: longFrom(1), Default: "33554432",
-			Doc: "The most bytes a second that emptying old files of the log reads and writes.",
+			Doc: "How many bytes a second emptying old files of the log reads and writes, besides two for each byte that is appended meanwhile, so that it keeps up.",
 		},
 	}
 }
