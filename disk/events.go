@@ -72,13 +72,19 @@ func (e SyncRecovered) String() string {
 	return fmt.Sprintf("the disk answers again after %v", e.Took.Round(time.Millisecond))
 }
 
-// Bytes is a number of bytes for people.
+// Bytes is a number of bytes for people. What is compared with another number
+// must not look the same, so gibibytes and tebibytes begin at ten.
 func Bytes(n int64) string {
+	const kibi, gibi, tebi = 1 << 10, 1 << 30, 1 << 40
 	switch {
-	case n >= 10*1024*mebi:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1024*mebi))
+	case n >= 10*tebi:
+		return fmt.Sprintf("%.1f TiB", float64(n)/tebi)
+	case n >= 10*gibi:
+		return fmt.Sprintf("%.1f GiB", float64(n)/gibi)
 	case n >= mebi:
 		return fmt.Sprintf("%.1f MiB", float64(n)/mebi)
+	case n >= kibi:
+		return fmt.Sprintf("%.1f KiB", float64(n)/kibi)
 	}
 	return fmt.Sprintf("%d bytes", n)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"text/tabwriter"
 
+	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log"
 )
@@ -53,11 +54,11 @@ func printReport(out io.Writer, r *log.CheckReport) error {
 	if r.Clean {
 		ended = "cleanly"
 	}
-	p.printf("%s: %s, %s; %s of %s\n", r.Dir, counted(r.Segments, "segment", "segments"), bytesText(r.Bytes),
+	p.printf("%s: %s, %s; %s of %s\n", r.Dir, counted(r.Segments, "segment", "segments"), disk.Bytes(r.Bytes),
 		counted(r.Batches, "batch", "batches"), counted(r.Partitions, "partition", "partitions"))
 	if r.ColdSegments > 0 {
 		p.printf("cold log, of what was moved from old segments: %s, %s; %s\n", counted(r.ColdSegments, "segment", "segments"),
-			bytesText(r.ColdBytes), counted(r.ColdBatches, "batch", "batches"))
+			disk.Bytes(r.ColdBytes), counted(r.ColdBatches, "batch", "batches"))
 	}
 	p.printf("the log ends at %d and is known to be durable up to %d; the last broker stopped %s; %s\n",
 		r.End, r.Synced, ended, counted(r.UncleanStarts, "unclean start", "unclean starts"))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mainstem-mq/mainstem/disk"
 )
 
 // isTerminal reports whether somebody looks at w.
@@ -51,10 +53,10 @@ func (b *progressBar) show(read, total int64) {
 	part := float64(read) / float64(max(total, 1))
 	full := int(part * progressWidth)
 	line := fmt.Sprintf("checking [%s%s] %3.0f%%  %s of %s", strings.Repeat("#", full), strings.Repeat(".", progressWidth-full),
-		100*part, bytesText(read), bytesText(total))
+		100*part, disk.Bytes(read), disk.Bytes(total))
 	if took := now.Sub(b.begun).Seconds(); took > 1 {
 		rate := float64(read) / took
-		line += fmt.Sprintf("  %s/s, %v left", bytesText(int64(rate)), time.Duration(float64(total-read)/max(rate, 1)*float64(time.Second)).Round(time.Second))
+		line += fmt.Sprintf("  %s/s, %v left", disk.Bytes(int64(rate)), time.Duration(float64(total-read)/max(rate, 1)*float64(time.Second)).Round(time.Second))
 	}
 	b.line(line)
 }
@@ -73,19 +75,4 @@ func (b *progressBar) clear() {
 		b.line("")
 		_, _ = fmt.Fprint(b.out, "\r")
 	}
-}
-
-// bytesText is a number of bytes for people.
-func bytesText(n int64) string {
-	const step = 1024
-	if n < step {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, unit := float64(n)/step, 0
-	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB"}
-	for v >= step && unit+1 < len(units) {
-		v /= step
-		unit++
-	}
-	return fmt.Sprintf("%.1f %s", v, units[unit])
 }
