@@ -3,16 +3,20 @@
 // the answers back in order.
 //
 // Reading order: config.go, settings.go and server.go (what it is made of),
-// listener.go and connset.go (who may connect), conn.go and frame.go (reading),
-// call.go and pipeline.go (one request, and the order of answers), answers.go
-// and weight.go (the memory for answers), gather.go (outcomes from elsewhere),
-// janitor.go (idle and stalled clients), table.go (which APIs there are), then
-// one file per API, named by its key: each opens with its card. 01_fetch.go has three
-// helpers: fetchset.go (ready lists and long poll), fetchsession.go and
-// sessioncache.go (KIP-227). backfill.go tells who reads old data, legacy.go answers versions that are no longer served, offsets.go and
-// journal.go are the group coordinator's topic, transactions.go and notices.go
-// are about what is not built, errors.go, metrics.go, http.go and http_stranger.go are what is
-// told to clients and operators.
+// listener.go, sparing.go (the last descriptors are not for connections) and
+// connset.go (who may connect), conn.go and frame.go (reading), call.go and
+// pipeline.go (one request, and the order of answers), answers.go and weight.go
+// (the memory for answers), gather.go (outcomes from elsewhere), tasks.go (short
+// goroutines), janitor.go (idle and stalled clients), table.go (which APIs there
+// are), then one file per API, named by its key: each opens with its card.
+//
+// Their helpers: fetchset.go (ready lists and long poll), fetchsession.go and
+// sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
+// distinct.go is for requests that name one thing again and again, legacy.go
+// answers versions that are no longer served, offsets.go and journal.go are the
+// group coordinator's topic, transactions.go and notices.go are about what is
+// not built, errors.go, metrics.go, http.go and http_stranger.go are what is told
+// to clients and operators.
 //
 // Invariants:
 //   - The answers of a connection leave in the order of its requests; the work

@@ -6,8 +6,12 @@
 // tree), config.go (what a configuration is), layers.go (file, environment and
 // flags, and which wins), properties.go (Java's file format), listeners.go
 // (addresses), serve.go (running), broker.go (what runs), datadir.go (which
-// directory may be used), front.go (what others see of it), keeper.go,
-// compactor.go, disk.go (when the disk gets full), logevents.go, notices.go (what the log says at the
-// start), producerids.go (metadata that is older than its log), memory.go (the soft limit of the heap), configprint.go, logdump.go and
-// version.go (the other verbs).
+// directory may be used), halves.go (one of which a part is gone), front.go (what
+// others see of it), damage.go (what they see of damage), keeper.go,
+// compactor.go, disk.go (when the disk gets full), logevents.go, notices.go (what
+// the log says at the start), producerids.go (metadata that is older than its
+// log), memory.go (the soft limit of the heap). The other verbs:
+// configprint.go, logdump.go, logcheck.go with logreport.go (what is
+// wrong with a log) and progress.go, logsalvage.go with logadopt.go (giving up
+// what is damaged), version.go.
 package main
