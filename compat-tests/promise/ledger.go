@@ -14,15 +14,11 @@ type number struct {
 
 func (n number) String() string { return fmt.Sprintf("%d:%d", n.producer, n.n) }
 
-// record is one as read from the broker.
-type record struct {
-	offset int64
-	number number
-}
-
 // Ledger is what the broker has promised.
 type Ledger struct {
 	partitions int
+	valueSize  int
+	keep       int64 // Of each partition, in bytes; all if negative.
 	mu         struct {
 		sync.Mutex
 		count   int64
@@ -39,9 +35,23 @@ type commit struct{ acked, tried int64 }
 // none is the committed offset where nothing is committed.
 const none = -1
 
-// New makes one for a topic with so many partitions.
-func New(partitions int) *Ledger {
-	l := &Ledger{partitions: partitions}
+// Option changes what the records of a ledger are like.
+type Option func(*Ledger)
+
+// ValueSize sets the size of a record's value, in bytes; at least 10, else 100.
+// What is larger than that is not compressed, as it is meant to fill a disk.
+func ValueSize(n int) Option { return func(l *Ledger) { l.valueSize = n } }
+
+// Retention lets the broker take the oldest records of each partition, as long
+// as so many bytes of it are left.
+func Retention(keep int64) Option { return func(l *Ledger) { l.keep = keep } }
+
+// New makes one for a topic with so many partitions, which keeps all there is.
+func New(partitions int, opts ...Option) *Ledger {
+	l := &Ledger{partitions: partitions, valueSize: defaultValueSize, keep: -1}
+	for _, o := range opts {
+		o(l)
+	}
 	for range partitions {
 		l.mu.acked = append(l.mu.acked, map[int64]number{})
 		l.mu.seen = append(l.mu.seen, map[int64]number{})
@@ -112,55 +122,6 @@ func (l *Ledger) checkedTo() []int64 {
 	return append([]int64(nil), l.mu.checked...)
 }
 
-// check compares a reading from the offsets `from` to the end, taken while no
-// record was under way: then the log is what was acknowledged and nothing else.
-func (l *Ledger) check(from []int64, got [][]record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var errs []error
-	for p := range got {
-		if err := l.checkPartitionLocked(p, from[p], got[p]); err != nil {
-			errs = append(errs, fmt.Errorf("partition %d: %w", p, err))
-			continue
-		}
-		l.mu.checked[p] = max(l.mu.checked[p], from[p]+int64(len(got[p])))
-	}
-	return errors.Join(errs...)
-}
-
-func (l *Ledger) checkPartitionLocked(p int, from int64, got []record) error {
-	acked, last := l.mu.acked[p], map[uint16]int64{}
-	for i, r := range got {
-		if want := from + int64(i); r.offset != want {
-			return fmt.Errorf("offset %d follows where %d is due", r.offset, want)
-		}
-		want, ok := acked[r.offset]
-		if !ok {
-			return fmt.Errorf("offset %d holds %v, which was never acknowledged there", r.offset, r.number)
-		}
-		if want != r.number {
-			return fmt.Errorf("offset %d holds %v, acknowledged was %v", r.offset, r.number, want)
-		}
-		if seen, ok := l.mu.seen[p][r.offset]; ok && seen != r.number {
-			return fmt.Errorf("offset %d holds %v, a consumer read %v", r.offset, r.number, seen)
-		}
-		if before, ok := last[r.number.producer]; ok && r.number.n <= before {
-			return fmt.Errorf("offset %d holds %v behind %d of the same producer", r.offset, r.number, before)
-		}
-		last[r.number.producer] = r.number.n
-	}
-	end := from + int64(len(got))
-	if int64(len(acked)) != end {
-		return fmt.Errorf("%d records are acknowledged, the log ends at %d", len(acked), end)
-	}
-	for offset := range l.mu.seen[p] {
-		if offset >= end {
-			return fmt.Errorf("a consumer read offset %d, the log ends at %d", offset, end)
-		}
-	}
-	return nil
-}
-
 // checkCommits compares the committed offsets, none where there is none.
 func (l *Ledger) checkCommits(got []int64) error {
 	l.mu.Lock()
@@ -172,39 +133,4 @@ func (l *Ledger) checkCommits(got []int64) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// plant is a violation made by altering an honest reading.
-type plant struct {
-	what  string
-	alter func(got [][]record, commits []int64)
-}
-
-func plants() []plant {
-	return []plant{
-		{"a record is lost in the middle", func(got [][]record, _ []int64) {
-			mid := len(got[0]) / 2
-			got[0] = append(got[0][:mid], got[0][mid+1:]...)
-		}},
-		{"the last record is lost", func(got [][]record, _ []int64) { got[0] = got[0][:len(got[0])-1] }},
-		{"a record is lost and its followers moved up", func(got [][]record, _ []int64) {
-			mid := len(got[0]) / 2
-			got[0] = append(got[0][:mid], got[0][mid+1:]...)
-			for i := mid; i < len(got[0]); i++ {
-				got[0][i].offset--
-			}
-		}},
-		{"a record is there twice", func(got [][]record, _ []int64) {
-			last := got[0][len(got[0])-1]
-			last.offset++
-			got[0] = append(got[0], last)
-		}},
-		{"two records have changed places", func(got [][]record, _ []int64) {
-			got[0][1].number, got[0][2].number = got[0][2].number, got[0][1].number
-		}},
-		{"a whole partition is lost", func(got [][]record, _ []int64) { got[1] = nil }},
-		{"a committed offset has gone back", func(_ [][]record, commits []int64) { commits[0]-- }},
-		{"a committed offset is lost", func(_ [][]record, commits []int64) { commits[0] = none }},
-		{"a committed offset ran ahead", func(_ [][]record, commits []int64) { commits[0] += 1_000_000 }},
-	}
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// valueSize is a record's: 2 bytes of producer, 8 of number, and filling.
-const valueSize = 100
+// defaultValueSize is a record's: 2 bytes of producer, 8 of number, and filling.
+const defaultValueSize = 100
 
-func encode(n number) []byte {
-	v := make([]byte, valueSize)
+func (l *Ledger) encode(n number) []byte {
+	v := make([]byte, l.valueSize)
 	binary.BigEndian.PutUint16(v, n.producer)
 	binary.BigEndian.PutUint64(v[2:], uint64(n.n))
 	return v
 }
 
-func decode(v []byte) (number, error) {
-	if len(v) != valueSize {
-		return number{}, fmt.Errorf("a value of %d bytes, want %d", len(v), valueSize)
+func (l *Ledger) decode(v []byte) (number, error) {
+	if len(v) != l.valueSize {
+		return number{}, fmt.Errorf("a value of %d bytes, want %d", len(v), l.valueSize)
 	}
 	return number{binary.BigEndian.Uint16(v), int64(binary.BigEndian.Uint64(v[2:]))}, nil
 }
@@ -43,8 +43,29 @@ func (l *Ledger) CreateTopic(ctx context.Context, addr string) error {
 		return err
 	}
 	defer cl.Close()
-	_, err = kadm.NewClient(cl).CreateTopic(ctx, int32(l.partitions), 1, nil, Topic)
+	configs := map[string]*string{}
+	if l.keep >= 0 {
+		configs["retention.bytes"] = kadm.StringPtr(fmt.Sprint(l.keep))
+	}
+	_, err = kadm.NewClient(cl).CreateTopic(ctx, int32(l.partitions), 1, configs, Topic)
 	return err
+}
+
+// producer is the client of one.
+func (l *Ledger) producer(addr string) (*kgo.Client, error) {
+	const mostBuffered = 4 << 20
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(addr),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(0),
+		kgo.MaxBufferedRecords(min(2000, mostBuffered/l.valueSize)),
+		kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+	}
+	if l.valueSize > defaultValueSize {
+		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
+	}
+	return kgo.NewClient(opts...)
 }
 
 // Workers are the producers and the consumer. They go on over kills: their
@@ -75,14 +96,7 @@ func Start(ctx context.Context, addr string, l *Ledger, producers, rate int) (*W
 	w.turn.Lock()
 	w.held = true
 	for id := range producers {
-		cl, err := kgo.NewClient(
-			kgo.SeedBrokers(addr),
-			kgo.RecordPartitioner(kgo.ManualPartitioner()),
-			kgo.ProducerLinger(0),
-			kgo.MaxBufferedRecords(2000),
-			kgo.MetadataMinAge(50*time.Millisecond),
-			kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
-		)
+		cl, err := l.producer(addr)
 		if err != nil {
 			w.Stop()
 			return nil, err
@@ -138,7 +152,7 @@ func (w *Workers) produce(ctx context.Context, cl *kgo.Client, id uint16, rate i
 		w.gate.RLock()
 		for range perTick {
 			num := number{id, n}
-			r := &kgo.Record{Topic: Topic, Partition: int32(n % int64(w.ledger.partitions)), Value: encode(num)}
+			r := &kgo.Record{Topic: Topic, Partition: int32(n % int64(w.ledger.partitions)), Value: w.ledger.encode(num)}
 			cl.Produce(ctx, r, func(r *kgo.Record, err error) {
 				if err == nil {
 					err = w.ledger.ack(r.Partition, r.Offset, num)
@@ -180,7 +194,7 @@ func (w *Workers) consumeOnce(ctx context.Context) bool {
 	})
 	next := map[int32]kgo.EpochOffset{}
 	fs.EachRecord(func(r *kgo.Record) {
-		n, err := decode(r.Value)
+		n, err := w.ledger.decode(r.Value)
 		if err == nil {
 			err = w.ledger.saw(r.Partition, r.Offset, n)
 		}

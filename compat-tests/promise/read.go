@@ -15,52 +15,76 @@ import (
 const readTimeout = 10 * time.Minute
 
 // readLog reads every partition from an offset to its end.
-func readLog(ctx context.Context, addr string, from []int64) ([][]record, error) {
+func (l *Ledger) readLog(ctx context.Context, addr string, from []int64) ([]reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	starts := map[int32]kgo.Offset{}
-	for p, at := range from {
-		starts[int32(p)] = kgo.NewOffset().At(at)
+	at := map[int32]kgo.Offset{}
+	for p, offset := range from {
+		at[int32(p)] = kgo.NewOffset().At(offset)
 	}
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(addr),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{Topic: starts}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{Topic: at}),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // Retention was faster.
 		kgo.FetchMaxWait(200*time.Millisecond),
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, Topic)
+	ends, err := listed(kadm.NewClient(cl).ListEndOffsets(ctx, Topic))
 	if err != nil {
 		return nil, fmt.Errorf("end offsets: %w", err)
 	}
-	if err := ends.Error(); err != nil {
-		return nil, fmt.Errorf("end offsets: %w", err)
+	got := make([]reading, len(from))
+	for p := range got {
+		got[p].from, got[p].end = from[p], ends[int32(p)].Offset
 	}
-	got := make([][]record, len(from))
-	left := 0
-	ends.Each(func(o kadm.ListedOffset) {
-		// A partition that ends before `from` has lost records; its reading
-		// is empty and the check says so.
-		left += int(max(o.Offset-from[o.Partition], 0))
-	})
+	if err := l.readRecords(ctx, cl, got); err != nil {
+		return nil, err
+	}
+	starts, err := listed(kadm.NewClient(cl).ListStartOffsets(ctx, Topic))
+	if err != nil {
+		return nil, fmt.Errorf("start offsets: %w", err)
+	}
+	for p := range got {
+		got[p].start = starts[int32(p)].Offset
+	}
+	return got, nil
+}
+
+func listed(offsets kadm.ListedOffsets, err error) (map[int32]kadm.ListedOffset, error) {
+	return offsets[Topic], errors.Join(err, offsets.Error())
+}
+
+// readRecords reads until each partition's end is seen. One that ends before
+// the reading begins has lost records; its reading is empty and the check says so.
+func (l *Ledger) readRecords(ctx context.Context, cl *kgo.Client, got []reading) error {
+	left := map[int32]bool{}
+	for p, r := range got {
+		if r.from < r.end {
+			left[int32(p)] = true
+		}
+	}
 	var bad error
-	for left > 0 && bad == nil {
+	for len(left) > 0 && bad == nil {
 		fs := cl.PollFetches(ctx)
 		if err := fs.Err(); err != nil {
-			return nil, fmt.Errorf("read the log, %d records to go: %w", left, err)
+			return fmt.Errorf("read the log, %d partitions to go: %w", len(left), err)
 		}
 		fs.EachRecord(func(r *kgo.Record) {
-			left--
-			n, err := decode(r.Value)
+			n, err := l.decode(r.Value)
 			if err != nil {
 				bad = errors.Join(bad, fmt.Errorf("partition %d offset %d: %w", r.Partition, r.Offset, err))
 			}
-			got[r.Partition] = append(got[r.Partition], record{r.Offset, n})
+			p := &got[r.Partition]
+			p.records = append(p.records, record{r.Offset, n})
+			if r.Offset+1 >= p.end {
+				delete(left, r.Partition)
+			}
 		})
 	}
-	return got, bad
+	return bad
 }
 
 // readCommits reads the group's committed offsets.

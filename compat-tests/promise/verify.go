@@ -3,7 +3,6 @@ package promise
 import (
 	"context"
 	"errors"
-	"slices"
 )
 
 // Verify lets the producers finish what they began and compares what the broker
@@ -18,11 +17,11 @@ func (w *Workers) Verify(ctx context.Context, addr string, full bool) (int, erro
 	if !full {
 		from = l.checkedTo()
 	}
-	got, err := readLog(ctx, addr, from)
+	got, err := l.readLog(ctx, addr, from)
 	if err != nil {
 		return 0, err
 	}
-	if err := l.check(from, got); err != nil {
+	if err := l.check(got); err != nil {
 		return 0, err
 	}
 	committed, err := readCommits(ctx, addr, l.partitions)
@@ -33,8 +32,8 @@ func (w *Workers) Verify(ctx context.Context, addr string, full bool) (int, erro
 		return 0, err
 	}
 	n := 0
-	for _, records := range got {
-		n += len(records)
+	for _, r := range got {
+		n += len(r.records)
 	}
 	return n, nil
 }
@@ -43,8 +42,7 @@ func (w *Workers) Verify(ctx context.Context, addr string, full bool) (int, erro
 // returns what was seen and what was not. The workers are paused.
 func (w *Workers) Planted(ctx context.Context, addr string) (caught, missed []string, err error) {
 	l := w.ledger
-	from := make([]int64, l.partitions)
-	got, err := readLog(ctx, addr, from)
+	got, err := l.readLog(ctx, addr, make([]int64, l.partitions))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,13 +51,8 @@ func (w *Workers) Planted(ctx context.Context, addr string) (caught, missed []st
 		return nil, nil, err
 	}
 	for _, p := range plants() {
-		altered := make([][]record, len(got))
-		for i := range got {
-			altered[i] = slices.Clone(got[i])
-		}
-		commits := slices.Clone(committed)
-		p.alter(altered, commits)
-		if found := errors.Join(l.check(from, altered), l.checkCommits(commits)); found != nil {
+		altered, commits := p.altered(got, committed)
+		if found := errors.Join(l.check(altered), l.checkCommits(commits)); found != nil {
 			caught = append(caught, p.what+": "+found.Error())
 			continue
 		}
