@@ -186,27 +186,6 @@ func (d *smallDisk) othersTakeAll() {
 	}
 }
 
-// read reads so many records from the start of the topic that is kept.
-func (d *smallDisk) read(n int) {
-	d.t.Helper()
-	cl := d.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"kept": {0: kgo.NewOffset().AtStart()}}))
-	defer cl.Close()
-	ctx, cancel := context.WithTimeout(d.ctx, patience)
-	defer cancel()
-	for got := 0; got < n; {
-		fs := cl.PollFetches(ctx)
-		if err := fs.Err(); err != nil {
-			d.t.Fatalf("read, after %d of %d records: %v", got, n, err)
-		}
-		fs.EachRecord(func(r *kgo.Record) {
-			if want := fmt.Sprint(got); string(r.Value) != want && got < keptRecords {
-				d.t.Fatalf("record %d is %q", got, r.Value)
-			}
-			got++
-		})
-	}
-}
-
 // get asks the broker by HTTP.
 func (d *smallDisk) get(path string) (status int, text string) {
 	d.t.Helper()

@@ -49,7 +49,7 @@ func (d *smallDisk) run() {
 	d.metric("mainstem_disk_level", 2)
 	// A real client waits for better times, also over the kill.
 	waiting := make(chan error, 1)
-	d.cl.Produce(d.ctx, &kgo.Record{Topic: "kept", Value: []byte("waiting")}, func(_ *kgo.Record, err error) { waiting <- err })
+	d.cl.Produce(d.ctx, keptRecord(keptRecords, 0), func(_ *kgo.Record, err error) { waiting <- err })
 	d.goesOn("full")
 
 	d.othersTakeAll()
@@ -110,10 +110,8 @@ func (d *smallDisk) prepare() {
 	if _, err := d.admin.CreateTopics(d.ctx, 1, 1, nil, "kept", "doomed"); err != nil {
 		d.t.Fatal(err)
 	}
-	for i := range keptRecords {
-		if err := d.cl.ProduceSync(d.ctx, &kgo.Record{Topic: "kept", Value: []byte(fmt.Sprint(i))}).FirstErr(); err != nil {
-			d.t.Fatal(err)
-		}
+	for i := range int64(keptRecords) {
+		d.must(keptRecord(i, 0))
 	}
 	other := d.client(kgo.DisableIdempotentWrite(), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err := other.ProduceSync(d.ctx, &kgo.Record{Topic: "doomed", Value: make([]byte, batchValue)}).FirstErr(); err != nil {

@@ -33,12 +33,12 @@ func relocateWithoutRoom(t *testing.T, kind string) {
 	d.prepare()
 	// A few records live among many that do not: the topic that is read back is
 	// padded, so that a copy of what lives takes more room than there is.
-	kept, begin := keptRecords, time.Now()
+	kept, begin := int64(keptRecords), time.Now()
 	for n := 0; n < 10*segmentBytes; n += 10 * batchValue {
 		for range 9 {
 			d.must(&kgo.Record{Topic: "doomed", Value: make([]byte, batchValue)})
 		}
-		d.must(&kgo.Record{Topic: "kept", Value: make([]byte, batchValue)})
+		d.must(keptRecord(kept, batchValue))
 		kept++
 	}
 	t.Logf("%d records in %v", kept, time.Since(begin))
@@ -61,7 +61,7 @@ func relocateWithoutRoom(t *testing.T, kind string) {
 	if err := os.Remove(filepath.Join(d.data, "others")); err != nil {
 		t.Fatal(err)
 	}
-	d.must(&kgo.Record{Topic: "kept", Value: make([]byte, batchValue)})
+	d.must(keptRecord(kept, batchValue))
 	kept++
 	testbroker.Eventually(t, 2*time.Minute, func() error {
 		segments, err := filepath.Glob(filepath.Join(d.data, "0*.segment"))
@@ -82,13 +82,8 @@ func relocateWithoutRoom(t *testing.T, kind string) {
 		t.Fatal(err)
 	}
 	d.read(kept)
-}
-
-// must produces a record, and waits for the answer.
-func (d *smallDisk) must(r *kgo.Record) {
-	d.t.Helper()
-	if err := d.cl.ProduceSync(d.ctx, r).FirstErr(); err != nil {
-		d.t.Fatal(err)
+	if end := d.endOfKept(); end != kept {
+		t.Errorf("the topic ends at %d, want %d", end, kept)
 	}
 }
 

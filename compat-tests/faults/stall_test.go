@@ -25,7 +25,7 @@ func TestDiskStalls(t *testing.T) {
 	throttle := d.throttle()
 	throttle(100)
 	waiting := make(chan error, 1)
-	d.cl.Produce(d.ctx, &kgo.Record{Topic: "kept", Value: []byte("waiting")}, func(_ *kgo.Record, err error) { waiting <- err })
+	d.cl.Produce(d.ctx, keptRecord(keptRecords, 0), func(_ *kgo.Record, err error) { waiting <- err })
 	testbroker.Eventually(t, 20*time.Second, func() error {
 		if status, text := d.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "[-] disk syncs: a sync of ") {
 			return fmt.Errorf("readyz: %d %s", status, text)
@@ -115,7 +115,7 @@ func TestDiskFreezes(t *testing.T) {
 		t.Skipf("NOT TESTED: the file system cannot be frozen: %v", err)
 	}
 	waiting := make(chan error, 1)
-	d.cl.Produce(d.ctx, &kgo.Record{Topic: "kept", Value: []byte("waiting")}, func(_ *kgo.Record, err error) { waiting <- err })
+	d.cl.Produce(d.ctx, keptRecord(keptRecords, 0), func(_ *kgo.Record, err error) { waiting <- err })
 	testbroker.Eventually(t, 20*time.Second, func() error {
 		if status, text := d.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "[-] disk syncs: a write of ") {
 			return fmt.Errorf("readyz: %d %s", status, text)
