@@ -147,6 +147,25 @@ func must(tb testing.TB, err error) {
 	}
 }
 
+// patience is for a test that hangs: far more than anything takes, also beside
+// many others.
+const patience = time.Minute
+
+// until takes steps until something is so.
+func until(tb testing.TB, what string, is func() bool, step func()) {
+	tb.Helper()
+	hangs := clock.Real{}.NewTimer(patience)
+	defer hangs.Stop()
+	for !is() {
+		select {
+		case <-hangs.C():
+			tb.Fatalf("still not: %s", what)
+		default:
+			step()
+		}
+	}
+}
+
 // client speaks the protocol over a socket, one request at a time.
 type client struct {
 	tb   testing.TB
@@ -159,7 +178,7 @@ func (b *broker) dial() *client {
 	b.tb.Helper()
 	conn, err := net.Dial("tcp", b.addr)
 	must(b.tb, err)
-	must(b.tb, conn.SetDeadline(time.Now().Add(20*time.Second))) //nolint:forbidigo // A guard against a test that hangs.
+	must(b.tb, conn.SetDeadline(time.Now().Add(2*patience))) //nolint:forbidigo // A guard against a test that hangs.
 	b.tb.Cleanup(func() { _ = conn.Close() })
 	return &client{tb: b.tb, conn: conn}
 }

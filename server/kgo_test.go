@@ -14,7 +14,7 @@ import (
 // from the commit.
 func TestFranzGo(t *testing.T) {
 	b := startBroker(t, options{static: map[string]string{"num.partitions": "3"}})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	const topic, n = "orders", 500
 	producer := newKgo(t, b, kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic(topic))

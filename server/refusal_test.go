@@ -44,12 +44,14 @@ func TestProduceRefused(t *testing.T) {
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKey = "g"
 	ask[*kmsg.FindCoordinatorResponse](c, 3, find) // makes __consumer_offsets
-	retried := 0
-	for code := int16(-1); code != 0; retried++ {
-		code = ask[*kmsg.OffsetCommitResponse](c, 7, commit).Topics[0].Partitions[0].ErrorCode
-		if code != 0 && protocol.ErrorCode(code) != protocol.CoordinatorLoadInProgress || retried > 10_000 {
-			t.Fatalf("commit: %v", protocol.ErrorCode(code))
-		}
+	var committed protocol.ErrorCode
+	commits := func() {
+		committed = protocol.ErrorCode(ask[*kmsg.OffsetCommitResponse](c, 7, commit).Topics[0].Partitions[0].ErrorCode)
+	}
+	commits()
+	until(t, "the coordinator has loaded", func() bool { return committed != protocol.CoordinatorLoadInProgress }, commits)
+	if committed != protocol.NoError {
+		t.Fatalf("commit: %v", committed)
 	}
 	c.createTopic("another", 1)
 	deletion := kmsg.NewPtrDeleteRecordsRequest()
