@@ -116,9 +116,11 @@ func (h *history) left(gone ...string) []string {
 	}
 	var out []string
 	for _, r := range slices.Concat(h.sent...) {
-		if !old(r) || last[r.key] == r.offset && (!r.tombstone || !slices.Contains(gone, r.key)) {
-			out = append(out, r.String())
+		superseded, removed := last[r.key] != r.offset, r.tombstone && slices.Contains(gone, r.key)
+		if old(r) && (superseded || removed) {
+			continue
 		}
+		out = append(out, r.String())
 	}
 	return out
 }

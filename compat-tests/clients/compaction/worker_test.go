@@ -29,7 +29,7 @@ type worker struct {
 	conf   string
 	log    string
 	cmd    *exec.Cmd
-	exited chan error
+	exited chan struct{}
 }
 
 // newWorker prepares a worker whose internal topics begin with a name.
@@ -60,7 +60,7 @@ func newWorker(t *testing.T, name string) *worker {
 	t.Cleanup(func() {
 		if w.cmd != nil {
 			_ = w.cmd.Process.Kill()
-			<-w.exited //nolint:errcheck // It was killed.
+			<-w.exited
 		}
 		if log, err := os.ReadFile(w.log); err == nil && t.Failed() {
 			t.Logf("the worker: %s", log[max(0, len(log)-3000):])
@@ -81,13 +81,16 @@ func (w *worker) start() {
 		w.t.Fatal(err)
 	}
 	defer log.Close()
-	w.cmd, w.exited = exec.Command(argv[0], argv[1:]...), make(chan error, 1) //nolint:noctx // It ends by stop.
+	w.cmd, w.exited = exec.Command(argv[0], argv[1:]...), make(chan struct{})
 	w.cmd.Stdout, w.cmd.Stderr = log, log
 	if err := w.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
 	cmd, exited := w.cmd, w.exited
-	go func() { exited <- cmd.Wait() }()
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // Java ends with an exit code for each signal.
+	}()
 	w.eventually("start", func() error {
 		_, err := w.ask(http.MethodGet, "/connectors", nil)
 		return err
@@ -101,7 +104,7 @@ func (w *worker) stop() {
 		w.t.Fatal(err)
 	}
 	select {
-	case <-w.exited: //nolint:errcheck // Java's exit code for a signal.
+	case <-w.exited:
 	case <-time.After(connectTime):
 		w.t.Fatal("the worker does not end")
 	}
