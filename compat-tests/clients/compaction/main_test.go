@@ -34,15 +34,7 @@ func testContext(t *testing.T) context.Context {
 // client is a franz-go client of the broker under test.
 func client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(shared.Addr()), kgo.FetchMaxWait(250 * time.Millisecond), kgo.RetryTimeout(20 * time.Second),
-		kgo.MetadataMinAge(50 * time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-	}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
+	return shared.Client(t, append([]kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner())}, opts...)...)
 }
 
 func admin(t *testing.T) *kadm.Client {
@@ -54,18 +46,14 @@ func admin(t *testing.T) *kadm.Client {
 // segment is compacted at once, and a segment holds a minute.
 func topic(t *testing.T, settings ...string) string {
 	t.Helper()
-	configs := map[string]*string{}
+	configs := map[string]string{}
 	for _, s := range append([]string{
 		"cleanup.policy=compact", "segment.ms=60000", "min.cleanable.dirty.ratio=0.0", "delete.retention.ms=86400000",
 	}, settings...) {
 		key, value, _ := strings.Cut(s, "=")
-		configs[key] = &value
+		configs[key] = value
 	}
-	name := shared.Name(t)
-	if resp, err := admin(t).CreateTopic(testContext(t), 1, 1, configs, name); err != nil {
-		t.Fatalf("create %s: %v %s", name, err, resp.ErrMessage)
-	}
-	return name
+	return shared.Topic(t, 1, configs)
 }
 
 // alter changes a topic's settings.

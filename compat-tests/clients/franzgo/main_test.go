@@ -27,18 +27,7 @@ func testContext(t *testing.T) context.Context {
 // client is a franz-go client of the broker under test.
 func client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	opts = append([]kgo.Opt{
-		kgo.SeedBrokers(shared.Addr()),
-		kgo.FetchMaxWait(250 * time.Millisecond),
-		kgo.MetadataMinAge(50 * time.Millisecond),
-		kgo.RetryTimeout(20 * time.Second),
-	}, opts...)
-	cl, err := kgo.NewClient(opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
+	return shared.Client(t, opts...)
 }
 
 // admin is an admin client of the broker under test.
@@ -50,16 +39,7 @@ func admin(t *testing.T) *kadm.Client {
 // topic creates a topic of the test's own.
 func topic(t *testing.T, partitions int32, configs map[string]string) string {
 	t.Helper()
-	name := shared.Name(t)
-	set := make(map[string]*string, len(configs))
-	for k, v := range configs {
-		set[k] = kadm.StringPtr(v)
-	}
-	resp, err := admin(t).CreateTopic(testContext(t), partitions, 1, set, name)
-	if err != nil {
-		t.Fatalf("create topic %s: %v %s", name, err, resp.ErrMessage)
-	}
-	return name
+	return shared.Topic(t, partitions, configs)
 }
 
 // produce sends records, all or nothing.
