@@ -26,9 +26,6 @@ func AnswersWaiting(s *Server) int { return s.memory.answers.Waiting() }
 // ParkedBytes is what large fetches hold while they wait.
 func ParkedBytes(s *Server) int64 { return s.memory.parked.InUse() }
 
-// SessionBytes is what fetch sessions are counted with.
-func SessionBytes(s *Server) int64 { return s.memory.sessions.InUse() }
-
 // BytesRead is what the open connections have sent.
 func BytesRead(s *Server) (n int64) {
 	for _, c := range s.conns.snapshot() {

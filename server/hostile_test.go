@@ -389,12 +389,12 @@ func TestSessionMemory(t *testing.T) {
 		if code != protocol.NoError && code != protocol.FetchSessionIDNotFound {
 			t.Fatalf("in epoch %d: %s", epoch, code)
 		}
-		if n := server.SessionBytes(b.server); n > budget {
-			t.Fatalf("in epoch %d: sessions take %d bytes", epoch, n)
+		if n := b.gauge("mainstem_fetch_session_bytes"); n > budget {
+			t.Fatalf("in epoch %d: sessions take %v bytes", epoch, n)
 		}
 	}
-	if n := server.SessionBytes(b.server); n != 0 || epoch < 3 {
-		t.Errorf("ended in epoch %d, %d bytes are counted still", epoch, n)
+	if n := b.gauge("mainstem_fetch_session_bytes"); n != 0 || epoch < 3 {
+		t.Errorf("ended in epoch %d, %v bytes are counted still", epoch, n)
 	}
 	c.produce("t", 0, "v")
 	large := grow(sessionFetch(0, 0, map[string]int64{"t": 0}), 1, budget/256)

@@ -46,9 +46,9 @@ type metrics struct {
 
 // gauges are asked when metrics are.
 type gauges struct {
-	bufferBytes, answerBytes   func() int64
-	connections, fetchSessions func() int
-	backfills                  func() []backfillState
+	bufferBytes, answerBytes, sessionBytes func() int64
+	connections, fetchSessions             func() int
+	backfills                              func() []backfillState
 }
 
 type errorKey struct {
@@ -69,7 +69,7 @@ const strangersMax = 200
 type descriptions struct {
 	requests, latency, errors, unsupported, refused, closed *prometheus.Desc
 	bytesIn, bytesOut, buffers, answers, connections        *prometheus.Desc
-	sessions                                                *prometheus.Desc
+	sessions, sessionBytes                                  *prometheus.Desc
 	backfills, behindRecords, behindBytes, paceBytes, eta   *prometheus.Desc
 }
 
@@ -95,6 +95,8 @@ func newMetrics() *metrics {
 		answers:     d("answer_bytes", "Memory of large answers being made or waiting for their clients."),
 		connections: d("connections", "Open connections."),
 		sessions:    d("fetch_sessions", "Fetch sessions held (KIP-227)."),
+
+		sessionBytes: d("fetch_session_bytes", "Memory that they are counted with; who finds none left has no session."),
 
 		backfills:     d("backfills", "Clients that read a backlog from the disk, topic by topic."),
 		behindRecords: d("backfill_behind_records", "How far behind a client is that reads a backlog.", "client_id", "address", "topic"),
@@ -164,7 +166,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := &m.desc
 	for _, x := range []*prometheus.Desc{
 		d.requests, d.latency, d.errors, d.unsupported, d.refused, d.closed,
-		d.bytesIn, d.bytesOut, d.buffers, d.answers, d.connections, d.sessions,
+		d.bytesIn, d.bytesOut, d.buffers, d.answers, d.connections, d.sessions, d.sessionBytes,
 		d.backfills, d.behindRecords, d.behindBytes, d.paceBytes, d.eta,
 	} {
 		ch <- x
@@ -185,6 +187,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.desc.answers, float64(m.now.answerBytes()))
 	gauge(m.desc.connections, float64(m.now.connections()))
 	gauge(m.desc.sessions, float64(m.now.fetchSessions()))
+	gauge(m.desc.sessionBytes, float64(m.now.sessionBytes()))
 	m.collectBackfills(ch)
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -107,7 +107,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.sessions = newSessionCache(d.Partitions, d.Clock, s.memory.sessions, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
 	s.metrics.now = gauges{
 		bufferBytes: s.memory.requests.InUse, answerBytes: s.memory.answers.InUse,
-		connections: s.conns.len, fetchSessions: s.sessions.len,
+		connections: s.conns.len, fetchSessions: s.sessions.len, sessionBytes: s.memory.sessions.InUse,
 	}
 	s.conns.init()
 	s.seed, s.backfills = maphash.MakeSeed(), newBackfills(d.Log)
