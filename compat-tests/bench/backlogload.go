@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -72,93 +71,17 @@ func (l *load) readOnce(ctx context.Context, first float64, bytes, records *atom
 	return nil
 }
 
-// live sends at a rate to partition 0 and takes how long acknowledgements
-// take, and how long it is until a consumer at the tail has a record.
+// live is endToEnd with the time to each acknowledgement, beside the backlog.
 func (l *load) live(ctx context.Context) (outcome, error) {
-	prod, err := l.producer(&wire{}, kgo.ProducerLinger(0), kgo.ClientID("live"))
+	t, err := l.openTail(&wire{}, kgo.ClientID("live"))
 	if err != nil {
 		return outcome{}, err
 	}
-	defer prod.Close()
-	topic := l.Topics[0]
-	cons, err := l.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(l.From[topic][0])}}))
+	defer t.close()
+	o, err := t.run(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
-	defer cons.Close()
-	acks := &latencies{skip: min(settle, time.Duration(l.Seconds)*time.Second/4)}
-	tails := &latencies{skip: acks.skip}
-	total := l.Rate * l.Seconds
-	begin := time.Now()
-	var failed atomic.Pointer[error]
-	var wg sync.WaitGroup
-	wg.Go(func() { l.paceAcks(ctx, prod, begin, total, acks, &failed) })
-	got := 0
-	for got < total && failed.Load() == nil {
-		fs := cons.PollFetches(ctx)
-		now := time.Since(begin)
-		if err := fs.Err(); err != nil {
-			return outcome{}, fmt.Errorf("after %d of %d records: %w", got, total, err)
-		}
-		fs.EachRecord(func(r *kgo.Record) {
-			got++
-			tails.add(time.Duration(binary.BigEndian.Uint64(r.Value)), now)
-		})
-	}
-	wg.Wait()
-	if err := failed.Load(); err != nil {
-		return outcome{}, *err
-	}
-	return outcome{
-		Records: got, Bytes: int64(got) * int64(l.Size), Seconds: time.Since(begin).Seconds(),
-		P50: tails.quantile(0.50), P99: tails.quantile(0.99), AckP50: acks.quantile(0.50), AckP99: acks.quantile(0.99),
-	}, nil
-}
-
-// latencies are those of what was sent after the first moments.
-type latencies struct {
-	mu   sync.Mutex
-	skip time.Duration
-	took []float64
-}
-
-func (a *latencies) add(sent, now time.Duration) {
-	if sent < a.skip {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.took = append(a.took, milliseconds(now-sent))
-}
-
-func (a *latencies) quantile(q float64) float64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.took) == 0 {
-		return 0
-	}
-	return quantile(a.took, q)
-}
-
-// paceAcks sends at the rate, as many as are due at each millisecond.
-func (l *load) paceAcks(ctx context.Context, cl *kgo.Client, begin time.Time, total int, acks *latencies, failed *atomic.Pointer[error]) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for sent := 0; sent < total && failed.Load() == nil; <-tick.C {
-		due := min(total, int(time.Since(begin).Seconds()*float64(l.Rate)))
-		for ; sent < due; sent++ {
-			value := make([]byte, l.Size)
-			at := time.Since(begin)
-			binary.BigEndian.PutUint64(value, uint64(at))
-			cl.Produce(ctx, &kgo.Record{Topic: l.Topics[0], Partition: 0, Value: value}, func(_ *kgo.Record, err error) {
-				if err != nil {
-					failed.Store(&err)
-				}
-				acks.add(at, time.Since(begin))
-			})
-		}
-	}
-	if err := cl.Flush(ctx); err != nil {
-		failed.Store(&err)
-	}
+	o.AckP50, o.AckP99 = t.acks.quantile(0.50), t.acks.quantile(0.99)
+	return o, nil
 }
