@@ -1,9 +1,15 @@
 package log
 
 import (
+	"errors"
+	"io"
 	"path"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -119,5 +125,65 @@ func TestRetentionAfterAFailedRead(t *testing.T) {
 	f.disk.fs = mem
 	if err := f.log.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Indexes that can not be opened for now are no reason to make them anew, which
+// may take hours: the start is refused, and changes nothing. Those that are
+// gone, or that the disk does not give, are made anew.
+func TestIndexesThatCanNotBeOpened(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    vfs.Kind
+		err     error
+		refused bool
+	}{
+		"no descriptors": {vfs.KindOpen, unix.EMFILE, true},
+		"no rights":      {vfs.KindOpen, unix.EACCES, true},
+		"no memory":      {vfs.KindRead, unix.ENOMEM, true},
+		"not there":      {vfs.KindOpen, unix.ENOENT, false},
+		"bad sector":     {vfs.KindRead, vfs.ErrIO, false},
+		"cut short":      {vfs.KindRead, io.EOF, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Config{})
+			f.append(500, 1, 2)
+			f.restart()
+			f.append(500, 2, 1)
+			f.close()
+			mem := f.mem()
+			before := f.files("")
+			var held atomic.Int64
+			disk := vfs.NewFault(mem, func(op vfs.Op) error {
+				switch {
+				case !strings.HasSuffix(op.Name, indexSuffix):
+				case op.Kind == c.kind:
+					return c.err
+				case op.Kind == vfs.KindOpen:
+					held.Add(1)
+				case op.Kind == vfs.KindClose:
+					held.Add(-1)
+				}
+				return nil
+			})
+			f.disk.fs = disk
+			l, found, err := Open(f.cfg, f.disk.env())
+			if refused := err != nil; refused != c.refused || refused && !errors.Is(err, c.err) || !refused && !found.RebuiltIndex {
+				t.Fatalf("opened with %+v, %v", found, err)
+			}
+			disk.SetHook(nil)
+			if err == nil {
+				if err := l.Close(); err != nil {
+					t.Fatal(err)
+				}
+			} else if now := f.files(""); !slices.Equal(before, now) || held.Load() != 0 {
+				t.Errorf("files were %v, are %v; %d are still open", before, now, held.Load())
+			}
+			f.disk.fs = mem
+			if found := f.open(); found.RebuiltIndex {
+				t.Error("the indexes are made anew")
+			}
+			f.check()
+			f.close()
+		})
 	}
 }

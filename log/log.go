@@ -90,7 +90,8 @@ func Open(cfg Config, env Env) (*Log, *Recovery, error) {
 	l := assemble(cfg, env)
 	env = l.env
 	if err := l.recover(); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err), l.segments.close(), l.coldLog.segments.close())
+		return nil, nil, errors.Join(fmt.Errorf("open log in %s: %w", env.Dir, err),
+			l.indexes.close(), l.segments.close(), l.coldLog.segments.close())
 	}
 	l.syncer.idle = func() { l.queue.run(l.writer.writeMark) }
 	l.writing.Go(l.writer.run)

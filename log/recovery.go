@@ -3,10 +3,12 @@ package log
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/log/index"
 )
 
 // errUnknownPartition refuses a start: the metadata does not know a partition
@@ -233,7 +235,7 @@ func (r *recovery) loadCheckpoint() error {
 			r.chosen = c
 			return nil
 		}
-		if errors.Is(err, errUnknownPartition) || newerFormat(err) {
+		if !indexUnusable(err) {
 			return err
 		}
 		r.unusable = append(r.unusable, asideFile{checkpointName(c.Generation), err.Error()})
@@ -244,6 +246,19 @@ func (r *recovery) loadCheckpoint() error {
 		}
 	}
 	return nil
+}
+
+// indexUnusable reports whether the indexes of a checkpoint are gone or damaged,
+// so that only scanning the log brings them back. What passes by itself, as a
+// lack of descriptors, does not cost hours of that; nor does what a newer
+// program wrote, or a partition that nobody knows.
+func indexUnusable(err error) bool {
+	for _, e := range []error{index.ErrCorrupt, errState, fs.ErrNotExist, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, e) {
+			return !newerFormat(err)
+		}
+	}
+	return vfs.IsBadMedium(err)
 }
 
 func (r *recovery) loadPartitions() error {
