@@ -59,14 +59,14 @@ type aheadUse struct {
 
 // aheadStep is what to do about a read.
 type aheadStep struct {
-	look   bool // see whether the block is in the page cache, and say so
-	load   bool // it was not: read all of it
-	shared bool // it was read for others too
-	cached bool // it is believed to be in the page cache
-	// missing: some of it is known not to be.
-	missing bool
-	over    bool     // a block that was read ahead has come to its end:
-	old     Position // this one
+	look   bool     // see whether the block is in the page cache, and say so
+	load   bool     // it was not: read all of it
+	shared bool     // it was read for others too
+	cached bool     // it is believed to be in the page cache
+	asked  bool     // the system was asked how much of it is:
+	there  int      // so many bytes
+	over   bool     // a block that was read ahead has come to its end:
+	old    Position // this one
 }
 
 func newAhead() *ahead {

@@ -18,6 +18,7 @@ type pagedFS struct {
 	files []*pagedFile
 	reads int // from the disk
 	ahead int // blocks that were read ahead
+	sends bool
 }
 
 // pagedFile is an open segment.
@@ -106,6 +107,10 @@ func (f *pagedFile) ReadAt(p []byte, off int64) (int, error) {
 func (f *pagedFile) Cached(off, n int64) (int64, bool) {
 	return max(0, n-testPage*int64(f.missing(off, n, false))), true
 }
+
+// Descriptor has the log send from the file, if the disk is to be one that can.
+// It is none: what is sent to memory is read.
+func (f *pagedFile) Descriptor() (fd uintptr, ok bool) { return ^uintptr(0), f.disk.sends }
 
 // What is read ahead is a block, or a piece that is read at once.
 func (f *pagedFile) ReadAhead(off, n int64) {

@@ -32,10 +32,11 @@ func (r *Reader) took(n int) {
 // fill reads b, from the page cache if it is there and else from the disk.
 func (c *coldLane) fill(who *Reader, seg *segment, at Position, b []byte, step aheadStep) error {
 	off, n, stays := seg.offset(at), 0, step.shared
-	there := 0
-	if step.cached {
+	there := step.there
+	switch {
+	case step.cached:
 		there = len(b)
-	} else if !step.missing {
+	case !step.asked:
 		there = inCache(seg.file, off, len(b))
 	}
 	// The kernel takes a read that must not wait as a reason to read, and much

@@ -89,6 +89,60 @@ func TestBacklogLeavesWhatWasThere(t *testing.T) {
 	}
 }
 
+// The same for a long batch, which is sent from the file where it is wholly in
+// the page cache, and read where it is not.
+func TestBacklogLeavesMostOfALongBatch(t *testing.T) {
+	const long, page = 512 << 10, testPage
+	for name, c := range map[string]struct {
+		evicted int64 // of the batch's bytes, in the middle
+		kept    bool
+	}{
+		"all of it cached": {0, true},
+		"most of it":       {long / 10, true},
+		"little of it":     {long * 9 / 10, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, disk := longBacklog(t, long)
+			defer f.close()
+			file := disk.files[0]
+			const from = 2 * page
+			file.missing(0, long+from, true)
+			file.DropCache(from+(long-c.evicted)/2, c.evicted)
+			before := long + from - page*file.missing(0, long+from, false)
+			f.fetch(1, 0)
+			if reads, ahead := disk.counts(); (reads+ahead > 0) != (c.evicted > 0) {
+				t.Errorf("%d reads, %d blocks read ahead", reads, ahead)
+			}
+			for next := model.Offset(0); next < f.ends[2]; {
+				next = f.fetch(2, next)
+			}
+			after := long + from - page*file.missing(0, long+from, false)
+			if kept := after >= before; kept != c.kept {
+				t.Errorf("%d bytes of %d are still in the page cache", after, before)
+			}
+		})
+	}
+}
+
+// longBacklog has one long batch of partition 1, and behind it what it takes to
+// drive it out of the page cache.
+func longBacklog(t *testing.T, size int) (*fixture, *pagedFS) {
+	t.Helper()
+	f := newFixture(t, Config{RingBytes: 1})
+	f.append(size, 1)
+	for range 200 {
+		f.append(16<<10, 2)
+	}
+	f.close()
+	disk := &pagedFS{FS: f.mem(), sends: true}
+	f.disk.fs = disk
+	f.open()
+	f.log.cold.behind.budget, f.log.cold.behind.spare = 256<<10, 1<<20
+	disk.evict()
+	disk.counts()
+	return f, disk
+}
+
 // Who reads what is in memory does not wait for those who read from the disk,
 // and a log that ends lets all of them end.
 func TestLiveReadsPassColdOnes(t *testing.T) {

@@ -176,19 +176,24 @@ func (p *PartitionLog) remember(e *index.Entry) {
 	}
 }
 
-// cached reports whether a range is in the page cache; where the system does
-// not say, as far as a few probes can tell. If pages go between here and
-// sendfile, that one answer waits for the disk.
-func cached(f vfs.File, off int64, n int) bool {
+// cached reports whether a range is in the page cache. If pages go between here
+// and sendfile, that one answer waits for the disk.
+func cached(f vfs.File, off int64, n int) bool { return cachedBytes(f, off, n) == n }
+
+// cachedBytes is how much of a range is in the page cache; where the system does
+// not say, all or nothing, as far as a few probes can tell.
+func cachedBytes(f vfs.File, off int64, n int) int {
 	if bytes, ok := f.Cached(off, int64(n)); ok {
-		return bytes == int64(n)
+		return int(bytes)
 	}
 	var b [1]byte
 	for at := 0; at < n; at += probeStride {
 		if _, err := f.ReadAtCached(b[:], off+int64(at)); err != nil {
-			return false
+			return 0
 		}
 	}
-	_, err := f.ReadAtCached(b[:], off+int64(n)-1)
-	return err == nil
+	if _, err := f.ReadAtCached(b[:], off+int64(n)-1); err != nil {
+		return 0
+	}
+	return n
 }

@@ -172,10 +172,12 @@ func (p *PartitionLog) readRun(r *run, who *Reader, needed bool, out *span.List)
 	c, at, n := p.log.cold, r.whole.at.at, r.whole.n
 	fromFile := func(at Position, b []byte) error { return c.fill(who, r.seg, at, b, aheadStep{}) }
 	_, sends := r.seg.file.Descriptor()
-	large := len(r.extents) == 1 && r.extents[0].n >= fileSpanMin
-	if sends && large && cached(r.seg.file, r.seg.offset(at), n) {
-		err := p.verified(r, fromFile)
-		return errors.Join(err, c.sendAll(r, out))
+	large, there := sends && len(r.extents) == 1 && r.extents[0].n >= fileSpanMin, 0
+	if large {
+		if there = cachedBytes(r.seg.file, r.seg.offset(at), n); there == n {
+			err := p.verified(r, fromFile)
+			return errors.Join(err, c.sendAll(r, out))
+		}
 	}
 	step := c.prepare(who, r.seg, at, n)
 	b, pin, err := c.memory(n, needed && !sends)
@@ -191,7 +193,7 @@ func (p *PartitionLog) readRun(r *run, who *Reader, needed bool, out *span.List)
 	if err != nil {
 		return err
 	}
-	step.missing = large && sends
+	step.asked, step.there = large, there
 	if err := c.fill(who, r.seg, at, b, step); err != nil {
 		pin.Release()
 		return err
