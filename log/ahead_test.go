@@ -3,6 +3,7 @@ package log
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -16,8 +17,9 @@ type pagedFS struct {
 	vfs.FS
 	mu    sync.Mutex
 	files []*pagedFile
-	reads int // from the disk
-	ahead int // blocks that were read ahead
+	reads int          // from the disk
+	ahead int          // blocks that were read ahead
+	sizes atomic.Int64 // questions for the size of a file
 	sends bool
 }
 
@@ -106,6 +108,11 @@ func (f *pagedFile) ReadAt(p []byte, off int64) (int, error) {
 
 func (f *pagedFile) Cached(off, n int64) (int64, bool) {
 	return max(0, n-testPage*int64(f.missing(off, n, false))), true
+}
+
+func (f *pagedFile) Size() (int64, error) {
+	f.disk.sizes.Add(1)
+	return f.File.Size()
 }
 
 // Descriptor has the log send from the file, if the disk is to be one that can.

@@ -33,17 +33,24 @@ func (l *Log) OldestFirst(bytes int64, list []Candidate) []OldestTrim {
 	walks := make([]oldestWalk, len(list))
 	trims := make([]OldestTrim, len(list))
 	for i, c := range list {
-		walks[i] = oldestWalk{Candidate: c, next: c.Partition.Start()}
+		walks[i] = oldestWalk{Candidate: c, next: c.Partition.Start(), at: oldestPlace()}
 		trims[i].Start = walks[i].next
 	}
-	plan := &oldestPlan{log: l, cold: l.coldLog.segments.all(), main: l.segments.all(), died: make(map[*segment]int64)}
+	plan := newOldestPlan(l)
+	first := oldestPlace() // of what the walks come to next
 	for _, end := range plan.steps() {
-		if bytes <= plan.back() {
+		before := plan.back()
+		if bytes <= before {
 			break
 		}
-		before := plan.back()
-		for j := range walks {
-			walks[j].to(end, plan.dies)
+		if first.olderThan(end) {
+			first = newestPlace()
+			for j := range walks {
+				walks[j].to(end, plan.dies)
+				if walks[j].at.olderThan(first) {
+					first = walks[j].at
+				}
+			}
 		}
 		plan.passed = end
 		if plan.back() == before {
@@ -63,12 +70,34 @@ func (l *Log) OldestFirst(bytes int64, list []Candidate) []OldestTrim {
 type oldestPlan struct {
 	log        *Log
 	cold, main chain
-	died       map[*segment]int64
+	segments   map[*segment]*oldestSegment
 	passed     place // all segments that end here or before count
+	coldBack   int64 // comes back of the cold log
 	counted    struct {
 		main int   // so many segments of the main log
 		back int64 // came back of them
 	}
+}
+
+// oldestSegment is a segment as it was when the plan began, but for what would
+// die in it.
+type oldestSegment struct{ size, live, held int64 }
+
+func newOldestPlan(l *Log) *oldestPlan {
+	o := &oldestPlan{
+		log: l, cold: l.coldLog.segments.all(), main: l.segments.all(),
+		segments: make(map[*segment]*oldestSegment),
+	}
+	for _, c := range []chain{o.cold, o.main} {
+		for _, s := range c {
+			// The size of a cold one takes a system call, so it is asked for once.
+			o.segments[s] = &oldestSegment{size: s.taken(), live: s.live.Load(), held: s.held.Load()}
+		}
+	}
+	for _, s := range o.cold {
+		o.coldBack += o.comesBack(s)
+	}
+	return o
 }
 
 // steps are the ends of the segments, oldest first.
@@ -84,12 +113,18 @@ func (o *oldestPlan) steps() (list []place) {
 
 // dies takes an entry that would go.
 func (o *oldestPlan) dies(e *index.Entry) {
-	c := o.main
-	if logID(e.Log) != mainLog {
+	c, isCold := o.main, logID(e.Log) != mainLog
+	if isCold {
 		c = o.cold
 	}
-	if s := c.find(Position(e.Position)); s != nil {
-		o.died[s] += int64(e.Length)
+	s := c.find(Position(e.Position))
+	if s == nil {
+		return
+	}
+	before := o.comesBack(s)
+	o.segments[s].live -= int64(e.Length)
+	if isCold {
+		o.coldBack += o.comesBack(s) - before
 	}
 }
 
@@ -97,38 +132,40 @@ func (o *oldestPlan) dies(e *index.Entry) {
 // wholly, or will be moved. Of the cold log all count: what stands there may go
 // in another order.
 func (o *oldestPlan) back() (bytes int64) {
-	for _, s := range o.cold {
-		bytes += o.comesBack(s)
-	}
 	if o.passed.log != mainLog {
-		return bytes
+		return o.coldBack
 	}
 	for n := &o.counted; n.main+1 < len(o.main) && o.main.end(n.main, 0) <= o.passed.at; n.main++ {
 		n.back += o.comesBack(o.main[n.main])
 	}
-	return bytes + o.counted.back
+	return o.coldBack + o.counted.back
 }
 
 // comesBack is how much of a segment comes back: nothing, unless so little
 // stays alive that it is moved.
 func (o *oldestPlan) comesBack(s *segment) int64 {
-	live, size := max(s.live.Load()-o.died[s], 0), s.taken()
-	if live > 0 && !o.log.relocator.little(live, s.held.Load()) {
+	x := o.segments[s]
+	live := max(x.live, 0)
+	if live > 0 && !o.log.relocator.little(live, x.held) {
 		return 0
 	}
-	return max(size-live, 0)
+	return max(x.size-live, 0)
 }
 
 // oldestWalk goes through a candidate's batches, oldest first.
 type oldestWalk struct {
 	Candidate
 	next  model.Offset // of the first batch that is not passed
-	at    place        // where that stands, if it is known
-	known bool
-	bytes int64 // passed
-	ended bool
+	at    place        // it stands there, or behind; newestPlace if there is none
+	bytes int64        // passed
 	err   error
 }
+
+// oldestPlace is older than any other, but not than itself.
+func oldestPlace() place { return place{log: mainLog + 1} }
+
+// newestPlace is newer than any other, but not than itself.
+func newestPlace() place { return place{mainLog, positionMax} }
 
 // olderThan reports whether a place stands before another in the order of age:
 // what stands in the cold log is older than all of the main one.
@@ -141,31 +178,31 @@ func (p place) olderThan(o place) bool {
 
 // to passes what stands in front of a place, and tells of it.
 func (w *oldestWalk) to(end place, dies func(*index.Entry)) {
-	if w.ended || w.known && !w.at.olderThan(end) {
+	if !w.at.olderThan(end) {
 		return
 	}
+	w.at = newestPlace()
 	it, err := w.Partition.iterate(w.next)
-	if err == nil {
-		defer it.close()
+	if err != nil {
+		w.err = err
+		return
 	}
-	for err == nil {
-		e, _, ok, nextErr := it.next()
-		if nextErr != nil {
-			err = nextErr
-			break
+	defer it.close()
+	for {
+		e, _, ok, err := it.next()
+		if err != nil {
+			w.err = err // what was passed before may go; behind it nobody can look
+			return
 		}
 		if !ok || e.LastOffset() >= w.Limit {
-			w.ended = true
 			return
 		}
 		if at := (place{logID(e.Log), Position(e.Position)}); !at.olderThan(end) {
-			w.at, w.known = at, true
+			w.at = at
 			return
 		}
 		dies(&e)
 		w.next = e.LastOffset() + 1
 		w.bytes += int64(e.Length)
 	}
-	// What was passed before may go; behind it nobody can look.
-	w.ended, w.err = true, err
 }

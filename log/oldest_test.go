@@ -177,6 +177,39 @@ func TestOldestFirstInTheColdLog(t *testing.T) {
 	f.close()
 }
 
+// It is asked every few seconds while the disk is full: what it costs does not
+// grow with the product of segments, and what others moved is not looked at
+// again for each.
+func TestOldestFirstAsksForSizesOnce(t *testing.T) {
+	f := newFixture(t, relocating())
+	for range 60 {
+		f.append(1500, 9)
+		f.append(6000, 2)
+	}
+	f.deleteAll(2)
+	f.relocate()
+	for range 60 {
+		f.append(2000, 1)
+	}
+	f.close()
+	disk := &pagedFS{FS: f.mem()}
+	f.disk.fs = disk
+	f.open()
+	cold, main := len(f.log.coldLog.segments.all()), len(f.log.segments.all())
+	if cold < 2 || main < 4 {
+		t.Fatalf("%d segments, %d cold ones", main, cold)
+	}
+	disk.sizes.Store(0)
+	trims := f.log.OldestFirst(math.MaxInt64, f.candidates(1))
+	if trims[0].Err != nil || trims[0].Start == 0 {
+		t.Errorf("%+v", trims)
+	}
+	if n := int(disk.sizes.Load()); n > cold {
+		t.Errorf("%d questions for the size of %d cold segments", n, cold)
+	}
+	f.close()
+}
+
 // On a full disk the next segment is not tried to be made with every group.
 func TestPreparationIsNotRepeated(t *testing.T) {
 	f := newFixture(t, Config{SegmentBytes: 64 << 10})
