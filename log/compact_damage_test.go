@@ -170,6 +170,36 @@ func TestDamagedCleanedTo(t *testing.T) {
 	}
 }
 
+// Where no whole run is found for a damaged cleaned-to entry, the one before
+// counts; what is missing at its end is lost, and no gap that compaction left,
+// whatever else was found.
+func TestGuessFallsBackToARunWithoutItsEnd(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.append(500, 1)
+	before := cleanedPart{run: 4096, to: 30, end: 30, entries: 2}
+	found := &foundRun{
+		partition: f.log.Partition(1), part: cleanedPart{run: noPosition, to: 60},
+		guess: &guessedRun{to: 60, before: before},
+	}
+	take := func(at Position, base model.Offset, prefix cleanedPrefix) {
+		found.take(&scanItem{
+			At: at, Payload: prefix.encode(),
+			Header: entryHeader{Position: at, entryIdentity: entryIdentity{Partition: 1, Kind: KindCleaned, BaseOffset: base, LastDelta: 9}},
+		}, sideLog(1))
+	}
+	take(4096, 0, cleanedPrefix{run: 4096, to: 30})
+	take(8192, 0, cleanedPrefix{run: 8192, to: 60}) // and more that never came
+	found.sort()
+	r := &recovery{log: f.log}
+	if !r.decide(found) || found.part != before {
+		t.Fatalf("decided on %+v", found.part)
+	}
+	if got, want := found.lost(0), []offsetRange{{10, 30}}; !slices.Equal(got, want) {
+		t.Errorf("lost %v, want %v", got, want)
+	}
+	f.close()
+}
+
 // What the largest timestamp was is found among what is left.
 func TestLookupsOfACompactedPartition(t *testing.T) {
 	f := newFixture(t, relocating())

@@ -16,7 +16,6 @@ type foundRun struct {
 	part      cleanedPart
 	guess     *guessedRun // the entry that names the run is damaged
 	pieces    []runPiece
-	wholeTo   model.Offset // To when the run was written; 0: nothing of it was found
 }
 
 // runPiece is one entry of a run.
@@ -121,7 +120,6 @@ func (f *foundRun) take(it *scanItem, log logID) {
 	if slices.ContainsFunc(f.pieces, func(x runPiece) bool { return x.run == prefix.run && x.sequence == prefix.sequence }) {
 		return
 	}
-	f.wholeTo = prefix.to
 	piece := runPiece{cleanedPrefix: prefix, first: h.BaseOffset, end: h.BaseOffset + model.Offset(h.LastDelta) + 1}
 	for i := range it.Batches {
 		b := &it.Batches[i]
@@ -165,7 +163,11 @@ func (f *foundRun) lost(start model.Offset) (lost []offsetRange) {
 		}
 		sequence, end = x.sequence+1, x.end
 	}
-	if sequence < f.part.entries && f.part.end <= f.part.to && (f.wholeTo == 0 || f.wholeTo == f.part.to) {
+	wholeTo := f.part.to // when the run was written
+	if len(f.pieces) > 0 {
+		wholeTo = f.pieces[0].to
+	}
+	if sequence < f.part.entries && f.part.end <= f.part.to && wholeTo == f.part.to {
 		note(end, f.part.end)
 	}
 	return lost
