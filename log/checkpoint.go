@@ -17,7 +17,7 @@ type snapshot struct {
 	number     uint32
 	segments   []snapshotSegment
 	coldEnd    Position
-	dead       []deadRange // died before, not counted yet
+	dead       []*deadRange // died before, not counted yet
 }
 
 // snapshotSegment is a segment and what was counted of it then.
@@ -133,7 +133,7 @@ func (k *keeper) bury(s *snapshot) error {
 	}()
 	for len(s.dead) > 0 {
 		d := s.dead[0]
-		err := k.log.liveness.countWith(d, func(seg *segment, bytes int64) {
+		err := k.log.liveness.count(d, func(seg *segment, bytes int64) {
 			if c := at[seg]; c != nil {
 				c.LiveBytes -= bytes
 			}
@@ -142,6 +142,7 @@ func (k *keeper) bury(s *snapshot) error {
 			// It will not get better, and checkpoints must go on. The bytes stay
 			// counted as live, so that their segments stay too.
 			k.log.env.Events(BackgroundFailed{What: "counting dead bytes", Err: err})
+			k.log.liveness.giveUp(d)
 			err = nil
 		}
 		if err != nil {

@@ -130,8 +130,8 @@ func (r *replay) applyCopy(ref copyRef) error {
 
 // applyBatches takes in an entry's batches, and counts them.
 func (r *replay) applyBatches(p *PartitionLog, h *entryHeader, seg *segment, b batchesApplied) error {
-	if end := p.End(); h.BaseOffset < end {
-		if err := r.log.liveness.count(deadRange{partition: p, from: max(h.BaseOffset, p.Start()), to: end}); err != nil {
+	if h.BaseOffset < p.End() {
+		if err := r.log.liveness.countCut(p, h.BaseOffset); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,9 @@
 package log
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -16,7 +18,9 @@ type liveness struct {
 
 	mu struct {
 		sync.Mutex
-		dead []deadRange // in the order in which they died
+		dead []*deadRange // in the order in which they died
+		// taken is what a snapshot holds; the keeper counts it while more dies.
+		taken []*deadRange
 	}
 }
 
@@ -26,6 +30,11 @@ type deadRange struct {
 	partition *PartitionLog
 	from, to  model.Offset
 	dropped   bool // the whole partition is to be forgotten
+
+	// counted, guarded by the liveness's mutex, says that no segment counts it any
+	// more, and died what each had of it, if that was not the keeper's doing.
+	counted bool
+	died    map[*segment]int64
 }
 
 // applyControl applies a truncate, log-start or partition-state entry, and
@@ -33,14 +42,13 @@ type deadRange struct {
 func (l *liveness) applyControl(p *PartitionLog, h *entryHeader, payload []byte) error {
 	switch h.Kind {
 	case KindTruncate:
-		// The index forgets what is cut, so it has to be counted first.
-		err := l.count(deadRange{partition: p, from: max(h.BaseOffset, p.Start()), to: p.End()})
+		err := l.countCut(p, h.BaseOffset)
 		p.applyTruncate(h.Position, h.BaseOffset, h.Epoch)
 		return err
 	case KindLogStart:
 		from := p.Start()
 		p.applyLogStart(h.Position, h.BaseOffset, h.Epoch)
-		l.note(deadRange{partition: p, from: from, to: p.Start()})
+		l.note(&deadRange{partition: p, from: from, to: p.Start()})
 	case KindPartitionState:
 		// It changes something only in a rebuild, when the entries that it stands
 		// for were reclaimed.
@@ -49,11 +57,11 @@ func (l *liveness) applyControl(p *PartitionLog, h *entryHeader, payload []byte)
 			return err
 		}
 		from := p.Start()
-		err = l.count(deadRange{partition: p, from: max(restated.end, from), to: p.End()})
+		err = l.countCut(p, restated.end)
 		if err := p.applyState(h.Position, payload, h.Epoch); err != nil {
 			return err
 		}
-		l.note(deadRange{partition: p, from: from, to: p.Start()})
+		l.note(&deadRange{partition: p, from: from, to: p.Start()})
 		return err
 	case KindCleanedTo:
 		c, err := decodeCleanedTo(h, payload)
@@ -67,7 +75,7 @@ func (l *liveness) applyControl(p *PartitionLog, h *entryHeader, payload []byte)
 }
 
 // note leaves a dead range for the keeper to count.
-func (l *liveness) note(d deadRange) {
+func (l *liveness) note(d *deadRange) {
 	if d.from >= d.to && !d.dropped {
 		return
 	}
@@ -77,51 +85,119 @@ func (l *liveness) note(d deadRange) {
 }
 
 // take returns what is to be counted.
-func (l *liveness) take() []deadRange {
+func (l *liveness) take() []*deadRange {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	dead := l.mu.dead
-	l.mu.dead = nil
-	return dead
+	l.mu.taken, l.mu.dead = l.mu.dead, nil
+	return l.mu.taken
 }
 
 // giveBack returns ranges that were taken and not counted.
-func (l *liveness) giveBack(dead []deadRange) {
+func (l *liveness) giveBack(dead []*deadRange) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.dead = append(dead, l.mu.dead...)
+	dead = slices.DeleteFunc(slices.Clone(dead), func(d *deadRange) bool { return d.counted })
+	l.mu.dead, l.mu.taken = append(dead, l.mu.dead...), nil
 }
 
-// count subtracts a dead range's batches from their segments.
-func (l *liveness) count(d deadRange) error {
-	return l.countWith(d, func(*segment, int64) {})
+// countCut subtracts what a cut at an offset takes from the segments: the index
+// is about to forget it.
+func (l *liveness) countCut(p *PartitionLog, end model.Offset) error {
+	start := p.Start()
+	died, err := l.look(&deadRange{partition: p, from: max(end, start), to: p.End()})
+	subtract(died)
+	if end >= start {
+		return err
+	}
+	// The start falls to the end, and new batches come where older ones are dead
+	// and not counted yet: those have to be, by the index that knows them.
+	return errors.Join(err, l.countNoted(p))
 }
 
-// countWith is count, and tells of each batch. It counts all or nothing.
-func (l *liveness) countWith(d deadRange, also func(seg *segment, bytes int64)) error {
+// countNoted counts now what is noted of a partition, or was taken by the keeper,
+// who then finds it counted. What the index can not tell any more stays counted
+// as live, so that its segment stays too.
+func (l *liveness) countNoted(p *PartitionLog) error {
+	of := func(d *deadRange) bool { return d.partition == p && !d.dropped }
+	l.mu.Lock()
+	noted := append(slices.Clone(l.mu.taken), l.mu.dead...)
+	l.mu.dead = slices.DeleteFunc(l.mu.dead, of)
+	l.mu.Unlock()
+	var errs []error
+	for _, d := range noted {
+		if of(d) {
+			died, err := l.look(d)
+			errs = append(errs, err)
+			if l.claim(d, died) {
+				subtract(died)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// claim reports whether it is for the caller to subtract a range; it is for one
+// alone.
+func (l *liveness) claim(d *deadRange, died map[*segment]int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d.counted {
+		return false
+	}
+	d.counted, d.died = true, died
+	return true
+}
+
+// count subtracts the batches of a range that was taken from their segments, and
+// tells of each. It counts all or nothing.
+func (l *liveness) count(d *deadRange, also func(seg *segment, bytes int64)) error {
+	died, err := l.look(d)
+	l.mu.Lock()
+	if d.counted {
+		died, err = d.died, nil // while this looked, perhaps by an index that was cut
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if l.claim(d, died) {
+		subtract(died)
+	}
+	for seg, n := range d.died {
+		also(seg, n)
+	}
+	return nil
+}
+
+// giveUp leaves a range counted as live for ever.
+func (l *liveness) giveUp(d *deadRange) { l.claim(d, nil) }
+
+// look finds out what each segment holds of a range.
+func (l *liveness) look(d *deadRange) (map[*segment]int64, error) {
 	it, err := d.partition.iterate(d.from)
 	if err != nil {
-		return fmt.Errorf("count dead bytes of partition %d: %w", d.partition.ID(), err)
+		return nil, fmt.Errorf("count dead bytes of partition %d: %w", d.partition.ID(), err)
 	}
 	defer it.close()
 	died := make(map[*segment]int64)
 	for {
 		e, _, ok, err := it.next()
 		if err != nil {
-			return fmt.Errorf("count dead bytes of partition %d: %w", d.partition.ID(), err)
+			return nil, fmt.Errorf("count dead bytes of partition %d: %w", d.partition.ID(), err)
 		}
 		if !ok || e.LastOffset() >= d.to {
-			break
+			return died, nil
 		}
 		if seg := l.segmentsOf(logID(e.Log)).all().find(Position(e.Position)); seg != nil {
 			died[seg] += int64(e.Length)
 		}
 	}
+}
+
+func subtract(died map[*segment]int64) {
 	for seg, n := range died {
 		seg.live.Add(-n)
-		also(seg, n)
 	}
-	return nil
 }
 
 // entomb is called by the writer goroutine once a dropped partition takes no
@@ -137,7 +213,7 @@ func (l *liveness) entomb(p *PartitionLog) (done bool) {
 	p.touchLocked()
 	from := p.mu.state.start
 	p.mu.Unlock()
-	l.note(deadRange{partition: p, from: from, to: noOffset, dropped: true})
+	l.note(&deadRange{partition: p, from: from, to: noOffset, dropped: true})
 	return false
 }
 

@@ -92,6 +92,69 @@ func TestLiveBytes(t *testing.T) {
 	f.close()
 }
 
+// Live bytes stay exact where a partition is cut below a log start of which
+// nobody has counted yet what died by it: the start falls, and new batches come
+// at the same offsets.
+func TestLiveBytesOfACutBelowTheStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		taken  bool // the keeper has what died already
+		failed bool // and gives it back
+	}{
+		"noted":      {false, false},
+		"taken":      {true, false},
+		"given back": {true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newStillFixture(t, Config{SegmentBytes: 16 << 10})
+			grow := func(batches, size int) {
+				for i := range batches {
+					f.append(size+100*i, 1, 2)
+				}
+			}
+			grow(10, 3000)
+			f.checkpoint()
+			if err := f.control(1, KindLogStart, 15, 1); err != nil {
+				t.Fatal(err)
+			}
+			cut := func() {
+				if err := f.control(1, KindTruncate, 6, 2); err != nil {
+					t.Error(err)
+				}
+				f.ends[1] = 6
+				grow(5, 700)
+			}
+			k := f.log.keeper
+			if err := k.do(func() error {
+				if !c.taken {
+					cut()
+					return k.checkpoint()
+				}
+				s, err := k.snapshot()
+				if err != nil {
+					return err
+				}
+				cut()
+				if c.failed {
+					thawAll(s.partitions, s.number)
+					k.restore(s)
+					return k.checkpoint()
+				}
+				return k.finishCheckpoint(s)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			f.checkLive()
+			f.kill()
+			f.checkpoint()
+			f.checkLive()
+			if p := f.log.Partition(1); p.Start() != 6 || p.End() != 21 {
+				t.Errorf("from %d to %d, want 6 to 21", p.Start(), p.End())
+			}
+			f.close()
+		})
+	}
+}
+
 // Dead segments go, also from the middle, and what remains still says all that
 // is true, with and without the indexes.
 func TestReclaim(t *testing.T) {

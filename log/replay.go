@@ -268,7 +268,7 @@ func (r *replay) applyDamaged(at Position, id entryIdentity) {
 			if start := id.BaseOffset - model.Offset(id.LastDelta); id.LastDelta < math.MaxInt32 && start > p.Start() {
 				from := p.Start()
 				p.applyLogStart(at, start, p.lastEpoch())
-				r.log.liveness.note(deadRange{partition: p, from: from, to: start})
+				r.log.liveness.note(&deadRange{partition: p, from: from, to: start})
 			}
 		}
 	case KindCleanedTo:
