@@ -40,13 +40,14 @@ func (c RetentionClass) log() logID { return logID(min(c, retentionClassMax)) + 
 //     life of the log appends only to those that it made;
 //   - it holds batches and nothing else: truncations and log starts are told by
 //     the main log alone;
-//   - a batch may stand in it more than once, and the copy at the highest
-//     Position is the one that counts;
+//   - a batch may stand in it more than once: made from one another, with the same
+//     bytes. A rebuild takes the copy at the lowest Position (copies.go): a later one
+//     may not have become durable, and the earlier goes only once it has;
 //   - cleaned batches count only once the main log names their run.
 //
-// All classes and buckets draw their Positions from one counter, which never goes back. So
-// a Position names one place in the whole cold log, for ever, and a later copy
-// has a higher one.
+// All classes and buckets draw their Positions from one counter, which never goes
+// back. So a Position names one place in the whole cold log, for ever, and a later
+// copy has a higher one.
 type coldLog struct {
 	segments *segments
 	padding  bool

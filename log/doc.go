@@ -19,7 +19,8 @@
 //
 // Reading: ring.go (what was appended last), read.go, run.go, cold.go (memory
 // for what is read), fetch.go (from the disk), gate.go (when), ahead.go,
-// behind.go (what leaves the page cache), readbatch.go, lookup.go, between.go.
+// behind.go (what leaves the page cache), readbatch.go, lookup.go, between.go,
+// rolls.go (where Kafka would begin a new file).
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,
@@ -27,7 +28,8 @@
 // Compaction: cleanable.go, compact.go, compact_read.go, compact_write.go,
 // compact_install.go.
 //
-// Starting: log.go (Open, Close), start_format.go, recovery.go,
+// Starting: config.go, log.go (Open, Close), start_format.go, recovered.go
+// (what was found), recovery.go,
 // recovery_files.go, recovery_cold.go, smallfile.go, aside.go, scan.go,
 // replay.go, copies.go, coldscan.go, recovery_cleaned.go, recovery_guess.go,
 // settle.go.
