@@ -191,18 +191,3 @@ func (x *indexFiles) add(f *index.File) {
 	defer x.mu.Unlock()
 	x.mu.files = append(x.mu.files, f)
 }
-
-// SetRetentionClass says which records this partition's are kept with when
-// they are relocated. If nobody says it is with those that are never deleted.
-func (p *PartitionLog) SetRetentionClass(c RetentionClass) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mu.class = c
-}
-
-// RetentionClass is what SetRetentionClass said last.
-func (p *PartitionLog) RetentionClass() RetentionClass {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mu.class
-}
