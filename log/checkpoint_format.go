@@ -203,25 +203,9 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 		Indexes: make([]checkpointIndex, indexes),
 		Damage:  make([]checkpointDamage, damages),
 	}
-	at := body[checkpointHeader:]
-	for range segments {
-		s := checkpointSegment{
-			First:      Position(le.Uint64(at)),
-			Generation: le.Uint64(at[8:]),
-			LiveBytes:  int64(le.Uint64(at[16:])),
-			Salt:       le.Uint32(at[24:]),
-			Log:        logID(at[28]),
-			HeldBytes:  int64(le.Uint64(at[32:])),
-		}
-		switch log := le.Uint32(at[28:]); {
-		case log > uint32(sideMax) || log == uint32(mainLog) && len(c.Cold) > 0:
-			return nil, fmt.Errorf("%w: a segment of log %d", errCheckpoint, log)
-		case log == uint32(mainLog):
-			c.Segments = append(c.Segments, s)
-		default:
-			c.Cold = append(c.Cold, s)
-		}
-		at = at[checkpointSegSize:]
+	at, err := c.decodeSegments(body[checkpointHeader:], segments)
+	if err != nil {
+		return nil, err
 	}
 	for i := range c.Indexes {
 		c.Indexes[i] = checkpointIndex{
@@ -240,6 +224,32 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 		at = at[checkpointDmgSize:]
 	}
 	return c, c.check()
+}
+
+// decodeSegments reads the segments, those of the main log first, and returns
+// what stands behind them. b holds so many, at least.
+func (c *checkpoint) decodeSegments(b []byte, n uint64) ([]byte, error) {
+	le := binary.LittleEndian
+	for range n {
+		s := checkpointSegment{
+			First:      Position(le.Uint64(b)),
+			Generation: le.Uint64(b[8:]),
+			LiveBytes:  int64(le.Uint64(b[16:])),
+			Salt:       le.Uint32(b[24:]),
+			Log:        logID(b[28]),
+			HeldBytes:  int64(le.Uint64(b[32:])),
+		}
+		switch log := le.Uint32(b[28:]); {
+		case log > uint32(sideMax) || log == uint32(mainLog) && len(c.Cold) > 0:
+			return nil, fmt.Errorf("%w: a segment of log %d", errCheckpoint, log)
+		case log == uint32(mainLog):
+			c.Segments = append(c.Segments, s)
+		default:
+			c.Cold = append(c.Cold, s)
+		}
+		b = b[checkpointSegSize:]
+	}
+	return b, nil
 }
 
 // check refuses what can not be together. With a good CRC that is a bug.

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// newerVersion rewrites a file of a closed log as a newer program would have
-// written it, or an entry, with right CRCs.
+// edit changes a file of a closed log.
 func (f *fixture) edit(name string, change func(b []byte)) {
 	f.t.Helper()
 	file := mustOpenFile(f.t, f.mem(), path.Join(f.disk.dir, name))
@@ -36,14 +35,15 @@ func sealEnd(b []byte) {
 	binary.LittleEndian.PutUint32(b[len(b)-4:], crc32.Checksum(b[:len(b)-4], castagnoli))
 }
 
-// A file of a newer format is refused with both versions, and nothing is
-// changed: it must never count as damaged.
-func TestNewerFormatsAreRefused(t *testing.T) {
-	for name, c := range map[string]struct {
-		unclean bool
-		age     func(f *fixture)
-		want    string
-	}{
+// newerFile is a file, or an entry, as a newer program would have written it.
+type newerFile struct {
+	unclean bool
+	age     func(f *fixture)
+	want    string
+}
+
+func newerFiles() map[string]newerFile {
+	return map[string]newerFile{
 		"segment": {false, func(f *fixture) {
 			f.edit(f.files(segmentSuffix)[0], func(b []byte) {
 				b[8]++
@@ -89,7 +89,13 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 				f.t.Fatal(err)
 			}
 		}, "unknown version: 2, this program knows 1"},
-	} {
+	}
+}
+
+// A file of a newer format is refused with both versions, and nothing is
+// changed: it must never count as damaged.
+func TestNewerFormatsAreRefused(t *testing.T) {
+	for name, c := range newerFiles() {
 		t.Run(name, func(t *testing.T) {
 			f := fill(t)
 			if c.unclean {
