@@ -1,8 +1,8 @@
 package log
 
 import (
-	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
@@ -134,27 +134,27 @@ func TestRelocationBounds(t *testing.T) {
 // Retention on a log that takes no appends, as on a full disk, wakes relocation:
 // nothing else would give space back there.
 func TestReclaimWakesRelocation(t *testing.T) {
-	cfg := relocating()
-	cfg.CheckpointInterval = time.Hour
-	f := newFixture(t, cfg)
-	for range 12 {
-		f.append(300, 1)
-		f.append(3000, 2, 2, 2, 2)
-	}
-	f.deleteAll(2)
-	timer := clock.Real{}.NewTimer(5 * time.Second)
-	defer timer.Stop()
-	if _, _, err := f.log.Reclaim(); err != nil {
-		t.Fatal(err)
-	}
-	for f.log.Stats().RelocatedSegments == 0 {
-		select {
-		case <-timer.C():
-			t.Fatal("nothing was relocated")
-		default:
-			runtime.Gosched()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := relocating()
+		cfg.CheckpointInterval = time.Hour
+		f := newFixture(t, cfg)
+		for range 12 {
+			f.append(300, 1)
+			f.append(3000, 2, 2, 2, 2)
 		}
-	}
-	f.check()
-	f.close()
+		f.deleteAll(2)
+		rests()
+		if n := f.log.Stats().RelocatedSegments; n != 0 {
+			t.Fatalf("%d segments were relocated already", n)
+		}
+		if _, _, err := f.log.Reclaim(); err != nil {
+			t.Fatal(err)
+		}
+		rests()
+		if f.log.Stats().RelocatedSegments == 0 {
+			t.Error("nothing was relocated")
+		}
+		f.check()
+		f.close()
+	})
 }
