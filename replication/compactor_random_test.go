@@ -45,7 +45,8 @@ func (m *compactionModel) parse(t *testing.T, s string) (at model.Offset, key st
 }
 
 // check compares what can be read with what was sent.
-func (m *compactionModel) check(t *testing.T, when string, p *Partition, got []string) {
+// It returns how many deleted keys left nothing.
+func (m *compactionModel) check(t *testing.T, when string, p *Partition, got []string) (tombstonesGone int) {
 	t.Helper()
 	start := p.Offsets().LogStart
 	// The last record of each key, and the last of those that may be learnt.
@@ -68,8 +69,12 @@ func (m *compactionModel) check(t *testing.T, when string, p *Partition, got []s
 		before, newest[key], seen[at] = at, at, true
 	}
 	for key, at := range last {
-		if _, _, tombstone := m.parse(t, m.sent[at]); !seen[at] && (!tombstone || at >= m.to) {
+		_, _, tombstone := m.parse(t, m.sent[at])
+		if !seen[at] && (!tombstone || at >= m.to) {
 			t.Fatalf("%s: the last of %s, %q, is gone", when, key, m.sent[at])
+		}
+		if !seen[at] {
+			tombstonesGone++
 		}
 	}
 	for at := max(m.to, start); int(at) < len(m.sent); at++ {
@@ -85,6 +90,7 @@ func (m *compactionModel) check(t *testing.T, when string, p *Partition, got []s
 			}
 		}
 	}
+	return tombstonesGone
 }
 
 // TestCompactionAgainstModel: random batches, compactions, deletions and
@@ -94,6 +100,7 @@ func TestCompactionAgainstModel(t *testing.T) {
 	if testing.Short() {
 		seeds = 30
 	}
+	var compactions, tombstonesGone, crashes uint64
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		inWorld(t, func(w *world) {
@@ -117,6 +124,7 @@ func TestCompactionAgainstModel(t *testing.T) {
 						if r.Err != nil {
 							t.Fatalf("%s: %v", when, r.Err)
 						}
+						compactions++
 						m[r.Partition].to = max(m[r.Partition].to, r.To)
 					}
 				case op < 16:
@@ -130,18 +138,24 @@ func TestCompactionAgainstModel(t *testing.T) {
 						t.Fatalf("%s: %v", when, err)
 					}
 				case op < 18:
+					crashes++
 					w.crash(nil)
 					c = w.compactor(CompactorSettings{KeyBytes: room, LoadFactor: 0.2})
 				case op < 19:
+					crashes++
 					w.crash(rng)
 					c = w.compactor(CompactorSettings{KeyBytes: room, LoadFactor: 0.2})
 				default:
 					w.settings.Compaction.SegmentBytes = 1 + rng.Int64N(2000)
 				}
 				for i := range m {
-					m[i].check(t, when, w.part(int32(i)), strings.Fields(w.holds(w.part(int32(i)))))
+					tombstonesGone += uint64(m[i].check(t, when, w.part(int32(i)), strings.Fields(w.holds(w.part(int32(i))))))
 				}
 			}
 		})
+	}
+	t.Logf("%d compactions, %d crashes; a deleted key had left nothing %d times", compactions, crashes, tombstonesGone)
+	if compactions < 3*seeds || crashes < seeds || tombstonesGone < seeds {
+		t.Error("it no longer does what it is for")
 	}
 }
