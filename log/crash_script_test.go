@@ -39,7 +39,7 @@ func TestCrashScript(t *testing.T) {
 				t.Errorf("seed %d: no %s in the script", seed, what)
 			}
 		}
-		changes, cuts := int64(0), 0
+		changes, cuts, missed := int64(0), 0, 0
 		for n := int64(1); ; n += stride {
 			run := newScriptRun(seed, &count)
 			fired, err := run.play(&crashPlan{
@@ -49,8 +49,12 @@ func TestCrashScript(t *testing.T) {
 				t.Fatalf("seed %d, change %d: %v", seed, n, err)
 			}
 			if !fired {
-				break
+				if missed++; missed == crashMisses {
+					break
+				}
+				continue
 			}
+			missed = 0
 			for i := range subsets {
 				if err := run.cut(rand.New(rand.NewPCG(uint64(n), uint64(i)))); err != nil {
 					t.Fatalf("seed %d, change %d, subset %d: %v", seed, n, i, err)
