@@ -67,7 +67,7 @@ type compactor struct {
 
 func newCompactor(l *Log) *compactor {
 	k := &compactor{log: l, writers: l.coldLog.newWriters(), requests: make(chan func()), stop: make(chan struct{})}
-	k.pacer = pacer{clock: l.env.Clock, rate: l.cfg.CompactRate, stop: k.stop}
+	k.pacer = pacer{clock: l.env.Clock, rate: func() int64 { return l.cfg.CompactRate }, closed: k.stop}
 	return k
 }
 
@@ -196,8 +196,8 @@ func (c *compaction) write(to *coldWriters) error {
 		if err := c.run.add(&e, b, kept); err != nil {
 			return err
 		}
-		if !c.pacer.spend(int64(len(kept))) {
-			return ErrClosed
+		if err := c.pacer.spend(int64(len(kept))); err != nil {
+			return err
 		}
 	}
 	part, err := c.run.finish()

@@ -98,8 +98,8 @@ func (w *batchWalk) load() (ok bool, err error) {
 		w.piece = append(w.piece, e)
 		n += int(e.Length)
 	}
-	if !w.pacer.spend(int64(n)) {
-		return false, ErrClosed
+	if err := w.pacer.spend(int64(n)); err != nil {
+		return false, err
 	}
 	if cap(w.buffer) < n {
 		w.buffer = make([]byte, max(n, walkBytes))

@@ -24,7 +24,7 @@
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,
-// relocate.go, relocate_copy.go, relocate_install.go, relocate_policy.go.
+// relocate.go, relocate_copy.go, relocate_install.go, relocate_policy.go, pacer.go.
 // Compaction: cleanable.go, compact.go, compact_read.go, compact_write.go,
 // compact_install.go.
 //

@@ -51,6 +51,7 @@ var (
 	ErrTooLarge     = errors.New("larger than a segment")
 	ErrEpoch        = errors.New("leader epoch is lower than the log's")
 	ErrDropped      = errors.New("the partition was deleted")
+	ErrStopped      = errors.New("stopped by its caller")
 )
 
 // Log is one broker's CommitLog.

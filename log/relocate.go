@@ -40,9 +40,11 @@ func newRelocator(l *Log) *relocator {
 		log: l, writers: l.coldLog.newWriters(), done: make(map[*segment]bool),
 		wake: make(chan struct{}, 1), requests: make(chan func()), stop: make(chan struct{}),
 	}
-	r.pacer = pacer{clock: l.env.Clock, rate: l.cfg.RelocateRate, stop: r.stop, earned: func() int64 {
-		return relocatePerAppended * int64(l.syncer.end())
-	}}
+	r.pacer = pacer{
+		clock: l.env.Clock, closed: r.stop,
+		rate:   func() int64 { return l.cfg.RelocateRate },
+		earned: func() int64 { return relocatePerAppended * int64(l.syncer.end()) },
+	}
 	return r
 }
 

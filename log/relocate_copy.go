@@ -52,8 +52,8 @@ func (r *relocator) copyLiving(c *relocation) error {
 			v.file.DropCache(v.offset(dropped), int64(s.at-dropped))
 			dropped = s.at
 		}
-		if !r.pacer.spend(s.read - read + int64(copied)) {
-			return ErrClosed
+		if err := r.pacer.spend(s.read - read + int64(copied)); err != nil {
+			return err
 		}
 		read = s.read
 	}

@@ -1,11 +1,5 @@
 package log
 
-import (
-	"time"
-
-	"github.com/mainstem-mq/mainstem/internal/clock"
-)
-
 // Which segments are relocated, and how fast.
 //
 // A segment is worth it once less than the share Config.RelocateBelow (f) of
@@ -106,47 +100,4 @@ func (l *Log) reclaimable() (bytes int64) {
 		}
 	}
 	return max(bytes, 0)
-}
-
-// pacer holds background work to a rate.
-type pacer struct {
-	clock clock.Clock
-	rate  int64 // bytes a second; negative: no limit
-	stop  <-chan struct{}
-	since time.Time
-	spent int64
-	// earned, if there is one, counts bytes that may be spent beside the rate;
-	// those that are not spent at once are lost, as time is that passes idly.
-	earned func() int64
-	used   int64 // of earned
-}
-
-// pacerStep is how much is spent at once: short sleeps are not worth a timer.
-const pacerStep = 256 << 10
-
-// spend takes note of bytes, and waits if they came too fast. false: the log
-// is to be closed.
-func (p *pacer) spend(bytes int64) bool {
-	select {
-	case <-p.stop:
-		return false
-	default:
-	}
-	if p.spent += bytes; p.rate < 0 || p.spent < min(pacerStep, p.rate) {
-		return true
-	}
-	if p.earned != nil {
-		earned := p.earned()
-		p.spent = max(0, p.spent-(earned-p.used))
-		p.used = earned
-	}
-	now := p.clock.Now()
-	took := time.Duration(float64(p.spent) / float64(p.rate) * float64(time.Second))
-	wait := took - now.Sub(p.since)
-	p.since, p.spent = now, 0
-	if wait <= 0 {
-		return true
-	}
-	p.since = now.Add(wait)
-	return clock.Wait(p.clock, wait, p.stop)
 }

@@ -24,65 +24,6 @@ func TestRetentionClassOf(t *testing.T) {
 	}
 }
 
-// The pacer spends no more than its rate, and lets go when the log is closed.
-func TestPacer(t *testing.T) {
-	t.Parallel()
-	c := clock.NewManual(time.UnixMilli(1_700_000_000_000))
-	stop := make(chan struct{})
-	p := pacer{clock: c, rate: 1 << 20, stop: stop, since: c.Now()}
-	if !p.spend(100) {
-		t.Fatal("a little is too much")
-	}
-	spent := make(chan bool)
-	go func() { spent <- p.spend(2 << 20) }()
-	for done := false; !done; {
-		select {
-		case ok := <-spent:
-			if waited := c.Now().Sub(time.UnixMilli(1_700_000_000_000)); !ok || waited < 2*time.Second {
-				t.Errorf("%v after %v", ok, waited)
-			}
-			done = true
-		default:
-			c.Advance(50 * time.Millisecond)
-		}
-	}
-	go func() { spent <- p.spend(64 << 20) }()
-	close(stop)
-	if <-spent {
-		t.Error("it goes on although the log is closed")
-	}
-}
-
-// Beside the rate the pacer spends what is earned meanwhile, and nothing that
-// was earned while there was nothing to do.
-func TestPacerEarns(t *testing.T) {
-	t.Parallel()
-	c := clock.NewManual(time.UnixMilli(1_700_000_000_000))
-	earned := int64(64 << 20)
-	p := pacer{clock: c, rate: 1 << 20, stop: make(chan struct{}), since: c.Now(), earned: func() int64 { return earned }}
-	p.used = earned
-	for range 8 {
-		earned += 1 << 20
-		if !p.spend(1 << 20) { // it would wait for ever: nobody moves the clock
-			t.Fatal("stopped")
-		}
-	}
-	earned += 64 << 20
-	p.spend(pacerStep) // takes what was earned meanwhile, and loses the most of it
-	spent := make(chan bool)
-	go func() { spent <- p.spend(1 << 20) }()
-	for begin := c.Now(); ; c.Advance(10 * time.Millisecond) {
-		select {
-		case <-spent:
-			if waited := c.Now().Sub(begin); waited < time.Second {
-				t.Errorf("1 MiB at 1 MiB/s took %v", waited)
-			}
-			return
-		default:
-		}
-	}
-}
-
 // A third of the bytes each lives for a short, a middle and a long time: what
 // is on the disk, and what is moved, keep to the bounds.
 func TestRelocationBounds(t *testing.T) {

@@ -26,13 +26,18 @@ type ChanTimer interface {
 }
 
 // Wait returns true once d has passed, and false if stop is closed before.
-func Wait(c Clock, d time.Duration, stop <-chan struct{}) bool {
+func Wait(c Clock, d time.Duration, stop <-chan struct{}) bool { return WaitEither(c, d, stop, nil) }
+
+// WaitEither is Wait with two that may end it. A nil channel never does.
+func WaitEither(c Clock, d time.Duration, stop, other <-chan struct{}) bool {
 	t := c.NewTimer(max(d, 0))
 	defer t.Stop()
 	select {
 	case <-t.C():
 		return true
 	case <-stop:
+		return false
+	case <-other:
 		return false
 	}
 }
