@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
@@ -28,9 +29,28 @@ type BatchCleaner interface {
 // meanwhile, or dropped. Nothing has changed; try again.
 var ErrOvertaken = errors.New("the partition was truncated or dropped while it was compacted")
 
-// Compacted is what one compaction did.
+// Pace is how fast a compaction may go, and what ends it. The zero value sets no
+// limit.
+type Pace struct {
+	// Rate is how many bytes a second are read and written, together. It is asked
+	// at each step. Nil, 0 or less: no limit.
+	Rate func() int64
+	// Stop, once it is closed, ends it: ErrStopped. Nil: never.
+	Stop <-chan struct{}
+}
+
+func (p *Pace) pacer(c clock.Clock, closed <-chan struct{}) *pacer {
+	rate := p.Rate
+	if rate == nil {
+		rate = func() int64 { return 0 }
+	}
+	return &pacer{clock: c, rate: rate, stop: p.Stop, closed: closed, since: c.Now()}
+}
+
+// Compacted is what one compaction did, or had done when it failed.
 type Compacted struct {
-	To          model.Offset // the partition is clean below; 0: there was nothing to do
+	To          model.Offset // the partition is clean below; 0: it failed, or there was nothing to do
+	BytesLearnt int64        // of the batches handed to Learn
 	BatchesRead int64        // those handed to Clean
 	BytesRead   int64
 	BatchesKept int64
@@ -60,15 +80,12 @@ type Compacted struct {
 type compactor struct {
 	log      *Log
 	writers  *coldWriters
-	pacer    pacer
 	requests chan func()
 	stop     chan struct{}
 }
 
 func newCompactor(l *Log) *compactor {
-	k := &compactor{log: l, writers: l.coldLog.newWriters(), requests: make(chan func()), stop: make(chan struct{})}
-	k.pacer = pacer{clock: l.env.Clock, rate: func() int64 { return l.cfg.CompactRate }, closed: k.stop}
-	return k
+	return &compactor{log: l, writers: l.coldLog.newWriters(), requests: make(chan func()), stop: make(chan struct{})}
 }
 
 // run is the compactor goroutine.
@@ -87,14 +104,15 @@ func (k *compactor) run() {
 // what the cleaner keeps is written to side segments, and takes the place of all
 // that stood there. The partition's very last batch is never touched; the
 // caller keeps the limit at or below the high watermark and the LSO. Others wait
-// until it has ended: one partition is compacted at a time. Errors: ErrOvertaken,
-// ErrCorrupt, ErrClosed, ErrDiskFull, what the cleaner returned, or a disk error.
-func (p *PartitionLog) Compact(limit model.Offset, c BatchCleaner) (done Compacted, err error) {
+// until it has ended: one partition is compacted at a time. Errors, all of which
+// leave the partition as it was: ErrOvertaken, ErrCorrupt, ErrStopped, ErrClosed,
+// ErrDiskFull, what the cleaner returned, or a disk error.
+func (p *PartitionLog) Compact(limit model.Offset, c BatchCleaner, pace Pace) (done Compacted, err error) {
 	k := p.log.compactor
 	ended := make(chan struct{})
 	f := func() {
 		defer close(ended)
-		if done, err = k.compact(p, limit, c); vfs.IsNoSpace(err) && !errors.Is(err, ErrDiskFull) {
+		if done, err = k.compact(p, limit, c, &pace); vfs.IsNoSpace(err) && !errors.Is(err, ErrDiskFull) {
 			err = fmt.Errorf("%w: %w", ErrDiskFull, err)
 		}
 	}
@@ -102,34 +120,24 @@ func (p *PartitionLog) Compact(limit model.Offset, c BatchCleaner) (done Compact
 	case k.requests <- f:
 		<-ended
 		return done, err
+	case <-pace.Stop:
+		return Compacted{}, ErrStopped
 	case <-k.stop:
 		return Compacted{}, ErrClosed
 	}
 }
 
 // compact is one compaction.
-func (k *compactor) compact(p *PartitionLog, limit model.Offset, cleaner BatchCleaner) (Compacted, error) {
-	l := k.log
-	begin := l.env.Clock.Now()
-	c := &compaction{log: l, partition: p, cleaner: cleaner, pacer: &k.pacer, truncated: p.positions().Truncate, before: p.cleaned()}
-	if err := c.learn(limit); err != nil {
-		return Compacted{}, c.why(err)
+func (k *compactor) compact(p *PartitionLog, limit model.Offset, cleaner BatchCleaner, pace *Pace) (Compacted, error) {
+	now := k.log.env.Clock.Now
+	begin := now()
+	c := &compaction{
+		log: k.log, partition: p, cleaner: cleaner, pacer: pace.pacer(k.log.env.Clock, k.stop),
+		truncated: p.positions().Truncate, before: p.cleaned(),
 	}
-	if c.to <= c.before.to {
-		return Compacted{}, nil
-	}
-	defer k.writers.settled()
-	if err := c.write(k.writers); err != nil {
-		return Compacted{}, c.why(err)
-	}
-	if err := k.writers.sync(); err != nil {
-		return Compacted{}, err
-	}
-	if err := l.keeper.do(func() error { return l.keeper.installRun(c) }); err != nil {
-		return Compacted{}, err
-	}
-	c.done.To, c.done.Took = c.to, l.env.Clock.Now().Sub(begin)
-	return c.done, nil
+	err := c.why(c.perform(limit, k.writers))
+	c.done.Took = now().Sub(begin)
+	return c.done, err
 }
 
 // compaction is one run in the making.
@@ -144,6 +152,25 @@ type compaction struct {
 	part      cleanedPart  // what was written
 	run       runWriter
 	done      Compacted
+}
+
+// perform does it in the order that compactor tells of.
+func (c *compaction) perform(limit model.Offset, writers *coldWriters) error {
+	if err := c.learn(limit); err != nil || c.to <= c.before.to {
+		return err
+	}
+	defer writers.settled()
+	if err := c.write(writers); err != nil {
+		return err
+	}
+	if err := writers.sync(); err != nil {
+		return err
+	}
+	if err := c.log.keeper.do(func() error { return c.log.keeper.installRun(c) }); err != nil {
+		return err
+	}
+	c.done.To = c.to
+	return nil
 }
 
 // learn shows the cleaner what no compaction has seen, and decides how far this
@@ -161,6 +188,7 @@ func (c *compaction) learn(limit model.Offset) error {
 		if err != nil || !ok {
 			return err
 		}
+		c.done.BytesLearnt += int64(len(b))
 		full, err := c.cleaner.Learn(b)
 		if err != nil || full {
 			return err

@@ -111,7 +111,7 @@ func TestDamageInASideSegment(t *testing.T) {
 			if got, err := offsetsFrom(t, p, to); err != nil || len(got) == 0 {
 				t.Errorf("rebuilt %v: behind the damage: %v, %v", rebuilt, got, err)
 			}
-			if _, err := p.Compact(noOffset, &pickCleaner{keep: thirds}); !errors.Is(err, ErrCorrupt) {
+			if _, err := p.Compact(noOffset, &pickCleaner{keep: thirds}, Pace{}); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("rebuilt %v: compacted with damage: %v", rebuilt, err)
 			}
 			f.close()
@@ -127,7 +127,7 @@ func TestDamageInASideSegment(t *testing.T) {
 		}
 		f.reads(f.kept(gone...))
 		all := func(_, _ model.Offset) cleaned { return keepAll }
-		if done, err := f.log.Partition(1).Compact(noOffset, &pickCleaner{keep: all}); err != nil || done.To != 33 {
+		if done, err := f.log.Partition(1).Compact(noOffset, &pickCleaner{keep: all}, Pace{}); err != nil || done.To != 33 {
 			t.Errorf("rebuilt %v: %+v, %v", rebuilt, done, err)
 		}
 		f.reads(f.kept(gone...))
@@ -222,7 +222,7 @@ func TestLookupsOfACompactedPartition(t *testing.T) {
 			return keepNone
 		}
 		return keepAll
-	}})
+	}}, Pace{})
 	if err != nil || done.To != 5 {
 		t.Fatal(done, err)
 	}

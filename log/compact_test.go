@@ -69,7 +69,7 @@ func thirds(base, to model.Offset) cleaned { return cleaned((base/3 + to) % 3) }
 // compact compacts a partition and does the same to what is expected of it.
 func (f *fixture) compact(id model.PartitionID, limit model.Offset, keep func(base, to model.Offset) cleaned) Compacted {
 	f.t.Helper()
-	done, err := f.log.Partition(id).Compact(limit, &pickCleaner{keep: keep})
+	done, err := f.log.Partition(id).Compact(limit, &pickCleaner{keep: keep}, Pace{})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -143,7 +143,8 @@ func TestCompact(t *testing.T) {
 		t.Errorf("%+v", done)
 	}
 	f.everyStart()
-	if done := f.compact(1, noOffset, thirds); done != (Compacted{}) {
+	done = f.compact(1, noOffset, thirds)
+	if done.Took = 0; done != (Compacted{}) {
 		t.Errorf("there was nothing to do: %+v", done)
 	}
 	// All that is left of the first compaction, and of what it replaced, goes.
@@ -266,7 +267,7 @@ func TestCompactOvertaken(t *testing.T) {
 		}
 		f.want[1], f.ends[1] = f.want[1][:len(f.want[1])/2], 30
 	}
-	if _, err := p.Compact(noOffset, &pickCleaner{keep: thirds, between: cut}); !errors.Is(err, ErrOvertaken) {
+	if _, err := p.Compact(noOffset, &pickCleaner{keep: thirds, between: cut}, Pace{}); !errors.Is(err, ErrOvertaken) {
 		t.Errorf("%v", err)
 	}
 	f.everyStart()
@@ -283,13 +284,13 @@ func TestCompactOvertaken(t *testing.T) {
 	}
 	f.disk.standing = map[model.PartitionID]Standing{2: Dropped}
 	drop := func() { f.log.Drop(2) }
-	if _, err := f.log.Partition(2).Compact(noOffset, &pickCleaner{keep: thirds, between: drop}); !errors.Is(err, ErrOvertaken) {
+	if _, err := f.log.Partition(2).Compact(noOffset, &pickCleaner{keep: thirds, between: drop}, Pace{}); !errors.Is(err, ErrOvertaken) {
 		t.Errorf("%v", err)
 	}
 	delete(f.want, 2)
 	f.everyStart()
 	f.close()
-	if _, err := p.Compact(noOffset, &pickCleaner{keep: thirds}); !errors.Is(err, ErrClosed) {
+	if _, err := p.Compact(noOffset, &pickCleaner{keep: thirds}, Pace{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("%v", err)
 	}
 }
@@ -311,7 +312,7 @@ func TestCompactOnAFullDisk(t *testing.T) {
 		used += n
 	}
 	f.mem().SetCapacity(used + 8<<10)
-	if _, err := f.log.Partition(1).Compact(noOffset, &pickCleaner{keep: thirds}); !errors.Is(err, ErrDiskFull) {
+	if _, err := f.log.Partition(1).Compact(noOffset, &pickCleaner{keep: thirds}, Pace{}); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("%v", err)
 	}
 	f.check()

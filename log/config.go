@@ -19,8 +19,6 @@ type Config struct {
 	RelocateBelow float64
 	RelocateRate  int64 // bytes a second that relocation reads and writes, besides 2 for each one appended; default 32 MiB; negative: no limit
 
-	CompactRate int64 // bytes a second that compaction reads and writes; default 64 MiB; negative: no limit
-
 	// checkpointEntries is how many index entries in memory make a checkpoint
 	// due: tiny batches bring many with few bytes. Only tests set it.
 	checkpointEntries int
@@ -39,7 +37,6 @@ const (
 	asyncFlushIntervalDefault = time.Second
 	producerStatesMaxDefault  = 10_000
 	checkpointEntriesDefault  = 256 << 10
-	compactRateDefault        = 64 << 20
 
 	// indexCacheBytes is what the pages of index files may take in memory.
 	indexCacheBytes = 16 << 20
@@ -56,7 +53,6 @@ func (c Config) withDefaults() Config {
 	set(&c.checkpointEntries, checkpointEntriesDefault)
 	set(&c.RelocateBelow, relocateBelowDefault)
 	set(&c.RelocateRate, relocateRateDefault)
-	set(&c.CompactRate, compactRateDefault)
 	set(&c.relocateKeep, relocateKeepDefault)
 	c.SegmentBytes = max(c.SegmentBytes, segmentBytesMin)
 	return c

@@ -123,7 +123,7 @@ func (l *crashLife) compact(c *crashClient) {
 	if l.rng.IntN(4) == 0 {
 		limit -= model.Offset(l.rng.IntN(10))
 	}
-	_, err := p.Compact(limit, cleaner)
+	_, err := p.Compact(limit, cleaner, Pace{})
 	if errors.Is(err, ErrOvertaken) {
 		l.run.count.overtaken.Add(1)
 		return

@@ -84,7 +84,7 @@ func newScriptRun(seed uint64, count *crashCount) *scriptRun {
 	r.cfgSegment = 12 << 10
 	r.cfg = Config{
 		SegmentBytes: 12 << 10, RingBytes: 8 << 10, CheckpointBytes: 1 << 20, PadGroups: seed%2 == 0,
-		RelocateBelow: 0.95, RelocateRate: -1, CompactRate: -1, relocateKeep: -1,
+		RelocateBelow: 0.95, RelocateRate: -1, relocateKeep: -1,
 	}
 	r.clients = nil
 	for i := range 4 {
@@ -202,7 +202,7 @@ func (l *crashLife) checkpoint() error {
 }
 
 func (l *crashLife) compactWhole(c *crashClient) error {
-	_, err := l.log.Partition(c.id).Compact(c.next, &crashCleaner{room: 1000})
+	_, err := l.log.Partition(c.id).Compact(c.next, &crashCleaner{room: 1000}, Pace{})
 	if l.over() {
 		return nil
 	}

@@ -70,7 +70,7 @@ func fixtureScript(t *testing.T, dir string) *Log {
 		t.Fatal(n, err)
 	}
 	control(2, KindLogStart, 12)
-	if done, err := l.Partition(2).Compact(30, &pickCleaner{keep: thirds}); err != nil || done.To != 30 || done.BatchesKept == 0 {
+	if done, err := l.Partition(2).Compact(30, &pickCleaner{keep: thirds}, Pace{}); err != nil || done.To != 30 || done.BatchesKept == 0 {
 		t.Fatal(done, err)
 	}
 	return l

@@ -25,7 +25,7 @@ type TopicCompaction struct {
 }
 
 // count adds a compaction to the totals.
-func (c *Compactor) count(r *Compaction, p *pacedCleaner) {
+func (c *Compactor) count(r *Compaction) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := &c.mu.totals
@@ -33,8 +33,8 @@ func (c *Compactor) count(r *Compaction, p *pacedCleaner) {
 	if r.Err != nil {
 		t.Failed++
 	}
-	t.ReadBytes += p.read
-	t.WrittenBytes += p.written
+	t.ReadBytes += r.BytesLearnt + r.BytesRead
+	t.WrittenBytes += r.BytesKept
 	t.RecordsRead += r.Records.RecordsRead
 	t.RecordsKept += r.Records.RecordsKept
 	t.Seconds += r.Took.Seconds()

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/cluster"
-	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log"
@@ -17,9 +16,6 @@ import (
 // compactionRetry is how long a partition is left alone that could not be
 // compacted: what is damaged does not mend itself.
 const compactionRetry = time.Hour
-
-// errCompactionStopped ends a compaction when the broker stops.
-var errCompactionStopped = errors.New("the broker stops")
 
 // CompactorSettings are the broker's settings of compaction.
 type CompactorSettings struct {
@@ -76,8 +72,7 @@ type candidate struct {
 // compactions were made. It ends early if the disk is full or the log ends;
 // what is wrong with one partition does not keep it from the others.
 func (c *Compactor) Round() int {
-	cfg := c.settings()
-	keys := compact.NewKeyMap(cfg.KeyBytes, cfg.LoadFactor)
+	var keys keyMap
 	for n := 0; ; {
 		list := c.candidates()
 		if len(list) == 0 {
@@ -85,7 +80,7 @@ func (c *Compactor) Round() int {
 			return n
 		}
 		for _, x := range list {
-			err := c.compact(x, keys, cfg.BytesPerSecond)
+			err := c.compact(x, keys.of(c.settings()))
 			n++
 			if endsRound(err) || c.stopped() {
 				c.publish()
@@ -94,6 +89,22 @@ func (c *Compactor) Round() int {
 		}
 		c.publish()
 	}
+}
+
+// keyMap is the map that a round uses.
+type keyMap struct {
+	*compact.KeyMap
+
+	made CompactorSettings // what it was made for
+}
+
+// of is a map for these settings: the same, unless they were changed.
+func (m *keyMap) of(s CompactorSettings) *compact.KeyMap {
+	s.BytesPerSecond = 0 // none of its business
+	if m.KeyMap == nil || m.made != s {
+		m.KeyMap, m.made = compact.NewKeyMap(s.KeyBytes, s.LoadFactor), s
+	}
+	return m.KeyMap
 }
 
 func (c *Compactor) stopped() bool {
@@ -107,7 +118,7 @@ func (c *Compactor) stopped() bool {
 
 // endsRound reports whether an error is not about a partition.
 func endsRound(err error) bool {
-	return errors.Is(err, errCompactionStopped) || diskFull(err) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrLatched)
+	return errors.Is(err, log.ErrStopped) || diskFull(err) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrLatched)
 }
 
 func diskFull(err error) bool { return errors.Is(err, log.ErrDiskFull) || vfs.IsNoSpace(err) }
@@ -160,15 +171,16 @@ func (c *Compactor) fail(d *dirty, err error) {
 }
 
 // compact compacts one partition.
-func (c *Compactor) compact(x candidate, keys *compact.KeyMap, rate float64) error {
+func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 	// No more keys than offsets: a map for few of them is made quickly.
 	keys.Reset(int64(x.limit - max(x.state.CleanedTo, x.borders.LogStart)))
 	env := c.ps.env
 	cleaner := compact.New(compact.Config{
 		Keys: keys, NowMs: env.Clock.Now().UnixMilli(), DeleteRetentionMs: x.settings.DeleteRetentionMs,
 	})
-	paced := &pacedCleaner{Cleaner: cleaner, clock: env.Clock, rate: rate, stop: c.stop, since: env.Clock.Now()}
-	done, err := x.part.log.Compact(x.limit, paced)
+	done, err := x.part.log.Compact(x.limit, cleaner, log.Pace{
+		Rate: func() int64 { return bytesPerSecond(c.settings().BytesPerSecond) }, Stop: c.stop,
+	})
 	r := &Compaction{
 		Topic: x.topic, Partition: x.part.index, From: x.state.CleanedTo, Limit: x.limit,
 		Compacted: done, Records: cleaner.Stats(), Err: err,
@@ -187,7 +199,7 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap, rate float64) err
 		c.fail(x.dirty, err)
 	}
 	x.seen = false
-	c.count(r, paced)
+	c.count(r)
 	c.report(r)
 	return err
 }
@@ -215,64 +227,11 @@ func UncleanableReason(err error) string {
 	return "other"
 }
 
-// pacedCleaner keeps a compaction to a rate of bytes, read and written.
-type pacedCleaner struct {
-	*compact.Cleaner
-
-	clock clock.Clock
-	rate  float64 // bytes a second; 0: no limit
-	stop  <-chan struct{}
-	since time.Time
-	spent int64 // since then
-
-	read, written int64
-}
-
-// pacedStep is how much is spent at once: short waits are not worth a timer.
-const pacedStep = 256 << 10
-
-// Learn implements log.BatchCleaner.
-func (p *pacedCleaner) Learn(b []byte) (full bool, err error) {
-	p.read += int64(len(b))
-	if err := p.spend(int64(len(b))); err != nil {
-		return false, err
+// bytesPerSecond is the setting's rate as the log wants it: 0 is no limit.
+// Kafka's default is the largest number that there is.
+func bytesPerSecond(f float64) int64 {
+	if f <= 0 || f >= 1<<62 {
+		return 0
 	}
-	return p.Cleaner.Learn(b) //nolint:wrapcheck // Of this module, and it says all.
-}
-
-// Clean implements log.BatchCleaner.
-func (p *pacedCleaner) Clean(b []byte) ([]byte, error) {
-	kept, err := p.Cleaner.Clean(b)
-	p.read += int64(len(b))
-	p.written += int64(len(kept))
-	if stopped := p.spend(int64(len(b) + len(kept))); err == nil {
-		err = stopped
-	}
-	return kept, err //nolint:wrapcheck // Of this module, and it says all.
-}
-
-func (p *pacedCleaner) spend(bytes int64) error {
-	select {
-	case <-p.stop:
-		return errCompactionStopped
-	default:
-	}
-	if p.spent += bytes; p.rate <= 0 || float64(p.spent) < min(pacedStep, p.rate) {
-		return nil
-	}
-	due := p.since.Add(duration(float64(p.spent) / p.rate))
-	now := p.clock.Now()
-	p.since, p.spent = now, 0
-	if wait := due.Sub(now); wait > 0 {
-		p.since = due
-		if !clock.Wait(p.clock, wait, p.stop) {
-			return errCompactionStopped
-		}
-	}
-	return nil
-}
-
-// duration is so many seconds, an hour at most.
-func duration(seconds float64) time.Duration {
-	return time.Duration(min(seconds, 3600) * float64(time.Second))
+	return max(1, int64(f))
 }

@@ -35,13 +35,14 @@ func compacting() cluster.TopicSettings {
 type cleaner struct {
 	*Compactor
 
+	set  CompactorSettings
 	stop chan struct{}
 	told []Compaction
 }
 
 func (w *world) compactor(s CompactorSettings) *cleaner {
-	c := &cleaner{stop: make(chan struct{})}
-	c.Compactor = NewCompactor(w.partitions, func() CompactorSettings { return s }, func(r *Compaction) { c.told = append(c.told, *r) }, c.stop)
+	c := &cleaner{set: s, stop: make(chan struct{})}
+	c.Compactor = NewCompactor(w.partitions, func() CompactorSettings { return c.set }, func(r *Compaction) { c.told = append(c.told, *r) }, c.stop)
 	return c
 }
 
@@ -479,4 +480,50 @@ func TestCompactionPace(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 	})
+}
+
+// TestCompactionHearsOfSettings: one that was begun at a rate that is too low
+// can be helped, and the next one goes by what is set then.
+func TestCompactionHearsOfSettings(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings = compacting()
+		p, q := w.part(0), w.part(1)
+		for i := range 4 {
+			w.put(p, batch.None, fmt.Sprintf("a%d=1 b%d=1", 50*i, i))
+		}
+		var many []string
+		for i := range 100 {
+			many = append(many, fmt.Sprintf("k%d=1", i))
+		}
+		w.put(q, batch.None, strings.Join(many, " "))
+		w.put(q, batch.None, "k0=2")
+		c := w.compactor(CompactorSettings{KeyBytes: 1, LoadFactor: 0.9, BytesPerSecond: 1})
+		done := make(chan int)
+		go func() { done <- c.Round() }()
+		w.settle()
+		c.set = roomy()
+		w.clock.Advance(time.Second)
+		w.settle()
+		select {
+		case <-done:
+		default:
+			t.Error("it waits on")
+			close(c.stop)
+			<-done
+		}
+		if len(c.told) != 2 || c.told[0].Err != nil || c.told[1].Err != nil || c.Totals().Seconds != 1 {
+			t.Errorf("%+v", c.told)
+		}
+	})
+}
+
+// TestBytesPerSecond: what the setting may say, and what the log is told.
+func TestBytesPerSecond(t *testing.T) {
+	for f, want := range map[float64]int64{
+		0: 0, -1: 0, math.MaxFloat64: 0, 1 << 62: 0, 1 << 61: 1 << 61, 0.1: 1, 1: 1, 1048576.5: 1 << 20,
+	} {
+		if got := bytesPerSecond(f); got != want {
+			t.Errorf("%v: %d, want %d", f, got, want)
+		}
+	}
 }

@@ -189,7 +189,6 @@ func (b *broker) openLog() error {
 		ScrubBytesPerSec:  r.Int(img, cluster.ScrubKey),
 		RelocateBelow:     relocateBelow(r.Int(img, cluster.RelocateBelowKey)),
 		RelocateRate:      r.Int(img, cluster.RelocateRateKey),
-		CompactRate:       -1, // it is held to Kafka's setting where it decides what to keep
 	}, log.Env{
 		FS: b.fs, Dir: b.cfg.DataDir, Clock: b.clock, Fatal: b.die,
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
