@@ -35,6 +35,9 @@ type Pace struct {
 	// Rate is how many bytes a second are read and written, together. It is asked
 	// at each step. Nil, 0 or less: no limit.
 	Rate func() int64
+	// Room is how many bytes of the disk it may still take. It is asked at each
+	// step, and below 0 it has taken too much: ErrDiskFull. Nil: nobody knows.
+	Room func() int64
 	// Stop, once it is closed, ends it: ErrStopped. Nil: never.
 	Stop <-chan struct{}
 }
@@ -44,7 +47,7 @@ func (p *Pace) pacer(c clock.Clock, closed <-chan struct{}) *pacer {
 	if rate == nil {
 		rate = func() int64 { return 0 }
 	}
-	return &pacer{clock: c, rate: rate, stop: p.Stop, closed: closed, since: c.Now()}
+	return &pacer{clock: c, rate: rate, room: p.Room, stop: p.Stop, closed: closed, since: c.Now()}
 }
 
 // Compacted is what one compaction did, or had done when it failed.

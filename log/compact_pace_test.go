@@ -42,14 +42,19 @@ func (f *fixture) compacting(pace Pace) *compacting {
 	return x
 }
 
+// wait has time pass until it has ended.
+func (x *compacting) wait(c *clock.Manual) error {
+	for synctest.Wait(); len(x.ended) == 0; synctest.Wait() {
+		c.Advance(100 * time.Millisecond)
+	}
+	return <-x.ended
+}
+
 // A compaction keeps its rate, read and written together.
 func TestCompactPace(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture, c *clock.Manual) {
 		x := f.compacting(Pace{Rate: func() int64 { return 1000 }})
-		for synctest.Wait(); len(x.ended) == 0; synctest.Wait() {
-			c.Advance(100 * time.Millisecond)
-		}
-		if err := <-x.ended; err != nil {
+		if err := x.wait(c); err != nil {
 			t.Error(err)
 		}
 		// Nine batches are read twice.
@@ -71,6 +76,22 @@ func TestCompactStopped(t *testing.T) {
 		}
 		close(stop)
 		if err := <-x.ended; !errors.Is(err, ErrStopped) || x.done.To != 0 || x.done.Took != 3*time.Second {
+			t.Errorf("%v, %+v", err, x.done)
+		}
+		f.notCompacted()
+	})
+}
+
+// A compaction ends where the disk has nothing to spare any more.
+func TestCompactWithoutRoom(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture, c *clock.Manual) {
+		steps := 0
+		room := func() int64 {
+			steps++
+			return int64(12 - steps) // below 0 at the fourth batch that is read again
+		}
+		x := f.compacting(Pace{Rate: func() int64 { return 1000 }, Room: room})
+		if err := x.wait(c); !errors.Is(err, ErrDiskFull) || x.done.To != 0 || x.done.BatchesRead != 3 {
 			t.Errorf("%v, %+v", err, x.done)
 		}
 		f.notCompacted()

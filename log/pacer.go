@@ -1,6 +1,7 @@
 package log
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
@@ -10,6 +11,7 @@ import (
 type pacer struct {
 	clock  clock.Clock
 	rate   func() int64    // bytes a second, asked at each step; 0 or less: no limit
+	room   func() int64    // bytes of the disk that may be taken, asked at each step; nil: not asked
 	stop   <-chan struct{} // who asked for the work wants no more of it; nil: never
 	closed <-chan struct{} // the log is to be closed
 	since  time.Time       // what was spent before is paid for
@@ -29,7 +31,7 @@ const (
 )
 
 // spend takes note of bytes, and waits if they came too fast. Errors: ErrStopped,
-// ErrClosed.
+// ErrClosed, ErrDiskFull.
 func (p *pacer) spend(bytes int64) error {
 	if err := p.ended(); err != nil {
 		return err
@@ -37,6 +39,9 @@ func (p *pacer) spend(bytes int64) error {
 	p.spent += bytes
 	if rate := p.rate(); p.spent < pacerStep && (rate <= 0 || p.spent < rate) {
 		return nil
+	}
+	if p.room != nil && p.room() < 0 {
+		return fmt.Errorf("%w, but for what is kept free", ErrDiskFull)
 	}
 	if p.earned != nil {
 		earned := p.earned()

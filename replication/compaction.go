@@ -34,6 +34,15 @@ type dirty struct {
 	last   time.Time    // of the last compaction that ended well; zero: none since the start
 	failed error        // of the last one, if it did not
 	retry  time.Time    // not before, after a failure
+
+	pause  time.Duration // before the last retry, if the disk was full
+	needed int64         // bytes that it takes to do better than when the disk was full
+}
+
+// least is how many bytes a compaction has to write, most likely. What was
+// cleaned stays for the most part, and of what was not nothing may.
+func (d *dirty) least() int64 {
+	return max(d.state.CleanBytes, min(d.needed, d.state.CleanBytes+d.state.DirtyBytes))
 }
 
 // ratio is the share of the partition that no compaction has seen.

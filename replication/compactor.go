@@ -2,6 +2,7 @@ package replication
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -13,9 +14,17 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
-// compactionRetry is how long a partition is left alone that could not be
-// compacted: what is damaged does not mend itself.
-const compactionRetry = time.Hour
+const (
+	// compactionRetry is how long a partition is left alone that could not be
+	// compacted: what is damaged does not mend itself.
+	compactionRetry = time.Hour
+	// compactionRoomRetry is the same where the disk had no room, at first. It
+	// doubles each time, up to compactionRetry.
+	compactionRoomRetry = time.Minute
+	// compactionsFull is after how many of them, one behind the other, that found
+	// the disk full a round ends: what is smaller may have room.
+	compactionsFull = 3
+)
 
 // CompactorSettings are the broker's settings of compaction.
 type CompactorSettings struct {
@@ -24,13 +33,24 @@ type CompactorSettings struct {
 	BytesPerSecond float64 // log.cleaner.io.max.bytes.per.second; 0: no limit
 }
 
+// CompactorEnv is what a compactor needs from its surroundings.
+type CompactorEnv struct {
+	// Settings are asked for each compaction, the rate all the time.
+	Settings func() CompactorSettings
+	// Room is how many bytes of the disk compaction may take; below 0: it has
+	// taken too much. It is asked all the time while one goes on.
+	Room func() int64
+	// Report is called in Round, after each compaction.
+	Report func(*Compaction)
+	// Stop, once it is closed, ends a compaction that is under way.
+	Stop <-chan struct{}
+}
+
 // Compactor compacts the partitions of compacted topics, one at a time. Round
 // belongs to one goroutine; the rest may be asked by any.
 type Compactor struct {
-	ps       *Partitions
-	settings func() CompactorSettings
-	report   func(*Compaction)
-	stop     <-chan struct{}
+	ps  *Partitions
+	env CompactorEnv
 
 	// The round's own.
 	states map[model.PartitionID]*dirty
@@ -55,10 +75,9 @@ type Compaction struct {
 	Err     error
 }
 
-// NewCompactor makes a compactor. report is called in Round, after each
-// compaction; closing stop ends a compaction that is under way.
-func NewCompactor(ps *Partitions, settings func() CompactorSettings, report func(*Compaction), stop <-chan struct{}) *Compactor {
-	return &Compactor{ps: ps, settings: settings, report: report, stop: stop, states: make(map[model.PartitionID]*dirty)}
+// NewCompactor makes a compactor.
+func NewCompactor(ps *Partitions, env CompactorEnv) *Compactor {
+	return &Compactor{ps: ps, env: env, states: make(map[model.PartitionID]*dirty)}
 }
 
 // candidate is a partition that is due.
@@ -69,20 +88,26 @@ type candidate struct {
 }
 
 // Round compacts all that is due, the dirtiest first, and returns how many
-// compactions were made. It ends early if the disk is full or the log ends;
-// what is wrong with one partition does not keep it from the others.
+// compactions were made. It ends early if the disk has no room for any, or the
+// log ends; what is wrong with one partition does not keep it from the others.
 func (c *Compactor) Round() int {
 	var keys keyMap
-	for n := 0; ; {
+	for n, full := 0, 0; ; {
 		list := c.candidates()
 		if len(list) == 0 {
 			c.publish()
 			return n
 		}
 		for _, x := range list {
-			err := c.compact(x, keys.of(c.settings()))
+			if !c.fits(x) {
+				continue
+			}
+			err := c.compact(x, keys.of(c.env.Settings()))
 			n++
-			if endsRound(err) || c.stopped() {
+			if full++; !diskFull(err) {
+				full = 0
+			}
+			if endsRound(err) || full == compactionsFull || c.stopped() {
 				c.publish()
 				return n
 			}
@@ -109,7 +134,7 @@ func (m *keyMap) of(s CompactorSettings) *compact.KeyMap {
 
 func (c *Compactor) stopped() bool {
 	select {
-	case <-c.stop:
+	case <-c.env.Stop:
 		return true
 	default:
 		return false
@@ -118,7 +143,7 @@ func (c *Compactor) stopped() bool {
 
 // endsRound reports whether an error is not about a partition.
 func endsRound(err error) bool {
-	return errors.Is(err, log.ErrStopped) || diskFull(err) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrLatched)
+	return errors.Is(err, log.ErrStopped) || errors.Is(err, log.ErrClosed) || errors.Is(err, log.ErrLatched)
 }
 
 func diskFull(err error) bool { return errors.Is(err, log.ErrDiskFull) || vfs.IsNoSpace(err) }
@@ -170,6 +195,25 @@ func (c *Compactor) fail(d *dirty, err error) {
 	d.failed, d.retry = err, c.ps.env.Clock.Now().Add(compactionRetry)
 }
 
+// failFull is the same where the disk had no room: there may be some soon.
+func (c *Compactor) failFull(d *dirty, err error) {
+	d.pause = min(max(2*d.pause, compactionRoomRetry), compactionRetry)
+	d.failed, d.retry = err, c.ps.env.Clock.Now().Add(d.pause)
+}
+
+// fits reports whether there may be room for what a compaction keeps. Where
+// there is not, nothing is begun: the disk would be filled to no end.
+func (c *Compactor) fits(x candidate) bool {
+	least, room := x.least(), c.env.Room()
+	if least <= room {
+		return true
+	}
+	err := fmt.Errorf("%w: about %d bytes or more are to be kept, and %d may be taken", log.ErrDiskFull, least, max(room, 0))
+	c.failFull(x.dirty, err)
+	c.env.Report(&Compaction{Topic: x.topic, Partition: x.part.index, From: x.state.CleanedTo, Limit: x.limit, Err: err})
+	return false
+}
+
 // compact compacts one partition.
 func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 	// No more keys than offsets: a map for few of them is made quickly.
@@ -179,7 +223,8 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 		Keys: keys, NowMs: env.Clock.Now().UnixMilli(), DeleteRetentionMs: x.settings.DeleteRetentionMs,
 	})
 	done, err := x.part.log.Compact(x.limit, cleaner, log.Pace{
-		Rate: func() int64 { return bytesPerSecond(c.settings().BytesPerSecond) }, Stop: c.stop,
+		Rate: func() int64 { return bytesPerSecond(c.env.Settings().BytesPerSecond) },
+		Room: c.env.Room, Stop: c.env.Stop,
 	})
 	r := &Compaction{
 		Topic: x.topic, Partition: x.part.index, From: x.state.CleanedTo, Limit: x.limit,
@@ -187,12 +232,13 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 	}
 	switch {
 	case err == nil:
-		x.failed, x.last = nil, env.Clock.Now()
+		x.failed, x.pause, x.needed, x.last = nil, 0, 0, env.Clock.Now()
 		if done.To <= x.state.CleanedTo {
 			x.done = x.limit
 		}
 	case diskFull(err):
-		x.failed, x.retry = err, env.Clock.Now() // with the next round
+		x.needed = done.BytesKept + done.BytesKept/2
+		c.failFull(x.dirty, err)
 	case errors.Is(err, log.ErrOvertaken), endsRound(err):
 		// Not the partition's fault.
 	default:
@@ -200,7 +246,7 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 	}
 	x.seen = false
 	c.count(r)
-	c.report(r)
+	c.env.Report(r)
 	return err
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
-	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log/compact"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
@@ -36,13 +35,19 @@ type cleaner struct {
 	*Compactor
 
 	set  CompactorSettings
+	room func() int64
 	stop chan struct{}
 	told []Compaction
 }
 
 func (w *world) compactor(s CompactorSettings) *cleaner {
-	c := &cleaner{set: s, stop: make(chan struct{})}
-	c.Compactor = NewCompactor(w.partitions, func() CompactorSettings { return c.set }, func(r *Compaction) { c.told = append(c.told, *r) }, c.stop)
+	c := &cleaner{set: s, room: func() int64 { return math.MaxInt64 }, stop: make(chan struct{})}
+	c.Compactor = NewCompactor(w.partitions, CompactorEnv{
+		Settings: func() CompactorSettings { return c.set },
+		Room:     func() int64 { return c.room() },
+		Report:   func(r *Compaction) { c.told = append(c.told, *r) },
+		Stop:     c.stop,
+	})
 	return c
 }
 
@@ -373,30 +378,6 @@ func (w *world) damage(text string) {
 	w.t.Fatalf("%q is nowhere", text)
 }
 
-func TestCompactionDiskFull(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.settings = compacting()
-		p := w.part(0)
-		for i := range 3 {
-			w.put(p, batch.None, fmt.Sprintf("a=%d", i))
-		}
-		c := w.compactor(roomy())
-		w.failKind(vfs.KindWrite, vfs.ErrNoSpace)
-		w.failKind(vfs.KindCreate, vfs.ErrNoSpace)
-		c.Round()
-		if got := c.Topics()[0].Uncleanable; got["disk_full"] != 1 {
-			t.Errorf("%v: %+v", got, c.told)
-		}
-		w.wantHolds(p, "on a full disk", "0:a=0 1:a=1 2:a=2")
-		w.fail(nil)
-		c.Round()
-		w.wantHolds(p, "with room", "1:a=1 2:a=2")
-		if got := c.Topics()[0].Uncleanable; len(got) != 0 {
-			t.Errorf("%v", got)
-		}
-	})
-}
-
 // TestCompactDelete: with both policies the old goes, compacted or not; without
 // delete nothing does.
 func TestCompactDelete(t *testing.T) {
@@ -425,105 +406,4 @@ func TestCompactDelete(t *testing.T) {
 		c.Round()
 		w.wantHolds(p, "compacted again", "5:e=1 6:d=2 7:f=1")
 	})
-}
-
-// TestCompactionStops: the end of the broker does not wait for a compaction,
-// and one that was cut short did nothing.
-func TestCompactionStops(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.settings = compacting()
-		p := w.part(0)
-		for i := range 4 {
-			w.put(p, batch.None, fmt.Sprintf("a=%d", i))
-		}
-		c := w.compactor(CompactorSettings{KeyBytes: 1 << 20, LoadFactor: 0.9, BytesPerSecond: 10})
-		done := make(chan int)
-		go func() { done <- c.Round() }()
-		w.settle()
-		select {
-		case <-done:
-			t.Fatalf("%d bytes at 10 a second took no time: %+v", p.Bytes(), c.told)
-		default:
-		}
-		close(c.stop)
-		<-done
-		w.wantHolds(p, "stopped", "0:a=0 1:a=1 2:a=2 3:a=3")
-		if c.told[0].Err == nil || c.Totals().WrittenBytes > p.Bytes() {
-			t.Errorf("%+v", c.told)
-		}
-	})
-}
-
-// TestCompactionPace: a rate is kept, read and written together.
-func TestCompactionPace(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.settings = compacting()
-		p := w.part(0)
-		for i := range 10 {
-			w.put(p, batch.None, fmt.Sprintf("a=%d%s", i, strings.Repeat("x", 1000)))
-		}
-		c := w.compactor(CompactorSettings{KeyBytes: 1 << 20, LoadFactor: 0.9, BytesPerSecond: 1000})
-		done := make(chan int)
-		begun := w.clock.Now()
-		go func() { done <- c.Round() }()
-		for ended := false; !ended; {
-			w.settle()
-			select {
-			case <-done:
-				ended = true
-			default:
-				w.clock.Advance(100 * time.Millisecond)
-			}
-		}
-		// Nine batches of a little more than 1,000 bytes are read twice, one is written.
-		if took := w.clock.Now().Sub(begun); took < 18*time.Second || took > 24*time.Second {
-			t.Errorf("it took %v", took)
-		}
-	})
-}
-
-// TestCompactionHearsOfSettings: one that was begun at a rate that is too low
-// can be helped, and the next one goes by what is set then.
-func TestCompactionHearsOfSettings(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.settings = compacting()
-		p, q := w.part(0), w.part(1)
-		for i := range 4 {
-			w.put(p, batch.None, fmt.Sprintf("a%d=1 b%d=1", 50*i, i))
-		}
-		var many []string
-		for i := range 100 {
-			many = append(many, fmt.Sprintf("k%d=1", i))
-		}
-		w.put(q, batch.None, strings.Join(many, " "))
-		w.put(q, batch.None, "k0=2")
-		c := w.compactor(CompactorSettings{KeyBytes: 1, LoadFactor: 0.9, BytesPerSecond: 1})
-		done := make(chan int)
-		go func() { done <- c.Round() }()
-		w.settle()
-		c.set = roomy()
-		w.clock.Advance(time.Second)
-		w.settle()
-		select {
-		case <-done:
-		default:
-			t.Error("it waits on")
-			close(c.stop)
-			<-done
-		}
-		if len(c.told) != 2 || c.told[0].Err != nil || c.told[1].Err != nil || c.Totals().Seconds != 1 {
-			t.Errorf("%+v", c.told)
-		}
-	})
-}
-
-// TestBytesPerSecond: what the setting may say, and what the log is told.
-func TestBytesPerSecond(t *testing.T) {
-	for f, want := range map[float64]int64{
-		0: 0, -1: 0, math.MaxFloat64: 0, 1 << 62: 0, 1 << 61: 1 << 61, 0.1: 1, 1: 1, 1048576.5: 1 << 20,
-	} {
-		if got := bytesPerSecond(f); got != want {
-			t.Errorf("%v: %d, want %d", f, got, want)
-		}
-	}
 }

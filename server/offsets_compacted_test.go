@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -27,14 +28,17 @@ func TestCommitsDoNotGrow(t *testing.T) {
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKey = "group"
 	ask[*kmsg.FindCoordinatorResponse](c, 3, find)
-	stop := make(chan struct{})
-	compactor := replication.NewCompactor(b.partitions, func() replication.CompactorSettings {
-		return replication.CompactorSettings{KeyBytes: 1 << 20, LoadFactor: 0.9}
-	}, func(r *replication.Compaction) {
-		if r.Err != nil {
-			t.Error(r.Err)
-		}
-	}, stop)
+	compactor := replication.NewCompactor(b.partitions, replication.CompactorEnv{
+		Settings: func() replication.CompactorSettings {
+			return replication.CompactorSettings{KeyBytes: 1 << 20, LoadFactor: 0.9}
+		},
+		Room: func() int64 { return math.MaxInt64 },
+		Report: func(r *replication.Compaction) {
+			if r.Err != nil {
+				t.Error(r.Err)
+			}
+		},
+	})
 	offset := int64(0)
 	for round := range rounds {
 		for range commits {

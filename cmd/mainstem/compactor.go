@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -29,13 +31,17 @@ type compactor struct {
 func (b *broker) openCompactor() error {
 	r := b.cfg.Resolver
 	stop := make(chan struct{})
-	b.compaction = replication.NewCompactor(b.partitions, func() replication.CompactorSettings {
-		img := b.meta.Image()
-		return replication.CompactorSettings{
-			KeyBytes: r.Int(img, cluster.CleanerBufferKey), LoadFactor: r.Float(img, cluster.CleanerLoadKey),
-			BytesPerSecond: r.Float(img, cluster.CleanerRateKey),
-		}
-	}, b.compacted, stop)
+	b.compaction = replication.NewCompactor(b.partitions, replication.CompactorEnv{
+		Settings: func() replication.CompactorSettings {
+			img := b.meta.Image()
+			return replication.CompactorSettings{
+				KeyBytes: r.Int(img, cluster.CleanerBufferKey), LoadFactor: r.Float(img, cluster.CleanerLoadKey),
+				BytesPerSecond: r.Float(img, cluster.CleanerRateKey),
+			}
+		},
+		Room:   func() int64 { return roomToCompact(b.disk.State()) },
+		Report: b.compacted, Stop: stop,
+	})
 	if !r.Bool(b.meta.Image(), cluster.CleanerEnableKey) {
 		b.log.Warn("compaction is off: compacted topics and the offsets of groups grow for ever", zap.String("setting", cluster.CleanerEnableKey))
 		return nil
@@ -49,6 +55,20 @@ func (b *broker) openCompactor() error {
 // compactionPause is the pause between two rounds, as it is set.
 func (b *broker) compactionPause() time.Duration {
 	return b.cfg.Resolver.Duration(b.meta.Image(), cluster.CleanerBackoffKey, time.Millisecond)
+}
+
+// roomToCompact is how many bytes of the disk compaction may take. It ends half
+// way between the warning and where clients' records are refused: on a disk that
+// is low for long it goes on, since what it leaves undone makes more of what is
+// to be stored; and what is written between two looks at the disk has room.
+func roomToCompact(s disk.State) int64 {
+	switch {
+	case s.Total == 0:
+		return math.MaxInt64 // not known
+	case s.Level == disk.Full:
+		return -1
+	}
+	return s.Free - s.Limits.Min - (s.Limits.Warn-s.Limits.Min)/2
 }
 
 func (c *compactor) close() error {

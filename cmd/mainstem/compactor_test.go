@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 	"github.com/mainstem-mq/mainstem/replication"
@@ -50,6 +52,28 @@ func TestCompactorPauses(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestRoomToCompact: compaction leaves the disk well above where clients'
+// records are refused.
+func TestRoomToCompact(t *testing.T) {
+	t.Parallel()
+	limits := disk.Limits{Warn: 300, Min: 100}
+	for _, c := range []struct {
+		name  string
+		state disk.State
+		want  int64
+	}{
+		{"roomy", disk.State{Level: disk.Roomy, Total: 10_000, Free: 1000, Limits: limits}, 800},
+		{"low", disk.State{Level: disk.Low, Total: 10_000, Free: 250, Limits: limits}, 50},
+		{"half way down", disk.State{Level: disk.Low, Total: 10_000, Free: 199, Limits: limits}, -1},
+		{"full whatever is free", disk.State{Level: disk.Full, Total: 10_000, Free: 9000, Limits: limits}, -1},
+		{"not known", disk.State{}, math.MaxInt64},
+	} {
+		if got := roomToCompact(c.state); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
 }
 
 // TestCompactionShown: what compaction does, and does not do, is in the log and
