@@ -8,8 +8,8 @@ import (
 
 // CompactionTotals count what compaction did since the start.
 type CompactionTotals struct {
-	Runs, Failed             uint64
-	ReadBytes, WrittenBytes  int64 // of batches; what is read twice counts twice
+	Runs, Failed             uint64 // without what the broker's end, or a deletion, ended
+	ReadBytes, WrittenBytes  int64  // of batches; what is read twice counts twice
 	RecordsRead, RecordsKept int64
 	Seconds                  float64
 }
@@ -24,7 +24,17 @@ type TopicCompaction struct {
 	Uncleanable            map[string]int // partitions by reason (UncleanableReason)
 }
 
-// count adds a compaction to the totals.
+// spent adds to the totals what a compaction took, whatever became of it.
+func (c *Compactor) spent(r *Compaction) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := &c.mu.totals
+	t.ReadBytes += r.BytesLearnt + r.BytesRead
+	t.WrittenBytes += r.BytesKept
+	t.Seconds += r.Took.Seconds()
+}
+
+// count adds a compaction that ended well, or failed, to the totals.
 func (c *Compactor) count(r *Compaction) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,11 +43,8 @@ func (c *Compactor) count(r *Compaction) {
 	if r.Err != nil {
 		t.Failed++
 	}
-	t.ReadBytes += r.BytesLearnt + r.BytesRead
-	t.WrittenBytes += r.BytesKept
 	t.RecordsRead += r.Records.RecordsRead
 	t.RecordsKept += r.Records.RecordsKept
-	t.Seconds += r.Took.Seconds()
 }
 
 // publish makes what the round knows visible to others.

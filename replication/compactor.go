@@ -230,6 +230,7 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 		Topic: x.topic, Partition: x.part.index, From: x.state.CleanedTo, Limit: x.limit,
 		Compacted: done, Records: cleaner.Stats(), Err: err,
 	}
+	x.seen = false
 	switch {
 	case err == nil:
 		x.failed, x.pause, x.needed, x.last = nil, 0, 0, env.Clock.Now()
@@ -240,11 +241,13 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 		x.needed = done.BytesKept + done.BytesKept/2
 		c.failFull(x.dirty, err)
 	case errors.Is(err, log.ErrOvertaken), endsRound(err):
-		// Not the partition's fault.
+		// It is not the partition's fault, and who stops or deletes knows that it did.
+		c.spent(r)
+		return err
 	default:
 		c.fail(x.dirty, err)
 	}
-	x.seen = false
+	c.spent(r)
 	c.count(r)
 	c.env.Report(r)
 	return err

@@ -31,8 +31,52 @@ func TestCompactionStops(t *testing.T) {
 		close(c.stop)
 		<-done
 		w.wantHolds(p, "stopped", "0:a=0 1:a=1 2:a=2 3:a=3")
-		if c.told[0].Err == nil || c.Totals().WrittenBytes > p.Bytes() {
-			t.Errorf("%+v", c.told)
+		state, err := p.log.Cleanable(p.Offsets().HighWatermark)
+		if err != nil || state.CleanedTo != 0 || state.CleanBytes != 0 {
+			t.Errorf("%+v, %v", state, err)
+		}
+		c.wantNoNews(t)
+	})
+}
+
+// wantNoNews checks that a compaction which was ended from outside is no failure
+// of anything.
+func (c *cleaner) wantNoNews(t *testing.T) {
+	t.Helper()
+	if got := c.Totals(); len(c.told) > 0 || got.Runs != 0 || got.Failed != 0 {
+		t.Errorf("told %+v; %+v", c.told, got)
+	}
+	for _, topic := range c.Topics() {
+		if len(topic.Uncleanable) > 0 {
+			t.Errorf("%+v", topic)
+		}
+	}
+}
+
+// TestDeletedWhileCompacted: a topic that is deleted meanwhile is no failure.
+func TestDeletedWhileCompacted(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings = compacting()
+		p := w.part(0)
+		for i := range 4 {
+			w.put(p, batch.None, fmt.Sprintf("a=%d", i))
+		}
+		c := w.compactor(CompactorSettings{KeyBytes: 1 << 20, LoadFactor: 0.9, BytesPerSecond: 10})
+		done := make(chan int, 1)
+		go func() { done <- c.Round() }()
+		w.settle()
+		if err := w.journal.DeleteTopics([]string{"t"})[0]; err != nil {
+			t.Fatal(err)
+		}
+		for w.settle(); len(done) == 0; w.settle() {
+			w.clock.Advance(time.Second)
+		}
+		if n := <-done; n != 1 {
+			t.Errorf("%d compactions", n)
+		}
+		c.wantNoNews(t)
+		if got := c.Totals(); got.ReadBytes == 0 || got.Seconds == 0 {
+			t.Errorf("what it took is not counted: %+v", got)
 		}
 	})
 }
