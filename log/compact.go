@@ -237,9 +237,9 @@ func (c *compaction) write(to *coldWriters) error {
 }
 
 // why is why the partition could not be read: what was cut meanwhile looks like
-// damage.
+// damage, and of what was dropped the segments may be gone.
 func (c *compaction) why(err error) error {
-	if errors.Is(err, ErrCorrupt) && c.overtaken() {
+	if (errors.Is(err, ErrCorrupt) || errors.Is(err, errMoved)) && c.overtaken() {
 		return ErrOvertaken
 	}
 	return err

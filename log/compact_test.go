@@ -295,6 +295,36 @@ func TestCompactOvertaken(t *testing.T) {
 	}
 }
 
+// A partition that is dropped while it is compacted overtakes the compaction also
+// where its segments are gone already.
+func TestCompactOvertakenByReclaim(t *testing.T) {
+	f := newFixture(t, relocating())
+	for range 40 {
+		f.append(3000, 1)
+	}
+	f.append(300, 2)
+	f.checkpoint() // index files speak of it until the end
+	f.disk.standing = map[model.PartitionID]Standing{1: Dropped}
+	drop := func() {
+		f.log.Drop(1)
+		if n, _, err := f.log.Reclaim(); n == 0 || err != nil {
+			t.Errorf("%d segments reclaimed, %v", n, err)
+		}
+	}
+	p := f.log.Partition(1)
+	if _, err := p.Compact(noOffset, &pickCleaner{keep: thirds, between: drop}, Pace{}); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("%v", err)
+	}
+	// Who looks before the index forgets it hears that it has moved on.
+	c := &compaction{log: f.log, partition: p, truncated: p.positions().Truncate}
+	if err := c.why(p.stays(errMoved)); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("%v", err)
+	}
+	delete(f.want, 1)
+	f.everyStart()
+	f.close()
+}
+
 // On a full disk a compaction is refused, and nothing has changed; with room it
 // goes on.
 func TestCompactOnAFullDisk(t *testing.T) {
