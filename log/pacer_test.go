@@ -45,8 +45,10 @@ func (p *pacing) takes(t *testing.T, bytes int64, meanwhile func(time.Duration))
 			}
 			return took
 		default:
-			meanwhile(took)
-			p.clock.Advance(50 * time.Millisecond)
+			if p.clock.Pending() > 0 { // it waits: no time passes before
+				meanwhile(took)
+				p.clock.Advance(50 * time.Millisecond)
+			}
 			runtime.Gosched()
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
