@@ -12,10 +12,9 @@ import (
 // (what is still queued is the caller's to know). One exists for each
 // partition that the log holds or has been asked for; it is cheap when idle.
 type PartitionLog struct {
-	id      model.PartitionID
-	log     *Log
-	writer  partitionWriter // touched by the writer goroutine only
-	checked offsetRange     // touched by Read only
+	id     model.PartitionID
+	log    *Log
+	writer partitionWriter // touched by the writer goroutine only
 
 	mu struct {
 		sync.Mutex
@@ -28,6 +27,7 @@ type PartitionLog struct {
 		// state names: recovery installs it at its end.
 		uninstalled bool
 		index       partitionIndex
+		checked     offsetRange // whose entries were checked against the log
 		checkpoint  partitionCheckpoint
 	}
 }

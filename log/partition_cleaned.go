@@ -79,7 +79,7 @@ func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.En
 	if state.start < to {
 		state.totals.startBytes = startBytesOf(entries, state.start, below)
 	}
-	p.checked = offsetRange{}
+	p.mu.checked = offsetRange{}
 	p.mu.uninstalled = false
 }
 

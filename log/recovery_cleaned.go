@@ -131,7 +131,7 @@ func (f *foundRun) take(it *scanItem, log logID) {
 	f.pieces = append(f.pieces, piece)
 }
 
-// sort puts the entries in order. What a truncation cut since is left out.
+// sort puts the entries in order.
 func (f *foundRun) sort() {
 	slices.SortFunc(f.pieces, func(a, b runPiece) int {
 		return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.sequence, b.sequence))
