@@ -78,15 +78,17 @@ func (d *dirty) look(p *Partition, s *cluster.TopicSettings, now time.Time) erro
 	if timeless && d.seen && d.settings == *c && d.borders == o {
 		return nil // as it was
 	}
-	d.settings, d.borders, d.seen = *c, o, false
-	if !d.begun {
+	if !d.begun || c.MinLagMs > d.settings.MinLagMs {
 		state, err := p.log.Cleanable(o.LogStart)
 		if err != nil {
 			return err
 		}
-		from := max(state.CleanedTo, o.LogStart)
-		d.roll, d.young, d.begun = log.Roll{Base: from, Seen: from}, from, true
+		d.young = max(state.CleanedTo, o.LogStart) // what was old enough may not be by a larger lag
+		if !d.begun {
+			d.roll, d.begun = log.Roll{Base: d.young, Seen: d.young}, true
+		}
 	}
+	d.settings, d.borders, d.seen = *c, o, false
 	var err error
 	if d.roll, err = p.log.Roll(d.roll, max(c.SegmentBytes, 1), min(c.SegmentMs, c.MaxLagMs)); err != nil {
 		return err

@@ -236,6 +236,14 @@ func TestDirtyRatioAndLags(t *testing.T) {
 		want("too young", "1:a1=1 2:a2=1 3:a3=1 5:a0=3 6:a2=2 7:a2=3 8:a2=4", "1:x=2 2:x=3")
 		w.clock.Advance(time.Millisecond)
 		want("just old enough", "1:a1=1 3:a3=1 5:a0=3 7:a2=3 8:a2=4", "1:x=2 2:x=3")
+
+		w.put(p, batch.None, "a2=5")
+		w.put(p, batch.None, "a2=6")
+		w.settings.Compaction.DirtyRatio = 1
+		w.clock.Advance(time.Minute)
+		want("old enough, but not dirty enough", "1:a1=1 3:a3=1 5:a0=3 7:a2=3 8:a2=4 9:a2=5 10:a2=6", "1:x=2 2:x=3")
+		w.settings.Compaction.DirtyRatio, w.settings.Compaction.MinLagMs = 0, 3_600_000
+		want("the lag was raised", "1:a1=1 3:a3=1 5:a0=3 7:a2=3 8:a2=4 9:a2=5 10:a2=6", "1:x=2 2:x=3")
 	})
 }
 
