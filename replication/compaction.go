@@ -34,6 +34,7 @@ type dirty struct {
 	last   time.Time    // of the last compaction that ended well; zero: none since the start
 	failed error        // of the last one, if it did not
 	retry  time.Time    // not before, after a failure
+	unread error        // of the last look, if it failed
 
 	pause  time.Duration // before the last retry, if the disk was full
 	needed int64         // bytes that it takes to do better than when the disk was full
@@ -43,6 +44,14 @@ type dirty struct {
 // cleaned stays for the most part, and of what was not nothing may.
 func (d *dirty) least() int64 {
 	return max(d.state.CleanBytes, min(d.needed, d.state.CleanBytes+d.state.DirtyBytes))
+}
+
+// uncleanable is why the partition can not be compacted; nil if it can.
+func (d *dirty) uncleanable() error {
+	if d.unread != nil {
+		return d.unread
+	}
+	return d.failed
 }
 
 // ratio is the share of the partition that no compaction has seen.
@@ -112,6 +121,25 @@ func (d *dirty) look(p *Partition, s *cluster.TopicSettings, now time.Time) erro
 	d.state, err = p.log.Cleanable(d.limit)
 	d.seen = err == nil
 	return err
+}
+
+// isDue looks at a partition, and reports whether it is to be compacted. The
+// next round looks again at what could not be read; a failure that stays the
+// same is told once.
+func (c *Compactor) isDue(d *dirty, p *Partition, s *cluster.TopicSettings, now time.Time) bool {
+	err := d.look(p, s, now)
+	if err != nil {
+		if !endsRound(err) && (d.unread == nil || d.unread.Error() != err.Error()) {
+			c.env.Report(&Compaction{Topic: d.topic, Partition: p.index, Err: err})
+		}
+		d.unread = err
+		return false
+	}
+	d.unread = nil
+	if d.state.DirtyBytes <= 0 {
+		d.failed, d.pause, d.needed = nil, 0, 0 // what could not be compacted is gone
+	}
+	return d.due(now)
 }
 
 // firstDirtyTime is the time of the first batch that no compaction has seen.

@@ -63,11 +63,11 @@ func (c *Compactor) publish() {
 		if d.last.After(t.LastRun) {
 			t.LastRun = d.last
 		}
-		if d.failed != nil {
+		if err := d.uncleanable(); err != nil {
 			if t.Uncleanable == nil {
 				t.Uncleanable = make(map[string]int)
 			}
-			t.Uncleanable[UncleanableReason(d.failed)]++
+			t.Uncleanable[UncleanableReason(err)]++
 		}
 	}
 	topics := make([]TopicCompaction, 0, len(byName))

@@ -40,7 +40,8 @@ type CompactorEnv struct {
 	// Room is how many bytes of the disk compaction may take; below 0: it has
 	// taken too much. It is asked all the time while one goes on.
 	Room func() int64
-	// Report is called in Round, after each compaction.
+	// Report is called in Round, after each compaction, and where a partition
+	// could not be looked at.
 	Report func(*Compaction)
 	// Stop, once it is closed, ends a compaction that is under way.
 	Stop <-chan struct{}
@@ -173,9 +174,7 @@ func (c *Compactor) candidates() []candidate {
 				c.states[id] = d
 			}
 			d.topic, d.round = t.Name, c.round
-			if err := d.look(p, s, now); err != nil {
-				c.fail(d, err)
-			} else if d.due(now) {
+			if c.isDue(d, p, s, now) {
 				list = append(list, candidate{d, p})
 			}
 		}
