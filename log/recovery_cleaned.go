@@ -80,8 +80,7 @@ func mayHold(seg *segment, runs []*foundRun) bool {
 	})
 }
 
-// scanSide takes what is wanted of a side segment. An entry that was found before
-// is a copy: the first one can be relied on, as with all that was relocated.
+// scanSide takes what is wanted of a side segment.
 func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun) error {
 	named := r.chosen != nil && slices.ContainsFunc(r.chosen.Cold, func(c checkpointSegment) bool { return c.First == seg.First })
 	bad, read, err := scanCold(seg, func(it *scanItem) error {
@@ -117,9 +116,6 @@ func (f *foundRun) take(it *scanItem, log logID) {
 	} else if f.part.entries == 0 || prefix.run != f.part.run {
 		return
 	}
-	if slices.ContainsFunc(f.pieces, func(x runPiece) bool { return x.run == prefix.run && x.sequence == prefix.sequence }) {
-		return
-	}
 	piece := runPiece{cleanedPrefix: prefix, first: h.BaseOffset, end: h.BaseOffset + model.Offset(h.LastDelta) + 1}
 	for i := range it.Batches {
 		b := &it.Batches[i]
@@ -131,11 +127,13 @@ func (f *foundRun) take(it *scanItem, log logID) {
 	f.pieces = append(f.pieces, piece)
 }
 
-// sort puts the entries in order.
+// sort puts the entries in order. One that was found before is a copy: the first
+// can be relied on, as with all that was relocated.
 func (f *foundRun) sort() {
-	slices.SortFunc(f.pieces, func(a, b runPiece) int {
+	slices.SortStableFunc(f.pieces, func(a, b runPiece) int {
 		return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.sequence, b.sequence))
 	})
+	f.pieces = slices.CompactFunc(f.pieces, func(a, b runPiece) bool { return a.run == b.run && a.sequence == b.sequence })
 }
 
 // entries are the batches of the run that no truncation cut.
