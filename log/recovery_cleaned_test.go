@@ -35,3 +35,43 @@ func TestRunWithCopies(t *testing.T) {
 		t.Errorf("entries at %v, want %v; lost %v", got, want, f.lost(0))
 	}
 }
+
+// Where the entry that named a run is damaged, and the run is not whole, the one
+// before counts: as far as a truncation has left it since.
+func TestDamagedCleanedToBehindATruncation(t *testing.T) {
+	all := func(_, _ model.Offset) cleaned { return keepAll }
+	f := newFixture(t, relocating())
+	for range 12 {
+		f.append(3000, 1)
+	}
+	f.compact(1, 31, all)
+	for range 10 {
+		f.append(3000, 1)
+	}
+	f.compact(1, 61, all)
+	last := f.sideEntries()[len(f.sideEntries())-1]
+	if err := f.control(1, KindTruncate, 21, 5); err != nil {
+		t.Fatal(err)
+	}
+	f.want[1], f.ends[1] = f.want[1][:7*len(f.want[1])/22], 21
+	f.append(2000, 1, 1, 1)
+	f.close()
+	list := f.entries()
+	named := slices.IndexFunc(list, func(h entryHeader) bool { return h.Kind == KindCleanedTo && h.BaseOffset == 60 })
+	if named < 0 {
+		t.Fatal("no cleaned-to entry is left")
+	}
+	f.flip(list[named].Position + entryHeaderSize + 3)
+	f.flipSide(last.Position + entryHeaderSize + cleanedPrefixSize + 100)
+	f.remove(indexSuffix)
+	f.remove(checkpointPrefix)
+	f.open()
+	if c := f.log.Partition(1).cleaned(); c.to != 21 || c.run == noPosition {
+		t.Errorf("%+v", c)
+	}
+	f.check()
+	f.checkpoint()
+	f.restart()
+	f.check()
+	f.close()
+}

@@ -24,7 +24,9 @@ func (r *replay) guessRun(p *PartitionLog, at Position, to model.Offset) {
 	}
 	before := p.cleaned()
 	if before.run == noPosition {
+		left := before.to // by truncations
 		before = r.guessed[p].before
+		before.to = min(before.to, left)
 	}
 	r.guessed[p] = guessedRun{to: to, before: before}
 	p.applyCleanedTo(at, cleanedPart{run: noPosition, to: to}, p.lastEpoch())
@@ -52,17 +54,18 @@ func (r *recovery) decide(f *foundRun) bool {
 		}
 		end = from
 	}
-	f.part = f.guess.before
+	f.part = p.settleRun(f.guess.before, f.guess.before.to > 0)
 	f.pieces = slices.DeleteFunc(all, func(x runPiece) bool { return x.run != f.part.run })
-	p.settleRun(f.part, f.part.to > 0)
 	r.log.env.Events(CorruptionFound{What: fmt.Sprintf("partition %d: it was compacted below offset %d, and what was left there is not found", p.id, f.guess.to)})
 	return f.part.to > 0
 }
 
-// settleRun takes over what was found out about a run.
-func (p *PartitionLog) settleRun(c cleanedPart, uninstalled bool) {
+// settleRun takes over what was found out about a run, as far as truncations
+// have left it, and returns that.
+func (p *PartitionLog) settleRun(c cleanedPart, uninstalled bool) cleanedPart {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.to = min(c.to, p.mu.state.cleaned.to)
 	p.mu.state.cleaned, p.mu.uninstalled = c, uninstalled
+	return c
 }
