@@ -67,7 +67,7 @@ func New(cfg Config) *Cleaner { return &Cleaner{cfg: cfg} }
 // Stats are the figures so far.
 func (c *Cleaner) Stats() Stats {
 	s := c.stats
-	s.Keys = c.cfg.Keys.Len()
+	s.Keys = c.cfg.Keys.used
 	return s
 }
 
@@ -104,7 +104,7 @@ func (c *Cleaner) Learn(b []byte) (full bool, err error) {
 	case errors.Is(err, errFull) && c.learnt:
 		return true, nil
 	case errors.Is(err, errFull):
-		return false, fmt.Errorf("%w: the one at offset %d has more than %d", ErrManyKeys, h.BaseOffset, c.cfg.Keys.Room())
+		return false, fmt.Errorf("%w: the one at offset %d has more than %d", ErrManyKeys, h.BaseOffset, c.cfg.Keys.room)
 	case errors.Is(err, batch.ErrTooLarge):
 		err = nil // What was not learnt makes nothing go.
 	}

@@ -19,8 +19,8 @@ const slotsMin = 64
 // is less likely than anything else that can go wrong.
 type KeyMap struct {
 	slots    []slot
-	used     int
-	room     int // how many slots may be used
+	used     int // how many keys it holds
+	room     int // how many there is room for
 	slotsMax int
 	load     float64
 	seeds    [2]maphash.Seed
@@ -61,18 +61,6 @@ func (m *KeyMap) Reset(keys int64) {
 	m.used, m.room = 0, min(int(m.load*float64(n)), n-1)
 }
 
-// Free gives the memory back. The map must be Reset before it is used again.
-func (m *KeyMap) Free() { m.slots, m.used, m.room = nil, 0, 0 }
-
-// Len is the number of keys.
-func (m *KeyMap) Len() int { return m.used }
-
-// Room is how many keys there is room for in all.
-func (m *KeyMap) Room() int { return m.room }
-
-// Bytes is the memory of the map.
-func (m *KeyMap) Bytes() int64 { return int64(cap(m.slots)) * slotBytes }
-
 // probe is a key that is to be looked up, as the map knows it.
 type probe struct {
 	home, check uint64
@@ -100,14 +88,9 @@ func (m *KeyMap) fetch(list []probe) {
 	m.touched = touched // So that it is not optimized away.
 }
 
-// Put notes that the newest record of a key is at an offset, which is higher
+// put notes that the newest record of a key is at an offset, which is higher
 // than all that the map has heard of. It returns false if the key is new and
 // there is no room.
-func (m *KeyMap) Put(key []byte, at model.Offset) bool {
-	p := m.probe(key, at)
-	return m.put(&p)
-}
-
 func (m *KeyMap) put(p *probe) bool {
 	s := m.find(p)
 	if s.next == 0 {
@@ -120,13 +103,8 @@ func (m *KeyMap) put(p *probe) bool {
 	return true
 }
 
-// Newest is the offset of the key's newest record; -1 if the map has not heard
+// newest is the offset of the key's newest record; -1 if the map has not heard
 // of the key.
-func (m *KeyMap) Newest(key []byte) model.Offset {
-	p := m.probe(key, 0)
-	return m.newest(&p)
-}
-
 func (m *KeyMap) newest(p *probe) model.Offset { return m.find(p).next - 1 }
 
 // place is where to look for a hash first: the hash times the number of slots,

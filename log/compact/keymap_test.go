@@ -9,6 +9,16 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
+func putKey(m *KeyMap, key []byte, at model.Offset) bool {
+	p := m.probe(key, at)
+	return m.put(&p)
+}
+
+func newestOf(m *KeyMap, key []byte) model.Offset {
+	p := m.probe(key, 0)
+	return m.newest(&p)
+}
+
 func TestKeyMap(t *testing.T) {
 	m := NewKeyMap(1<<12, 0.9)
 	rapid.Check(t, func(t *rapid.T) {
@@ -17,14 +27,14 @@ func TestKeyMap(t *testing.T) {
 		for at := range model.Offset(rapid.IntRange(0, 300).Draw(t, "records")) {
 			key := fmt.Sprint(rapid.IntRange(0, 250).Draw(t, "key"))
 			_, known := want[key]
-			if ok := m.Put([]byte(key), at); ok != (known || len(want) < m.Room()) {
-				t.Fatalf("key %s with %d of %d used: %v", key, len(want), m.Room(), ok)
+			if ok := putKey(m, []byte(key), at); ok != (known || len(want) < m.room) {
+				t.Fatalf("key %s with %d of %d used: %v", key, len(want), m.room, ok)
 			} else if ok {
 				want[key] = at
 			}
 		}
-		if m.Len() != len(want) {
-			t.Fatalf("%d keys, want %d", m.Len(), len(want))
+		if m.used != len(want) {
+			t.Fatalf("%d keys, want %d", m.used, len(want))
 		}
 		for i := range 251 {
 			key := fmt.Sprint(i)
@@ -32,7 +42,7 @@ func TestKeyMap(t *testing.T) {
 			if !known {
 				newest = -1
 			}
-			if got := m.Newest([]byte(key)); got != newest {
+			if got := newestOf(m, []byte(key)); got != newest {
 				t.Fatalf("key %s: %d, want %d", key, got, newest)
 			}
 		}
@@ -50,23 +60,19 @@ func TestKeyMapMemory(t *testing.T) {
 	} {
 		m := NewKeyMap(most, 0.9)
 		m.Reset(x.keys)
-		if got := m.Bytes(); got < x.least || got > x.most {
+		if got := int64(cap(m.slots)) * slotBytes; got < x.least || got > x.most {
 			t.Errorf("%d keys: %d bytes, want %d to %d", x.keys, got, x.least, x.most)
 		}
-		if x.keys < most/slotBytes/2 && int64(m.Room()) < x.keys {
-			t.Errorf("%d keys: there is room for %d", x.keys, m.Room())
-		}
-		m.Free()
-		if m.Bytes() != 0 {
-			t.Errorf("%d bytes are held by a map that is not used", m.Bytes())
+		if x.keys < most/slotBytes/2 && int64(m.room) < x.keys {
+			t.Errorf("%d keys: there is room for %d", x.keys, m.room)
 		}
 	}
 	m := NewKeyMap(most, 0.9)
 	m.Reset(1 << 62)
 	before := &m.slots[0]
-	m.Put([]byte("key"), 1)
+	putKey(m, []byte("key"), 1)
 	m.Reset(10)
-	if &m.slots[0] != before || m.Newest([]byte("key")) != -1 {
+	if &m.slots[0] != before || newestOf(m, []byte("key")) != -1 {
 		t.Error("a smaller map was made anew, or not emptied")
 	}
 }
@@ -80,7 +86,7 @@ func BenchmarkKeyMap(b *testing.B) {
 	}
 	at := model.Offset(0)
 	for b.Loop() {
-		m.Put(keys[int(at*7919)%len(keys)], at)
+		putKey(m, keys[int(at*7919)%len(keys)], at)
 		at++
 	}
 }
