@@ -27,6 +27,7 @@ const (
 	keepAll cleaned = iota
 	keepNone
 	keepHalf // its first record, with other bytes
+	keepMore // all, in more bytes than came in, as delete horizons make them
 )
 
 func (c *pickCleaner) Learn(b []byte) (full bool, err error) {
@@ -58,6 +59,8 @@ func pickFrom(b []byte, h *batch.Header, what cleaned) []byte {
 		if h.Records > 1 {
 			return rawBatch(h.BaseOffset, 1, (h.Size-batch.HeaderSize)/2)
 		}
+	case keepMore:
+		return rawBatch(h.BaseOffset, int(h.Records), h.Size-batch.HeaderSize+5)
 	case keepAll:
 	}
 	return b
@@ -347,6 +350,34 @@ func TestCompactOnAFullDisk(t *testing.T) {
 	}
 	f.check()
 	f.mem().SetCapacity(1 << 40)
+	f.compact(1, noOffset, thirds)
+	f.everyStart()
+	f.close()
+}
+
+// A cleaner may make a batch longer. Sizes that are counted from the end have no
+// room below 0 for that: the partition is as large as before then, until its
+// index is made anew.
+func TestCompactToMore(t *testing.T) {
+	f := newFixture(t, relocating())
+	for range 20 {
+		f.append(300, 1, 2)
+	}
+	p := f.log.Partition(1)
+	before := p.Bytes()
+	f.compact(1, 31, func(_, _ model.Offset) cleaned { return keepMore })
+	for _, start := range []func(){func() {}, func() { f.kill() }, func() { f.restart() }} {
+		start()
+		f.check()
+		f.checkpoint()
+		f.checkLive()
+		if n := f.log.Partition(1).Bytes(); n != before {
+			t.Errorf("%d bytes, want %d", n, before)
+		}
+	}
+	f.rebuild()
+	f.everyStart()
+	f.append(300, 1)
 	f.compact(1, noOffset, thirds)
 	f.everyStart()
 	f.close()
