@@ -16,6 +16,32 @@ type compactionModel struct {
 	sent  []string // by offset, as holds shows them
 	bases []model.Offset
 	to    model.Offset // compacted below
+
+	// Of tombstones: from when on they may go, and those that a compaction since
+	// then has met.
+	horizon map[model.Offset]time.Time
+	expired map[model.Offset]bool
+}
+
+// compacted notes a compaction. A tombstone stays for a time from the first that
+// meets it, and goes with a later one.
+func (m *compactionModel) compacted(t *testing.T, to model.Offset, now time.Time, retention time.Duration) {
+	t.Helper()
+	m.to = max(m.to, to)
+	if m.horizon == nil {
+		m.horizon, m.expired = make(map[model.Offset]time.Time), make(map[model.Offset]bool)
+	}
+	for _, s := range m.sent[:to] {
+		at, _, tombstone := m.parse(t, s)
+		if !tombstone {
+			continue
+		}
+		if from, met := m.horizon[at]; !met {
+			m.horizon[at] = now.Add(retention)
+		} else if !now.Before(from) {
+			m.expired[at] = true
+		}
+	}
 }
 
 // put sends a random batch.
@@ -70,7 +96,7 @@ func (m *compactionModel) check(t *testing.T, when string, p *Partition, got []s
 	}
 	for key, at := range last {
 		_, _, tombstone := m.parse(t, m.sent[at])
-		if !seen[at] && (!tombstone || at >= m.to) {
+		if !seen[at] && !(tombstone && m.expired[at]) {
 			t.Fatalf("%s: the last of %s, %q, is gone", when, key, m.sent[at])
 		}
 		if !seen[at] {
@@ -125,7 +151,7 @@ func TestCompactionAgainstModel(t *testing.T) {
 							t.Fatalf("%s: %v", when, r.Err)
 						}
 						compactions++
-						m[r.Partition].to = max(m[r.Partition].to, r.To)
+						m[r.Partition].compacted(t, r.To, w.clock.Now(), time.Duration(w.settings.Compaction.DeleteRetentionMs)*time.Millisecond)
 					}
 				case op < 16:
 					if o := p.Offsets(); o.End > 0 {
