@@ -33,7 +33,7 @@ func (a *coldAudit) run(c *checker) error {
 	l := c.recovery.log
 	a.met, a.pinned = make(map[model.PartitionID]int), make(map[model.PartitionID]int)
 	for _, seg := range l.coldLog.segments.all() {
-		bad, _, err := scanCold(seg, func(it *scanItem) error { return a.meet(c, seg, it) })
+		bad, _, err := scanCold(seg, 0, func(it *scanItem) error { return a.meet(c, seg, it) })
 		if err != nil {
 			return fmt.Errorf("read the cold log: %w", err)
 		}

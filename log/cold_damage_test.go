@@ -36,7 +36,7 @@ func (f *fixture) coldEntries() (list []entryHeader) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		_, _, err = scanCold(s, func(it *scanItem) error {
+		_, _, err = scanCold(s, 0, func(it *scanItem) error {
 			if it.Header.Kind == KindRelocated {
 				list = append(list, it.Header)
 			}

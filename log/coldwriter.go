@@ -18,6 +18,7 @@ type coldWriter struct {
 	written  Position // end of what was appended, the buffer included
 	synced   Position // durable up to here
 	previous lastEntry
+	added    int64 // bytes of batches that are not durable yet
 
 	buffer []byte // the end of what was appended
 }
@@ -53,7 +54,7 @@ func (w *coldWriter) append(h *entryHeader, prefix []byte, headers []batch.Heade
 		h.PrefixCRC = batch.PrefixCRC(h.PrefixCRC, payload[at:])
 		at += headers[i].Size
 	}
-	w.seg.held.Add(int64(len(payload)))
+	w.added += int64(len(payload))
 	return w.put(h, prefix, payload)
 }
 
@@ -113,6 +114,10 @@ func (w *coldWriter) sync() error {
 	// Nobody asked for these pages, and they may push out what somebody will.
 	w.seg.file.DropCache(w.seg.offset(w.synced), int64(w.written-w.synced))
 	w.synced = w.written
+	// Not before: a rebuild takes it for damage if fewer are there than a
+	// checkpoint has counted.
+	w.seg.held.Add(w.added)
+	w.added = 0
 	return nil
 }
 

@@ -30,14 +30,15 @@ type copyRef struct {
 	size       uint32
 }
 
-// findCopies scans the cold log.
-func findCopies(c chain, events func(Event)) (*copies, error) {
+// findCopies scans the cold log, of whose segments it is known how much was
+// durable in them.
+func findCopies(c chain, durable func(*segment) int64, events func(Event)) (*copies, error) {
 	list := &copies{}
 	for _, seg := range c {
 		if seg.Log.isSide() {
 			continue // which runs count is not known yet
 		}
-		if err := list.scan(seg, events); err != nil {
+		if err := list.scan(seg, durable(seg), events); err != nil {
 			return nil, err
 		}
 	}
@@ -48,8 +49,8 @@ func findCopies(c chain, events func(Event)) (*copies, error) {
 	return list, nil
 }
 
-func (c *copies) scan(seg *segment, events func(Event)) error {
-	bad, read, err := scanCold(seg, func(it *scanItem) error {
+func (c *copies) scan(seg *segment, durable int64, events func(Event)) error {
+	bad, read, err := scanCold(seg, durable, func(it *scanItem) error {
 		if it.Header.Kind == KindRelocated {
 			c.list = append(c.list, copyRef{origin(it.Payload), it.At, it.Header.Size})
 		}

@@ -142,13 +142,16 @@ func (r *recovery) keepGiven() {
 	}
 }
 
-// fenceFound fences what recovery found.
+// fenceFound fences what recovery found, and has its segments stay.
 func (r *recovery) fenceFound() {
+	l := r.log
 	for _, x := range r.found.Corrupt {
-		r.log.damage.main.fence(x)
+		l.damage.main.fence(x)
+		l.damage.main.keep(l.segments.all(), x)
 	}
 	for _, x := range r.found.ColdCorrupt {
-		r.log.damage.cold.fence(x)
+		l.damage.cold.fence(x)
+		l.damage.cold.keep(l.coldLog.segments.all(), x)
 	}
 }
 

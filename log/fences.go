@@ -37,6 +37,22 @@ func (f *fences) fence(r PositionRange) bool {
 	return true
 }
 
+// keep counts damaged bytes as live, unless they were given up: nobody knows
+// what stands in them, and a disk that was away for a while has it still. What
+// replay could not read it did not count, so their segment would be unlinked as
+// soon as all else in it is dead. Checkpoints remember it.
+func (f *fences) keep(c chain, r PositionRange) {
+	if holds(f.accepted, r) {
+		return
+	}
+	for _, s := range c.between(r.From, r.To) {
+		if n := int64(min(s.End, s.limit())) - int64(max(s.First, r.From)); n > 0 {
+			s.live.Add(n)
+			s.held.Add(n)
+		}
+	}
+}
+
 // lift takes the fence from a range.
 func (f *fences) lift(r PositionRange) {
 	f.mu.Lock()

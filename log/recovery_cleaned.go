@@ -83,7 +83,11 @@ func mayHold(seg *segment, runs []*foundRun) bool {
 // scanSide takes what is wanted of a side segment.
 func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun) error {
 	named := r.chosen != nil && slices.ContainsFunc(r.chosen.Cold, func(c checkpointSegment) bool { return c.First == seg.First })
-	bad, read, err := scanCold(seg, func(it *scanItem) error {
+	durable := int64(0)
+	if r.replay.rebuild {
+		durable = r.durableIn(seg)
+	}
+	bad, read, err := scanCold(seg, durable, func(it *scanItem) error {
 		if it.Header.Kind != KindCleaned {
 			return nil
 		}

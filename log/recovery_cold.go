@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -91,9 +92,26 @@ func (r *recovery) checkCold() error {
 	return nil
 }
 
+// durableIn is how many bytes of batches were durable in a segment of the cold
+// log, at least. Where no checkpoint is left to tell, it is more than any can
+// hold: bytes that are taken for damage cost the room of their file, and those
+// that are not cost what was in them.
+func (r *recovery) durableIn(seg *segment) int64 {
+	k := r.newest()
+	if k == nil {
+		return math.MaxInt64
+	}
+	for _, known := range k.Cold {
+		if known.First == seg.First {
+			return known.HeldBytes
+		}
+	}
+	return 0
+}
+
 // findCopies looks through the cold log for a rebuild.
 func (r *recovery) findCopies() error {
-	c, err := findCopies(r.log.coldLog.segments.all(), r.log.env.Events)
+	c, err := findCopies(r.log.coldLog.segments.all(), r.durableIn, r.log.env.Events)
 	if err != nil {
 		return err
 	}

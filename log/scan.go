@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
 // scanWindow is how much a scan reads at once.
 const scanWindow = 4 << 20
+
+// errUnread is why bytes are bad that the disk did not give.
+var errUnread = errors.New("the disk can not read it")
 
 // scanKind says what a scan met.
 type scanKind uint8
@@ -33,6 +37,9 @@ type scanItem struct {
 	Batches []batch.Header
 	Payload []byte
 	Why     error
+	// Unread says that the disk did not give all of it: what stands there is not
+	// known, and nothing of it is what a crash left.
+	Unread bool
 }
 
 // keep makes the item independent of the scanner's memory.
@@ -56,6 +63,8 @@ type scanner struct {
 	windowAt Position
 	batches  []batch.Header
 	done     bool
+
+	unread []PositionRange // what the disk did not give, from at on
 }
 
 func newScanner(c chain, from Position) *scanner {
@@ -94,10 +103,11 @@ func (s *scanner) next() (scanItem, error) {
 	if s.done || len(s.chain) == 0 || !s.enter() {
 		return scanItem{}, io.EOF
 	}
+	s.unread = slices.DeleteFunc(s.unread, func(r PositionRange) bool { return r.To <= s.at })
 	item, why := s.tryAt(s.at)
 	if why == nil || item.Kind == scanDamaged {
 		s.at = item.End
-		return item, nil
+		return s.judged(item), nil
 	}
 	if errors.Is(why, errEntryVersion) {
 		if err := otherVersion(s.bytes(s.at, entryHeaderSize), s.at, s.chain[s.seg].Salt); err != nil {
@@ -112,10 +122,19 @@ func (s *scanner) next() (scanItem, error) {
 	if !s.search() {
 		s.done = true
 		gap.End = positionMax
-		return gap, nil
+		return s.judged(gap), nil
 	}
 	gap.End = s.at
-	return gap, nil
+	return s.judged(gap), nil
+}
+
+// judged says of bad bytes whether they are what the disk gave.
+func (s *scanner) judged(it scanItem) scanItem {
+	i := slices.IndexFunc(s.unread, func(r PositionRange) bool { return r.From < it.End && it.At < r.To })
+	if it.Kind != scanEntry && i >= 0 {
+		it.Unread, it.Why = true, fmt.Errorf("%w from %d on", errUnread, s.unread[i].From)
+	}
+	return it
 }
 
 // reclaimedBehind reports whether the segment ends at s.at, because nothing
@@ -249,7 +268,7 @@ func (s *scanner) skipHole() bool {
 }
 
 // bytes returns n bytes at p of the present segment. What the disk does not
-// give is zero, and so no entry.
+// give is zero, and so no entry; miss remembers it.
 func (s *scanner) bytes(p Position, n int) []byte {
 	if p >= s.windowAt && p+Position(n) <= s.windowAt+Position(len(s.window)) {
 		from := int(p - s.windowAt)
@@ -282,6 +301,18 @@ func (s *scanner) fill(b []byte, p Position) {
 		part := b[at:min(at+block, len(b))]
 		if k, err := seg.file.ReadAt(part, seg.offset(p)+int64(at)); err != nil {
 			clear(part[k:])
+			if !errors.Is(err, io.EOF) {
+				s.miss(PositionRange{p + Position(at+k), p + Position(at+len(part))})
+			}
 		}
 	}
+}
+
+// miss takes note of what the disk did not give.
+func (s *scanner) miss(r PositionRange) {
+	if n := len(s.unread); n > 0 && s.unread[n-1].From <= r.From && r.From <= s.unread[n-1].To {
+		s.unread[n-1].To = max(s.unread[n-1].To, r.To)
+		return
+	}
+	s.unread = append(s.unread, r)
 }

@@ -46,7 +46,7 @@ func (s *scrub) coldSegment(seg *segment) {
 	if err := s.header(c[0]); err != nil {
 		failed(fmt.Errorf("its header: %w", err))
 	}
-	bad, _, err := scanCold(c[0], func(*scanItem) error {
+	bad, _, err := scanCold(c[0], 0, func(*scanItem) error {
 		if s.stopped() {
 			return ErrClosed
 		}
