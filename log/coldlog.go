@@ -67,7 +67,8 @@ type coldLog struct {
 type coldWriters struct {
 	log      *coldLog
 	byStream map[coldStream]*coldWriter
-	full     bool // the disk had no room for all that was to be copied
+	sealed   []*coldWriter // since settled was called last
+	unwanted bool          // what was copied since then is to be taken back
 }
 
 func (c *coldLog) newWriters() *coldWriters {
@@ -152,7 +153,8 @@ func (c *coldWriters) writer(to coldStream, size int) (*coldWriter, error) {
 			c.failed(to, err)
 			return nil, err
 		}
-		delete(c.byStream, to)
+		c.abandon(to)
+		c.sealed = append(c.sealed, w)
 	}
 	seg, err := c.log.add(to.log, c)
 	if err != nil {
@@ -184,23 +186,29 @@ func (c *coldWriters) abandon(to coldStream) { delete(c.byStream, to) }
 // failed ends a segment that could not be written, or, on a full disk, leaves
 // that to settled.
 func (c *coldWriters) failed(to coldStream, err error) {
-	if c.full = vfs.IsNoSpace(err); !c.full {
+	if vfs.IsNoSpace(err) {
+		c.giveUp()
+	} else {
 		c.abandon(to)
 	}
 }
 
-// takeBack gives the room of unfinished copies back, where there is none for
-// all of them: a full disk has better uses for it. Their segments end before
-// them, since a Position is given once.
+// giveUp hears that no index will ever speak of what was copied since settled
+// was called last.
+func (c *coldWriters) giveUp() { c.unwanted = true }
+
+// takeBack gives the room of unwanted copies back: a full disk has better uses
+// for it, and what failed once may fail for each segment. Their segments end
+// before them, since a Position is given once.
 func (c *coldWriters) takeBack() {
-	c.full = false
 	for to, w := range c.byStream {
-		if w.written != w.synced {
+		if w.written != w.settled {
 			c.abandon(to)
-			// If that fails, the room comes back with the segment: nothing else
-			// depends on it, and a failed sync latches the log by itself.
-			_ = w.seg.trim(w.synced)
+			w.takeBack()
 		}
+	}
+	for _, w := range c.sealed {
+		w.takeBack()
 	}
 }
 
@@ -208,11 +216,12 @@ func (c *coldWriters) takeBack() {
 // does not grow any more counts from here on like any other segment. One in
 // which nothing lives need not be filled.
 func (c *coldWriters) settled() {
-	if c.full {
+	if c.unwanted {
 		c.takeBack()
 	}
+	c.unwanted, c.sealed = false, nil
 	for to, w := range c.byStream {
-		if err := w.mark(); err != nil {
+		if err := w.settle(); err != nil {
 			c.abandon(to)
 		}
 	}

@@ -17,14 +17,16 @@ type coldWriter struct {
 	padding  bool
 	written  Position // end of what was appended, the buffer included
 	synced   Position // durable up to here
+	settled  Position // indexes speak of what is below, or never will
 	previous lastEntry
 	added    int64 // bytes of batches that are not durable yet
+	held     int64 // and of those that are, but above settled
 
-	buffer []byte // the end of what was appended
+	buffer []byte // the end of what was appended; nil while nothing is on the move
 }
 
 func newColdWriter(seg *segment, padding bool) *coldWriter {
-	return &coldWriter{seg: seg, padding: padding, written: seg.First, synced: seg.First}
+	return &coldWriter{seg: seg, padding: padding, written: seg.First, synced: seg.First, settled: seg.First}
 }
 
 // room is the size of the largest entry that still fits, and a mark behind it.
@@ -117,6 +119,7 @@ func (w *coldWriter) sync() error {
 	// Not before: a rebuild takes it for damage if fewer are there than a
 	// checkpoint has counted.
 	w.seg.held.Add(w.added)
+	w.held += w.added
 	w.added = 0
 	return nil
 }
@@ -144,6 +147,26 @@ func (w *coldWriter) mark() error {
 		return err
 	}
 	return w.flush()
+}
+
+// settle hears that nothing more is to be said of what was written so far.
+func (w *coldWriter) settle() error {
+	if err := w.mark(); err != nil {
+		return err
+	}
+	w.settled, w.held = w.written, 0
+	if len(w.buffer) == 0 {
+		w.buffer = nil // it may be long until it is needed again
+	}
+	return nil
+}
+
+// takeBack ends the segment where it was settled.
+func (w *coldWriter) takeBack() {
+	w.seg.held.Add(-w.held)
+	// If that fails, the room comes back with the segment: nothing else depends
+	// on it, and a failed sync latches the log by itself.
+	_ = w.seg.trim(w.settled)
 }
 
 // seal ends the segment, with a mark that is durable itself.

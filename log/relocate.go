@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
@@ -24,7 +25,8 @@ import (
 // finds the batches in the old segment.
 type relocator struct {
 	log      *Log
-	done     map[*segment]bool // what can be done for them was done in this life
+	done     map[*segment]bool          // what can be done for them was done in this life
+	told     map[model.PartitionID]bool // that damage of its index keeps its batches where they are
 	segments atomic.Uint64
 	bytes    atomic.Uint64 // of batches that were moved
 	pacer    pacer
@@ -37,7 +39,7 @@ type relocator struct {
 
 func newRelocator(l *Log) *relocator {
 	r := &relocator{
-		log: l, writers: l.coldLog.newWriters(), done: make(map[*segment]bool),
+		log: l, writers: l.coldLog.newWriters(), done: make(map[*segment]bool), told: make(map[model.PartitionID]bool),
 		wake: make(chan struct{}, 1), requests: make(chan func()), stop: make(chan struct{}),
 	}
 	r.pacer = pacer{
@@ -119,7 +121,8 @@ func (r *relocator) round() (segments int, bytes int64, err error) {
 	}
 }
 
-// relocate moves what lives in a segment.
+// relocate moves what lives in a segment. If that fails no index speaks of the
+// copies, and they are taken back.
 func (r *relocator) relocate(v segmentRange) (int64, error) {
 	l := r.log
 	if !v.acquire() {
@@ -128,14 +131,15 @@ func (r *relocator) relocate(v segmentRange) (int64, error) {
 	defer v.Release()
 	defer r.writers.settled()
 	begin := l.env.Clock.Now()
-	c := &relocation{log: l, writers: r.writers, source: v, moved: make(map[*PartitionLog][]movedBatch)}
-	if err := r.copyLiving(c); err != nil || len(c.moved) == 0 {
-		return 0, err
+	c := newRelocation(r, v)
+	err := r.copyLiving(c)
+	if err == nil && len(c.moved) > 0 {
+		if err = r.writers.sync(); err == nil {
+			err = l.keeper.do(func() error { return l.keeper.install(c) })
+		}
 	}
-	if err := r.writers.sync(); err != nil {
-		return 0, err
-	}
-	if err := l.keeper.do(func() error { return l.keeper.install(c) }); err != nil {
+	if err != nil || len(c.moved) == 0 {
+		r.writers.giveUp()
 		return 0, err
 	}
 	r.segments.Add(1)

@@ -3,10 +3,12 @@ package log
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/log/index"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
@@ -18,6 +20,32 @@ type relocation struct {
 	source  segmentRange
 	moved   map[*PartitionLog][]movedBatch
 	bytes   int64 // of the batches that the indexes find in their new place
+
+	// left are partitions of which nothing moves, since their index is damaged.
+	left map[*PartitionLog]bool
+	told map[model.PartitionID]bool
+}
+
+func newRelocation(r *relocator, source segmentRange) *relocation {
+	return &relocation{
+		log: r.log, writers: r.writers, source: source, told: r.told,
+		moved: make(map[*PartitionLog][]movedBatch), left: make(map[*PartitionLog]bool),
+	}
+}
+
+// leave has a partition's batches stay where they are, if it is damage of its
+// index that is in the way; all others must not wait for that. It is told once.
+func (c *relocation) leave(p *PartitionLog, err error) error {
+	if !errors.Is(err, ErrCorrupt) && !vfs.IsBadMedium(err) {
+		return err
+	}
+	c.left[p] = true
+	delete(c.moved, p)
+	if !c.told[p.id] {
+		c.told[p.id] = true
+		c.log.env.Events(BackgroundFailed{What: fmt.Sprintf("relocating partition %d", p.id), Err: err})
+	}
+	return nil
 }
 
 // movedBatch is a batch that was copied.
@@ -77,12 +105,15 @@ func (c *relocation) scanned() chain {
 func (c *relocation) copyEntry(s *scanner, item *scanItem) (int, error) {
 	h := &item.Header
 	p := c.log.partitions.find(h.Partition)
-	if p == nil {
+	if p == nil || c.left[p] {
 		return 0, nil
 	}
 	living, err := p.livingIn(place{c.source.Log, item.At}, item.End, h.BaseOffset, h.BaseOffset+model.Offset(h.LastDelta))
-	if err != nil || len(living) == 0 {
-		return 0, err
+	if err != nil {
+		return 0, c.leave(p, err)
+	}
+	if len(living) == 0 {
+		return 0, nil
 	}
 	headers := headersOf(item.Batches, living)
 	if headers == nil {

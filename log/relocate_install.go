@@ -60,7 +60,10 @@ func (c *relocation) patches() ([]patch, error) {
 		slices.SortFunc(moved, func(a, b movedBatch) int { return cmp.Compare(a.base, b.base) })
 		x, err := p.patchOf(c.source.Log, moved)
 		if err != nil {
-			return nil, err
+			if err = c.leave(p, err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if len(x.entries) > 0 {
 			list = append(list, x)
