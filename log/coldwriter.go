@@ -7,8 +7,14 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
-// coldBufferBytes is how much is gathered for one write to the cold log.
-const coldBufferBytes = 512 << 10
+const (
+	// coldBufferBytes is how much is gathered for one write to the cold log.
+	coldBufferBytes = 512 << 10
+	// coldFlushBytes is how much is written before it is sent to the disk. All of
+	// a segment's copies at once would hold up the syncs of the log, which wait
+	// behind them.
+	coldFlushBytes = 4 << 20
+)
 
 // coldWriter appends to one segment of the cold log. It belongs to one
 // goroutine (coldWriters).
@@ -17,6 +23,7 @@ type coldWriter struct {
 	padding  bool
 	written  Position // end of what was appended, the buffer included
 	synced   Position // durable up to here
+	flushed  Position // on the disk up to here, be it that nothing may count on it
 	settled  Position // indexes speak of what is below, or never will
 	previous lastEntry
 	added    int64 // bytes of batches that are not durable yet
@@ -26,7 +33,7 @@ type coldWriter struct {
 }
 
 func newColdWriter(seg *segment, padding bool) *coldWriter {
-	return &coldWriter{seg: seg, padding: padding, written: seg.First, synced: seg.First, settled: seg.First}
+	return &coldWriter{seg: seg, padding: padding, written: seg.First, synced: seg.First, flushed: seg.First, settled: seg.First}
 }
 
 // room is the size of the largest entry that still fits, and a mark behind it.
@@ -65,6 +72,11 @@ func (w *coldWriter) put(h *entryHeader, parts ...[]byte) (Position, error) {
 	if len(w.buffer) > 0 && len(w.buffer)+int(h.Size) > coldBufferBytes {
 		if err := w.flush(); err != nil {
 			return 0, err
+		}
+		if w.written-w.flushed >= coldFlushBytes {
+			if err := w.datasync(); err != nil {
+				return 0, err
+			}
 		}
 	}
 	h.Position, h.Salt, h.Synced = w.written, w.seg.Salt, w.synced
@@ -110,17 +122,26 @@ func (w *coldWriter) sync() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	if err := w.seg.file.Datasync(); err != nil {
-		return fmt.Errorf("sync segment %s: %w", w.seg.name, err)
+	if err := w.datasync(); err != nil {
+		return err
 	}
-	// Nobody asked for these pages, and they may push out what somebody will.
-	w.seg.file.DropCache(w.seg.offset(w.synced), int64(w.written-w.synced))
 	w.synced = w.written
 	// Not before: a rebuild takes it for damage if fewer are there than a
 	// checkpoint has counted.
 	w.seg.held.Add(w.added)
 	w.held += w.added
 	w.added = 0
+	return nil
+}
+
+// datasync sends what was written to the disk.
+func (w *coldWriter) datasync() error {
+	if err := w.seg.file.Datasync(); err != nil {
+		return fmt.Errorf("sync segment %s: %w", w.seg.name, err)
+	}
+	// Nobody asked for these pages, and they may push out what somebody will.
+	dropPages(w.seg.file, w.seg.offset(w.flushed), w.seg.offset(w.written))
+	w.flushed = w.written
 	return nil
 }
 

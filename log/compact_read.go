@@ -154,9 +154,6 @@ func (w *batchWalk) look(from model.Offset) (index.Entry, bool, error) {
 	}
 }
 
-// compactKey is compaction among those who read from the disk.
-const compactKey = scrubKey - 1
-
 // readPlace fills b from a place in the log.
 func (l *Log) readPlace(at place, b []byte) error {
 	seg, err := l.hold(at)

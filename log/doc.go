@@ -18,9 +18,9 @@
 // partitions.go, tombs.go.
 //
 // Reading: ring.go (what was appended last), read.go, run.go, cold.go (memory
-// for what is read), fetch.go (from the disk), gate.go (when), ahead.go,
-// behind.go (what leaves the page cache), readbatch.go, lookup.go, between.go,
-// rolls.go (where Kafka would begin a new file).
+// for what is read), fetch.go (from the disk), gate.go (when), quiet.go (for the
+// log itself), ahead.go, behind.go (what leaves the page cache), readbatch.go,
+// lookup.go, between.go, rolls.go (where Kafka would begin a new file).
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,
@@ -80,8 +80,9 @@
 //
 // All are started by Open or by the writer, and Close waits for all. Completion
 // callbacks come from the writer and the syncer; Read runs in its caller. A read
-// that asks the disk has a turn of the gate, and waits for nothing but the disk
-// while it has it.
+// of a segment that asks the disk has a turn of the gate, and waits for nothing
+// but the disk while it has it; so do the scrub, compaction and relocation, but
+// not reads of index files, and merges of these.
 // Timers of the clock only wake one of these.
 //
 // # Locks

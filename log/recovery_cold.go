@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -93,13 +92,11 @@ func (r *recovery) checkCold() error {
 }
 
 // durableIn is how many bytes of batches were durable in a segment of the cold
-// log, at least. Where no checkpoint is left to tell, it is more than any can
-// hold: bytes that are taken for damage cost the room of their file, and those
-// that are not cost what was in them.
+// log, as far as a checkpoint tells. Without one there may have been none yet.
 func (r *recovery) durableIn(seg *segment) int64 {
 	k := r.newest()
 	if k == nil {
-		return math.MaxInt64
+		return 0
 	}
 	for _, known := range k.Cold {
 		if known.First == seg.First {

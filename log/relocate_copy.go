@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -60,8 +59,7 @@ type movedBatch struct {
 // there. Damaged entries stay, and so does their segment if any of them lives.
 func (r *relocator) copyLiving(c *relocation) error {
 	v := c.source
-	s := newScanner(c.scanned(), v.First)
-	dropped, read := v.First, int64(0)
+	s, read := newScanner(c.scanned(r.goesOn), v.First), int64(0)
 	for {
 		item, err := s.next()
 		if errors.Is(err, io.EOF) || err == nil && item.At >= v.End {
@@ -76,39 +74,44 @@ func (r *relocator) copyLiving(c *relocation) error {
 				return err
 			}
 		}
-		if s.at >= dropped+scanWindow && s.at < v.End {
-			v.file.DropCache(v.offset(dropped), int64(s.at-dropped))
-			dropped = s.at
-		}
 		if err := r.pacer.spend(s.read - read + int64(copied)); err != nil {
 			return err
 		}
 		read = s.read
 	}
-	v.file.DropCache(v.offset(dropped), int64(v.End-dropped))
 	return nil
 }
 
-// scanned is the chain to scan: the source, and what ends it.
-func (c *relocation) scanned() chain {
-	if c.source.Log != mainLog {
-		return chain{c.source.segment}
+// scanned is the chain to scan: the source, and what ends it. It is read at the
+// pace of the copying.
+func (c *relocation) scanned(goesOn func() bool) chain {
+	v := c.source
+	next := (*segment)(nil)
+	if v.Log == mainLog {
+		next = c.log.segments.all().after(v.segment)
 	}
-	all := c.log.segments.all()
-	if i := slices.Index(all, c.source.segment); i >= 0 {
-		return all[i:min(i+2, len(all))]
+	return v.shadow(&quietFile{v.file, c.log.cold, relocateKey, func(int) bool { return goesOn() }}, next, v.End)
+}
+
+// goesOn reports whether the log is not to be closed.
+func (r *relocator) goesOn() bool {
+	select {
+	case <-r.stop:
+		return false
+	default:
+		return true
 	}
-	return nil
 }
 
 // copyEntry copies what lives of an entry, and returns how many bytes that was.
 func (c *relocation) copyEntry(s *scanner, item *scanItem) (int, error) {
 	h := &item.Header
 	p := c.log.partitions.find(h.Partition)
-	if p == nil || c.left[p] {
-		return 0, nil
+	last := h.BaseOffset + model.Offset(h.LastDelta)
+	if p == nil || c.left[p] || last < p.Start() {
+		return 0, nil // most are dead, and need no look at the index
 	}
-	living, err := p.livingIn(place{c.source.Log, item.At}, item.End, h.BaseOffset, h.BaseOffset+model.Offset(h.LastDelta))
+	living, err := p.livingIn(place{c.source.Log, item.At}, item.End, h.BaseOffset, last)
 	if err != nil {
 		return 0, c.leave(p, err)
 	}

@@ -10,14 +10,9 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
-	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 const (
-	// scrubChunk is how much the scrub reads between two looks at the clock.
-	scrubChunk = 256 << 10
-	// scrubKey is the scrub among those who read from the disk.
-	scrubKey = ^uint64(0)
 	// scrubFirst is when the first pass of a life begins: a start has enough to
 	// read as it is.
 	scrubFirst = time.Minute
@@ -248,53 +243,7 @@ func (s *scrub) header(seg *segment) error {
 	return err
 }
 
-// shadow is a chain of the segment alone, read slowly and up to a Position. The
-// next one is there to tell where it ends, and holds nothing.
+// shadow is the segment, read slowly.
 func (s *scrub) shadow(seg, next *segment, to Position) chain {
-	file := &scrubFile{File: seg.file, scrub: s}
-	c := chain{{segmentHeader: seg.segmentHeader, name: seg.name, file: file, repaired: seg.repaired}}
-	c[0].size.Store(seg.offset(min(to, seg.limit())))
-	if next != nil {
-		c = append(c, &segment{segmentHeader: next.segmentHeader, name: next.name, file: file})
-		c[1].size.Store(segmentHeaderSize)
-	}
-	return c
-}
-
-// scrubFile reads at the scrub's rate, and leaves the page cache as it was.
-type scrubFile struct {
-	vfs.File
-	scrub *scrub
-}
-
-// ReadAt implements io.ReaderAt.
-func (f *scrubFile) ReadAt(p []byte, off int64) (int, error) {
-	lane := f.scrub.log.cold
-	for done := 0; done < len(p); {
-		part := p[done:min(done+scrubChunk, len(p))]
-		if !f.scrub.pace(len(part)) {
-			return done, io.EOF
-		}
-		at := off + int64(done)
-		n, err := 0, vfs.ErrWouldBlock
-		if inCache(f.File, at, len(part)) == len(part) {
-			n, err = f.ReadAtCached(part, at)
-		}
-		if errors.Is(err, vfs.ErrWouldBlock) {
-			missed := n
-			for err = nil; err == nil && n < len(part); {
-				turn, m := lane.gate.enter(scrubKey, len(part)-n)
-				f.ReadAhead(at+int64(n), int64(m))
-				m, err = f.File.ReadAt(part[n:n+m], at+int64(n))
-				lane.gate.leave(turn)
-				n += m
-			}
-			f.DropCache(at+int64(missed), int64(len(part)-missed))
-		}
-		done += n
-		if err != nil {
-			return done, err
-		}
-	}
-	return len(p), nil
+	return seg.shadow(&quietFile{seg.file, s.log.cold, scrubKey, s.pace}, next, to)
 }
