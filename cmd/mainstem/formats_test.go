@@ -54,7 +54,7 @@ func makeOldBroker(t *testing.T) string {
 		t.Fatalf("%d segments reclaimed, %v", n, err)
 	}
 	// Half of what was relocated stays in the cold log.
-	if done, err := h.commitLog.Partition(1).Compact(12, keepAll{}); err != nil || done.BatchesKept != 12 {
+	if done, err := h.commitLog.Partition(1).Compact(12, keepAll{}, log.Pace{}); err != nil || done.BatchesKept != 12 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	if err := h.close(); err != nil {
