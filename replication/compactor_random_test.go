@@ -96,7 +96,7 @@ func (m *compactionModel) check(t *testing.T, when string, p *Partition, got []s
 	}
 	for key, at := range last {
 		_, _, tombstone := m.parse(t, m.sent[at])
-		if !seen[at] && !(tombstone && m.expired[at]) {
+		if !seen[at] && (!tombstone || !m.expired[at]) {
 			t.Fatalf("%s: the last of %s, %q, is gone", when, key, m.sent[at])
 		}
 		if !seen[at] {
