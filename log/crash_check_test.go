@@ -24,7 +24,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 	for _, c := range r.clients {
 		state[c.id] = gatherCrashFound(l.log.Partition(c.id))
 	}
-	settle := crashSettle{found: state, cached: past.cached, rebuilt: found.RebuiltIndex}
+	settle := crashSettle{found: state, cached: past.cached, rebuilt: past.remade}
 	if past.flip != nil {
 		var err error
 		if settle.ignore, err = r.judgeFlip(found); err != nil {

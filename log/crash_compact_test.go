@@ -95,6 +95,9 @@ func (r *crashRun) hear(e Event) {
 	if x, ok := e.(PartitionCompacted); ok {
 		r.history.wrote(&crashOp{partition: x.Partition, kind: KindCleanedTo, argument: x.To})
 	}
+	if _, ok := e.(RebuildBegins); ok {
+		r.past.remade = true
+	}
 	r.count.hear(e)
 	if r.onEvent != nil {
 		r.onEvent(e)

@@ -46,6 +46,9 @@ type crashPast struct {
 	syncLost  bool // a failed sync lost pages that only the cache has
 	cacheKept bool // the process died, not the machine
 	cached    int  // H[:cached] is in the page cache, if not on disk
+	// remade says that the indexes were made anew since all was looked at: by this
+	// start, or by one that died before that was done.
+	remade bool
 }
 
 // crashMetadata is what is durably known of partitions.
