@@ -13,11 +13,15 @@ const (
 	// for a sync.
 	gateWide = 4
 	// gateStepWide is how much each reads in one turn then, gateStepLive while
-	// somebody does. A disk serves what it has in the order in which it came, so
-	// a sync waits for as much as was asked for before it, and that several
-	// times: for the data, for the journal, for the flush.
+	// somebody does, at least. A disk serves what it has in the order in which it
+	// came, so a sync waits for as much as was asked for before it, and that
+	// several times: for the data, for the journal, for the flush.
 	gateStepWide = 1 << 20
 	gateStepLive = 128 << 10
+	// gateStepPer is how long syncs take for a read to be one gateStepLive longer.
+	// Readers have one turn for each sync: where much is written a sync takes long,
+	// there are few, and a longer read is a small part of one.
+	gateStepPer = 2 * time.Millisecond
 	// gateLive is how long after a sync the next one is expected.
 	gateLive = 100 * time.Millisecond
 	// gatePatience is how long a read waits for a sync that is under way. A sync
@@ -26,9 +30,9 @@ const (
 )
 
 // gate says when a read may ask the disk, so that those of old data do not
-// delay the writer's syncs: while there are syncs, one read at a time, a small
-// one, and begun when no sync is under way. So a sync meets at most one read,
-// and a read waits for at most one sync: neither starves the other.
+// delay the writer's syncs: while there are syncs, one read at a time, small
+// beside a sync, and begun when none is under way. So a sync meets at most one
+// read, and a read waits for at most one sync: neither starves the other.
 //
 // Those who wait take turns: next is who had the least, so that a client who
 // asks for much gets no more than one who asks for little.
@@ -38,7 +42,8 @@ type gate struct {
 	mu struct {
 		sync.Mutex
 		syncing bool
-		synced  time.Time // when a sync last began or ended
+		synced  time.Time     // when a sync last began or ended
+		takes   time.Duration // by a sync, of late
 		inside  int
 		waiting []*gateTurn
 		clients map[uint64]*gateClient
@@ -118,7 +123,10 @@ func (g *gate) syncBegins() {
 func (g *gate) syncEnds() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.mu.syncing, g.mu.synced = false, g.clock.Now()
+	now := g.clock.Now()
+	// One that waited for something else says little of those to come.
+	g.mu.takes += (min(now.Sub(g.mu.synced), gatePatience) - g.mu.takes) / 8
+	g.mu.syncing, g.mu.synced = false, now
 	g.grantLocked()
 }
 
@@ -135,7 +143,7 @@ func (g *gate) grantLocked() {
 		wide, step := gateWide, gateStepWide
 		since := g.clock.Now().Sub(g.mu.synced)
 		if g.mu.syncing || since < gateLive {
-			wide, step = 1, gateStepLive
+			wide, step = 1, g.stepLocked()
 		}
 		if g.mu.inside >= wide {
 			return // leave comes here again
@@ -151,6 +159,11 @@ func (g *gate) grantLocked() {
 		t.client.had += int64(n)
 		t.ready <- n
 	}
+}
+
+// stepLocked is how much may be read between two syncs.
+func (g *gate) stepLocked() int {
+	return gateStepLive * min(max(int(g.mu.takes/gateStepPer), 1), gateStepWide/gateStepLive)
 }
 
 // nextLocked takes the turn of the client that had the least; among equals, of

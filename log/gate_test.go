@@ -76,6 +76,27 @@ func TestGateBesideSyncs(t *testing.T) {
 	g.mustGet(g.register(3, 8<<20), gateStepWide)
 }
 
+// Readers have one turn for each sync; where syncs take long it is a longer one.
+func TestGateStepsWithSyncs(t *testing.T) {
+	g := newGateCase(t)
+	for _, c := range []struct {
+		takes time.Duration
+		step  int
+	}{
+		{time.Millisecond, gateStepLive}, {9 * time.Millisecond, 4 * gateStepLive},
+		{100 * time.Millisecond, gateStepWide}, {3 * time.Millisecond, gateStepLive},
+	} {
+		for range 100 {
+			g.syncBegins()
+			g.clock.Advance(c.takes)
+			g.syncEnds()
+		}
+		turn := g.register(1, 8<<20)
+		g.mustGet(turn, c.step)
+		g.leave(turn)
+	}
+}
+
 // A sync that takes very long holds up nobody for good.
 func TestGateSlowSync(t *testing.T) {
 	g := newGateCase(t)
