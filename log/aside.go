@@ -12,7 +12,8 @@ import (
 )
 
 // asideName is a name for a file that is set aside, which no other has: a
-// rename replaces, and what was set aside is never lost. The count of unclean
+// rename replaces, and what was set aside is never lost (but for torn tails, of
+// which the newest stay). The count of unclean
 // starts comes first, so that it outlives the start mark (quarantineStarts).
 func asideName(fsys vfs.FS, dir, name string, starts uint32) (string, error) {
 	for i := 1; ; i++ {

@@ -165,7 +165,7 @@ func (c *checker) replay() error {
 	}
 	if !r.endKnown() {
 		before := l.shared.dirty.entries
-		if err := r.replay.run(l.segments.all()); err != nil {
+		if err := r.scan(); err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
 		c.report.Batches += int64(l.shared.dirty.entries - before)

@@ -82,10 +82,18 @@ func (c *checker) judgeTail() {
 	if !r.mark.Clean && r.markFault == nil {
 		c.note(KindOfTail, startMarkName, PositionRange{}, "the last broker did not stop cleanly: the next start reads the end of the log")
 	}
-	if torn := r.replay.torn(); torn > 0 {
-		c.note(KindOfTail, "", PositionRange{r.replay.end, r.replay.lastGood}, fmt.Sprintf("%d bytes behind the last entry that is known to be durable look written: "+
-			"a torn tail. The next start cuts them off, and keeps a copy beside the log", torn))
+	torn := r.replay.torn()
+	if torn == 0 {
+		return
 	}
+	at := PositionRange{r.replay.end, r.replay.written}
+	if r.replay.goodBehind() {
+		c.note(KindOfTail, "", at, fmt.Sprintf("%d bytes behind the last entry that is known to be durable look written: "+
+			"a torn tail. The next start cuts them off, and keeps a copy beside the log", torn))
+		return
+	}
+	c.note(KindOfTail, "", at, fmt.Sprintf("%d bytes behind the last good entry look written: most often a write that the crash ended half way; "+
+		"damage of the very last entries looks the same. The next start cuts them off, and keeps a copy beside the log", torn))
 }
 
 // losses finds the offsets that can not be read any more: index entries whose

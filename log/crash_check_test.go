@@ -115,8 +115,9 @@ func (r *crashRun) judgeFlip(found *Recovery) (hit model.PartitionID, err error)
 		// It looks like a torn tail, and no entry says that it was more.
 		r.count.flipsInTail.Add(1)
 		r.history.forget(f.entry.At)
-		if found.TornBytes == 0 && !f.last {
-			return 0, errors.New("good entries behind the flipped one are gone, and nothing says so")
+		// Behind the end of a clean mark stands only what was refused.
+		if found.TornBytes == 0 && (!f.last || !r.past.clean) {
+			return 0, errors.New("the flipped entry and what stood behind it are gone, and nothing says so")
 		}
 		return 0, nil
 	default:

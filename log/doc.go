@@ -32,7 +32,7 @@
 // (what was found), recovery.go,
 // recovery_files.go, recovery_cold.go, smallfile.go, aside.go, scan.go,
 // replay.go, copies.go, coldscan.go, recovery_cleaned.go, recovery_guess.go,
-// settle.go.
+// settle.go, keepcut.go.
 //
 // Damage: damage.go, fences.go (what is fenced and what was given up),
 // salvage_format.go, scrub.go, scrub_cold.go (looking for it),

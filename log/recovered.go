@@ -13,7 +13,7 @@ type Recovery struct {
 	Corrupt       []PositionRange // damaged, fenced, nothing truncated
 	ColdCorrupt   []PositionRange // the same in the cold log; looked at in a rebuild only
 	Quarantined   []string        // files set aside
-	TornBytes     int64           // cut at the tail
+	TornBytes     int64           // cut at the tail, as far as they look written
 }
 
 // PositionRange is [From, To).

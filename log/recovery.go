@@ -184,7 +184,7 @@ func (r *recovery) run() error {
 		}
 	}
 	if !r.endKnown() {
-		if err := r.replay.run(l.segments.all()); err != nil {
+		if err := r.scan(); err != nil {
 			return err
 		}
 	}
@@ -200,6 +200,18 @@ func (r *recovery) run() error {
 	r.findShort()
 	r.keepGiven()
 	r.refuseOwners()
+	return nil
+}
+
+// scan replays the log. Behind the end that a clean mark names there may be
+// what a failed write left, which was nobody's: only good entries count there.
+func (r *recovery) scan() error {
+	if err := r.replay.run(r.log.segments.all()); err != nil {
+		return err
+	}
+	if r.mark.Clean && r.replay.end == r.mark.End {
+		r.replay.written = r.replay.lastGood
+	}
 	return nil
 }
 

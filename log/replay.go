@@ -29,6 +29,7 @@ type replay struct {
 
 	end       Position // X: where the log ends
 	lastGood  Position // end of the last good entry, also behind X
+	written   Position // end of what looks written: entries, and bytes that are none
 	previous  entryIdentity
 	prevSize  uint32
 	scanned   int64
@@ -46,7 +47,7 @@ const progressStep = 256 << 20
 
 // begin sets from where the log is replayed, and the entry before that.
 func (r *replay) begin(from Position, previous lastEntry) {
-	r.end, r.lastGood = from, from
+	r.end, r.lastGood, r.written = from, from, from
 	r.previous, r.prevSize = previous.Identity, previous.Size
 }
 
@@ -80,7 +81,7 @@ func (r *replay) run(c chain) error {
 			return err
 		}
 	}
-	r.scanned = s.read
+	r.scanned, r.written = s.read, max(r.lastGood, s.written)
 	if err := r.finish(); err != nil {
 		return err
 	}
@@ -144,13 +145,10 @@ func (r *replay) finish() error {
 	return nil
 }
 
-// torn is the number of bytes behind the end that look written.
-func (r *replay) torn() int64 {
-	if r.lastGood <= r.end {
-		return 0
-	}
-	return int64(r.lastGood - r.end)
-}
+// torn is the number of bytes behind the end that look written, whether good
+// entries stand among them or not: the damaged last entry of a log looks like
+// one that was never whole.
+func (r *replay) torn() int64 { return max(int64(r.written)-int64(r.end), 0) }
 
 // goodBehind reports whether good entries stand behind the end.
 func (r *replay) goodBehind() bool { return r.lastGood > r.end }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
@@ -56,7 +57,10 @@ type scanner struct {
 	seg   int // of at
 	// synced is the highest syncedPos in any good header so far.
 	synced Position
-	read   int64 // bytes read from the disk
+	// written is behind the highest byte met that is not zero, can not be read, or
+	// belongs to an entry of which the header is good.
+	written Position
+	read    int64 // bytes read from the disk
 
 	data     []fileRange // of the present segment
 	window   []byte
@@ -155,6 +159,7 @@ func (s *scanner) tryAt(p Position) (scanItem, error) {
 		return scanItem{}, err
 	}
 	s.synced = max(s.synced, h.Synced)
+	s.written = max(s.written, h.end())
 	item := scanItem{Kind: scanEntry, At: p, End: h.end(), Header: h}
 	b := s.bytes(p, int(h.Size))
 	s.batches, err = h.checkBody(b, s.batches[:0])
@@ -199,6 +204,7 @@ func (s *scanner) payload(it *scanItem) []byte {
 
 // search moves to the next good header behind at; false if there is none.
 func (s *scanner) search() bool {
+	s.meet(s.at, int(min(entryAlign, s.segmentEnd()-s.at)))
 	s.at += entryAlign
 	for s.enter() {
 		end := s.segmentEnd()
@@ -211,16 +217,29 @@ func (s *scanner) search() bool {
 					continue
 				}
 				if _, err := s.headerAt(s.at + Position(i)); err == nil {
+					s.meet(s.at, i)
 					s.at += Position(i)
 					return true
 				}
 				b = s.bytes(s.at, n) // headerAt may have moved the window
 			}
+			s.meet(s.at, n)
 			s.at += Position(i)
 		}
 		s.at = end
 	}
 	return false
+}
+
+// meet takes note of n bytes at p that are no entry.
+func (s *scanner) meet(p Position, n int) {
+	b := s.bytes(p, n)
+	for n > 0 && b[n-1] == 0 {
+		n--
+	}
+	if n > 0 {
+		s.written = max(s.written, p+Position(n))
+	}
 }
 
 // fileRange is [from, to) of a file.
@@ -286,30 +305,40 @@ func (s *scanner) bytes(p Position, n int) []byte {
 
 func (s *scanner) fill(b []byte, p Position) {
 	seg := s.chain[s.seg]
-	n, err := seg.file.ReadAt(b, seg.offset(p))
+	n := readWhatCan(seg.file, b, seg.offset(p), func(from, to int) {
+		s.miss(PositionRange{p + Position(from), p + Position(to)})
+	})
 	s.read += int64(n)
+}
+
+// readWhatCan reads what the disk gives; the rest of b is zero. It returns how
+// many bytes were read at once, and tells which parts of b are on bad sectors.
+func readWhatCan(f vfs.File, b []byte, off int64, lost func(from, to int)) int {
+	n, err := f.ReadAt(b, off)
 	if err == nil {
-		return
+		return n
 	}
 	clear(b[n:])
 	if errors.Is(err, io.EOF) {
-		return
+		return n
 	}
 	// A bad sector: go on block by block, so that what is readable behind it is seen.
 	const block = 4096
 	for at := n; at < len(b); at += block {
 		part := b[at:min(at+block, len(b))]
-		if k, err := seg.file.ReadAt(part, seg.offset(p)+int64(at)); err != nil {
+		if k, err := f.ReadAt(part, off+int64(at)); err != nil {
 			clear(part[k:])
 			if !errors.Is(err, io.EOF) {
-				s.miss(PositionRange{p + Position(at+k), p + Position(at+len(part))})
+				lost(at+k, at+len(part))
 			}
 		}
 	}
+	return n
 }
 
 // miss takes note of what the disk did not give.
 func (s *scanner) miss(r PositionRange) {
+	s.written = max(s.written, r.To)
 	if n := len(s.unread); n > 0 && s.unread[n-1].From <= r.From && r.From <= s.unread[n-1].To {
 		s.unread[n-1].To = max(s.unread[n-1].To, r.To)
 		return

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // settle makes the disk fit what replay found, and the log ready to write.
@@ -103,7 +105,7 @@ func (l *Log) quarantine(name, why string) (as string, err error) {
 // cut ends the log at end, durably, and begins a new segment there.
 func (r *recovery) cut(end Position) error {
 	l := r.log
-	if r.replay.goodBehind() {
+	if r.replay.torn() > 0 {
 		if err := r.keepCut(end); err != nil {
 			return err
 		}
@@ -131,6 +133,9 @@ func (r *recovery) cut(end Position) error {
 	l.segments.remove(behind)
 	l.segments.frugal = true
 	_, err := l.segments.roll(end)
+	if vfs.IsNoSpace(err) && r.giveBackTorn(err) {
+		_, err = l.segments.roll(end)
+	}
 	l.segments.frugal = false
 	if err != nil {
 		return err
@@ -177,49 +182,5 @@ func (r *recovery) rewrite(from, to Position) error {
 			return fmt.Errorf("sync the tail of %s: %w", s.name, err)
 		}
 	}
-	return nil
-}
-
-// keepCut copies the bytes that are cut although good entries stand among
-// them: in the last group or two damage can not be told from a torn tail, and
-// an operator may want to look. Later segments are set aside as they are.
-func (r *recovery) keepCut(end Position) (err error) {
-	l := r.log
-	s := chainBefore(l.segments.all(), end)
-	if s == nil {
-		return nil
-	}
-	to := min(r.replay.lastGood, s.limit())
-	if next := l.segments.all().after(s); next != nil {
-		to = min(to, next.First)
-	}
-	if to <= end {
-		return nil
-	}
-	name, err := asideName(l.env.FS, l.env.Dir, fmt.Sprintf("%020d.cut", uint64(end)), l.found.UncleanStarts)
-	if err != nil {
-		return err
-	}
-	f, err := l.env.FS.Create(path.Join(l.env.Dir, name))
-	if err != nil {
-		return fmt.Errorf("keep what is cut: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	buf := make([]byte, rewriteChunk)
-	for at := end; at < to; {
-		b := buf[:min(Position(len(buf)), to-at)]
-		if _, err := s.file.ReadAt(b, s.offset(at)); err != nil {
-			return fmt.Errorf("keep what is cut: %w", err)
-		}
-		if _, err := f.WriteAt(b, int64(at-end)); err != nil {
-			return fmt.Errorf("keep what is cut: %w", err)
-		}
-		at += Position(len(b))
-	}
-	if err := f.Datasync(); err != nil {
-		return fmt.Errorf("keep what is cut: %w", err)
-	}
-	r.found.Quarantined = append(r.found.Quarantined, name)
-	l.env.Events(FileQuarantined{Name: s.name, As: name, Why: "good entries stood behind the end of the log"})
 	return nil
 }
