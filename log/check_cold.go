@@ -111,12 +111,13 @@ func (c *checker) coldLost(p *PartitionLog, e *index.Entry, unsure bool) bool {
 // judgeCold tells what is damaged in the cold log.
 func (c *checker) judgeCold() {
 	accepted := c.recovery.log.damage.cold.accepted
-	var open []PositionRange
+	var open, told []PositionRange
 	for _, b := range c.cold.damaged {
-		file := ""
-		if s := c.recovery.log.coldLog.segments.all().find(b.From); s != nil {
-			file = s.name
+		if holds(told, b.PositionRange) {
+			continue
 		}
+		told = append(told, b.PositionRange)
+		file := c.fileAt(true, b.From)
 		if holds(accepted, b.PositionRange) {
 			c.note(KindOfSalvage, file, b.PositionRange, "cold log: "+b.why+"; it was given up as lost by a salvage")
 			continue

@@ -29,12 +29,13 @@ func (c *checker) judge() {
 // judgeDamage tells each damaged range that was not given up.
 func (c *checker) judgeDamage() {
 	accepted := c.recovery.log.damage.main.accepted
-	var open []PositionRange
+	var open, told []PositionRange
 	for _, b := range c.audit.damaged {
-		file := ""
-		if s := c.recovery.log.segments.all().find(b.From); s != nil {
-			file = s.name
+		if holds(told, b.PositionRange) {
+			continue // of a segment that is missing, of which all is told
 		}
+		told = append(told, b.PositionRange)
+		file := c.fileAt(false, b.From)
 		if holds(accepted, b.PositionRange) {
 			c.note(KindOfSalvage, file, b.PositionRange, b.why+"; it was given up as lost by a salvage")
 			continue
@@ -44,6 +45,25 @@ func (c *checker) judgeDamage() {
 			"put the segment back from a copy; or `mainstem log salvage` gives it up as lost, so that consumers go on behind it")
 	}
 	c.report.heal.corrupt = joinRanges(open)
+}
+
+// fileAt names the file in which a Position of the main log, or of the cold one,
+// stands or has stood.
+func (c *checker) fileAt(cold bool, at Position) string {
+	files, name, first := c.recovery.log.segments, "", Position(0)
+	if cold {
+		files = c.recovery.log.coldLog.segments
+	}
+	if s := files.all().find(at); s != nil {
+		name, first = s.name, s.First
+	}
+	for i := range c.report.heal.segments {
+		x := &c.report.heal.segments[i]
+		if (x.Log != mainLog) == cold && first <= x.First && x.First <= at {
+			name, first = x.name(), x.First
+		}
+	}
+	return name
 }
 
 func (c *checker) judgeIndexes() {

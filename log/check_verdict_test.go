@@ -120,3 +120,38 @@ func TestUnreadableSegmentHeader(t *testing.T) {
 	f.append(100, 1, 2, 3)
 	f.close()
 }
+
+// What is said of a missing segment is said under its own name, and once: the
+// files beside it are sound.
+func TestMissingSegmentIsNamed(t *testing.T) {
+	for what, c := range map[string]struct {
+		make func(t *testing.T) *fixture
+		file func(f *fixture) string
+	}{
+		"between": {fill, func(f *fixture) string { return f.files(segmentSuffix)[1] }},
+		"newest":  {fill, func(f *fixture) string { names := f.files(segmentSuffix); return names[len(names)-1] }},
+		"cold":    {moved, func(f *fixture) string { return f.files(coldPrefix)[0] }},
+		"side":    {compactedFixture, func(f *fixture) string { return f.files(sidePrefix)[0] }},
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := c.make(t)
+			f.close()
+			name := c.file(f)
+			f.remove(name)
+			r := f.lookAt()
+			told := make(map[PositionRange]bool)
+			for _, x := range r.Findings {
+				if x.Kind != KindOfSegments || x.Range == (PositionRange{}) {
+					continue
+				}
+				if x.File != name || told[x.Range] {
+					t.Errorf("%s is missing, and told is %+v", name, x)
+				}
+				told[x.Range] = true
+			}
+			if len(told) == 0 {
+				t.Errorf("no range: %s", texts(r, SeverityDamage))
+			}
+		})
+	}
+}
