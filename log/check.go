@@ -128,7 +128,9 @@ func (c *checker) run() error {
 	}
 	if err := r.checkCold(); err != nil {
 		c.refuse(err)
-		c.missingCold()
+		if err := c.missingCold(); err != nil {
+			return err
+		}
 	}
 	if err := c.audit.run(c); err != nil {
 		return err

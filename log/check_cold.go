@@ -135,25 +135,39 @@ func (c *checker) judgeCold() {
 
 // missingCold finds out which segments of the cold log a checkpoint misses. An
 // empty one in the place of each would let the broker start.
-func (c *checker) missingCold() {
+func (c *checker) missingCold() error {
 	k, heal := c.recovery.newest(), &c.report.heal
 	if k == nil {
-		return
+		return nil
 	}
-	n := 0
+	n, chain := 0, c.recovery.log.coldLog.segments.all()
 	for _, want := range k.Cold {
-		s := c.recovery.log.coldLog.segments.all().find(want.First)
+		s, what := chain.find(want.First), " is missing"
 		switch {
 		case s == nil || s.First != want.First:
-			h := segmentHeader{Log: want.Log, First: want.First, Salt: want.Salt, Generation: want.Generation, IsFirst: true, PreviousEnd: want.First}
-			heal.segments = append(heal.segments, segmentLoss{segmentHeader: h, End: want.First})
-			n++
 		case s.Log != want.Log || s.Salt != want.Salt:
 			heal.hopeless = true // of another log
+			continue
+		default:
+			hollow, err := c.recovery.hollow(s, want.LiveBytes)
+			if err != nil {
+				return err
+			}
+			if !hollow {
+				continue
+			}
+			what = " is empty"
 		}
+		h := segmentHeader{Log: want.Log, First: want.First, Salt: want.Salt, Generation: want.Generation, IsFirst: true, PreviousEnd: want.First}
+		heal.segments = append(heal.segments, segmentLoss{segmentHeader: h, End: want.First})
+		if held := max(want.LiveBytes, want.HeldBytes); held > 0 {
+			c.cold.bad(PositionRange{want.First, want.First + Position(held)}, "segment "+want.coldName()+what)
+		}
+		n++
 	}
 	if n > 0 {
-		c.damage(KindOfSegments, "", PositionRange{}, fmt.Sprintf("%d segment files of the cold log are missing", n),
+		c.damage(KindOfSegments, "", PositionRange{}, fmt.Sprintf("%d segment files of the cold log are missing or empty", n),
 			"put them back from a copy; or have `mainstem log salvage` put empty ones in their place, which gives up what they held")
 	}
+	return nil
 }

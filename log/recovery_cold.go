@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -74,21 +75,62 @@ func (r *recovery) checkCold() error {
 	if k == nil {
 		return nil
 	}
+	var refused error
 	for _, want := range k.Cold {
 		s := c.find(want.First)
 		if s == nil || s.First != want.First || s.Log != want.Log || s.Salt != want.Salt {
-			return fmt.Errorf("%w: segment %s, which the checkpoint names", errMissing,
-				(&segmentHeader{Log: want.Log, First: want.First}).name())
+			refused = cmp.Or(refused, fmt.Errorf("%w: segment %s, which the checkpoint names", errMissing, want.coldName()))
+			continue
 		}
 		if k == r.chosen {
 			s.live.Store(want.LiveBytes)
 			s.held.Store(want.HeldBytes)
 		}
+		hollow, err := r.hollow(s, want.LiveBytes)
+		if err != nil {
+			return err
+		}
+		if hollow {
+			refused = cmp.Or(refused, fmt.Errorf("%w: segment %s is empty, and the checkpoint knows of %d bytes in it that live", errMissing, s.name, want.LiveBytes))
+		}
 	}
-	if k == r.chosen {
+	if refused == nil && k == r.chosen {
 		r.aside = append(r.aside, r.coldLost...)
 	}
-	return nil
+	return refused
+}
+
+// coldName is the name of a segment of the cold log that a checkpoint names.
+func (c *checkpointSegment) coldName() string {
+	return (&segmentHeader{Log: c.Log, First: c.First}).name()
+}
+
+// hollow reports whether nothing is left of a segment of the cold log in which so
+// many bytes live. One that a salvage has put in the place of another is as it
+// should be.
+func (r *recovery) hollow(s *segment, live int64) (bool, error) {
+	switch {
+	case live == 0 || holds(r.log.damage.cold.accepted, PositionRange{s.First, s.First + Position(live)}):
+		return false, nil
+	case s.limit() == s.First:
+		return true, nil
+	case !s.repaired:
+		return false, nil
+	}
+	// The header is gone: perhaps the rest as well, as where zeros were restored.
+	scan := newScanner(chain{s}, s.First)
+	for {
+		item, err := scan.next()
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("read segment %s: %w", s.name, err)
+		}
+		if item.Kind != scanGap || item.Unread {
+			return false, nil // a disk that is away for a while has it still
+		}
+	}
 }
 
 // durableIn is how many bytes of batches were durable in a segment of the cold

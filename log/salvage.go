@@ -202,7 +202,8 @@ func (s *salvager) write(name string, b []byte) error {
 	return nil
 }
 
-// replace puts a segment without entries in the place of one that is missing.
+// replace puts a segment without entries in the place of one that is missing, or
+// of which nothing is left.
 // It is a hole but for its header, so it takes no room.
 func (s *salvager) replace(x *segmentLoss) (err error) {
 	name := x.name()
@@ -219,6 +220,12 @@ func (s *salvager) replace(x *segmentLoss) (err error) {
 	}
 	if err := s.lengthen(f, x); err != nil {
 		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	// What is left of a file may be looked at again; one without a byte not.
+	if size, err := s.fs.Size(s.path(name)); err == nil && size > 0 {
+		if err := s.setAside(name); err != nil {
+			return err
+		}
 	}
 	if err := s.fs.Rename(temp, s.path(name)); err != nil {
 		return fmt.Errorf("replace %s: %w", name, err)

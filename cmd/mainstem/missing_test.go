@@ -80,8 +80,8 @@ func TestMissingAndEmptyFilesOfAnOldLog(t *testing.T) {
 		"missing cold segment": {file: "cold-*.segment", refuses: "is missing; nothing was changed: segment cold-", check: "is missing", salvage: true},
 		"missing side segment": {file: "side-*.segment", refuses: "is missing; nothing was changed: segment side-", check: "is missing", salvage: true},
 		"missing salvaged":     {file: "salvaged", check: "put the segment back from a copy"},
-		"empty cold segment":   {file: "cold-*.segment", check: "shorter than a segment header", salvage: true},
-		"empty side segment":   {file: "side-*.segment", check: "shorter than a segment header", salvage: true},
+		"empty cold segment":   {file: "cold-*.segment", refuses: "is missing; nothing was changed: segment cold-", check: "shorter than a segment header", salvage: true},
+		"empty side segment":   {file: "side-*.segment", refuses: "is missing; nothing was changed: segment side-", check: "shorter than a segment header", salvage: true},
 		"empty salvaged":       {file: "salvaged", check: "0 bytes, no magic"},
 	} {
 		t.Run(name, func(t *testing.T) {
