@@ -141,6 +141,7 @@ func (c *checker) run() error {
 	if err := c.replay(); err != nil {
 		return err
 	}
+	c.headless()
 	c.judge()
 	return c.losses()
 }

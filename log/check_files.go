@@ -33,7 +33,8 @@ type segmentLoss struct {
 func (c *checker) headers() {
 	for _, e := range c.events {
 		if x, ok := e.(CorruptionFound); ok {
-			c.damage(KindOfSegments, cmp.Or(x.File, segmentName(x.Range.From)), x.Range, x.What, "the broker starts without it; no bytes of the log are lost by that")
+			name := cmp.Or(x.File, segmentName(x.Range.From))
+			c.damage(KindOfSegments, name, x.Range, x.What, c.withoutHeader(name))
 		}
 		if x, ok := e.(SalvagedUnreadable); ok {
 			c.damage(KindOfSalvage, salvagedName, PositionRange{}, x.Why.Error(), "ask `mainstem log salvage` again for what it had given up")
@@ -62,6 +63,34 @@ func (c *checker) headers() {
 	case !c.report.heal.mark.refuses:
 		c.damage(KindOfStart, startMarkName, PositionRange{}, fault.Error(),
 			"the next start makes it anew from the headers of the segments, and counts as unclean")
+	}
+}
+
+// withoutHeader says what to do about a segment whose header is damaged.
+func (c *checker) withoutHeader(name string) string {
+	l := c.recovery.log
+	for _, s := range slices.Concat(l.segments.all(), l.coldLog.segments.all()) {
+		if s.name == name && s.limit() == s.First {
+			return "the file is empty: put it back from a copy; or `mainstem log salvage` gives up what it held, if it held anything"
+		}
+	}
+	return "the broker starts without it; no bytes of the log are lost by that"
+}
+
+// headless plans a new header for segments whose files are empty, but for the
+// newest: a start goes on without them, and nothing else would end the finding.
+func (c *checker) headless() {
+	heal, chain := &c.report.heal, c.recovery.log.segments.all()
+	for i, s := range chain {
+		known := func(x segmentLoss) bool { return x.Log == mainLog && x.First == s.First }
+		if !s.repaired || s.limit() > s.First || i+1 == len(chain) || slices.ContainsFunc(heal.segments, known) {
+			continue
+		}
+		x := segmentLoss{segmentHeader: s.segmentHeader, End: s.First, Short: s.name, Headless: true}
+		if x.UncleanStarts = c.recovery.mark.UncleanStarts; chain[i+1].PreviousSalt == s.Salt {
+			x.End = chain[i+1].First
+		}
+		heal.segments = append(heal.segments, x)
 	}
 }
 

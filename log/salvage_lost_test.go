@@ -152,3 +152,26 @@ func TestSalvageOfAShortSegmentOnAFullAndBadDisk(t *testing.T) {
 		f.close()
 	}
 }
+
+// After a salvage nothing is left to tell of an empty file of the main log.
+func TestSalvageOfEmptySegments(t *testing.T) {
+	for name, at := range map[string]int{"first": 0, "one between": 1} {
+		t.Run(name, func(t *testing.T) {
+			f := fill(t)
+			f.close()
+			f.harmed(f.files(segmentSuffix)[at], 0, false)
+			f.salvage(SalvageOptions{})
+			for range 2 {
+				if r := f.lookAt(); r.Damaged() || !PlanSalvage(r, SalvageOptions{}).Empty() {
+					t.Errorf("after the salvage: %s", texts(r, SeverityDamage))
+				}
+				f.open()
+				if d := f.log.Damage(); d.Ranges > 0 || d.Given == 0 {
+					t.Errorf("after the salvage: %+v", d)
+				}
+				f.append(300, 1, 2, 3)
+				f.close()
+			}
+		})
+	}
+}
