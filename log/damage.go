@@ -221,6 +221,7 @@ func (r *recovery) findShort() {
 		if s := c[i-1]; c[i].PreviousSalt == s.Salt && s.limit() < c[i].First {
 			lost := PositionRange{s.limit(), c[i].First}
 			if l.damage.main.fence(lost) {
+				r.found.Corrupt = append(r.found.Corrupt, lost)
 				l.env.Events(CorruptionFound{Range: lost, What: fmt.Sprintf("segment %s has lost its end: "+
 					"put the file back from a copy, or see `mainstem log check` for what is lost", s.name)})
 			}

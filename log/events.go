@@ -82,7 +82,7 @@ func (e Recovered) String() string {
 		how = "fresh"
 	}
 	return fmt.Sprintf("log opened (%s start): scanned %d bytes in %v, %d bytes torn off, %d damaged ranges, %d files set aside",
-		how, e.ScannedBytes, e.Took, e.TornBytes, len(e.Corrupt), len(e.Quarantined))
+		how, e.ScannedBytes, e.Took, e.TornBytes, len(e.Corrupt)+len(e.ColdCorrupt), len(e.Quarantined))
 }
 
 func (e SegmentCreated) String() string {
