@@ -155,13 +155,21 @@ func (c *conn) start(f *frame) error {
 }
 
 // unsupported answers a request in a version that is not served, if a client
-// could read the answer, and else ends the connection; it is always logged and
-// counted, so that an operator sees who needs what.
+// could read the answer, and else ends the connection; it is logged and counted,
+// so that an operator sees who needs what.
 func (c *conn) unsupported(k *call, body []byte) error {
 	c.srv.metrics.unsupported(k.header, c.software.Load())
-	c.srv.limitedWarn("a client asked for a version that is not served", append([]zap.Field{
+	const text = "a client asked for a version that is not served"
+	fields := append([]zap.Field{
 		zap.Stringer("api", k.header.Key), zap.Int16("version", k.header.Version), zap.String("served", k.api.rangeText()),
-	}, c.who()...)...)
+	}, c.who()...)
+	if k.header.Key == protocol.KeyApiVersions {
+		// A newer client asks in its newest version first, and goes on with what
+		// the answer says.
+		c.srv.log.Debug(text, fields...)
+	} else {
+		c.srv.limitedWarn(text, fields...)
+	}
 	resp := unsupportedResponse(k.header, body)
 	if resp == nil {
 		return fmt.Errorf("%w: %s v%d is not served", errHangUp, k.header.Key, k.header.Version)
