@@ -136,7 +136,7 @@ func refusal(err error) error {
 		return fmt.Errorf("%w; start the newer version, nothing was changed", err)
 	}
 	return fmt.Errorf("%w; the broker does not start on it and nothing was deleted: restore the metadata directory "+
-		"from a backup, or keep it and ask for help", err)
+		"from a backup; without one, docs/durability.md tells how the records can still be read", err)
 }
 
 // mustBeEmpty checks a journal that no snapshot counts.

@@ -15,7 +15,8 @@ import (
 // CheckOptions say what Check knows of the surroundings. All may be nil.
 type CheckOptions struct {
 	// Standing is what the metadata says of partition ids; nil: the metadata can
-	// not be read, so that every partition counts as alive.
+	// not be read. Then files and bytes are judged, but not whether an offset is
+	// lost or an index wrong: what was deleted long ago would look the same.
 	Standing func(model.PartitionID) Standing
 	// Name is a partition's topic and index.
 	Name func(model.PartitionID) (topic string, index int32, ok bool)
@@ -120,7 +121,7 @@ func (c *checker) run() error {
 		c.report.heal.hopeless = true
 	}
 	for _, x := range r.unusable {
-		c.damage(KindOfIndexes, x.name, PositionRange{}, x.why, "the next start makes all indexes anew from the log: nothing is lost by that, it takes its time")
+		c.damage(KindOfIndexes, x.name, PositionRange{}, x.why, "nothing has to be done: the next start makes all indexes anew from the log; nothing is lost by that, it takes its time")
 	}
 	if err := r.checkSegments(); err != nil {
 		c.refuse(err)

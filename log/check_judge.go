@@ -8,14 +8,18 @@ import (
 	"strings"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
 )
 
 // judge turns what audit and replay saw into findings.
 func (c *checker) judge() {
 	c.judgeDamage()
+	c.judgeTail()
+	if c.opts.Standing == nil {
+		return
+	}
 	c.judgeIndexes()
 	c.judgeOwners()
-	c.judgeTail()
 	if len(c.unknown) > 0 {
 		ids := slices.Sorted(maps.Keys(c.unknown))
 		c.report.Unknown = ids
@@ -122,6 +126,12 @@ func (c *checker) losses() error {
 	l := c.recovery.log
 	all := l.partitions.all()
 	c.report.Partitions = len(all)
+	if c.opts.Standing == nil {
+		c.judgeCold()
+		c.note(KindOfMetadata, "", PositionRange{}, "without the metadata nobody can tell which records of the log are lost and which were deleted: "+
+			"only files and bytes were checked; check again once it is there")
+		return nil
+	}
 	for _, p := range all {
 		if errors.Is(p.Refused(), ErrDropped) {
 			c.report.Partitions--
@@ -172,13 +182,22 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 			lost = c.coldLost(p, &e, unsure)
 		}
 		if lost {
-			c.lose(p.ID(), e.BaseOffset, next, int64(e.LastOffsetDelta)+1)
+			c.lose(p.ID(), e.BaseOffset, next, recordsOf(&e))
 		}
 	}
 	if errors.Is(err, ErrCorrupt) {
 		return nil // of the index, not of the log: it was told, and a rebuild mends it
 	}
 	return fmt.Errorf("read the index of partition %d: %w", p.ID(), err)
+}
+
+// recordsOf is how many records a batch has, as far as the index tells: -1 for
+// what a compaction wrote, of whose offsets some have no record.
+func recordsOf(e *index.Entry) int64 {
+	if logID(e.Log).isSide() {
+		return -1
+	}
+	return int64(e.LastOffsetDelta) + 1
 }
 
 // hits reports whether damage touches [from, to).

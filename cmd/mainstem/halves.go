@@ -23,7 +23,7 @@ func (b *broker) mustHaveMetadata() error {
 	}
 	if hasLog && !hasMetadata {
 		return fmt.Errorf("%s/metadata holds no snapshot, but beside it stands a log: without its metadata nobody knows whose the "+
-			"records are. Put the metadata directory back from a backup; nothing was changed", b.cfg.DataDir)
+			"records are. Put the metadata directory back from a backup; nothing was changed. Without one, docs/durability.md tells how the records can still be read", b.cfg.DataDir)
 	}
 	return nil
 }

@@ -92,3 +92,48 @@ func TestAdoptPartitionsOfOlderMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Without any metadata the check says so, and nothing of offsets and indexes;
+// the fresh metadata of another directory lets every record be read.
+func TestAdoptWithoutMetadata(t *testing.T) {
+	dir := makeBroker(t)
+	h, err := startHalf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.meta.DeleteTopics([]string{"payments"})
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	metadata := filepath.Join(dir, "metadata")
+	if err := os.RemoveAll(metadata); err != nil {
+		t.Fatal(err)
+	}
+	code, out, _ := command(t, "log", "check", dir)
+	if code != exitFailed || !strings.Contains(out, "metadata: the broker does not start") || !strings.Contains(out, "without the metadata nobody can tell") ||
+		!strings.Contains(out, "1 finding of damage") || strings.Contains(out, "LOST") || strings.Contains(out, "salvage") {
+		t.Errorf("the check: %d\n%s", code, out)
+	}
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	if h, err = startHalf(fresh); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(metadata, os.DirFS(filepath.Join(fresh, "metadata"))); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := command(t, "log", "salvage", "--adopt", "--yes", dir); code != exitOK {
+		t.Fatalf("salvage: %d\n%s\n%s", code, out, errs)
+	}
+	if h, err = startHalf(dir); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := h.fetch(1, 0); n != 24 || err != nil {
+		t.Errorf("%d batches, %v", n, err)
+	}
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+}

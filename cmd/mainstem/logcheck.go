@@ -167,7 +167,7 @@ func examine(fsys vfs.FS, dir string, stderr io.Writer) (*log.CheckReport, error
 	if meta.Fault != nil {
 		first = append(first, log.Finding{
 			Severity: log.SeverityDamage, Kind: log.KindOfMetadata, Text: "the broker does not start: " + meta.Fault.Error(),
-			Advice: "put the metadata directory back from a backup",
+			Advice: "put the metadata directory back from a backup; without one, docs/durability.md tells how the records can still be read",
 		})
 	}
 	if meta.Image != nil && meta.Image.PartitionsGiven() && report.Segments == 0 {
