@@ -92,6 +92,9 @@ type Limits struct {
 func (d *ConfigDef) Documentation() string {
 	switch d.Effect {
 	case Hint:
+		if d.Refuse != nil {
+			return d.Doc + " Mainstem has no such thing: a value that asks for it is refused."
+		}
 		return d.Doc + " Stored and shown, without effect in Mainstem."
 	case CompactedOnly:
 		return d.Doc + " Of effect for compacted topics only."
@@ -120,6 +123,9 @@ func (d *ConfigDef) Unit() string {
 	}
 	return ""
 }
+
+// Alterable reports whether a broker setting can be changed while it runs.
+func (d *ConfigDef) Alterable() bool { return d.Dynamic == ClusterWide }
 
 // WithoutEffect warns of a value that was given to what is not Obeyed; "" for
 // what is, and for Kafka's own default, which nobody meant as a change.

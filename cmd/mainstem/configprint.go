@@ -23,7 +23,8 @@ func newConfig(p process) *cobra.Command {
 
 const configPrintLong = `Print the settings that "mainstem serve" would use with the same flags, each with
 its value and where the value comes from. Only what differs from the default is
-shown, or with --all everything, with units and meanings.
+shown, or with --all everything, with units and meanings, and whether it can be
+changed while the broker runs (CHANGE "running") or needs a restart.
 
 What was changed while the broker ran is stored in its data directory and is
 not shown here; ask the running broker with kafka-configs --describe.`
@@ -69,16 +70,21 @@ func newConfigPrint(p process) *cobra.Command {
 }
 
 // effectNote stands behind the source of what is not simply obeyed.
-func effectNote(e cluster.Effect) string {
-	switch e {
+func effectNote(d *cluster.ConfigDef) string {
+	switch d.Effect {
 	case cluster.Hint:
-		return " (without effect)"
+		if d.Refuse != nil {
+			return " (refused)"
+		}
+		return withoutEffect
 	case cluster.CompactedOnly:
 		return " (for compacted topics only)"
 	case cluster.Obeyed:
 	}
 	return ""
 }
+
+const withoutEffect = " (without effect)"
 
 // setting is one line of the output.
 type setting struct {
@@ -87,7 +93,8 @@ type setting struct {
 	Source  string  `json:"source"`
 	Default *string `json:"default,omitempty"`
 	Unit    string  `json:"unit,omitempty"`
-	Effect  bool    `json:"effect"` // false: accepted, and ignored
+	Effect  bool    `json:"effect"`  // false: accepted, and ignored
+	Dynamic bool    `json:"dynamic"` // can be changed while the broker runs
 	Doc     string  `json:"documentation,omitempty"`
 	note    string
 }
@@ -104,7 +111,8 @@ func settingsOf(cfg Config, all bool) []setting {
 		}
 		s := setting{
 			Name: v.Def.Name, Value: v.Value, Source: sourceDefault,
-			Unit: v.Def.Unit(), Effect: v.Def.Effect != cluster.Hint, Doc: v.Def.Documentation(), note: effectNote(v.Def.Effect),
+			Unit: v.Def.Unit(), Effect: v.Def.Effect != cluster.Hint, Dynamic: v.Def.Alterable(),
+			Doc: v.Def.Documentation(), note: effectNote(v.Def),
 		}
 		if !v.Def.Null {
 			d := v.Def.Default
@@ -123,7 +131,7 @@ func settingsOf(cfg Config, all bool) []setting {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Values)) {
 		if !shown[name] { // a name of Kafka's that means nothing here
 			hidden := "[not shown]"
-			out = append(out, setting{Name: name, Value: &hidden, Source: cfg.Values[name].Source, note: effectNote(cluster.Hint)})
+			out = append(out, setting{Name: name, Value: &hidden, Source: cfg.Values[name].Source, note: withoutEffect})
 		}
 	}
 	slices.SortFunc(out, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
@@ -139,7 +147,7 @@ func printSettings(w io.Writer, settings []setting, all bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	head, meaning := "NAME\tVALUE\tSOURCE\n", ""
 	if all {
-		head = "NAME\tVALUE\tSOURCE\tUNIT\tMEANING\n"
+		head = "NAME\tVALUE\tSOURCE\tCHANGE\tUNIT\tMEANING\n"
 	}
 	if err := printf(t, "%s", head); err != nil {
 		return err
@@ -150,7 +158,7 @@ func printSettings(w io.Writer, settings []setting, all bool) error {
 			value = *s.Value
 		}
 		if all {
-			meaning = "\t" + s.Unit + "\t" + s.Doc
+			meaning = "\t" + changeText(s.Dynamic) + "\t" + s.Unit + "\t" + s.Doc
 		}
 		if err := printf(t, "%s\t%s\t%s%s%s\n", s.Name, value, s.Source, s.note, meaning); err != nil {
 			return err
@@ -160,6 +168,14 @@ func printSettings(w io.Writer, settings []setting, all bool) error {
 		return fmt.Errorf("write output: %w", err)
 	}
 	return nil
+}
+
+// changeText says what it takes to change a setting.
+func changeText(dynamic bool) string {
+	if dynamic {
+		return "running"
+	}
+	return "restart"
 }
 
 // The forms of output.
