@@ -57,7 +57,7 @@ type auditBatch struct {
 const walksMax = 2048
 
 // auditExamples is how many differences are told one by one.
-const auditExamples = 8
+const auditExamples = 3
 
 func (a *audit) bad(r PositionRange, why string) { a.damaged = append(a.damaged, badRange{r, why}) }
 

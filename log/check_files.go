@@ -99,7 +99,7 @@ func (c *checker) files() error {
 	r := c.recovery
 	for _, a := range r.aside {
 		if _, ok := parseCheckpointName(a.name); ok {
-			c.damage(KindOfCheckpoint, a.name, PositionRange{}, a.why, "the next start sets it aside, and begins from an older one or scans the log")
+			c.damage(KindOfCheckpoint, a.name, PositionRange{}, a.why, "nothing has to be done: the next start sets it aside, and begins from an older one or reads all of the log")
 			continue
 		}
 		c.note(KindOfSegments, a.name, PositionRange{}, a.why+"; the next start sets it aside")
@@ -114,7 +114,7 @@ func (c *checker) files() error {
 			named[name] = true
 			if i > 0 && i < checkpointsKept && !slices.Contains(c.names, name) {
 				c.damage(KindOfCheckpoint, checkpointName(k.Generation), PositionRange{}, "index file "+name+", which it names, is missing",
-					"a start could not fall back to it, and would read all of the log")
+					"nothing has to be done: it is the older checkpoint, which is needed only if the newest one is lost too; that start would read all of the log")
 			}
 		}
 	}
@@ -161,8 +161,8 @@ func (c *checker) index(name string) (err error) {
 	if newerFormat(err) {
 		return err
 	}
-	c.damage(KindOfIndexes, name, PositionRange{}, err.Error(), "`mainstem log salvage --drop-indexes` sets all index files aside, "+
-		"so that the next start makes them anew from the log; nothing is lost by that")
+	c.damage(KindOfIndexes, name, PositionRange{}, err.Error(), "nothing is lost by that. Where a checkpoint to start from names it and it "+
+		"can not be opened, the next start makes all indexes anew from the log by itself; else `mainstem log salvage --drop-indexes` has it do so")
 	return nil
 }
 

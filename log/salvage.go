@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
@@ -69,11 +70,7 @@ func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
 		p.Steps = append(p.Steps, fmt.Sprintf("put an empty segment in the place of %s, for Positions %d to %d", s.name(), s.First, s.End))
 	}
 	if !p.accept.empty() {
-		step := fmt.Sprintf("give up %d damaged ranges of the log, %d of the cold log, and %d ranges of offsets: consumers go on behind them", len(p.accept.Ranges), len(p.accept.Cold), len(p.accept.Offsets))
-		if n := len(r.Waiting); n > 0 {
-			step += fmt.Sprintf("; %d partitions take appends again, from the ends they have now on", n)
-		}
-		p.Steps = append(p.Steps, step)
+		p.Steps = append(p.Steps, p.accept.step(len(r.Waiting)))
 		before := r.heal.before
 		if before == nil {
 			before = &salvaged{}
@@ -85,6 +82,34 @@ func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
 		p.Steps = append(p.Steps, fmt.Sprintf("set %d index files aside: the next start makes all indexes anew from the log", len(p.indexes)))
 	}
 	return p
+}
+
+// step says in words what is given up, and how many partitions go on by that.
+func (s *salvaged) step(waiting int) string {
+	var parts []string
+	for _, x := range []struct {
+		n         int
+		one, many string
+	}{
+		{len(s.Ranges), "damaged range of the log", "damaged ranges of the log"},
+		{len(s.Cold), "damaged range of the cold log", "damaged ranges of the cold log"},
+		{len(s.Offsets), "range of offsets", "ranges of offsets"},
+	} {
+		switch {
+		case x.n == 1:
+			parts = append(parts, "1 "+x.one)
+		case x.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.many))
+		}
+	}
+	step := "give up " + strings.Join(parts, ", ") + ": consumers go on behind that"
+	switch {
+	case waiting == 1:
+		step += "; 1 partition takes appends again, from the end it has now on"
+	case waiting > 1:
+		step += fmt.Sprintf("; %d partitions take appends again, from the ends they have now on", waiting)
+	}
+	return step
 }
 
 // planMark decides about the start mark.

@@ -71,7 +71,6 @@ func printReport(out io.Writer, r *log.CheckReport) error {
 		}
 	}
 	p.findings("DAMAGE", damage)
-	p.advice(damage)
 	p.lost("LOST", r.Lost)
 	p.table("REFUSE PRODUCE", "TOPIC\tPARTITION\tWOULD GO ON AT", len(r.Waiting), func(w io.Writer, i int) error {
 		x := &r.Waiting[i]
@@ -106,6 +105,7 @@ func counted[N int | int64 | uint32 | uint64](n N, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// findings prints each finding, and what can be done below those it is good for.
 func (p *reportPrinter) findings(headline string, list []log.Finding) {
 	p.table(headline, "", len(list), func(w io.Writer, i int) error {
 		f := &list[i]
@@ -116,23 +116,11 @@ func (p *reportPrinter) findings(headline string, list []log.Finding) {
 		if f.Range.To > f.Range.From {
 			where += fmt.Sprintf(" [%d, %d)", f.Range.From, f.Range.To)
 		}
-		_, err := fmt.Fprintf(w, "  %s: %s\n", where, f.Text)
-		return err
-	})
-}
-
-// advice prints what can be done, each once.
-func (p *reportPrinter) advice(list []log.Finding) {
-	var all []string
-	seen := make(map[string]bool)
-	for i := range list {
-		if a := list[i].Advice; a != "" && !seen[a] {
-			seen[a] = true
-			all = append(all, a)
+		advice := ""
+		if f.Advice != "" && (i+1 == min(len(list), reportLines) || list[i+1].Advice != f.Advice) {
+			advice = "    what to do: " + f.Advice + "\n"
 		}
-	}
-	p.table("WHAT TO DO", "", len(all), func(w io.Writer, i int) error {
-		_, err := fmt.Fprintf(w, "  - %s\n", all[i])
+		_, err := fmt.Fprintf(w, "  %s: %s\n%s", where, f.Text, advice)
 		return err
 	})
 }
