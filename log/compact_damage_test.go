@@ -95,7 +95,7 @@ func TestDamageInASideSegment(t *testing.T) {
 		}
 		from, to := hit.BaseOffset, hit.BaseOffset+model.Offset(hit.LastDelta)+1
 		r := f.lookAt()
-		if len(r.Lost) == 0 || r.Lost[0].From > from || r.Lost[len(r.Lost)-1].To < to || !strings.Contains(texts(r, SeverityDamage), sidePrefix) {
+		if len(r.Lost) == 0 || r.Lost[0].From > from || r.Lost[len(r.Lost)-1].To < to || r.Lost[0].Records >= 0 || !strings.Contains(texts(r, SeverityDamage), sidePrefix) {
 			t.Errorf("rebuilt %v: lost %+v, %s", rebuilt, r.Lost, texts(r, SeverityDamage))
 		}
 		for range 2 { // and after a start with the indexes that the first has made

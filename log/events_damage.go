@@ -8,7 +8,10 @@ import (
 // The events of damage and repair.
 type (
 	// RebuildBegins says: the indexes are made anew from the log, and why.
-	RebuildBegins struct{ Why string }
+	RebuildBegins struct {
+		Why   string
+		Young bool // the log is so young that it need not have had a checkpoint
+	}
 	// SalvagedUnreadable says: what was given up as lost is not known any more.
 	SalvagedUnreadable struct{ Why error }
 	// DamageFenced says: the scrub found damage; reads of it fail.

@@ -178,7 +178,7 @@ func (r *recovery) run() error {
 	}
 	r.replay.synced = r.knownSynced()
 	if r.replay.rebuild {
-		l.env.Events(RebuildBegins{Why: r.rebuildReason()})
+		l.env.Events(RebuildBegins{Why: r.rebuildReason(), Young: r.young()})
 		if err := r.findCopies(); err != nil {
 			return err
 		}

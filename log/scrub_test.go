@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -97,7 +98,9 @@ func TestShortSegmentIsDamage(t *testing.T) {
 	if err := file.Truncate(segmentHeaderSize + 100); err != nil {
 		t.Fatal(err)
 	}
-	f.open()
+	if found := f.open(); len(found.Corrupt) != 1 || !strings.Contains(Recovered{*found}.String(), "1 damaged ranges found") {
+		t.Errorf("the start found %v", found.Corrupt)
+	}
 	first, _ := parseSegmentName(name)
 	base := model.Offset(0)
 	for ; base < f.ends[1]; base += 3 {

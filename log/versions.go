@@ -56,8 +56,15 @@ func MissingFile(err error) bool { return errors.Is(err, errMissing) }
 
 // headerLost says what becomes of a segment whose header can not be read.
 func headerLost(err error) string {
-	return err.Error() + "; the log goes on with what else tells of it. Put the file back from a copy, " +
-		"or see `mainstem log check` for what is lost"
+	return "the header of the segment: " + err.Error() + "; its neighbours and the checkpoint tell what stood there. " +
+		"Put the file back from a copy, or see `mainstem log check` for what is lost"
+}
+
+// young reports whether the log may have ended before its first checkpoint.
+func (r *recovery) young() bool {
+	c := r.log.segments.all()
+	return len(r.checkpoints)+len(r.unusable)+len(r.aside) == 0 && len(c) > 0 && c[0].IsFirst &&
+		int64(c[len(c)-1].First-c[0].First) < 2*r.log.cfg.CheckpointBytes
 }
 
 // rebuildReason says why no checkpoint could be used.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -128,5 +129,30 @@ func TestOtherStateVersion(t *testing.T) {
 	b[0]++
 	if _, err := decodeState(b); !newerFormat(err) || !strings.Contains(err.Error(), "3, this program knows 2") {
 		t.Error(err)
+	}
+}
+
+// A log that ends before its first checkpoint is nothing to warn of; an old one
+// that has lost all of them is.
+func TestYoungLogHasNoCheckpoint(t *testing.T) {
+	for checkpointBytes, young := range map[int64]bool{1 << 20: true, 8 << 10: false} {
+		f := newFixture(t, Config{SegmentBytes: 32 << 10, CheckpointBytes: checkpointBytes})
+		for range 20 {
+			f.append(1500, 1, 2, 3)
+		}
+		f.close()
+		f.remove(checkpointPrefix)
+		var begun []RebuildBegins
+		env := f.disk.env()
+		env.Events = func(e Event) {
+			if b, ok := e.(RebuildBegins); ok {
+				begun = append(begun, b)
+			}
+		}
+		f.log, _ = mustOpen(t, f.cfg, env)
+		if want := []RebuildBegins{{Why: "there is no checkpoint", Young: young}}; !slices.Equal(begun, want) {
+			t.Errorf("%d bytes between checkpoints: %+v, want %+v", checkpointBytes, begun, want)
+		}
+		f.close()
 	}
 }

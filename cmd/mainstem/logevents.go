@@ -34,11 +34,20 @@ func (b *broker) logEvent(e log.Event) {
 
 // levelOf is how loud an event is: an error is what clients notice.
 func levelOf(e log.Event) zapcore.Level {
-	switch e.(type) {
+	switch e := e.(type) {
+	case log.CheckpointWritten:
+		if e.Partitions == 0 {
+			return zapcore.DebugLevel // nothing has changed: on a full disk there is one with each round of retention
+		}
+	case log.RebuildBegins:
+		if e.Young {
+			return zapcore.InfoLevel
+		}
+		return zapcore.WarnLevel
 	case log.AppendsFailed, log.Latched, log.CorruptionFound, log.DamageFenced:
 		return zapcore.ErrorLevel
 	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed, log.StartMarkRestored,
-		log.RebuildBegins, log.SalvagedUnreadable, log.DamageLifted:
+		log.SalvagedUnreadable, log.DamageLifted:
 		return zapcore.WarnLevel
 	case log.PartitionCompacted:
 		return zapcore.DebugLevel // the compactor tells more, by the topic's name
