@@ -7,6 +7,7 @@ type Cleanable struct {
 	CleanedTo         model.Offset // what lies below was cleaned
 	CleanBytes        int64        // of the batches that are left below CleanedTo
 	DirtyBytes        int64        // of the batches from there up to the limit
+	WaitingBytes      int64        // of the batches from the limit on; the last one always is
 	FirstDirtyAppend  int64        // append time of the first dirty batch, ms; 0 if there is none
 	FirstDirtyMaxTime int64        // its largest timestamp, ms
 }
@@ -31,11 +32,14 @@ func (p *PartitionLog) Cleanable(limit model.Offset) (Cleanable, error) {
 		c.CleanBytes = int64(clean - below)
 	}
 	from := max(c.CleanedTo, start)
+	all := last.TotalBytes
+	c.WaitingBytes = int64(all - min(clean, all))
 	end, ok, err := p.lastBelow(limit)
 	if err != nil || !ok || end.LastOffset() < from {
 		return c, err
 	}
 	c.DirtyBytes = int64(end.TotalBytes - clean)
+	c.WaitingBytes = int64(all - end.TotalBytes)
 	it, err := p.iterate(from)
 	if err != nil {
 		return c, err

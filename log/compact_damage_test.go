@@ -243,14 +243,14 @@ func TestLookupsOfACompactedPartition(t *testing.T) {
 			t.Errorf("from 51 on: %+v, %v", got, err)
 		}
 		c, err := p.Cleanable(noOffset)
-		if want := int64(4 * (50 + 61)); err != nil || c.CleanedTo != 5 || c.CleanBytes != want || c.DirtyBytes != 0 {
+		if want := int64(4 * (50 + 61)); err != nil || c.CleanedTo != 5 || c.CleanBytes != want || c.DirtyBytes != 0 || c.WaitingBytes != 50+61 {
 			t.Errorf("%+v, %v", c, err)
 		}
 	}
 	put(60)
 	put(70)
 	c, err := f.log.Partition(1).Cleanable(noOffset)
-	if err != nil || c.DirtyBytes != 2*(50+61) || c.FirstDirtyMaxTime != 40 || c.FirstDirtyAppend == 0 {
+	if err != nil || c.DirtyBytes != 2*(50+61) || c.WaitingBytes != 50+61 || c.FirstDirtyMaxTime != 40 || c.FirstDirtyAppend == 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	f.close()

@@ -19,6 +19,7 @@ type TopicCompaction struct {
 	Topic                  string
 	Partitions             int
 	CleanBytes, DirtyBytes int64
+	WaitingBytes           int64          // of what may not be compacted yet
 	DirtyRatio             float64        // of the dirtiest partition
 	LastRun                time.Time      // of any partition; zero: none since the start
 	Uncleanable            map[string]int // partitions by reason (UncleanableReason)
@@ -59,6 +60,7 @@ func (c *Compactor) publish() {
 		t.Partitions++
 		t.CleanBytes += d.state.CleanBytes
 		t.DirtyBytes += d.state.DirtyBytes
+		t.WaitingBytes += d.state.WaitingBytes
 		t.DirtyRatio = max(t.DirtyRatio, d.ratio())
 		if d.last.After(t.LastRun) {
 			t.LastRun = d.last

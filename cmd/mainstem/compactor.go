@@ -146,6 +146,7 @@ func (c compactionCollector) Collect(ch chan<- prometheus.Metric) {
 		send(prometheus.GaugeValue, t.DirtyRatio, "dirty_ratio", "The share, in the topic's dirtiest partition, that no compaction has seen.", t.Topic)
 		send(prometheus.GaugeValue, float64(t.CleanBytes), "clean_bytes", "Bytes of the topic that were compacted.", t.Topic)
 		send(prometheus.GaugeValue, float64(t.DirtyBytes), "dirty_bytes", "Bytes of the topic that could be compacted.", t.Topic)
+		send(prometheus.GaugeValue, float64(t.WaitingBytes), "waiting_bytes", "Bytes of the topic that may not be compacted yet: in the newest part of a partition, or too young.", t.Topic)
 		for reason, n := range t.Uncleanable {
 			send(prometheus.GaugeValue, float64(n), "uncleanable_partitions", "Partitions whose last compaction failed, by reason.", t.Topic, reason)
 		}

@@ -131,7 +131,7 @@ func TestCompactionShown(t *testing.T) {
 			t.Errorf("%s is %v, want %v; there is %v", name, got[name], want, got)
 		}
 	}
-	for _, name := range []string{"clean_bytes topic=t", "dirty_bytes topic=t", "last_run_timestamp_seconds topic=t", "read_bytes_total", "written_bytes_total"} {
+	for _, name := range []string{"clean_bytes topic=t", "dirty_bytes topic=t", "waiting_bytes topic=t", "last_run_timestamp_seconds topic=t", "read_bytes_total", "written_bytes_total"} {
 		if got[name] <= 0 {
 			t.Errorf("%s is %v; there is %v", name, got[name], got)
 		}
