@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,6 +21,17 @@ func damageNote(d log.DamageStats) string {
 		note += fmt.Sprintf("; %d partitions refuse produce, because they may have ended in damage", d.Refused)
 	}
 	return note + "; stop the broker and run `mainstem log check`"
+}
+
+// scrubNote is what /readyz says where no damage is known: how much that means.
+func scrubNote(s log.ScrubStats) string {
+	switch {
+	case s.BytesPerSec == 0:
+		return "none is known, and the scrub is off: old data is not looked at"
+	case s.Passes == 0:
+		return "none is known, but not all of the log was looked at since the start"
+	}
+	return "all of the log was looked at, the last time at " + s.LastEnd.UTC().Format(time.RFC3339)
 }
 
 // sendDamage shows damage and the scrub to prometheus.

@@ -63,8 +63,10 @@ func (b *broker) openHealth(ctx context.Context) error {
 		{Name: "disk room", Run: func() error { return nil }, Detail: b.diskRoom},
 		{Name: "disk syncs", Run: b.diskAnswers},
 		{Name: "damage", Run: func() error { return nil }, Detail: func() (string, bool) {
-			note := damageNote(b.commitLog.Damage())
-			return note, note != ""
+			if note := damageNote(b.commitLog.Damage()); note != "" {
+				return note, true
+			}
+			return scrubNote(b.commitLog.Scrubbed()), false
 		}},
 	})
 	if err != nil {
@@ -138,13 +140,13 @@ func (c logCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.GaugeValue, "cold_reads_waiting", "Reads of the disk that wait for their turn.", float64(st.ColdWaiting))
 	send(prometheus.GaugeValue, "unsynced_bytes", "Bytes written but not synced yet.", float64(st.Written)-float64(st.Synced))
 	send(prometheus.GaugeValue, "segments", "Segment files.", float64(st.Segments))
-	send(prometheus.GaugeValue, "segment_bytes", "Size of the main log's segment files.", float64(st.SegmentBytes))
-	send(prometheus.GaugeValue, "live_bytes", "Bytes of batches that can be read, as last counted.", float64(st.LiveBytes))
+	send(prometheus.GaugeValue, "segment_bytes", "Size of the main log's segment files; the cold log's come on top (cold_log_bytes).", float64(st.SegmentBytes))
+	send(prometheus.GaugeValue, "live_bytes", "Bytes of batches that can be read, in the main and in the cold log, as last counted.", float64(st.LiveBytes))
 	send(prometheus.GaugeValue, "partitions", "Partitions that the log holds.", float64(st.Partitions))
 	send(prometheus.GaugeValue, "queued_appends", "Appends that wait for the writer.", float64(st.QueuedAppends))
 	send(prometheus.CounterValue, "relocated_bytes_total", "Bytes of batches that were moved from old segments to the cold log.", float64(st.RelocatedBytes))
 	send(prometheus.CounterValue, "relocated_segments_total", "Old segments that were emptied by moving what lives in them.", float64(st.RelocatedSegments))
-	send(prometheus.GaugeValue, "reclaimable_bytes", "Bytes of batches on the disk that nobody can read any more.", float64(st.ReclaimableBytes))
+	send(prometheus.GaugeValue, "reclaimable_bytes", "Bytes of batches that nobody can read any more, in files that are not written any more.", float64(st.ReclaimableBytes))
 	send(prometheus.GaugeValue, "cold_log_bytes", "Size of the cold log.", float64(st.ColdBytes))
 	send(prometheus.GaugeValue, "tail_ring_bytes", "Memory of the tail ring.", float64(st.RingBytes))
 	send(prometheus.GaugeValue, "disk_free_bytes", "Free bytes of the disk.", float64(st.FreeBytes))
