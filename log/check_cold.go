@@ -129,7 +129,7 @@ func (c *checker) judgeCold() {
 	c.report.heal.cold = joinRanges(open)
 	if n := c.cold.wrong; n > 0 && c.opts.Standing != nil {
 		c.damage(KindOfIndexes, "", PositionRange{}, fmt.Sprintf("the indexes do not match the cold log: %d entries differ; %s", n, c.cold.example),
-			"`mainstem log salvage --drop-indexes` sets all index files aside, so that the next start makes them anew from the log; nothing is lost by that")
+			dropIndexesAdvice)
 	}
 }
 

@@ -149,10 +149,16 @@ func (c *checker) file(name string, named map[string]bool) error {
 	return nil
 }
 
+// dropIndexesAdvice is for indexes that can be opened, and are wrong.
+const dropIndexesAdvice = "`mainstem log salvage --drop-indexes` sets all index files aside, so that the next start makes them anew from the log; nothing is lost by that"
+
 // index reads all of an index file.
 func (c *checker) index(name string) (err error) {
+	advice := "nothing has to be done: a start that needs it makes all indexes anew from the log; nothing is lost by that, it takes its time"
 	f, err := index.Open(c.fs, path.Join(c.dir, name), c.recovery.log.indexes.cache)
 	if err == nil {
+		// A start would not notice.
+		advice = dropIndexesAdvice
 		err = errors.Join(f.Verify(), f.Release())
 	}
 	if err == nil {
@@ -161,8 +167,7 @@ func (c *checker) index(name string) (err error) {
 	if newerFormat(err) {
 		return err
 	}
-	c.damage(KindOfIndexes, name, PositionRange{}, err.Error(), "nothing is lost by that. Where a checkpoint to start from names it and it "+
-		"can not be opened, the next start makes all indexes anew from the log by itself; else `mainstem log salvage --drop-indexes` has it do so")
+	c.damage(KindOfIndexes, name, PositionRange{}, err.Error(), advice)
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (c *checker) judgeIndexes() {
 	}
 	c.damage(KindOfIndexes, "", PositionRange{}, fmt.Sprintf("the indexes do not match the log: %d batches are missing in them, %d are not in the log, %d are wrong; %s",
 		a.missing, a.extra, a.wrong, strings.Join(a.examples, "; ")),
-		"`mainstem log salvage --drop-indexes` sets all index files aside, so that the next start makes them anew from the log; nothing is lost by that")
+		dropIndexesAdvice)
 }
 
 // judgeOwners lists the partitions that refuse appends.
