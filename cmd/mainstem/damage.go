@@ -15,10 +15,11 @@ func damageNote(d log.DamageStats) string {
 	if d.Ranges == 0 && d.Refused == 0 {
 		return ""
 	}
-	note := fmt.Sprintf("%d damaged ranges of the log, %d bytes, the first at [%d, %d): reads of them answer CORRUPT_MESSAGE, the rest is served",
-		d.Ranges, d.Bytes, d.First.From, d.First.To)
+	note := fmt.Sprintf("%s of the log, %d bytes, the first at [%d, %d): reads of them answer CORRUPT_MESSAGE, the rest is served",
+		counted(d.Ranges, "damaged range", "damaged ranges"), d.Bytes, d.First.From, d.First.To)
 	if d.Refused > 0 {
-		note += fmt.Sprintf("; %d partitions refuse produce, because they may have ended in damage", d.Refused)
+		note += fmt.Sprintf("; %s produce, because of damage in which the last records may have been",
+			counted(d.Refused, "partition refuses", "partitions refuse"))
 	}
 	return note + "; stop the broker and run `mainstem log check`"
 }

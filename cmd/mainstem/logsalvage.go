@@ -151,7 +151,8 @@ func printPlan(out io.Writer, dir string, plan *log.SalvagePlan, report *log.Che
 	}
 	p.lost("LOST FOR GOOD", plan.Lost)
 	if len(report.Waiting) > 0 {
-		p.printf("\n%d partitions may have had more at their ends in the damage; nobody can tell. They go on here, and offsets are given again:\n", len(report.Waiting))
+		p.printf("\n%s may have had more at the end in the damage; nobody can tell. Appends go on here, and offsets are given again:\n",
+			counted(len(report.Waiting), "partition", "partitions"))
 		p.table("GO ON", "TOPIC\tPARTITION\tAT OFFSET", len(report.Waiting), func(w io.Writer, i int) error {
 			x := &report.Waiting[i]
 			_, err := fmt.Fprintf(w, "  %s\t%s\t%d\n", topicText(x.Topic, x.Partition), indexText(x.Index), x.End)
