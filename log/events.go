@@ -52,6 +52,12 @@ type (
 	}
 	// FileQuarantined says: a file was set aside.
 	FileQuarantined struct{ Name, As, Why string }
+	// TornKept says: what a crash left behind the last good entry was copied.
+	TornKept struct {
+		Range PositionRange
+		As    string
+		Cut   int64 // bytes that look written behind the end; the copy may have fewer
+	}
 	// RebuildProgress says: the indexes are being made anew.
 	RebuildProgress struct{ At, End Position }
 	// StartMarkRestored says: the start mark was missing or damaged; what it
@@ -109,6 +115,11 @@ func (e CorruptionFound) String() string {
 
 func (e FileQuarantined) String() string {
 	return fmt.Sprintf("file %s set aside as %s: %s", e.Name, e.As, e.Why)
+}
+
+func (e TornKept) String() string {
+	return fmt.Sprintf("%d bytes behind the last good entry, at %d, are cut off: a write that ended half way, as a rule, or damage; %d of them are kept in %s",
+		e.Cut, e.Range.From, e.Range.To-e.Range.From, e.As)
 }
 
 func (e RebuildProgress) String() string {
