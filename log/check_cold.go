@@ -160,8 +160,8 @@ func (c *checker) missingCold() error {
 		}
 		h := segmentHeader{Log: want.Log, First: want.First, Salt: want.Salt, Generation: want.Generation, IsFirst: true, PreviousEnd: want.First}
 		heal.segments = append(heal.segments, segmentLoss{segmentHeader: h, End: want.First})
-		if held := max(want.LiveBytes, want.HeldBytes); held > 0 {
-			c.cold.bad(PositionRange{want.First, want.First + Position(held)}, "segment "+want.coldName()+what)
+		if want.LiveBytes > 0 {
+			c.cold.bad(PositionRange{want.First, max(k.coldLimit(want.First), want.First+Position(want.LiveBytes))}, "segment "+want.coldName()+what)
 		}
 		n++
 	}

@@ -73,12 +73,6 @@ func TestHollowColdSegment(t *testing.T) {
 					f.append(300, 1)
 					f.close()
 				}
-				f.remove(indexSuffix)
-				f.open()
-				if _, err := offsetsFrom(t, f.log.Partition(1), 0); err != nil {
-					t.Errorf("rebuilt: %v", err)
-				}
-				f.close()
 			})
 		}
 	}

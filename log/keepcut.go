@@ -120,13 +120,14 @@ func (r *recovery) copyCut(s *segment, at PositionRange, suffix string) (name st
 	if err != nil {
 		return "", err
 	}
-	f, err := l.env.FS.Create(path.Join(l.env.Dir, name))
+	file := path.Join(l.env.Dir, name)
+	f, err := l.env.FS.Create(file)
 	if err != nil {
 		return "", fmt.Errorf("keep what is cut: %w", err)
 	}
 	defer func() {
 		if err = errors.Join(err, f.Close()); err != nil {
-			err = errors.Join(fmt.Errorf("keep what is cut: %w", err), l.env.FS.Remove(path.Join(l.env.Dir, name)))
+			err = errors.Join(fmt.Errorf("keep what is cut: %w", err), l.env.FS.Remove(file))
 		}
 	}()
 	buf := make([]byte, rewriteChunk)

@@ -105,6 +105,18 @@ func (c *checkpointSegment) coldName() string {
 	return (&segmentHeader{Log: c.Log, First: c.First}).name()
 }
 
+// coldLimit is where a segment of the cold log ends at the latest: where another
+// begins.
+func (c *checkpoint) coldLimit(first Position) Position {
+	end := c.ColdEnd
+	for _, s := range c.Cold {
+		if s.First > first {
+			end = min(end, s.First)
+		}
+	}
+	return end
+}
+
 // hollow reports whether nothing is left of a segment of the cold log in which so
 // many bytes live. One that a salvage has put in the place of another is as it
 // should be.
