@@ -83,8 +83,10 @@ func TestGateStepsWithSyncs(t *testing.T) {
 		takes time.Duration
 		step  int
 	}{
-		{time.Millisecond, gateStepLive}, {9 * time.Millisecond, 4 * gateStepLive},
-		{100 * time.Millisecond, gateStepWide}, {3 * time.Millisecond, gateStepLive},
+		{time.Millisecond, gateStepLive},
+		{9 * time.Millisecond, 4 * gateStepLive},
+		{100 * time.Millisecond, gateStepWide},
+		{3 * time.Millisecond, gateStepLive},
 	} {
 		for range 100 {
 			g.syncBegins()
