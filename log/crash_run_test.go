@@ -286,7 +286,7 @@ func (r *crashRun) end(l *crashLife, sound bool) error {
 		return err
 	}
 	fired, dead, _ := l.plan.state()
-	if l.plan.latches && fired && !l.latched.Load() || l.latched.Load() && l.plan.harmless {
+	if l.plan.latches && fired && !l.latched.Load() || l.latched.Load() && l.plan.harmless && !sudden { // dead, its syncs fail
 		return fmt.Errorf("%s: the log has latched: %v", l.plan.name, l.latched.Load())
 	}
 	if !sudden {
