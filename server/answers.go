@@ -31,8 +31,8 @@ import (
 //     until its connection's own calls cannot hold it up (see pipeline.await);
 //     afterwards it waits for shares only, and once decoded it gives the pool's
 //     memory back, unless it is a Produce.
-//   - Whoever holds of a budget or a pool for longer than patience, while others
-//     wait for it, loses the connection: a client that sends or takes a byte now
+//   - Whoever holds of a budget or a pool for longer than patience, or sends nothing
+//     of a request for stillMax, while others wait for it, loses the connection: a client that sends or takes a byte now
 //     and then must not stop the others. While nobody waits, slow is slow.
 //
 // There is no deadlock. The order is: a pool, the budget for decoding, that for

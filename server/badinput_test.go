@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -157,4 +159,23 @@ func TestIdle(t *testing.T) {
 	}
 	idle.closed()
 	advertised(busy)
+}
+
+// TestHalfARequest: a client that announces much and then says nothing holds up
+// others for a few seconds only, also where clients may stop for an hour.
+func TestHalfARequest(t *testing.T) {
+	b := startBroker(t, options{config: func(c *server.Config) { c.RequestBudget, c.StallMax = 500_000, time.Hour }})
+	good, half := b.dial(), b.dial()
+	good.createTopic("t", 1)
+	req := produceRequest("t", 0, -1, batchOf(t, strings.Repeat("x", 900_000)))
+	req.SetVersion(9)
+	_, err := half.conn.Write(half.frame(req)[:5000])
+	must(t, err)
+	until(t, "the memory is taken", func() bool { return b.gauge("mainstem_request_buffer_bytes") > 0 }, func() { advertised(good) })
+	if r := good.produce("t", 0, "v"); r.ErrorCode != 0 {
+		t.Fatalf("produce: %d", r.ErrorCode)
+	}
+	if _, err := half.conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("half a request: %v, want the end of the connection", err)
+	}
 }

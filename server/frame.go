@@ -21,6 +21,9 @@ const (
 	// memory that is its connection's own. Such a request waits for no other
 	// client, and whatever it has to wait for later, no other waits for it.
 	ownFrameMax = 64 << 10
+	// stillMax is how long a client may send nothing of a request whose memory
+	// others wait for: it may have gone without a word.
+	stillMax = 3 * time.Second
 )
 
 // frameMemory is where large requests are read into. Only what goes to the log
@@ -56,6 +59,9 @@ type frameReader struct {
 	// the time (in nanoseconds) by which it must not, if others wait for it.
 	held atomic.Pointer[span.Buffer]
 	due  atomic.Int64
+	// moved is when bytes came last (in nanoseconds) for the request that is being
+	// read into held; 0 once it is read.
+	moved atomic.Int64
 }
 
 // frame is one request without its size. With a nil owner the bytes are only
@@ -130,7 +136,9 @@ func (fr *frameReader) take(ctx context.Context, n int, produce bool) (frame, er
 	if err != nil {
 		return frame{}, fmt.Errorf("memory for a frame of %d bytes: %w", n, err)
 	}
-	fr.due.Store(fr.memory.now().Add(fr.memory.patience(n)).UnixNano())
+	now := fr.memory.now()
+	fr.due.Store(now.Add(fr.memory.patience(n)).UnixNano())
+	fr.moved.Store(now.UnixNano())
 	fr.held.Store(b)
 	return frame{data: b.B, owner: b}, nil
 }
@@ -146,7 +154,9 @@ func (fr *frameReader) rest(mem []byte, n int) error {
 		if err != nil && k < n {
 			return fmt.Errorf("frame of %d bytes ended after %d: %w", n, k, noEOF(err))
 		}
+		fr.moved.Store(fr.memory.now().UnixNano())
 	}
+	fr.moved.Store(0)
 	if k > n {
 		// The read went on into the next request, which saves a system call.
 		fr.r, fr.w = 0, copy(fr.buf, mem[n:k])
@@ -163,10 +173,11 @@ func (fr *frameReader) admitted() {
 }
 
 // late reports whether others wait for the memory of a request that has had its
-// time.
+// time, or of which nothing comes any more.
 func (fr *frameReader) late(now time.Time) bool {
-	b := fr.held.Load()
-	return b != nil && now.UnixNano() >= fr.due.Load() && b.Wanted()
+	b, moved := fr.held.Load(), fr.moved.Load()
+	still := moved != 0 && now.UnixNano()-moved >= int64(stillMax)
+	return b != nil && (still || now.UnixNano() >= fr.due.Load()) && b.Wanted()
 }
 
 // fill reads until n unused bytes are in the buffer.
