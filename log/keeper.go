@@ -3,6 +3,8 @@ package log
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"sync/atomic"
 )
 
@@ -113,6 +115,10 @@ func (k *keeper) round() {
 	if l.latch.err() != nil || !k.urgent && Position(k.last.Load()) == l.syncer.end() {
 		return
 	}
+	if err := k.stillThere(); err != nil {
+		l.latch.set(err)
+		return
+	}
 	if err := k.checkpoint(); err != nil && !errors.Is(err, ErrClosed) {
 		l.env.Events(CheckpointFailed{Err: err})
 		return
@@ -120,6 +126,19 @@ func (k *keeper) round() {
 	k.urgent = false
 	l.merger.poke()
 	l.relocator.poke()
+}
+
+// stillThere finds out whether the directory was removed or moved. The segments
+// stay open, and would take what is appended to them until they are full; nobody
+// would find it again.
+func (k *keeper) stillThere() error {
+	l := k.log
+	newest := l.segments.all().last().name
+	names, err := l.env.FS.List(l.env.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || slices.Contains(names, newest) {
+		return nil // what else is wrong with the directory others find
+	}
+	return fmt.Errorf("segment %s is not in %s any more: the directory was removed or moved while the log was open", newest, l.env.Dir)
 }
 
 // finish writes the last checkpoint and the clean mark, once the writer and
