@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
+	"path"
 	"sync/atomic"
 )
 
@@ -134,8 +134,7 @@ func (k *keeper) round() {
 func (k *keeper) stillThere() error {
 	l := k.log
 	newest := l.segments.all().last().name
-	names, err := l.env.FS.List(l.env.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) || slices.Contains(names, newest) {
+	if _, err := l.env.FS.Size(path.Join(l.env.Dir, newest)); !errors.Is(err, fs.ErrNotExist) {
 		return nil // what else is wrong with the directory others find
 	}
 	return fmt.Errorf("segment %s is not in %s any more: the directory was removed or moved while the log was open", newest, l.env.Dir)
