@@ -14,14 +14,7 @@ import (
 // their ends.
 func moved(t *testing.T) *fixture {
 	t.Helper()
-	f := newFixture(t, relocating())
-	for range 12 {
-		f.append(300, 1, 4)
-		for range 6 {
-			f.append(3000, 2, 3)
-		}
-	}
-	f.deleteAll(2, 3)
+	f := kept(t)
 	if f.relocate() == 0 {
 		t.Fatal("nothing was relocated")
 	}
