@@ -27,16 +27,21 @@ import (
 //     large Produce claims its share behind others of its kind: these wait for
 //     the disk only.
 //   - Once encoded, the share shrinks to the bytes that wait for the socket.
-//   - The bytes of a large request are read into a pool. Before, its reader waits
-//     until its connection's own calls cannot hold it up (see pipeline.await);
-//     afterwards it waits for shares only, and once decoded it gives the pool's
-//     memory back, unless it is a Produce.
-//   - Whoever holds of a budget or a pool for longer than patience, or sends nothing
-//     of a request for stillMax, while others wait for it, loses the connection: a client that sends or takes a byte now
-//     and then must not stop the others. While nobody waits, slow is slow.
+//   - The bytes of a large request are read into a pool, piece by piece: who has
+//     sent little holds little. Before, its reader waits until its connection's own
+//     calls cannot hold it up (see pipeline.await); afterwards it waits for the next
+//     piece and for shares only, and once decoded it gives the pool's memory back,
+//     unless it is a Produce.
+//   - Whoever holds of a budget or a pool for longer than patience, takes longer
+//     than pieceMax for a piece of a request, or sends nothing of it for stillMax,
+//     while others wait for the memory, loses the connection: a client that sends or
+//     takes a byte now and then must not stop the others. While nobody waits, slow is
+//     slow.
 //
 // There is no deadlock. The order is: a pool, the budget for decoding, that for
-// answers; nobody waits for an earlier one with a later one in hand. Who holds a
+// answers; nobody waits for an earlier one with a later one in hand, and those who
+// wait for more of a pool are served in the order in which they began, the first
+// beyond the budget if need be (see span.Pool). Who holds a
 // share waits for its client and for its handler only, and handlers that may
 // wait for other connections (see api.parks) hold none. A claim larger than the
 // whole budget is let in when all others have gone.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -161,21 +163,77 @@ func TestIdle(t *testing.T) {
 	advertised(busy)
 }
 
-// TestHalfARequest: a client that announces much and then says nothing holds up
+// TestHalfARequest: a client that stops in the middle of a large request holds up
 // others for a few seconds only, also where clients may stop for an hour.
 func TestHalfARequest(t *testing.T) {
 	b := startBroker(t, options{config: func(c *server.Config) { c.RequestBudget, c.StallMax = 500_000, time.Hour }})
 	good, half := b.dial(), b.dial()
 	good.createTopic("t", 1)
-	req := produceRequest("t", 0, -1, batchOf(t, strings.Repeat("x", 900_000)))
+	req := produceRequest("t", 0, -1, batchOf(t, strings.Repeat("x", 400_000)))
 	req.SetVersion(9)
-	_, err := half.conn.Write(half.frame(req)[:5000])
+	_, err := half.conn.Write(half.frame(req)[:200_000])
 	must(t, err)
-	until(t, "the memory is taken", func() bool { return b.gauge("mainstem_request_buffer_bytes") > 0 }, func() { advertised(good) })
-	if r := good.produce("t", 0, "v"); r.ErrorCode != 0 {
+	until(t, "the memory is taken", func() bool { return b.gauge("mainstem_request_buffer_bytes") > 200_000 }, func() { advertised(good) })
+	if r := good.produce("t", 0, strings.Repeat("x", 200_000)); r.ErrorCode != 0 {
 		t.Fatalf("produce: %d", r.ErrorCode)
 	}
 	if _, err := half.conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("half a request: %v, want the end of the connection", err)
+	}
+}
+
+// TestAnnouncedOnly: clients that announce much and send little hold little, so
+// that others need not even wait: the time stands still here.
+func TestAnnouncedOnly(t *testing.T) {
+	b := startBroker(t, options{clock: farFuture(), config: func(c *server.Config) { c.RequestBudget = 4 << 20 }})
+	good := b.dial()
+	good.createTopic("t", 1)
+	req := produceRequest("t", 0, -1, batchOf(t, strings.Repeat("x", 1<<20)))
+	req.SetVersion(9)
+	const clients = 60
+	for range clients {
+		half := b.dial()
+		_, err := half.conn.Write(half.frame(req)[:5000])
+		must(t, err)
+	}
+	until(t, "they have what they get", func() bool {
+		return b.gauge("mainstem_request_buffer_bytes") >= clients*32<<10
+	}, func() { advertised(good) })
+	for range 3 {
+		if r := good.produce("t", 0, strings.Repeat("x", 500_000)); r.ErrorCode != 0 {
+			t.Fatalf("produce: %d", r.ErrorCode)
+		}
+	}
+}
+
+// TestMemoryWarning: an operator is told that producers wait for memory, and for
+// whom.
+func TestMemoryWarning(t *testing.T) {
+	now := farFuture()
+	pool := span.NewPool(512 << 10)
+	b := startBroker(t, options{clock: now, pool: pool})
+	good, half := b.dial(), b.dial()
+	good.createTopic("t", 1)
+	req := produceRequest("t", 0, -1, batchOf(t, strings.Repeat("x", 400_000)))
+	req.SetVersion(9)
+	frame := half.frame(req)
+	_, err := half.conn.Write(frame[:200_000])
+	must(t, err)
+	until(t, "the memory is taken", func() bool { return pool.InUse() > 200_000 }, func() { advertised(good) })
+	good.send(req)
+	until(t, "the other waits", func() bool { return pool.Waiting() > 0 }, runtime.Gosched)
+	third := b.dial()
+	told := func() bool { return b.logs.FilterMessageSnippet("wait for memory").Len() > 0 }
+	until(t, "a warning", told, func() {
+		now.Advance(time.Second)
+		advertised(third)
+	})
+	line := b.logs.FilterMessageSnippet("wait for memory").All()[0]
+	if m := line.ContextMap(); m["half_sent"] != int64(1) || m["waiting"] != int64(1) || m["address"] != "127.0.0.1" {
+		t.Errorf("%s %v", line.Message, m)
+	}
+	until(t, "the half is closed", func() bool { return b.openConnections() == 2 }, func() { now.Advance(time.Second) })
+	if _, err := good.receiveBytes(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -24,6 +24,9 @@ const (
 	// stillMax is how long a client may send nothing of a request whose memory
 	// others wait for: it may have gone without a word.
 	stillMax = 3 * time.Second
+	// pieceMax is how long a client may take for a piece of a request, and a second
+	// more for each leastRate bytes of it, while others wait for its memory.
+	pieceMax = 10 * time.Second
 )
 
 // frameMemory is where large requests are read into. Only what goes to the log
@@ -34,8 +37,8 @@ type frameMemory struct {
 	// room is called before memory is taken, and waits until what the
 	// connection has under way leaves nothing to wait for afterwards.
 	room func(produce bool) error
-	// patience is how long a request of a size may hold memory that others wait
-	// for; now is the time.
+	// patience is how long a request of a size that has come may wait with memory
+	// that others wait for; now is the time.
 	patience func(bytes int) time.Duration
 	now      func() time.Time
 }
@@ -56,7 +59,8 @@ type frameReader struct {
 	// client can do nothing for it: there is no memory.
 	inside, waiting atomic.Bool
 	// held is the shared memory of the request that is being read or waits, due
-	// the time (in nanoseconds) by which it must not, if others wait for it.
+	// the time (in nanoseconds) by which its newest piece must be full, and the
+	// request let in, if others wait for it.
 	held atomic.Pointer[span.Buffer]
 	due  atomic.Int64
 	// moved is when bytes came last (in nanoseconds) for the request that is being
@@ -108,7 +112,7 @@ func (fr *frameReader) next(ctx context.Context) (frame, error) {
 	}
 	f, err := fr.take(ctx, n, produce)
 	if err == nil {
-		err = fr.rest(f.data, n)
+		err = fr.rest(ctx, f, n)
 	}
 	if err != nil {
 		f.release()
@@ -118,7 +122,8 @@ func (fr *frameReader) next(ctx context.Context) (frame, error) {
 	return f, nil
 }
 
-// take gets memory for a request of n bytes, and for some more behind it.
+// take gets memory for a request of n bytes, and for some more behind it; of the
+// shared memory only the first piece, the rest follows as the bytes do.
 func (fr *frameReader) take(ctx context.Context, n int, produce bool) (frame, error) {
 	pool := fr.memory.others
 	switch {
@@ -132,23 +137,51 @@ func (fr *frameReader) take(ctx context.Context, n int, produce bool) (frame, er
 	if err := fr.memory.room(produce); err != nil {
 		return frame{}, err
 	}
-	b, err := pool.Get(ctx, n+readAhead)
+	b, err := pool.Begin(ctx, n+readAhead)
 	if err != nil {
 		return frame{}, fmt.Errorf("memory for a frame of %d bytes: %w", n, err)
 	}
-	now := fr.memory.now()
-	fr.due.Store(now.Add(fr.memory.patience(n)).UnixNano())
-	fr.moved.Store(now.UnixNano())
+	fr.got(b.Ready())
 	fr.held.Store(b)
 	return frame{data: b.B, owner: b}, nil
 }
 
-// rest reads what is left of a request of n bytes into mem, which is longer.
-func (fr *frameReader) rest(mem []byte, n int) error {
+// got begins the time that the client has for a piece of its request.
+func (fr *frameReader) got(piece int) {
+	now := fr.memory.now()
+	fr.due.Store(now.Add(pieceMax + time.Duration(piece/leastRate)*time.Second).UnixNano())
+	fr.moved.Store(now.UnixNano())
+}
+
+// more waits for memory for the next piece of a request of which all that there
+// is memory for has come.
+func (fr *frameReader) more(ctx context.Context, b *span.Buffer) error {
+	fr.waiting.Store(true)
+	defer fr.waiting.Store(false)
+	had := b.Ready()
+	if err := b.Grow(ctx); err != nil {
+		return fmt.Errorf("memory for a frame: %w", err)
+	}
+	fr.got(b.Ready() - had)
+	return nil
+}
+
+// rest reads what is left of a request of n bytes into its memory, which is
+// longer.
+func (fr *frameReader) rest(ctx context.Context, f frame, n int) error {
+	mem, ready := f.data, len(f.data)
 	k := copy(mem[:n], fr.buf[fr.r:fr.w])
 	fr.r += k
 	for k < n {
-		m, err := fr.src.Read(mem[k:])
+		if f.owner != nil {
+			if k == f.owner.Ready() {
+				if err := fr.more(ctx, f.owner); err != nil {
+					return err
+				}
+			}
+			ready = f.owner.Ready()
+		}
+		m, err := fr.src.Read(mem[k:ready])
 		k += m
 		fr.total.Add(int64(m))
 		if err != nil && k < n {
@@ -156,6 +189,7 @@ func (fr *frameReader) rest(mem []byte, n int) error {
 		}
 		fr.moved.Store(fr.memory.now().UnixNano())
 	}
+	fr.due.Store(fr.memory.now().Add(fr.memory.patience(n)).UnixNano())
 	fr.moved.Store(0)
 	if k > n {
 		// The read went on into the next request, which saves a system call.
@@ -175,9 +209,18 @@ func (fr *frameReader) admitted() {
 // late reports whether others wait for the memory of a request that has had its
 // time, or of which nothing comes any more.
 func (fr *frameReader) late(now time.Time) bool {
+	if fr.waiting.Load() {
+		return false // for memory itself: its client can do nothing
+	}
 	b, moved := fr.held.Load(), fr.moved.Load()
 	still := moved != 0 && now.UnixNano()-moved >= int64(stillMax)
 	return b != nil && (still || now.UnixNano() >= fr.due.Load()) && b.Wanted()
+}
+
+// filling reports whether the client is in the middle of a request that holds
+// shared memory.
+func (fr *frameReader) filling() bool {
+	return fr.held.Load() != nil && fr.moved.Load() != 0 && !fr.waiting.Load()
 }
 
 // fill reads until n unused bytes are in the buffer.

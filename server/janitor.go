@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/mainstem-mq/mainstem/internal/clock"
 )
 
@@ -25,6 +27,7 @@ var (
 type janitor struct {
 	srv   *Server
 	round int
+	first uint64 // who waited in front for a request's memory in the last round
 	mu    sync.Mutex
 	timer clock.Timer
 	over  bool
@@ -70,6 +73,7 @@ func (j *janitor) look() {
 		j.srv.memory.requests.Trim()
 		j.srv.memory.others.Trim()
 	}
+	j.warn()
 	j.srv.sessions.expire(now)
 	j.srv.backfills.tick(now)
 	j.srv.conns.recheck()
@@ -94,4 +98,29 @@ func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
 		return errIdle
 	}
 	return nil
+}
+
+// warn tells that requests wait for memory: that the same one was in front in two
+// rounds means that nothing came back for at least one.
+func (j *janitor) warn() {
+	pool := j.srv.memory.requests
+	before := j.first
+	j.first = pool.First()
+	if j.first == 0 || j.first != before {
+		return
+	}
+	var slow []*conn
+	for _, c := range j.srv.conns.snapshot() {
+		if c.frames.filling() {
+			slow = append(slow, c)
+		}
+	}
+	fields := []zap.Field{
+		zap.Int("waiting", pool.Waiting()), zap.Int64("bytes_in_use", pool.InUse()), zap.Int("half_sent", len(slow)),
+	}
+	if len(slow) > 0 {
+		fields = append(fields, slow[0].who()...)
+	}
+	j.srv.limitedWarn("requests with records wait for memory (queued.max.request.bytes): clients send theirs slowly (half_sent, one of them is named), "+
+		"or the disk is slow", fields...)
 }

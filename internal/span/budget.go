@@ -31,7 +31,7 @@ func (b *Budget) Reserve(ctx context.Context, n int64) (*Share, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("share of %d bytes: %w", n, err)
 	}
-	if err := b.mu.reserve(ctx, &b.mu.Mutex, n, nil); err != nil {
+	if _, err := b.mu.reserve(ctx, &b.mu.Mutex, all(n), nil); err != nil {
 		return nil, fmt.Errorf("share of %d bytes: %w", n, err)
 	}
 	return &Share{budget: b, bytes: n}, nil

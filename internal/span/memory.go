@@ -25,6 +25,12 @@ const (
 	// really goes back to the operating system when it is trimmed. Smaller ones
 	// would be more mappings than a process may have.
 	offHeapMin = 64 << 10
+
+	// firstPiece of a buffer that is still to be filled is counted at once, of a
+	// buffer of at least offHeapMin. Each next one makes it growth times as large:
+	// who has sent little holds little, and a MiB needs two more turns.
+	firstPiece = 32 << 10
+	growth     = 4
 )
 
 // classOf returns the class for n bytes and its size; class == classes means
@@ -64,6 +70,14 @@ func unmapMemory(mem []byte) {
 	}
 	if err != nil {
 		panic(fmt.Sprintf("span: unmap of our own memory: %v", err))
+	}
+}
+
+// coolDown gives the memory from off on back to the operating system. It stays
+// mapped and is zero when it is used next.
+func coolDown(mem []byte, off int) {
+	if err := unix.Madvise(mem[off:], unix.MADV_DONTNEED); err != nil {
+		panic(fmt.Sprintf("span: madvise of our own memory: %v", err))
 	}
 }
 

@@ -10,8 +10,13 @@ import (
 // (Kafka's queued.max.request.bytes), so that memory is bounded whatever
 // clients claim or how slow they are.
 //
+// A buffer that a client will fill is begun (Begin) with a first piece and grows
+// as the bytes come, so that who announces much and sends little holds little.
+//
 // Invariant: memory handed out plus memory kept for reuse never exceeds the
-// budget, except while one buffer larger than the budget is out, alone.
+// budget, except for one buffer: one that is larger than the budget and out alone,
+// or the rest of the oldest of those that are being filled, when nothing else is
+// out and none of them could be filled within the budget.
 type Pool struct {
 	pressure func(need int64)
 
@@ -20,6 +25,9 @@ type Pool struct {
 		ledger
 		idle int64
 		free [classes]freeList
+		// filling are the buffers that are warm behind what is counted of them; that
+		// memory is part of idle.
+		filling map[*Buffer]struct{}
 	}
 }
 
@@ -35,6 +43,7 @@ type freeList struct {
 func NewPool(budget int64) *Pool {
 	p := &Pool{}
 	p.mu.budget = budget
+	p.mu.filling = map[*Buffer]struct{}{}
 	return p
 }
 
@@ -46,6 +55,22 @@ func (p *Pool) OnPressure(f func(need int64)) { p.pressure = f }
 
 // Get waits until n bytes fit in the budget. Contents are undefined.
 func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
+	_, size := classOf(max(n, 0))
+	return p.get(ctx, n, size)
+}
+
+// Begin is Get for n bytes that are still to come: it waits for memory for the
+// first of them only, see Buffer.Ready and Buffer.Grow.
+func (p *Pool) Begin(ctx context.Context, n int) (*Buffer, error) {
+	_, size := classOf(max(n, 0))
+	if size >= offHeapMin {
+		size = firstPiece
+	}
+	return p.get(ctx, n, size)
+}
+
+// get makes a buffer of n bytes of which counted bytes are counted now.
+func (p *Pool) get(ctx context.Context, n, counted int) (*Buffer, error) {
 	if n < 0 {
 		panic("span: buffer of negative size")
 	}
@@ -53,21 +78,39 @@ func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
 		return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
 	}
 	class, size := classOf(n)
-	if err := p.mu.reserve(ctx, &p.mu.Mutex, int64(size), p.pressure); err != nil {
+	c, err := p.mu.reserve(ctx, &p.mu.Mutex, claim{size: int64(counted), total: int64(size)}, p.pressure)
+	if err != nil {
 		return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
 	}
-	mem, victims := p.take(class)
+	b := &Buffer{pool: p, counted: counted, ticket: c.ticket}
+	b.refs.Store(1)
+	mem, victims := p.take(b, class)
 	freeAll(victims)
 	if mem == nil {
-		var err error
 		if mem, err = mapMemory(size); err != nil {
-			p.unreserve(int64(size))
+			p.unreserve(c)
 			return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
 		}
 	}
-	b := &Buffer{B: mem[:n:n], pool: p, mem: mem}
-	b.refs.Store(1)
+	b.B, b.mem = mem[:n:n], mem
 	return b, nil
+}
+
+// grow waits until a buffer's bytes up to size are counted.
+func (p *Pool) grow(ctx context.Context, b *Buffer, size int) error {
+	c, err := p.mu.reserve(ctx, &p.mu.Mutex, claim{
+		ticket: b.ticket, size: int64(size - b.counted), held: int64(b.counted), total: int64(len(b.mem)),
+	}, p.pressure)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	b.counted += int(c.size)
+	p.setWarmLocked(b, max(b.warm-int(c.size), 0))
+	victims := p.makeRoomLocked()
+	p.mu.Unlock()
+	freeAll(victims)
+	return nil
 }
 
 // InUse is the number of bytes handed out now, counted by capacity.
@@ -83,6 +126,14 @@ func (p *Pool) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mu.waiters.Len()
+}
+
+// First tells who waits in front: another number for each, 0 if nobody waits. Who
+// sees the same number again knows that nothing was granted in between.
+func (p *Pool) First() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.first()
 }
 
 // Trim gives memory that was not needed since the last Trim back to the
@@ -109,28 +160,55 @@ func (p *Pool) Trim() int64 {
 	return freed
 }
 
-func (p *Pool) unreserve(size int64) {
+func (p *Pool) unreserve(c claim) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mu.giveBack(size)
+	p.mu.undo(c)
+	p.mu.grant()
 }
 
-// take returns idle memory of the class, or nil and the memory of other
+// take returns idle memory of the class for b, or nil and the memory of other
 // classes that has to go before new memory may be made.
-func (p *Pool) take(class int) (mem []byte, victims [][]byte) {
+func (p *Pool) take(b *Buffer, class int) (mem []byte, victims [][]byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if class < classes {
 		if f := &p.mu.free[class]; len(f.stack) > 0 {
-			return p.popLocked(f), nil
+			mem = p.popLocked(f)
+			b.mem = mem
+			p.setWarmLocked(b, len(mem)-b.counted)
 		}
 	}
+	return mem, p.makeRoomLocked()
+}
+
+// makeRoomLocked lets idle memory go until all is within the budget again.
+func (p *Pool) makeRoomLocked() (victims [][]byte) {
 	for c := classes - 1; c >= 0 && p.mu.idle > 0; c-- {
 		for len(p.mu.free[c].stack) > 0 && p.mu.inUse+p.mu.idle > p.mu.budget {
 			victims = append(victims, p.popLocked(&p.mu.free[c]))
 		}
 	}
-	return nil, victims
+	for b := range p.mu.filling {
+		if p.mu.inUse+p.mu.idle <= p.mu.budget {
+			break
+		}
+		// Under the mutex: once it is counted, its filler writes to it.
+		coolDown(b.mem, len(b.mem)-b.warm)
+		p.setWarmLocked(b, 0)
+	}
+	return victims
+}
+
+// setWarmLocked notes how much of the end of b is warm but not counted.
+func (p *Pool) setWarmLocked(b *Buffer, warm int) {
+	p.mu.idle += int64(warm - b.warm)
+	b.warm = warm
+	if warm > 0 {
+		p.mu.filling[b] = struct{}{}
+	} else {
+		delete(p.mu.filling, b)
+	}
 }
 
 func (p *Pool) popLocked(f *freeList) []byte {
@@ -144,10 +222,16 @@ func (p *Pool) popLocked(f *freeList) []byte {
 }
 
 // put takes memory back from the last holder of a buffer.
-func (p *Pool) put(mem []byte) {
-	class, size := classOf(len(mem))
+func (p *Pool) put(b *Buffer) {
 	p.mu.Lock()
-	p.mu.inUse -= int64(size)
+	mem := b.mem
+	b.B, b.mem = nil, nil
+	class, size := classOf(len(mem))
+	p.mu.inUse -= int64(b.counted)
+	if b.counted < size {
+		p.mu.growing -= int64(b.counted)
+		p.setWarmLocked(b, 0)
+	}
 	// Judged before others are served: under a full budget the next in line
 	// then finds warm memory instead of mapping it anew.
 	keep := class < classes && p.mu.inUse+p.mu.idle+int64(size) <= p.mu.budget
