@@ -17,6 +17,9 @@ const janitorPeriod = time.Second
 // trimRounds is after how many rounds unused buffer memory goes back.
 const trimRounds = 5
 
+// warnPeriod is how often it is said that requests wait for memory.
+const warnPeriod = 10 * time.Second
+
 var (
 	errIdle    = errors.New("idle for longer than connections.max.idle.ms")
 	errStalled = errors.New("the client stopped in the middle of a request")
@@ -27,7 +30,10 @@ var (
 type janitor struct {
 	srv   *Server
 	round int
-	first uint64 // who waited in front for a request's memory in the last round
+	// first waited in front for a request's memory in the last round; told is when
+	// that was last said.
+	first uint64
+	told  time.Time
 	mu    sync.Mutex
 	timer clock.Timer
 	over  bool
@@ -73,7 +79,7 @@ func (j *janitor) look() {
 		j.srv.memory.requests.Trim()
 		j.srv.memory.others.Trim()
 	}
-	j.warn()
+	j.warn(now)
 	j.srv.sessions.expire(now)
 	j.srv.backfills.tick(now)
 	j.srv.conns.recheck()
@@ -102,13 +108,14 @@ func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
 
 // warn tells that requests wait for memory: that the same one was in front in two
 // rounds means that nothing came back for at least one.
-func (j *janitor) warn() {
+func (j *janitor) warn(now time.Time) {
 	pool := j.srv.memory.requests
 	before := j.first
 	j.first = pool.First()
-	if j.first == 0 || j.first != before {
+	if j.first == 0 || j.first != before || now.Sub(j.told) < warnPeriod {
 		return
 	}
+	j.told = now
 	var slow []*conn
 	for _, c := range j.srv.conns.snapshot() {
 		if c.frames.filling() {
