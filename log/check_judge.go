@@ -152,8 +152,8 @@ func (c *checker) losses() error {
 }
 
 func (c *checker) lossesOf(p *PartitionLog) error {
-	unsure := false
-	if c.recovery.chosen != nil && len(c.recovery.log.coldLog.segments.all())+len(c.report.heal.segments) > 0 {
+	l, unsure := c.recovery.log, false
+	if c.recovery.chosen != nil && len(l.coldLog.segments.all())+len(c.report.heal.segments) > 0 {
 		if err := c.cold.pinnedIn(p); err != nil && !errors.Is(err, ErrCorrupt) {
 			return fmt.Errorf("read the index of partition %d: %w", p.ID(), err)
 		}
@@ -168,12 +168,10 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 			break
 		}
 		if !more {
-			c.lose(p.ID(), p.gapEnd(next, p.End()), p.End(), -1)
+			c.loseGap(p, next, p.End())
 			return nil
 		}
-		if e.BaseOffset > next {
-			c.lose(p.ID(), p.gapEnd(next, e.BaseOffset), e.BaseOffset, -1)
-		}
+		gap := next
 		next = e.LastOffset() + 1
 		lost := false
 		if logID(e.Log) == mainLog {
@@ -181,6 +179,12 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 		} else {
 			lost = c.coldLost(p, &e, unsure)
 		}
+		if lost && !l.damage.isLost(p.ID(), e.BaseOffset, next) && p.gapEnd(gap, e.BaseOffset) == e.BaseOffset {
+			// With what compaction left out before it: indexes that are made anew do
+			// not know where in the gap the batch stood.
+			c.lose(p.ID(), gap, e.BaseOffset, 0)
+		}
+		c.loseGap(p, gap, e.BaseOffset)
 		if lost {
 			c.lose(p.ID(), e.BaseOffset, next, recordsOf(&e))
 		}
@@ -189,6 +193,16 @@ func (c *checker) lossesOf(p *PartitionLog) error {
 		return nil // of the index, not of the log: it was told, and a rebuild mends it
 	}
 	return fmt.Errorf("read the index of partition %d: %w", p.ID(), err)
+}
+
+// loseGap notes what is missing in a gap of the index.
+func (c *checker) loseGap(p *PartitionLog, from, to model.Offset) {
+	for from = p.gapEnd(from, to); from < to; from = p.gapEnd(from, to) {
+		end, _ := c.recovery.log.damage.alike(p.ID(), from)
+		end = min(end, to)
+		c.lose(p.ID(), from, end, -1)
+		from = end
+	}
 }
 
 // recordsOf is how many records a batch has, as far as the index tells: -1 for

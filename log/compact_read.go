@@ -139,7 +139,7 @@ func (w *batchWalk) look(from model.Offset) (index.Entry, bool, error) {
 		if ok {
 			to = min(to, e.BaseOffset)
 		}
-		if hole := p.gapEnd(from, to); hole < to && !p.log.damage.isLost(p.id, hole, to) && p.Start() <= hole {
+		if hole := p.passable(from, to); hole < to && p.Start() <= hole {
 			return e, false, fmt.Errorf("%w: partition %d has no batch with offset %d", ErrCorrupt, p.id, hole)
 		}
 		if !ok || e.LastOffset() >= w.limit {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -51,6 +52,23 @@ func (d *damage) isLost(id model.PartitionID, from, to model.Offset) bool {
 		return false
 	}
 	return slices.ContainsFunc(d.lost[id], func(r offsetRange) bool { return r.from <= from && to <= r.to })
+}
+
+// alike is how far it is with all offsets as it is with one: given up, or not.
+func (d *damage) alike(id model.PartitionID, from model.Offset) (to model.Offset, given bool) {
+	to = math.MaxInt64
+	if d == nil {
+		return to, false
+	}
+	for _, r := range d.lost[id] { // ascending
+		if from < r.from {
+			return r.from, false
+		}
+		if from < r.to {
+			return r.to, true
+		}
+	}
+	return to, false
 }
 
 // batchLost reports whether a batch was given up: its offsets were, and it

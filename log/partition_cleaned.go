@@ -42,6 +42,20 @@ func (p *PartitionLog) gapEnd(from, limit model.Offset) model.Offset {
 	return end
 }
 
+// passable is how far a gap at an offset, up to limit, is none that reads fail
+// of: compaction left nothing there, or salvage gave it up. The two lie side by
+// side where compaction left gaps around what was lost.
+func (p *PartitionLog) passable(from, limit model.Offset) model.Offset {
+	for from = p.gapEnd(from, limit); from < limit; from = p.gapEnd(from, limit) {
+		to, given := p.log.damage.alike(p.id, from)
+		if !given {
+			return from
+		}
+		from = min(to, limit)
+	}
+	return from
+}
+
 // installed has the index find below the end of the cleaned part what a run
 // holds, and nothing else: entries are those of the run, with a file on the disk
 // that holds them from start on. below is TotalBytes of what was cleaned, or

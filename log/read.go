@@ -115,11 +115,7 @@ func (p *PartitionLog) extents(r ReadRequest, into *wanted) error {
 			hole = min(e.BaseOffset, r.Limit)
 		}
 		if next < hole {
-			// Compaction leaves gaps, and so does what salvage gave up.
-			if next = p.gapEnd(next, hole); next < hole && p.log.damage.isLost(p.id, next, hole) {
-				next = hole
-			}
-			if next >= r.Limit || next >= hole && !ok {
+			if next = p.passable(next, hole); next >= r.Limit || next >= hole && !ok {
 				break
 			}
 		}

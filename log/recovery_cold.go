@@ -45,6 +45,9 @@ func (r *recovery) openCold() error {
 	for _, c := range r.checkpoints {
 		l.coldLog.raiseEnd(c.ColdEnd)
 	}
+	for _, x := range l.damage.cold.accepted { // what is written next must not count as given up
+		l.coldLog.raiseEnd(alignUp(x.To))
+	}
 	return nil
 }
 
