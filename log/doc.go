@@ -10,7 +10,8 @@
 // cleaned_format.go (what compaction left).
 //
 // Appending: append.go (the unit of work), queue.go, group.go (appends become
-// entries), writer.go, layout.go, syncer.go, latch.go and syncguard.go (a failed fsync).
+// entries), writer.go, layout.go, syncer.go, latch.go (what stops the log) and
+// syncguard.go (a failed fsync).
 //
 // Partitions: seam.go (what they and the rest rely on), state.go,
 // state_producers.go, state_format.go, partition.go, partition_apply.go,

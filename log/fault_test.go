@@ -3,6 +3,7 @@ package log
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -154,6 +155,9 @@ func TestFailedSyncStopsTheLog(t *testing.T) {
 	}
 	if !errors.Is(f.disk.fatal, ErrLatched) || !errors.Is(f.disk.fatal, vfs.ErrIO) {
 		t.Errorf("fatal: %v", f.disk.fatal)
+	}
+	if err := f.disk.fatal; !strings.Contains(err.Error(), "failed fsync of ") {
+		t.Errorf("it says why: %v", err)
 	}
 	if err := f.log.Close(); !errors.Is(err, ErrLatched) {
 		t.Errorf("close: %v", err)

@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"path"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +20,9 @@ func TestDirectoryGone(t *testing.T) {
 	}
 	if err := f.log.latch.err(); !errors.Is(err, ErrLatched) {
 		t.Errorf("the log goes on: %v", err)
+	}
+	if err := f.disk.fatal; err == nil || strings.Contains(err.Error(), "fsync") || !strings.Contains(err.Error(), "removed or moved") {
+		t.Errorf("it says why: %v", err)
 	}
 	_ = f.log.Close() // It has latched.
 }

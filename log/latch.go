@@ -5,9 +5,10 @@ import (
 	"sync"
 )
 
-// latch remembers the failed fsync after which the log accepts nothing. Its
-// state before the failure can not be had back: what the kernel dropped is
-// unknown, so no later fsync proves anything.
+// latch remembers what stopped the log: after it nothing is accepted. Most often
+// it is a failed fsync. The state before it can not be had back: what the kernel
+// dropped is unknown, so no later fsync proves anything. A directory that is gone
+// is another: what is appended would stand in files without a name.
 type latch struct {
 	fatal func(error)
 
@@ -17,7 +18,8 @@ type latch struct {
 	}
 }
 
-// set latches; the first error is the one that is told.
+// set latches. The first error is the one that is told, and it has to say by
+// itself what happened: ErrLatched does not.
 func (l *latch) set(err error) {
 	l.mu.Lock()
 	first := l.mu.err == nil

@@ -31,8 +31,9 @@ type Env struct {
 	Standing func(model.PartitionID) Standing
 	// Events hears of state changes worth a log line or a metric. May be nil.
 	Events func(Event)
-	// Fatal is called once when the log can not go on (a failed fsync). The
-	// log has latched: every append fails. The process should exit.
+	// Fatal is called once when the log can not go on, with ErrLatched and why: an
+	// fsync failed, or the directory is gone. The log has latched: every append
+	// fails. The process should exit.
 	Fatal func(error)
 }
 
@@ -45,7 +46,7 @@ var (
 	ErrCorrupt      = errors.New("the stored bytes are damaged")
 	ErrOwnerUnknown = errors.New("damage in the log may belong to this partition; run `mainstem log salvage`")
 	ErrDiskFull     = errors.New("no space left on the device")
-	ErrLatched      = errors.New("the log stopped after a failed fsync")
+	ErrLatched      = errors.New("the log has stopped, and takes nothing more until the broker starts again")
 	ErrClosed       = errors.New("the log is closed")
 	ErrStale        = errors.New("built on an append that failed")
 	ErrTooLarge     = errors.New("larger than a segment")

@@ -46,7 +46,7 @@ func (g *guardedFS) SyncDir(dir string) error {
 	}
 	err := g.FS.SyncDir(dir)
 	if err != nil {
-		g.latch.set(fmt.Errorf("sync directory %s: %w", dir, err))
+		g.latch.set(fmt.Errorf("failed fsync of directory %s: %w", dir, err))
 	}
 	return err
 }
@@ -59,7 +59,7 @@ func (f *guardedFile) Datasync() error {
 	}
 	err := f.File.Datasync()
 	if err != nil {
-		f.latch.set(fmt.Errorf("sync %s: %w", f.name, err))
+		f.latch.set(fmt.Errorf("failed fsync of %s: %w", f.name, err))
 	}
 	return err
 }
