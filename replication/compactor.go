@@ -252,7 +252,8 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 	return err
 }
 
-// UncleanableReason is a word for why a partition could not be compacted.
+// UncleanableReason is a word for why a partition could not be compacted: the
+// metric's label, explained in docs/operations.md.
 func UncleanableReason(err error) string {
 	if diskFull(err) {
 		return "disk_full"
@@ -262,6 +263,7 @@ func UncleanableReason(err error) string {
 		word string
 	}{
 		{compact.ErrManyKeys, "keys"},
+		{compact.ErrUndecodable, "undecodable"},
 		{log.ErrCorrupt, "damage"},
 		{batch.ErrCorrupt, "damage"},
 		{batch.ErrInvalid, "damage"},

@@ -2,8 +2,10 @@ package replication
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/log/compact"
+	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
@@ -353,6 +356,68 @@ func TestCompactionOfDamage(t *testing.T) {
 			t.Errorf("the damaged one gives %v", got)
 		}
 	})
+}
+
+// TestCompactionOfWhatWasSentUndecodable: records that make no sense, sent before
+// the topic was compacted, are told apart from damage of the disk. Once they are
+// gone the partition is compacted.
+func TestCompactionOfWhatWasSentUndecodable(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		for _, codec := range []batch.Codec{batch.Gzip, batch.LZ4} {
+			b := batch.NewBuilder(codec)
+			b.Add(w.clock.Now().UnixMilli(), []byte("a"), []byte(strings.Repeat("sense", 50)))
+			built, err := b.Build(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copy(built[batch.HeaderSize:], "nonsense that no codec reads")
+			binary.BigEndian.PutUint32(built[17:], crc32.Checksum(built[21:], crc32.MakeTable(crc32.Castagnoli)))
+			var a answers
+			w.append(p, built, &a)
+			w.settle()
+			if list := a.all(); len(list) != 1 || list[0].Err != nil {
+				t.Fatalf("append: %+v", list)
+			}
+		}
+		w.settings = compacting()
+		for i := range 3 {
+			w.put(p, batch.None, fmt.Sprintf("a=%d", i))
+		}
+		c := w.compactor(roomy())
+		for before := range model.Offset(2) {
+			w.deleteBefore(p, before)
+			w.clock.Advance(compactionRetry)
+			c.Round()
+			if diff := cmp.Diff(map[string]int{"undecodable": 1}, c.Topics()[0].Uncleanable); diff != "" {
+				t.Error(diff, c.told)
+			}
+			last := &c.told[len(c.told)-1]
+			if want := fmt.Sprintf("the batch at offset %d: %v", before, compact.ErrUndecodable); last.Err == nil || !strings.HasPrefix(last.Err.Error(), want) {
+				t.Errorf("%v, want %s", last.Err, want)
+			}
+		}
+		w.deleteBefore(p, 2)
+		w.clock.Advance(compactionRetry)
+		c.Round()
+		if got := c.Topics()[0].Uncleanable; got != nil {
+			t.Error(got, c.told)
+		}
+		w.wantHolds(p, "without them", "3:a=1 4:a=2")
+	})
+}
+
+// deleteBefore deletes a partition's records below an offset.
+func (w *world) deleteBefore(p *Partition, before model.Offset) {
+	w.t.Helper()
+	var failed *protocol.Error
+	w.partitions.DeleteRecords(w.t.Context(), []RecordDeletion{{
+		Partition: p, Before: before, Done: func(_ model.Offset, err *protocol.Error) { failed = err },
+	}})
+	w.settle()
+	if failed != nil {
+		w.t.Fatal(failed)
+	}
 }
 
 // damage flips a bit of the first place in a segment where a text stands.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"math"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/log/compact"
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
@@ -88,8 +90,12 @@ func (c *compactor) run() {
 func (b *broker) compacted(c *replication.Compaction) {
 	fields := []zap.Field{zap.String("topic", c.Topic), zap.Int32("partition", c.Partition)}
 	if c.Err != nil {
-		b.log.Warn("a partition could not be compacted, and keeps what it has",
-			append(fields, zap.String("reason", replication.UncleanableReason(c.Err)), zap.Error(c.Err))...)
+		fields = append(fields, zap.String("reason", replication.UncleanableReason(c.Err)), zap.Error(c.Err))
+		if errors.Is(c.Err, compact.ErrUndecodable) {
+			fields = append(fields, zap.String("advice", "it grows until the batch is gone: set cleanup.policy=compact,delete, "+
+				"and delete the records up to and with that batch (DeleteRecords), or let retention take them"))
+		}
+		b.log.Warn("a partition could not be compacted, and keeps what it has", fields...)
 		return
 	}
 	level := zapcore.InfoLevel

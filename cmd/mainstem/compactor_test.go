@@ -18,6 +18,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/log/compact"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -138,6 +139,25 @@ func TestCompactionShown(t *testing.T) {
 	}
 	if age, ok := got["last_run_age_seconds topic=t"]; !ok || age < 0 || age > 600 {
 		t.Errorf("the last run was %v seconds ago", age)
+	}
+}
+
+// TestUndecodableShown: what can be done is in the log, where something can.
+func TestUndecodableShown(t *testing.T) {
+	t.Parallel()
+	core, lines := observer.New(zapcore.InfoLevel)
+	b := &broker{log: zap.New(core)}
+	for _, err := range []error{compact.ErrUndecodable, compact.ErrManyKeys} {
+		b.compacted(&replication.Compaction{Topic: "t", Err: fmt.Errorf("the batch at offset 7: %w", err)})
+	}
+	all := lines.All()
+	if len(all) != 2 {
+		t.Fatal(all)
+	}
+	for i, want := range []bool{true, false} {
+		if _, has := all[i].ContextMap()["advice"]; has != want {
+			t.Errorf("%v", all[i])
+		}
 	}
 }
 

@@ -17,6 +17,12 @@ const unfoldMax = 64 << 20
 // ErrManyKeys says that the keys of a single batch do not fit the map.
 var ErrManyKeys = errors.New("one batch has more keys than the map of keys has room for")
 
+// ErrUndecodable says that the records of a batch make no sense, though its bytes
+// are those that a producer sent: nobody looks at records before a topic is
+// compacted. What has become of stored bytes is another matter (batch.ErrCorrupt
+// without this).
+var ErrUndecodable = errors.New("its records cannot be decoded, and were sent like that")
+
 // Config is what a compaction goes by.
 type Config struct {
 	Keys *KeyMap // Reset by the caller
@@ -76,7 +82,8 @@ var errFull = errors.New("full")
 
 // Learn notes the keys of a batch. If it is full, some of the batch's keys are
 // in the map: that does no harm, as the batch stays where it is, and what it
-// supersedes may go. Errors: those of a damaged batch, ErrManyKeys.
+// supersedes may go. Errors: those of a damaged batch, ErrManyKeys,
+// ErrUndecodable.
 func (c *Cleaner) Learn(b []byte) (full bool, err error) {
 	h, err := sound(b)
 	if err != nil {
@@ -109,7 +116,7 @@ func (c *Cleaner) Learn(b []byte) (full bool, err error) {
 		err = nil // What was not learnt makes nothing go.
 	}
 	c.learnt = true
-	return false, named(&h, err)
+	return false, undecodable(&h, err)
 }
 
 // learn puts the keys that were gathered into the map.
@@ -125,7 +132,8 @@ func (c *Cleaner) learn() error {
 }
 
 // Clean returns what is kept of a batch: b itself, a batch that is valid until
-// the next call, or nil for nothing. Errors: those of a damaged batch.
+// the next call, or nil for nothing. Errors: those of a damaged batch,
+// ErrUndecodable.
 func (c *Cleaner) Clean(b []byte) ([]byte, error) {
 	h, err := sound(b)
 	if err != nil {
@@ -146,7 +154,7 @@ func (c *Cleaner) Clean(b []byte) ([]byte, error) {
 		c.stats.Unread++
 		return b, nil
 	case err != nil:
-		return nil, named(&h, err)
+		return nil, undecodable(&h, err)
 	}
 	c.stats.add(&d.Stats)
 	opt := batch.FilterOptions{Limit: unfoldMax, SetHorizon: d.tombstones && !h.HasDeleteHorizon(), DeleteHorizonMs: c.horizon()}
@@ -243,4 +251,12 @@ func named(h *batch.Header, err error) error {
 		return nil
 	}
 	return fmt.Errorf("the batch at offset %d: %w", h.BaseOffset, err)
+}
+
+// undecodable is named for a batch whose CRC is right.
+func undecodable(h *batch.Header, err error) error {
+	if err == nil {
+		return nil
+	}
+	return named(h, fmt.Errorf("%w: %w", ErrUndecodable, err))
 }
