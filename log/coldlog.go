@@ -150,7 +150,6 @@ func (c *coldWriters) writer(to coldStream, size int) (*coldWriter, error) {
 	}
 	if w != nil {
 		if err := w.seal(); err != nil {
-			c.failed(to, err)
 			return nil, err
 		}
 		c.abandon(to)
@@ -170,35 +169,25 @@ func (c *coldWriters) writer(to coldStream, size int) (*coldWriter, error) {
 
 // sync makes durable what was copied.
 func (c *coldWriters) sync() error {
-	for to, w := range c.byStream {
+	for _, w := range c.byStream {
 		if err := w.sync(); err != nil {
-			c.failed(to, err)
 			return err
 		}
 	}
 	return nil
 }
 
-// abandon ends a segment that could not be written: the next copy goes into
-// another.
+// abandon ends a segment: the next copy goes into another.
 func (c *coldWriters) abandon(to coldStream) { delete(c.byStream, to) }
 
-// failed ends a segment that could not be written, or, on a full disk, leaves
-// that to settled.
-func (c *coldWriters) failed(to coldStream, err error) {
-	if vfs.IsNoSpace(err) {
-		c.giveUp()
-	} else {
-		c.abandon(to)
-	}
-}
-
 // giveUp hears that no index will ever speak of what was copied since settled
-// was called last.
+// was called last, whatever was in the way. Who gets an error from any of these
+// has to call it: what could not be written may stand in the middle.
 func (c *coldWriters) giveUp() { c.unwanted = true }
 
 // takeBack gives the room of unwanted copies back: a full disk has better uses
-// for it, and what failed once may fail for each segment. Their segments end
+// for it, what failed once may fail for each segment, and among batches that live
+// long it would stay as long as they do. Their segments end
 // before them, since a Position is given once.
 func (c *coldWriters) takeBack() {
 	for to, w := range c.byStream {

@@ -75,7 +75,8 @@ type Compacted struct {
 //     checkpoint.
 //  4. What stood there before is dead, and goes as all that is dead goes.
 //
-// A run that no entry names never counts. One that is named counts for ever,
+// A run that no entry names never counts, and is taken back where the compaction
+// failed before it tried to have it named. One that is named counts for ever,
 // until another is: where a start finds the entry and an index of before, it
 // installs the run (recovery_cleaned.go). So "replaced" is said by the main log
 // alone, and a range that was replaced hides what stood there also where it
@@ -154,6 +155,7 @@ type compaction struct {
 	to        model.Offset // the run stands for all below
 	part      cleanedPart  // what was written
 	run       runWriter
+	named     bool // an entry that names it may be in the log, whatever was told
 	done      Compacted
 }
 
@@ -163,17 +165,25 @@ func (c *compaction) perform(limit model.Offset, writers *coldWriters) error {
 		return err
 	}
 	defer writers.settled()
+	if err := c.replace(writers); err != nil {
+		if !c.named {
+			writers.giveUp()
+		}
+		return err
+	}
+	c.done.To = c.to
+	return nil
+}
+
+// replace writes the run, and has it take the place of what it was made from.
+func (c *compaction) replace(writers *coldWriters) error {
 	if err := c.write(writers); err != nil {
 		return err
 	}
 	if err := writers.sync(); err != nil {
 		return err
 	}
-	if err := c.log.keeper.do(func() error { return c.log.keeper.installRun(c) }); err != nil {
-		return err
-	}
-	c.done.To = c.to
-	return nil
+	return c.log.keeper.do(func() error { return c.log.keeper.installRun(c) })
 }
 
 // learn shows the cleaner what no compaction has seen, and decides how far this

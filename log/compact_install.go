@@ -136,6 +136,7 @@ func (k *keeper) installRun(c *compaction) error {
 
 // commit writes the entry that names the run. It runs in the writer goroutine.
 func (c *compaction) commit() error {
+	c.named = true
 	p, failed := c.partition, &firstFailure{}
 	list := []*Append{{
 		Partition: p, Kind: KindCleanedTo, Epoch: p.lastEpoch(), BaseOffset: c.to,

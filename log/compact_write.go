@@ -83,7 +83,6 @@ func (r *runWriter) flush() error {
 	h.BaseOffset, h.LastDelta = first.BaseOffset, int32(last.LastOffset()-first.BaseOffset)
 	at, err := w.append(&h, r.prefix.encode(), r.batches, r.payload)
 	if err != nil {
-		r.writers.failed(to, err)
 		return err
 	}
 	placeCleaned(r.entries[len(r.entries)-len(r.batches):], at, h.AppendTime)

@@ -173,9 +173,6 @@ func (c *relocation) put(log logID, h *entryHeader, prefix []byte, headers []bat
 		return place{}, err
 	}
 	at, err := w.append(h, prefix, headers, payload)
-	if err != nil {
-		c.writers.failed(to, err)
-	}
 	return place{log, at}, err
 }
 
