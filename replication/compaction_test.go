@@ -57,6 +57,7 @@ func TestUnreadableIndex(t *testing.T) {
 func TestUncleanableNoMore(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.settings = compacting()
+		w.settings.Delete = true
 		p := w.part(0)
 		var many []string
 		for i := range 100 {

@@ -131,6 +131,7 @@ func TestCompactionAgainstModel(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		inWorld(t, func(w *world) {
 			w.settings = compacting()
+			w.settings.Delete, w.settings.RetentionMs, w.settings.RetentionBytes = true, -1, -1 // DeleteRecords may
 			w.settings.Compaction.DeleteRetentionMs = 1000 * rng.Int64N(3)
 			var m [2]compactionModel
 			room := []int64{1, 1 << 20}[rng.IntN(2)]

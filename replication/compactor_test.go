@@ -18,7 +18,6 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/log/compact"
-	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
@@ -381,6 +380,7 @@ func TestCompactionOfWhatWasSentUndecodable(t *testing.T) {
 			}
 		}
 		w.settings = compacting()
+		w.settings.Delete = true
 		for i := range 3 {
 			w.put(p, batch.None, fmt.Sprintf("a=%d", i))
 		}
@@ -410,13 +410,11 @@ func TestCompactionOfWhatWasSentUndecodable(t *testing.T) {
 // deleteBefore deletes a partition's records below an offset.
 func (w *world) deleteBefore(p *Partition, before model.Offset) {
 	w.t.Helper()
-	var failed *protocol.Error
-	w.partitions.DeleteRecords(w.t.Context(), []RecordDeletion{{
-		Partition: p, Before: before, Done: func(_ model.Offset, err *protocol.Error) { failed = err },
-	}})
+	var d deletion
+	w.deleteRecords(p, before, d.done)
 	w.settle()
-	if failed != nil {
-		w.t.Fatal(failed)
+	if d.told != 1 || d.err != nil {
+		w.t.Fatal(d)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 
 // RecordDeletion raises a partition's log start to Before; -1 means the high
 // watermark. Done is called once the new start is durable, with the resulting
-// log start. A start at or below the present one is answered with that.
+// log start. A start at or below the present one is answered with that; a topic
+// whose cleanup.policy lacks delete takes none.
 type RecordDeletion struct {
 	Partition *Partition
 	Before    model.Offset
@@ -47,6 +48,10 @@ func (ps *Partitions) DeleteRecords(ctx context.Context, all []RecordDeletion) {
 // there already.
 func (d *RecordDeletion) raise(ctx context.Context, room chan struct{}) bool {
 	p, before := d.Partition, d.Before
+	if !p.env.Settings(p.Topic()).Delete {
+		d.Done(-1, protocol.Errorf(protocol.PolicyViolation, "records can be deleted if cleanup.policy has delete"))
+		return true
+	}
 	o := p.Offsets()
 	if before == -1 {
 		before = o.HighWatermark

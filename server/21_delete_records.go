@@ -18,8 +18,6 @@ import (
 //   - v2: flexible
 //
 // Differs from Kafka:
-//   - Topics that are only compacted take it too (Kafka answers
-//     POLICY_VIOLATION).
 //   - The answer is sent when the new start is on disk.
 //   - Of a request with many partitions a few at a time go to the log, so that
 //     producers do not wait for all of them. Those that were not begun in time

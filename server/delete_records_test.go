@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -77,6 +78,32 @@ func TestDeleteRecordsOfMany(t *testing.T) {
 	for _, p := range ask[*kmsg.DeleteRecordsResponse](c, 2, req).Topics[0].Partitions {
 		if p.ErrorCode != 0 || p.LowWatermark != 1 {
 			t.Fatalf("partition %d: %s, start %d", p.Partition, protocol.ErrorCode(p.ErrorCode), p.LowWatermark)
+		}
+	}
+}
+
+// TestDeleteRecordsByPolicy: of topics that are only compacted no records can be
+// deleted, whatever the offset.
+func TestDeleteRecordsByPolicy(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	for i, policy := range []string{"delete", "compact,delete", "compact"} {
+		topic := fmt.Sprint("t", i)
+		c.createTopic(topic, 1, "cleanup.policy", policy)
+		for offset, want := range map[int64]protocol.ErrorCode{-1: 0, 0: 0, 1: protocol.OffsetOutOfRange} {
+			start := int64(0)
+			if policy == "compact" {
+				want = protocol.PolicyViolation
+			}
+			if want != 0 {
+				start = -1
+			}
+			req := kmsg.NewPtrDeleteRecordsRequest()
+			req.TimeoutMillis = 10_000
+			req.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: topic, Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Offset: offset}}}}
+			got := ask[*kmsg.DeleteRecordsResponse](c, 2, req).Topics[0].Partitions[0]
+			if code := protocol.ErrorCode(got.ErrorCode); code != want || got.LowWatermark != start {
+				t.Errorf("%s, before %d: %s, start %d; want %s, %d", policy, offset, code, got.LowWatermark, want, start)
+			}
 		}
 	}
 }
