@@ -33,6 +33,9 @@ func (a *coldAudit) run(c *checker) error {
 	l := c.recovery.log
 	a.met, a.pinned = make(map[model.PartitionID]int), make(map[model.PartitionID]int)
 	for _, seg := range l.coldLog.segments.all() {
+		if seg.lostTo > 0 {
+			a.bad(seg.lost(), "segment "+seg.name+" has lost its end")
+		}
 		bad, _, err := scanCold(seg, 0, func(it *scanItem) error { return a.meet(c, seg, it) })
 		if err != nil {
 			return fmt.Errorf("read the cold log: %w", err)
@@ -89,6 +92,9 @@ func (a *coldAudit) pinnedIn(p *PartitionLog) error {
 func (c *checker) coldLost(p *PartitionLog, e *index.Entry, unsure bool) bool {
 	at := PositionRange{Position(e.Position), Position(e.Position) + Position(e.Length)}
 	if c.cold.hits(at.From, at.To) {
+		if !slices.ContainsFunc(c.cold.damaged, func(r badRange) bool { return r.From <= at.From && at.To <= r.To }) {
+			c.cold.bad(at, "a batch of which a part is damaged") // as where a file has lost its end
+		}
 		return true
 	}
 	if !unsure {

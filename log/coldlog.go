@@ -201,12 +201,25 @@ func (c *coldWriters) takeBack() {
 	}
 }
 
+// counted hears that indexes speak of all that was copied: segments hold it from
+// here on, as checkpoints tell.
+func (c *coldWriters) counted() {
+	for _, w := range c.byStream {
+		w.count()
+	}
+	for _, w := range c.sealed {
+		w.count()
+	}
+}
+
 // settled hears that indexes speak of all that was copied, or never will: what
 // does not grow any more counts from here on like any other segment. One in
 // which nothing lives need not be filled.
 func (c *coldWriters) settled() {
 	if c.unwanted {
 		c.takeBack()
+	} else {
+		c.counted()
 	}
 	c.unwanted, c.sealed = false, nil
 	for to, w := range c.byStream {

@@ -27,7 +27,7 @@ type coldWriter struct {
 	settled  Position // indexes speak of what is below, or never will
 	previous lastEntry
 	added    int64 // bytes of batches that are not durable yet
-	held     int64 // and of those that are, but above settled
+	held     int64 // and of those that are, but not counted as held by the segment
 
 	buffer []byte // the end of what was appended; nil while nothing is on the move
 }
@@ -126,9 +126,6 @@ func (w *coldWriter) sync() error {
 		return err
 	}
 	w.synced = w.written
-	// Not before: a rebuild takes it for damage if fewer are there than a
-	// checkpoint has counted.
-	w.seg.held.Add(w.added)
 	w.held += w.added
 	w.added = 0
 	return nil
@@ -175,16 +172,22 @@ func (w *coldWriter) settle() error {
 	if err := w.mark(); err != nil {
 		return err
 	}
-	w.settled, w.held = w.written, 0
+	w.settled = w.written
 	if len(w.buffer) == 0 {
 		w.buffer = nil // it may be long until it is needed again
 	}
 	return nil
 }
 
+// count has the segment hold what is durable and stays. Not before: a start takes
+// it for damage if fewer bytes are there than a checkpoint has counted.
+func (w *coldWriter) count() {
+	w.seg.held.Add(w.held)
+	w.held = 0
+}
+
 // takeBack ends the segment where it was settled.
 func (w *coldWriter) takeBack() {
-	w.seg.held.Add(-w.held)
 	// If that fails, the room comes back with the segment: nothing else depends
 	// on it, and a failed sync latches the log by itself.
 	_ = w.seg.trim(w.settled)

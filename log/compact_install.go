@@ -127,6 +127,7 @@ func (k *keeper) installRun(c *compaction) error {
 		return errors.Join(err, f.Release(), l.indexes.remove(path.Base(f.Path())))
 	}
 	l.indexes.add(f)
+	c.run.writers.counted() // whose goroutine waits for this one
 	if err := k.checkpoint(); err != nil {
 		// The run is in place whatever becomes of that.
 		l.env.Events(CheckpointFailed{Err: err})

@@ -11,7 +11,7 @@ type Recovery struct {
 	ScannedBytes  int64
 	RebuiltIndex  bool
 	Corrupt       []PositionRange // damaged, fenced, nothing truncated
-	ColdCorrupt   []PositionRange // the same in the cold log; looked at in a rebuild only
+	ColdCorrupt   []PositionRange // the same in the cold log; all of it is looked at in a rebuild only
 	Quarantined   []string        // files set aside
 	TornBytes     int64           // cut at the tail, as far as they look written
 }

@@ -198,6 +198,7 @@ func (r *recovery) run() error {
 	r.found.RebuiltIndex = r.replay.rebuild
 	r.fenceFound()
 	r.findShort()
+	r.findShortCold()
 	r.keepGiven()
 	r.refuseOwners()
 	return nil

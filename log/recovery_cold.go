@@ -96,6 +96,9 @@ func (r *recovery) checkCold() error {
 		if hollow {
 			refused = cmp.Or(refused, fmt.Errorf("%w: segment %s is empty, and the checkpoint knows of %d bytes in it that live", errMissing, s.name, want.LiveBytes))
 		}
+		if r.lostEnd(s, &want) {
+			s.lostTo = k.coldLimit(want.First)
+		}
 	}
 	if refused == nil && k == r.chosen {
 		r.aside = append(r.aside, r.coldLost...)
@@ -147,6 +150,32 @@ func (r *recovery) hollow(s *segment, live int64) (bool, error) {
 		}
 	}
 }
+
+// lostEnd reports whether the file of a segment of the cold log is shorter than
+// what a checkpoint knows to be in it. That is all that a start can tell without
+// a look at the segment, so the headers between the batches are left out: what
+// they take at the end is missed only when it is read.
+func (r *recovery) lostEnd(s *segment, known *checkpointSegment) bool {
+	behind := PositionRange{s.limit(), s.limit() + 1}
+	return known.LiveBytes > 0 && int64(s.limit()-s.First) < known.HeldBytes+entryHeaderSize && !holds(r.log.damage.cold.accepted, behind)
+}
+
+// findShortCold tells of segments of the cold log that have lost their ends.
+func (r *recovery) findShortCold() {
+	for _, s := range r.log.coldLog.segments.all() {
+		if s.lostTo == 0 {
+			continue
+		}
+		if lost := s.lost(); r.log.damage.cold.fence(lost) {
+			r.found.ColdCorrupt = append(r.found.ColdCorrupt, lost)
+			r.log.env.Events(CorruptionFound{Range: lost, File: s.name, What: fmt.Sprintf("cold log, segment %s has lost its end: "+
+				"put the file back from a copy, or see `mainstem log check` for what is lost", s.name)})
+		}
+	}
+}
+
+// lost is what the file of a segment of the cold log may have lost at its end.
+func (s *segment) lost() PositionRange { return PositionRange{s.limit(), s.lostTo} }
 
 // durableIn is how many bytes of batches were durable in a segment of the cold
 // log, as far as a checkpoint tells. Without one there may have been none yet.

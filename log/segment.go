@@ -28,6 +28,9 @@ type segment struct {
 	// repaired says that the header on disk is damaged, and what recovery needs
 	// of it was found elsewhere.
 	repaired bool
+	// lostTo is how far one of the cold log may have reached whose file has lost its
+	// end; 0: it has not, as far as is known.
+	lostTo Position
 }
 
 // segmentRange is a segment and what of it is part of the log.
@@ -138,7 +141,7 @@ func (c chain) covers(r PositionRange) bool {
 		if i+1 < len(c) && c[i+1].PreviousSalt == c[i].Salt {
 			end = c[i+1].First
 		}
-		if r.From < end {
+		if r.From < max(end, c[i].lostTo) {
 			return true
 		}
 	}
