@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -75,9 +76,16 @@ func TestReadsWaitForSyncs(t *testing.T) {
 			f.log.scrub.pass()
 			return nil
 		},
+		"relocation": func(f *fixture) error {
+			segments, _, err := f.log.Relocate()
+			if err == nil && segments == 0 {
+				err = errors.New("nothing was relocated")
+			}
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t, Config{SegmentBytes: 4 << 20, RingBytes: 1, RelocateBelow: 0.5, RelocateRate: -1, relocateKeep: -1})
+			f := newFixture(t, Config{SegmentBytes: 1 << 20, RingBytes: 1, RelocateBelow: 0.5, RelocateRate: -1})
 			for range 4 { // each is several turns long
 				for range 10 {
 					f.append(16<<10, 1)
@@ -91,13 +99,18 @@ func TestReadsWaitForSyncs(t *testing.T) {
 			mem := f.disk.fs
 			disk := newHeldSync(mem)
 			f.disk.fs, f.disk.clock = disk, clock.NewManual(time.UnixMilli(1_700_000_000_000))
+			f.cfg.relocateKeep = -1
 			f.open()
 			f.append(100, 3)
 			f.log.scrub.rate = 1 << 50
 			disk.armed.Store(true)
-			ended := make(chan error)
+			ended := make(chan error, 1)
 			go func() { ended <- read(f) }()
-			<-disk.reading
+			select {
+			case <-disk.reading:
+			case err := <-ended:
+				t.Fatalf("it has read nothing: %v", err)
+			}
 			disk.hold.Store(true)
 			w := appendTo(t, f.log, f.log.Partition(3), f.ends[3], 3, 100)
 			<-disk.begun
