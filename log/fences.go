@@ -47,8 +47,11 @@ func (f *fences) keep(c chain, r PositionRange) {
 	}
 	for _, s := range c.between(r.From, r.To) {
 		if n := int64(min(s.End, s.limit())) - int64(max(s.First, r.From)); n > 0 {
-			s.live.Add(n)
-			s.held.Add(n)
+			// Each start that meets them adds them, but never more than there is.
+			held, live := s.held.Load(), s.live.Load()
+			held = max(held, min(held+n, int64(s.limit()-s.First)-entryHeaderSize))
+			s.held.Store(held)
+			s.live.Store(max(live, min(live+n, held)))
 		}
 	}
 }
