@@ -177,7 +177,7 @@ func TestGuessFallsBackToARunWithoutItsEnd(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.append(500, 1)
 	before, damaged := cleanedPart{run: 4096, to: 30, end: 30, entries: 2}, cleanedPart{run: noPosition, to: 60}
-	f.log.Partition(1).mu.state.cleaned = damaged // as replay has left it
+	f.log.Partition(1).mu.state.setCleaned(damaged, nil) // as replay has left it
 	found := &foundRun{
 		partition: f.log.Partition(1), part: damaged,
 		guess: &guessedRun{to: 60, before: before},

@@ -185,7 +185,7 @@ func (d *dumper) index(name string) (err error) {
 			return nil
 		}
 		d.printf("        start %d, end %d, epoch %d, %d producers\n", state.start, state.end, state.lastEpoch, len(state.producers))
-		if c := state.cleaned; c.to > 0 {
+		if c := state.cleanedPart(); c.to > 0 {
 			d.printf("        cleaned to %d, run %d, %d entries, offsets end at %d\n", c.to, c.run, c.entries, c.end)
 		}
 		return nil

@@ -206,7 +206,7 @@ func subtract(died map[*segment]int64) {
 func (l *liveness) entomb(p *PartitionLog) (done bool) {
 	p.mu.Lock()
 	x, c := &p.mu.index, &p.mu.checkpoint
-	if len(x.blocks)+len(x.frozen)+len(x.tail) == 0 && c.frozen == nil && c.frozenAt >= c.dirtyAt {
+	if len(x.blocks)+len(x.tail) == 0 && x.frozen == nil && c.frozenAt >= c.dirtyAt {
 		p.mu.Unlock()
 		return true
 	}
@@ -224,10 +224,10 @@ func (p *PartitionLog) empty(number uint32) (unheard bool) {
 	frozen := p.collect(number)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	frozen.entries, frozen.whole, frozen.truncatedTo = nil, true, -1
-	p.mu.index = partitionIndex{}
+	frozen.entries, frozen.shown, frozen.whole, frozen.truncatedTo = nil, nil, true, -1
+	p.mu.index = partitionIndex{frozen: frozen}
 	if unheard = p.mu.checkpoint.filed.newest == nil; unheard {
-		p.mu.checkpoint.frozen = nil
+		p.mu.index.frozen = nil
 	}
 	return unheard
 }

@@ -19,16 +19,15 @@ type PartitionLog struct {
 	mu struct {
 		sync.Mutex
 		state      partitionState
+		index      partitionIndex
+		checkpoint partitionCheckpoint
+		refused    error
 		durable    model.Offset
 		generation uint32
-		refused    error
 		class      RetentionClass
 		// uninstalled says that the index does not speak of the run yet that the
 		// state names: recovery installs it at its end.
 		uninstalled bool
-		index       partitionIndex
-		checked     offsetRange // whose entries were checked against the log
-		checkpoint  partitionCheckpoint
 	}
 }
 

@@ -71,7 +71,7 @@ func (p *PartitionLog) cut(end model.Offset, epoch model.LeaderEpoch) bool {
 	state := &p.mu.state
 	state.raiseEpoch(epoch)
 	if end >= state.end {
-		state.cleaned.to = min(state.cleaned.to, end) // in a rebuild, where the end is not known yet
+		state.cutCleaned(end) // in a rebuild, where the end is not known yet
 		return false
 	}
 	if err != nil {
@@ -165,7 +165,7 @@ func (p *PartitionLog) applyState(at Position, payload []byte, epoch model.Leade
 	p.touchLocked()
 	state := &p.mu.state
 	epochBefore := state.lastEpoch
-	if restated.cleaned != state.cleaned {
+	if restated.cleanedPart() != state.cleanedPart() {
 		p.mu.uninstalled = true // in a rebuild, or where damage hid what it says
 	}
 	state.adopt(restated)

@@ -67,15 +67,15 @@ type partitionCheckpoint struct {
 	whole       bool         // the next section supersedes all older files
 	truncatedTo model.Offset // the next section cuts older files there; -1: it does not
 	start       model.Offset // log start in the newest file: durable
-	frozen      *frozenPartition
-	filed       tomb // which index files may hold sections of the partition
+	filed       tomb         // which index files may hold sections of the partition
 }
 
 // frozenPartition is a partition as of a checkpoint's Position.
 type frozenPartition struct {
 	state       []byte
 	start       model.Offset
-	entries     []index.Entry // all that are to be written, also if readers see fewer by now
+	entries     []index.Entry // all that are to be written
+	shown       []index.Entry // of these, what readers see: a truncation may have cut the others since
 	truncatedTo model.Offset
 	whole       bool
 }
@@ -101,14 +101,15 @@ func (p *PartitionLog) touchLocked() {
 
 func (p *PartitionLog) freezeLocked() {
 	c, x := &p.mu.checkpoint, &p.mu.index
-	c.frozen = &frozenPartition{
+	x.frozen = &frozenPartition{
 		state:       p.mu.state.encode(),
 		start:       p.mu.state.start,
 		entries:     x.tail,
+		shown:       x.tail,
 		truncatedTo: c.truncatedTo,
 		whole:       c.whole,
 	}
-	x.frozen, x.tail = x.tail, nil
+	x.tail = nil
 	c.frozenAt, c.truncatedTo, c.whole = c.dirtyAt, -1, false
 }
 
@@ -119,7 +120,7 @@ func (p *PartitionLog) collect(number uint32) *frozenPartition {
 	if p.mu.checkpoint.frozenAt < number+1 {
 		p.freezeLocked()
 	}
-	return p.mu.checkpoint.frozen
+	return p.mu.index.frozen
 }
 
 // published hears that the frozen part is on disk, from this entry of the file
@@ -128,7 +129,7 @@ func (p *PartitionLog) published(f *index.File, start uint32) uint32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c, x := &p.mu.checkpoint, &p.mu.index
-	frozen := c.frozen
+	frozen := x.frozen
 	// A new slice always: readers hold the old one.
 	blocks := make([]index.Block, 0, len(x.blocks)+1)
 	for _, b := range x.blocks {
@@ -136,20 +137,20 @@ func (p *PartitionLog) published(f *index.File, start uint32) uint32 {
 			blocks = append(blocks, b)
 		}
 	}
-	if n := len(x.frozen); n > 0 {
+	if shown := frozen.shown; len(shown) > 0 {
 		blocks = append(blocks, index.Block{
 			File:  f,
-			First: x.frozen[0].BaseOffset,
-			End:   x.frozen[n-1].LastOffset() + 1, // a truncation may have cut it since
+			First: shown[0].BaseOffset,
+			End:   shown[len(shown)-1].LastOffset() + 1,
 			Start: start,
-			Count: uint32(n),
+			Count: uint32(len(shown)),
 		})
 	}
 	if len(blocks) == 0 {
 		blocks = nil
 	}
 	x.blocks, x.frozen = blocks, nil
-	c.start, c.frozen = frozen.start, nil
+	c.start = frozen.start
 	if c.filed.oldest == nil {
 		c.filed.oldest = f
 	}
@@ -183,17 +184,18 @@ func (p *PartitionLog) thaw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c, x := &p.mu.checkpoint, &p.mu.index
-	if c.frozen == nil {
+	f := x.frozen
+	if f == nil {
 		return
 	}
-	if len(x.frozen) > 0 {
-		x.tail = append(x.frozen[:len(x.frozen):len(x.frozen)], x.tail...)
+	if n := len(f.shown); n > 0 {
+		x.tail = append(f.shown[:n:n], x.tail...)
 	}
-	if to := c.frozen.truncatedTo; to >= 0 {
-		c.cut(to)
+	if f.truncatedTo >= 0 {
+		c.cut(f.truncatedTo)
 	}
-	c.whole = c.whole || c.frozen.whole
-	x.frozen, c.frozen = nil, nil
+	c.whole = c.whole || f.whole
+	x.frozen = nil
 }
 
 // thawAll takes back what the partitions of a snapshot have frozen, by
@@ -227,7 +229,7 @@ func (p *PartitionLog) replaced(inputs map[*index.File]bool, f *index.File, sect
 		}
 		blocks = append(blocks, b)
 	}
-	x.blocks, x.hint = blocks, indexHint{}
+	x.moved(blocks)
 }
 
 // within is the block of what a merge kept of the offsets [from, to), which

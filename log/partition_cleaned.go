@@ -24,7 +24,7 @@ func (p *PartitionLog) applyCleanedTo(at Position, c cleanedPart, epoch model.Le
 func (p *PartitionLog) cleaned() cleanedPart {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.state.cleaned
+	return p.mu.state.cleanedPart()
 }
 
 // gapEnd is how far a gap at an offset is none of damage: compaction left
@@ -33,8 +33,8 @@ func (p *PartitionLog) cleaned() cleanedPart {
 func (p *PartitionLog) gapEnd(from, limit model.Offset) model.Offset {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	end := max(from, min(limit, p.mu.state.cleaned.to))
-	for _, r := range p.mu.state.lost {
+	end := max(from, min(limit, p.mu.state.cleanedPart().to))
+	for _, r := range p.mu.state.cleanedLost() {
 		if r.to > from && r.from < end {
 			end = max(from, r.from)
 		}
@@ -65,7 +65,7 @@ func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.En
 	defer p.mu.Unlock()
 	p.touchLocked()
 	state, x := &p.mu.state, &p.mu.index
-	to := state.cleaned.to
+	to := state.cleanedPart().to
 	blocks := make([]index.Block, 0, len(x.blocks)+2)
 	if n := len(entries); n > 0 {
 		blocks = append(blocks, index.Block{
@@ -77,8 +77,11 @@ func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.En
 			blocks = append(blocks, b)
 		}
 	}
-	x.blocks, x.hint = blocks, indexHint{}
-	x.frozen, x.tail = above(x.frozen, to), above(x.tail, to)
+	x.blocks, x.read = blocks, nil
+	if x.frozen != nil {
+		x.frozen.shown = above(x.frozen.shown, to)
+	}
+	x.tail = above(x.tail, to)
 	c := &p.mu.checkpoint
 	if c.filed.oldest == nil {
 		c.filed.oldest = f
@@ -93,7 +96,6 @@ func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.En
 	if state.start < to {
 		state.totals.startBytes = startBytesOf(entries, state.start, below)
 	}
-	p.mu.checked = offsetRange{}
 	p.mu.uninstalled = false
 }
 
@@ -104,7 +106,7 @@ func (p *PartitionLog) installedInMemory(entries []index.Entry) {
 	defer p.mu.Unlock()
 	p.touchLocked()
 	state, x := &p.mu.state, &p.mu.index
-	rest := above(x.tail, state.cleaned.to)
+	rest := above(x.tail, state.cleanedPart().to)
 	p.log.shared.dirty.entries += len(entries) + len(rest) - len(x.tail)
 	all := make([]index.Entry, 0, len(entries)+len(rest))
 	all = append(append(all, entries...), rest...)

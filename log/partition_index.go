@@ -18,9 +18,16 @@ import (
 // lock may walk them without it.
 type partitionIndex struct {
 	blocks []index.Block
-	frozen []index.Entry
+	frozen *frozenPartition // nil: no checkpoint is about to write any
 	tail   []index.Entry
-	hint   indexHint
+	read   *readPlaces // what readers left; nil: nothing
+}
+
+// readPlaces is what readers leave to those that come after. Most partitions of
+// many are not read for long, so it is made when there is something to keep.
+type readPlaces struct {
+	hint    indexHint
+	checked offsetRange // whose entries were checked against the log
 }
 
 // indexHint is where the last reader stopped: the next one most often goes on
@@ -28,6 +35,38 @@ type partitionIndex struct {
 type indexHint struct {
 	file  *index.File
 	entry uint32
+}
+
+// places makes room for what a reader leaves.
+func (x *partitionIndex) places() *readPlaces {
+	if x.read == nil {
+		x.read = &readPlaces{}
+	}
+	return x.read
+}
+
+// readSoFar is what readers have left.
+func (x *partitionIndex) readSoFar() readPlaces {
+	if x.read == nil {
+		return readPlaces{}
+	}
+	return *x.read
+}
+
+// moved takes blocks that stand in other files, where no hint leads to.
+func (x *partitionIndex) moved(blocks []index.Block) {
+	x.blocks = blocks
+	if x.read != nil {
+		x.read.hint = indexHint{}
+	}
+}
+
+// frozenShown are the frozen entries that readers see.
+func (x *partitionIndex) frozenShown() []index.Entry {
+	if x.frozen == nil {
+		return nil
+	}
+	return x.frozen.shown
 }
 
 // noOffset is above every offset.
@@ -43,8 +82,10 @@ func (x *partitionIndex) cut(end model.Offset) {
 		}
 	}
 	x.blocks = blocks
-	n := reaching(x.frozen, end)
-	x.frozen = x.frozen[:n:n]
+	if f := x.frozen; f != nil {
+		n := reaching(f.shown, end)
+		f.shown = f.shown[:n:n]
+	}
 	if n := reaching(x.tail, end); n < len(x.tail) {
 		// A copy: what is appended next must not overwrite what a reader walks.
 		x.tail = slices.Clone(x.tail[:n:n])
@@ -97,8 +138,8 @@ func (it *indexIterator) seek() error {
 func (it *indexIterator) seekOnce() error {
 	x := &it.partition.mu.index
 	it.partition.mu.Lock()
-	it.blocks, it.memory = x.blocks, [2][]index.Entry{x.frozen, x.tail}
-	hint := x.hint
+	it.blocks, it.memory = x.blocks, [2][]index.Entry{x.frozenShown(), x.tail}
+	hint := x.readSoFar().hint
 	it.partition.mu.Unlock()
 
 	// The last area that begins at or below the offset, else the first.
@@ -184,7 +225,7 @@ func (it *indexIterator) close() {
 	p := it.partition
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mu.index.hint = indexHint{it.blocks[it.area].File, it.entry}
+	p.mu.index.places().hint = indexHint{it.blocks[it.area].File, it.entry}
 }
 
 // lastBelow finds the last entry that ends at or below the offset.
@@ -200,7 +241,7 @@ func (p *PartitionLog) lastBelow(end model.Offset) (index.Entry, bool, error) {
 
 func (p *PartitionLog) lastBelowOnce(end model.Offset) (index.Entry, bool, error) {
 	p.mu.Lock()
-	blocks, frozen, tail := p.mu.index.blocks, p.mu.index.frozen, p.mu.index.tail
+	blocks, frozen, tail := p.mu.index.blocks, p.mu.index.frozenShown(), p.mu.index.tail
 	p.mu.Unlock()
 	for _, memory := range [][]index.Entry{tail, frozen} {
 		if n := reaching(memory, end); n > 0 {

@@ -156,7 +156,7 @@ func (p *PartitionLog) extents(r ReadRequest, into *wanted) error {
 func (p *PartitionLog) known() offsetRange {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.checked
+	return p.mu.index.readSoFar().checked
 }
 
 // remember adds an entry that was checked.
@@ -164,7 +164,7 @@ func (p *PartitionLog) remember(e *index.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	end := e.LastOffset() + 1
-	switch v := &p.mu.checked; {
+	switch v := &p.mu.index.places().checked; {
 	case v.from < v.to && e.BaseOffset >= v.from && e.BaseOffset <= v.to:
 		v.to = max(v.to, end)
 	default:

@@ -69,7 +69,8 @@ func (r *recovery) gatherRuns() error {
 func (p *PartitionLog) uninstalledRun() (cleanedPart, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.state.cleaned, p.mu.uninstalled && p.mu.state.cleaned.to > 0
+	c := p.mu.state.cleanedPart()
+	return c, p.mu.uninstalled && c.to > 0
 }
 
 // mayHold reports whether entries of one of the runs may stand in a segment:
@@ -180,7 +181,7 @@ func (r *recovery) noteLost(f *foundRun) {
 	p := f.partition
 	lost := f.lost(p.Start())
 	p.mu.Lock()
-	p.mu.state.lost = lost
+	p.mu.state.setCleaned(p.mu.state.cleanedPart(), lost)
 	p.mu.Unlock()
 	for _, x := range lost {
 		r.log.env.Events(CorruptionFound{What: fmt.Sprintf("partition %d: what its compaction left of the offsets %d to %d is missing", p.id, x.from, x.to-1)})

@@ -65,7 +65,8 @@ func (r *recovery) decide(f *foundRun) bool {
 func (p *PartitionLog) settleRun(c cleanedPart, uninstalled bool) cleanedPart {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.to = min(c.to, p.mu.state.cleaned.to)
-	p.mu.state.cleaned, p.mu.uninstalled = c, uninstalled
+	c.to = min(c.to, p.mu.state.cleanedPart().to)
+	p.mu.state.setCleaned(c, p.mu.state.cleanedLost())
+	p.mu.uninstalled = uninstalled
 	return c
 }

@@ -146,7 +146,7 @@ func (p *PartitionLog) patched(f *index.File, start uint32, x *patch) index.Rang
 		return index.Range{}
 	}
 	blocks[mine] = index.Block{File: f, First: valid.From, End: valid.To, Start: start, Count: uint32(len(x.entries))}
-	p.mu.index.blocks, p.mu.index.hint = blocks, indexHint{}
+	p.mu.index.moved(blocks)
 	p.mu.checkpoint.filed.newest = f
 	return valid
 }

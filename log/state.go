@@ -28,10 +28,44 @@ type partitionState struct {
 	// hole is how many offsets directly below end are lost to damage, with the
 	// epoch that they had. It is not kept over restarts: a consumer that has to
 	// learn of a cut below it (KIP-320) may then not.
-	hole model.Offset
-	// cleaned is what compaction left, and lost what of it damage took.
-	cleaned cleanedPart
-	lost    []offsetRange
+	hole    model.Offset
+	cleaned *cleanedState // what compaction left; nil: it left nothing. It is replaced, never changed
+}
+
+// cleanedState is what compaction left, and what of it damage took.
+type cleanedState struct {
+	cleanedPart
+	lost []offsetRange
+}
+
+// cleanedPart is what compaction left.
+func (s *partitionState) cleanedPart() cleanedPart {
+	if s.cleaned == nil {
+		return cleanedPart{}
+	}
+	return s.cleaned.cleanedPart
+}
+
+// cleanedLost is what damage took of that.
+func (s *partitionState) cleanedLost() []offsetRange {
+	if s.cleaned == nil {
+		return nil
+	}
+	return s.cleaned.lost
+}
+
+func (s *partitionState) setCleaned(c cleanedPart, lost []offsetRange) {
+	if s.cleaned = nil; c != (cleanedPart{}) || len(lost) > 0 {
+		s.cleaned = &cleanedState{c, lost}
+	}
+}
+
+// cutCleaned has nothing be cleaned from an offset on.
+func (s *partitionState) cutCleaned(to model.Offset) {
+	if c := s.cleanedPart(); c.to > to {
+		c.to = to
+		s.setCleaned(c, s.cleanedLost())
+	}
 }
 
 // indexTotals is what the next index entry builds on.
@@ -107,7 +141,7 @@ func (s *partitionState) applyHole(end model.Offset) {
 // applyTruncate lowers the end to at most end. totals is that of the batches
 // that remain. A partition that was cut below its start starts there.
 func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
-	s.cleaned.to = min(s.cleaned.to, end)
+	s.cutCleaned(end)
 	if end >= s.end {
 		return
 	}
@@ -125,7 +159,7 @@ func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
 
 // applyCleanedTo takes what a compaction left. Damage that took some of an
 // earlier run is over: that was given up, or the compaction had refused.
-func (s *partitionState) applyCleanedTo(c cleanedPart) { s.cleaned, s.lost = c, nil }
+func (s *partitionState) applyCleanedTo(c cleanedPart) { s.setCleaned(c, nil) }
 
 // applyLogStart raises the start. startBytes is what stands wholly below it.
 // The epoch that holds the new start begins there from now on, as in Kafka.

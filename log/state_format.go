@@ -83,7 +83,7 @@ func (s *partitionState) encode() []byte {
 }
 
 func (s *partitionState) encodeCleaned(b []byte) []byte {
-	c := &s.cleaned
+	c, lost := s.cleanedPart(), s.cleanedLost()
 	b = binary.AppendUvarint(b, uint64(c.to))
 	if c.to == 0 {
 		return b
@@ -91,9 +91,9 @@ func (s *partitionState) encodeCleaned(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(c.run))
 	b = binary.AppendUvarint(b, uint64(c.end))
 	b = binary.AppendUvarint(b, uint64(c.entries))
-	b = binary.AppendUvarint(b, uint64(len(s.lost)))
+	b = binary.AppendUvarint(b, uint64(len(lost)))
 	at := model.Offset(0)
-	for _, r := range s.lost {
+	for _, r := range lost {
 		b = binary.AppendUvarint(b, uint64(r.from-at))
 		b = binary.AppendUvarint(b, uint64(r.to-r.from))
 		at = r.to
@@ -191,7 +191,7 @@ func (d *stateDecoder) count(sizeMin int) int {
 }
 
 func (d *stateDecoder) cleaned(s *partitionState) {
-	c := &s.cleaned
+	var c cleanedPart
 	if c.to = model.Offset(d.uvarint()); c.to == 0 {
 		return
 	}
@@ -202,6 +202,7 @@ func (d *stateDecoder) cleaned(s *partitionState) {
 		d.fail()
 		return
 	}
+	var lost []offsetRange
 	at := model.Offset(0)
 	for range d.count(lostSizeMin) {
 		r := offsetRange{from: at + model.Offset(d.uvarint())}
@@ -210,8 +211,9 @@ func (d *stateDecoder) cleaned(s *partitionState) {
 			d.fail()
 			return
 		}
-		s.lost, at = append(s.lost, r), r.to
+		lost, at = append(lost, r), r.to
 	}
+	s.setCleaned(c, lost)
 }
 
 func (d *stateDecoder) epochs() []EpochStart {

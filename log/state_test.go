@@ -11,7 +11,7 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
-var stateFields = cmp.AllowUnexported(partitionState{}, indexTotals{}, cleanedPart{}, offsetRange{})
+var stateFields = cmp.AllowUnexported(partitionState{}, indexTotals{}, cleanedState{}, cleanedPart{}, offsetRange{})
 
 func TestEpochEnd(t *testing.T) {
 	t.Parallel()
