@@ -214,7 +214,9 @@ func (p *PartitionLog) replaced(inputs map[*index.File]bool, f *index.File, sect
 	defer p.mu.Unlock()
 	x := &p.mu.index
 	p.mu.checkpoint.filed = p.mu.checkpoint.filed.merged(inputs, f)
-	blocks := make([]index.Block, 0, len(x.blocks))
+	// A merge makes one block of many: what is kept has room for that only.
+	var room [2 * indexLevelFiles]index.Block
+	blocks := room[:0]
 	for _, b := range x.blocks {
 		if inputs[b.File] {
 			// Its borders stay: a truncation may have cut it, a patch parted it.
@@ -229,7 +231,7 @@ func (p *PartitionLog) replaced(inputs map[*index.File]bool, f *index.File, sect
 		}
 		blocks = append(blocks, b)
 	}
-	x.moved(blocks)
+	x.moved(append([]index.Block(nil), blocks...))
 }
 
 // within is the block of what a merge kept of the offsets [from, to), which

@@ -325,7 +325,7 @@ func (x *indexFiles) merge(find func(model.PartitionID) *PartitionLog) (bool, er
 	if err != nil {
 		return false, err
 	}
-	var sections []index.Section
+	sections := make([]index.Section, 0, out.SectionCount())
 	err = out.Sections(false, func(s index.Section) error {
 		sections = append(sections, s)
 		return nil

@@ -1,6 +1,8 @@
 package log
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -47,17 +49,14 @@ func (t *tombs) wanted(id model.PartitionID, inputs map[*index.File]bool) bool {
 	return ok && !inputs[at.oldest]
 }
 
-// merged hears that out took the place of the inputs, with sections of these
-// partitions.
+// merged hears that out took the place of the inputs, with these sections,
+// which ascend by partition.
 func (t *tombs) merged(inputs map[*index.File]bool, out *index.File, sections []index.Section) {
-	kept := make(map[model.PartitionID]bool, len(sections))
-	for i := range sections {
-		kept[sections[i].Partition] = true
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, at := range t.mu.byID {
-		if inputs[at.oldest] && inputs[at.newest] && !kept[id] {
+		_, kept := slices.BinarySearchFunc(sections, id, func(s index.Section, id model.PartitionID) int { return cmp.Compare(s.Partition, id) })
+		if inputs[at.oldest] && inputs[at.newest] && !kept {
 			delete(t.mu.byID, id)
 			continue
 		}

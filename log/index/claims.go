@@ -37,9 +37,8 @@ func (s *Section) claim() (Range, bool) {
 // claims are ranges that do not touch, ascending.
 type claims []Range
 
-// without returns what of r is not claimed.
-func (c claims) without(r Range) []Range {
-	var open []Range
+// without appends what of r is not claimed.
+func (c claims) without(open []Range, r Range) []Range {
 	for _, x := range c {
 		if x.To <= r.From {
 			continue
@@ -58,19 +57,18 @@ func (c claims) without(r Range) []Range {
 	return open
 }
 
-// with adds a range; those that touch become one.
+// with adds a range, in place; those that touch become one.
 func (c claims) with(r Range) claims {
-	out := make(claims, 0, len(c)+1)
-	for _, x := range c {
-		if x.To < r.From || x.From > r.To {
-			out = append(out, x)
-			continue
-		}
-		r = Range{min(r.From, x.From), max(r.To, x.To)}
+	from := 0
+	for from < len(c) && c[from].To < r.From {
+		from++
 	}
-	out = append(out, r)
-	slices.SortFunc(out, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
-	return out
+	to := from
+	for to < len(c) && c[to].From <= r.To {
+		r = Range{min(r.From, c[to].From), max(r.To, c[to].To)}
+		to++
+	}
+	return slices.Replace(c, from, to, r)
 }
 
 // Fragment is a range of offsets and the part that speaks of it.
@@ -95,13 +93,14 @@ type View struct {
 
 // NewView reads the parts of a partition, newest first.
 func NewView(parts []Part) View {
-	v := View{tail: offsetMax, truncatedTo: -1}
+	v := View{Fragments: make([]Fragment, 0, len(parts)), tail: offsetMax, truncatedTo: -1}
+	var room [8]Range
 	for i := range parts {
 		p := &parts[i]
 		s := &p.Section
 		r, ok := s.claim()
 		if ok {
-			for _, open := range v.claimed.without(r) {
+			for _, open := range v.claimed.without(room[:0], r) {
 				v.Fragments = append(v.Fragments, Fragment{open, p})
 			}
 			v.claimed = v.claimed.with(r)

@@ -12,7 +12,7 @@
 // Everything here is derived from the CommitLog and can be deleted and rebuilt.
 //
 // Files in reading order: entry.go (one entry), format.go (the bytes of a
-// file), writer.go, file.go (Open, Sections, reference count), sections.go
+// file), writer.go, pieces.go, file.go (Open, Sections, reference count), sections.go
 // (walking directories, of one file and of several side by side), claims.go
 // (what several sections of a partition say together), cache.go
 // (pages in memory), block.go (search in one section), merge.go, verify.go.

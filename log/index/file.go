@@ -118,6 +118,9 @@ func (f *File) Bytes() int64 { return int64(f.footer.length) }
 // Entries is the number of entries in all sections.
 func (f *File) Entries() uint64 { return f.footer.entries }
 
+// SectionCount is the number of sections, patches included.
+func (f *File) SectionCount() int { return int(f.footer.sections) }
+
 // DirectoryCRC identifies the contents: two files of one id differ in it.
 func (f *File) DirectoryCRC() uint32 { return f.footer.dirCRC }
 

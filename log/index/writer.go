@@ -3,9 +3,9 @@ package index
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -33,8 +33,8 @@ type Writer struct {
 	open    Section
 	isOpen  bool
 	last    Section // before the open one
-	records []byte  // the directory so far
-	states  []byte
+	records pieces  // the directory so far
+	states  pieces
 }
 
 // Create starts a file under a temporary name; a leftover of that name goes.
@@ -77,7 +77,7 @@ func (w *Writer) begin(s Section, state []byte) error {
 	}
 	s.Start = uint32(w.entries)
 	w.isOpen, w.open = true, s
-	w.states = append(w.states, state...)
+	w.states.add(state)
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (w *Writer) end() {
 	}
 	var record [recordSize]byte
 	w.open.encode(record[:])
-	w.records = append(w.records, record[:]...)
+	w.records.add(record[:])
 	w.isOpen, w.last = false, w.open
 }
 
@@ -164,18 +164,18 @@ func (w *Writer) flush() error {
 func (w *Writer) Finish() (*File, error) {
 	w.end()
 	f := footer{
-		sections:   uint32(len(w.records) / recordSize),
+		sections:   uint32(w.records.size / recordSize),
 		salt:       w.meta.Salt,
 		entries:    w.entries,
-		stateBytes: uint64(len(w.states)),
-		dirCRC:     crc32.Update(crc32.Checksum(w.records, castagnoli), castagnoli, w.states),
+		stateBytes: uint64(w.states.size),
+		dirCRC:     w.states.checksum(w.records.checksum(0)),
 	}
 	f.length = f.size()
 	if err := w.publish(&f); err != nil {
 		w.Abort()
 		return nil, err
 	}
-	w.records, w.states, w.buffer = nil, nil, nil
+	w.forget()
 	return newFile(w.file, w.path, w.meta, f, w.cache), nil
 }
 
@@ -183,7 +183,7 @@ func (w *Writer) publish(f *footer) error {
 	var header, end [footerSize]byte
 	w.meta.encode(header[:])
 	f.encode(end[:], header[:])
-	for _, part := range [][]byte{w.records, w.states, end[:]} {
+	for _, part := range slices.Concat(w.records.list, w.states.list, [][]byte{end[:]}) {
 		if err := w.put(part); err != nil {
 			return err
 		}
@@ -208,5 +208,8 @@ func (w *Writer) publish(f *footer) error {
 func (w *Writer) Abort() {
 	_ = w.file.Close()
 	_ = w.fs.Remove(temporary(w.path))
-	w.records, w.states, w.buffer = nil, nil, nil
+	w.forget()
 }
+
+// forget lets go of what was gathered.
+func (w *Writer) forget() { w.records, w.states, w.buffer = pieces{}, pieces{}, nil }
