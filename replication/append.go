@@ -196,9 +196,13 @@ func (p *Partition) flushLocked(s *cluster.TopicSettings, records, nowMs int64) 
 	if !async {
 		return true, true
 	}
-	p.mu.unflushed += records
-	if p.mu.unflushed >= s.FlushMessages || nowMs-p.mu.flushedAt >= s.FlushMs {
-		p.mu.unflushed, p.mu.flushedAt = 0, nowMs
+	if p.mu.flushed == nil {
+		p.mu.flushed = &flushed{}
+	}
+	f := p.mu.flushed
+	f.since += records
+	if f.since >= s.FlushMessages || nowMs-f.at >= s.FlushMs {
+		*f = flushed{at: nowMs}
 		return false, true
 	}
 	return false, false

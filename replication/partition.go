@@ -23,6 +23,8 @@ type Partition struct {
 		next    model.Offset // what the next batch gets
 		hw      model.Offset
 		gen     uint32 // the log's generation that next was built on
+		syncing bool   // a switch to sync flush awaits its sync
+		async   bool   // the flush policy in force
 		pending []*pendingAppend
 		waiters waiterList
 		// holdUntil is the end of the newest append that the watermark may pass
@@ -31,13 +33,15 @@ type Partition struct {
 		holdUntil model.Offset
 		// listeners is replaced, never changed, so that it can be read unlocked.
 		listeners []Listener
-		// unflushed and flushedAt serve flush.messages and flush.ms of async topics.
-		unflushed int64
-		flushedAt int64
-		syncing   bool            // a switch to sync flush awaits its sync
-		async     bool            // the flush policy in force
+		flushed   *flushed        // nil unless the topic was async
 		dropped   *protocol.Error // the topic is gone
 	}
+}
+
+// flushed serves flush.messages and flush.ms of async topics.
+type flushed struct {
+	at    int64 // ms; the last append that asked for a sync
+	since int64 // records behind it
 }
 
 func newPartition(env *Env, pl *log.PartitionLog, topic *cluster.Topic, index int32, epoch model.LeaderEpoch) *Partition {
