@@ -12,8 +12,8 @@ import "github.com/mainstem-mq/mainstem/internal/model"
 // left: a batch is spared if less than maxBytes would remain, as in Kafka.
 func (p *PartitionLog) ExpiredStart(now, maxAge, maxBytes int64, limit model.Offset) (model.Offset, error) {
 	start, total := p.startAndTotal()
-	if maxAge < 0 && maxBytes < 0 {
-		return start, nil
+	if maxAge < 0 && maxBytes < 0 || start >= limit {
+		return start, nil // also of the many partitions that hold nothing
 	}
 	it, err := p.iterate(start)
 	if err != nil {
