@@ -17,6 +17,12 @@ const janitorPeriod = time.Second
 // trimRounds is after how many rounds unused buffer memory goes back.
 const trimRounds = 5
 
+// poolWatch is how many requests waited for memory, and how many were served ever.
+type poolWatch struct {
+	waiting int
+	served  uint64
+}
+
 // warnPeriod is how often it is said that requests wait for memory.
 const warnPeriod = 10 * time.Second
 
@@ -30,9 +36,9 @@ var (
 type janitor struct {
 	srv   *Server
 	round int
-	// first waited in front for a request's memory in the last round; told is when
-	// that was last said.
-	first uint64
+	// pool is what the last round saw of the memory for requests; told is when a
+	// round last had to say that some wait for it.
+	pool  poolWatch
 	told  time.Time
 	mu    sync.Mutex
 	timer clock.Timer
@@ -106,13 +112,12 @@ func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
 	return nil
 }
 
-// warn tells that requests wait for memory: that the same one was in front in two
-// rounds means that nothing came back for at least one.
+// warn tells that requests wait for memory: that nobody was served between two
+// rounds in which some waited means that nothing came back all that time.
 func (j *janitor) warn(now time.Time) {
-	pool := j.srv.memory.requests
-	before := j.first
-	j.first = pool.First()
-	if j.first == 0 || j.first != before || now.Sub(j.told) < warnPeriod {
+	pool, before := j.srv.memory.requests, j.pool
+	j.pool = poolWatch{pool.Waiting(), pool.Served()}
+	if j.pool.waiting == 0 || before.waiting == 0 || j.pool.served != before.served || now.Sub(j.told) < warnPeriod {
 		return
 	}
 	j.told = now

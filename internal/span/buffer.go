@@ -20,6 +20,7 @@ type Buffer struct {
 
 	// Of a buffer from Begin that is still to be filled: what the budget counts of
 	// it, and its place among those that wait. Only its filler changes them.
+	// Whoever fills all but the last firstPiece of it has all of it counted.
 	counted int
 	ticket  uint64
 	// warm is the memory behind counted that the operating system has given already.
@@ -35,7 +36,11 @@ func (b *Buffer) Ready() int { return min(b.counted, len(b.B)) }
 // in which the buffers were begun. Only the one goroutine that fills it may call
 // it, while Ready is less than all.
 func (b *Buffer) Grow(ctx context.Context) error {
-	if err := b.pool.grow(ctx, b, min(b.counted*growth, len(b.mem))); err != nil {
+	size := min(b.counted*growth, len(b.mem))
+	if len(b.B)-size < firstPiece {
+		size = len(b.mem) // so little would be left that it may never be asked for
+	}
+	if err := b.pool.grow(ctx, b, size); err != nil {
 		return fmt.Errorf("more than %d bytes for a buffer of %d: %w", b.counted, len(b.B), err)
 	}
 	return nil

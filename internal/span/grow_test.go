@@ -54,6 +54,25 @@ func TestBegunBufferIsCountedByPieces(t *testing.T) {
 	small.Release()
 }
 
+// One that is filled but for what a reader wanted beyond is whole: nothing of it
+// counts as still to come.
+func TestBegunBufferIsWholeAtItsEnd(t *testing.T) {
+	const beyond = 2 * kib
+	for _, piece := range []int{128 * kib, 512 * kib, 2 << 20} {
+		for n := piece - beyond - 1; n <= piece+1; n += 64 {
+			p := NewPool(16 << 20)
+			b := begin(t, p, n+beyond)
+			for b.Ready() < n {
+				grow(t, b)
+			}
+			if p.InUse() != int64(b.Cap()) || p.mu.growing != 0 {
+				t.Fatalf("%d bytes: %d in use of %d, %d growing", n, p.InUse(), b.Cap(), p.mu.growing)
+			}
+			b.Release()
+		}
+	}
+}
+
 // None of them could ever be filled within the budget: the first that waits goes
 // beyond, then the oldest of those that wait.
 func TestBegunBuffersThatFillTheBudget(t *testing.T) {

@@ -23,6 +23,7 @@ type ledger struct {
 	inUse   int64
 	growing int64 // of inUse: held by those that need more
 	tickets uint64
+	served  uint64    // claims that were granted
 	waiters list.List // of *waiter, in order of their tickets
 }
 
@@ -95,6 +96,7 @@ func (l *ledger) enqueue(w *waiter) *list.Element {
 
 // take puts a claim on the account.
 func (l *ledger) take(c claim) {
+	l.served++
 	l.inUse += c.size
 	if c.held+c.size < c.total {
 		l.growing += c.size
@@ -141,14 +143,4 @@ func (l *ledger) grant() {
 		w.granted = true
 		close(w.ready)
 	}
-}
-
-// first is the place of who waits in front, 0 if nobody waits.
-func (l *ledger) first() uint64 {
-	if e := l.waiters.Front(); e != nil {
-		if w, ok := e.Value.(*waiter); ok {
-			return w.ticket
-		}
-	}
-	return 0
 }

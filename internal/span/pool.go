@@ -91,8 +91,9 @@ func (p *Pool) get(ctx context.Context, n, counted int) (*Buffer, error) {
 			p.unreserve(c)
 			return nil, fmt.Errorf("buffer of %d bytes: %w", n, err)
 		}
+		b.mem = mem
 	}
-	b.B, b.mem = mem[:n:n], mem
+	b.B = mem[:n:n]
 	return b, nil
 }
 
@@ -128,12 +129,12 @@ func (p *Pool) Waiting() int {
 	return p.mu.waiters.Len()
 }
 
-// First tells who waits in front: another number for each, 0 if nobody waits. Who
-// sees the same number again knows that nothing was granted in between.
-func (p *Pool) First() uint64 {
+// Served counts the Gets, Begins and Grows that had what they wanted. Who sees the
+// same number again while somebody waits knows that nothing came back meanwhile.
+func (p *Pool) Served() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.first()
+	return p.mu.served
 }
 
 // Trim gives memory that was not needed since the last Trim back to the
