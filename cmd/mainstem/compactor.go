@@ -92,8 +92,9 @@ func (b *broker) compacted(c *replication.Compaction) {
 	if c.Err != nil {
 		fields = append(fields, zap.String("reason", replication.UncleanableReason(c.Err)), zap.Error(c.Err))
 		if errors.Is(c.Err, compact.ErrUndecodable) {
-			fields = append(fields, zap.String("advice", "it grows until the batch is gone: set cleanup.policy=compact,delete, "+
-				"and delete the records up to and with that batch (DeleteRecords), or let retention take them"))
+			fields = append(fields, zap.String("advice", "it grows until the batch is gone: set cleanup.policy=compact,delete "+
+				"together with retention.ms=-1 and retention.bytes=-1 (else retention takes older records of the whole topic at once), "+
+				"delete the records up to and with that batch (DeleteRecords), and set cleanup.policy=compact again"))
 		}
 		b.log.Warn("a partition could not be compacted, and keeps what it has", fields...)
 		return
