@@ -23,6 +23,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 	state := map[model.PartitionID]*crashFound{}
 	for _, c := range r.clients {
 		state[c.id] = gatherCrashFound(l.log.Partition(c.id))
+		state[c.id].misread = r.misread
 	}
 	settle := crashSettle{found: state, cached: past.cached, rebuilt: past.remade}
 	if past.flip != nil {

@@ -16,10 +16,13 @@ import (
 
 // crashRun is one seed: a disk that goes through several lives of a log.
 type crashRun struct {
-	rng        *rand.Rand
-	draw       func(*rand.Rand) *crashPlan
-	asks       bool // partitions are asked by time and size too
-	misread    bool // reads have failed
+	rng  *rand.Rand
+	draw func(*rand.Rand) *crashPlan
+	asks bool // partitions are asked by time and size too
+	// misread: reads have failed. One of those when a start is raised, or an end
+	// lowered, leaves the size of the partition too large, until the next rebuild
+	// and in what checkpoints say.
+	misread    bool
 	count      *crashCount
 	cfg        Config
 	cfgSegment int
