@@ -186,7 +186,7 @@ func TestGuessFallsBackToARunWithoutItsEnd(t *testing.T) {
 		found.take(&scanItem{
 			At: at, Payload: prefix.encode(),
 			Header: entryHeader{Position: at, entryIdentity: entryIdentity{Partition: 1, Kind: KindCleaned, BaseOffset: base, LastDelta: 9}},
-		}, sideLog(1))
+		}, &segment{segmentHeader: segmentHeader{Log: sideLog(1)}}, false)
 	}
 	take(4096, 0, cleanedPrefix{run: 4096, to: 30})
 	take(8192, 0, cleanedPrefix{run: 8192, to: 60}) // and more that never came

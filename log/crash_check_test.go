@@ -25,6 +25,9 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 		state[c.id] = gatherCrashFound(l.log.Partition(c.id))
 		state[c.id].misread = r.misread
 	}
+	if err := l.holdsWhatLives(); err != nil {
+		return err
+	}
 	settle := crashSettle{found: state, cached: past.cached, rebuilt: past.remade}
 	if past.flip != nil {
 		var err error
@@ -54,6 +57,23 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 		c.resume(r, state[c.id])
 	}
 	return nil
+}
+
+// holdsWhatLives: no segment of the cold log counts fewer bytes than live in it. A
+// rebuild takes it for what a crash left if some of these are gone.
+func (l *crashLife) holdsWhatLives() error {
+	err := l.log.keeper.do(func() error { // which moves both, one after the other
+		for _, s := range l.log.coldLog.segments.all() {
+			if held, live := s.held.Load(), s.live.Load(); held < live {
+				return fmt.Errorf("segment %s holds %d bytes, and %d live", s.name, held, live)
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 func (r *crashRun) countRecovery(l *crashLife, found *Recovery, lost int) {

@@ -24,6 +24,7 @@ type runPiece struct {
 
 	first, end model.Offset
 	entries    []index.Entry
+	uncounted  *segment // that does not count it as held yet; nil: it does
 }
 
 // gatherRuns finds, when all of the log is replayed, the runs that partitions'
@@ -59,6 +60,7 @@ func (r *recovery) gatherRuns() error {
 		if f.guess != nil && !r.decide(f) {
 			return true
 		}
+		f.count()
 		r.noteLost(f)
 		return false
 	})
@@ -96,7 +98,7 @@ func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun
 			seg.held.Add(int64(it.Header.Payload - cleanedPrefixSize))
 		}
 		if f := wanted[it.Header.Partition]; f != nil {
-			f.take(it, seg.Log)
+			f.take(it, seg, named)
 		}
 		return nil
 	})
@@ -111,8 +113,8 @@ func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun
 	return nil
 }
 
-// take takes an entry of the run.
-func (f *foundRun) take(it *scanItem, log logID) {
+// take takes an entry of the run. uncounted: its segment does not count it.
+func (f *foundRun) take(it *scanItem, seg *segment, uncounted bool) {
 	h, prefix := &it.Header, decodeCleanedPrefix(it.Payload)
 	if f.guess != nil {
 		if prefix.to != f.guess.to && prefix.run != f.guess.before.run {
@@ -125,8 +127,11 @@ func (f *foundRun) take(it *scanItem, log logID) {
 	for i := range it.Batches {
 		b := &it.Batches[i]
 		piece.entries = append(piece.entries, index.Entry{
-			BaseOffset: b.BaseOffset, LastOffsetDelta: b.LastOffsetDelta, Log: uint8(log), Length: uint32(b.Size), MaxTimestamp: b.MaxTimestamp,
+			BaseOffset: b.BaseOffset, LastOffsetDelta: b.LastOffsetDelta, Log: uint8(seg.Log), Length: uint32(b.Size), MaxTimestamp: b.MaxTimestamp,
 		})
+	}
+	if uncounted {
+		piece.uncounted = seg
 	}
 	placeCleaned(piece.entries, it.At, h.AppendTime)
 	f.pieces = append(f.pieces, piece)
@@ -139,6 +144,24 @@ func (f *foundRun) sort() {
 		return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.sequence, b.sequence))
 	})
 	f.pieces = slices.CompactFunc(f.pieces, func(a, b runPiece) bool { return a.run == b.run && a.sequence == b.sequence })
+}
+
+// count has segments that a checkpoint named hold what they have of the run: that
+// was counted by none, which comes once a run is installed. It is durable, or no
+// entry would name it. Where a compaction failed although it was named a
+// checkpoint may have counted it all the same; so never more than there is.
+func (f *foundRun) count() {
+	for i := range f.pieces {
+		s := f.pieces[i].uncounted
+		if s == nil {
+			continue
+		}
+		n := s.held.Load()
+		for k := range f.pieces[i].entries {
+			n += int64(f.pieces[i].entries[k].Length)
+		}
+		s.held.Store(max(s.held.Load(), min(n, int64(s.limit()-s.First)-entryHeaderSize)))
+	}
 }
 
 // entries are the batches of the run that no truncation cut.

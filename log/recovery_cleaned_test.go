@@ -17,7 +17,7 @@ func TestRunWithCopies(t *testing.T) {
 		base := model.Offset(30 * sequence)
 		it := scanItem{At: at, Payload: prefix.encode(), Batches: []batch.Header{{BaseOffset: base, LastOffsetDelta: 29, Size: 100}}}
 		it.Header.BaseOffset, it.Header.LastDelta = base, 29
-		f.take(&it, sideLog(1))
+		f.take(&it, &segment{segmentHeader: segmentHeader{Log: sideLog(1)}}, false)
 	}
 	entry(7, 0, 7)
 	entry(7, 2, 900)
