@@ -121,8 +121,8 @@ func (r *relocator) round() (segments int, bytes int64, err error) {
 	}
 }
 
-// relocate moves what lives in a segment. If that fails no index speaks of the
-// copies, and they are taken back.
+// relocate moves what lives in a segment. Copies of which no index speaks are
+// taken back: it failed, or all of them have died meanwhile.
 func (r *relocator) relocate(v segmentRange) (int64, error) {
 	l := r.log
 	if !v.acquire() {
@@ -138,7 +138,7 @@ func (r *relocator) relocate(v segmentRange) (int64, error) {
 			err = l.keeper.do(func() error { return l.keeper.install(c) })
 		}
 	}
-	if err != nil || len(c.moved) == 0 {
+	if err != nil || !c.filed {
 		r.writers.giveUp()
 		return 0, err
 	}

@@ -19,6 +19,7 @@ type relocation struct {
 	source  segmentRange
 	moved   map[*PartitionLog][]movedBatch
 	bytes   int64 // of the batches that the indexes find in their new place
+	filed   bool  // an index file speaks of the copies
 
 	// left are partitions of which nothing moves, since their index is damaged.
 	left map[*PartitionLog]bool

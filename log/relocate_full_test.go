@@ -1,6 +1,9 @@
 package log
 
 import (
+	"path"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -53,6 +56,46 @@ func TestRelocateOnAFullDisk(t *testing.T) {
 	f.checkpoint()
 	f.checkLive()
 	f.rebuild()
+	f.check()
+	f.close()
+}
+
+// Copies of what is deleted while they are made are of no use, and go.
+func TestRelocatedTooLate(t *testing.T) {
+	f := newFixture(t, relocating())
+	mem := f.mem()
+	f.close()
+	fault := vfs.NewFault(mem, nil)
+	f.disk.fs = fault
+	f.open()
+	for range 3 {
+		f.append(3000, 1)
+	}
+	for range 12 {
+		f.append(9000, 2)
+	}
+	f.deleteAll(2)
+	f.checkpoint()
+	var late sync.Once
+	fault.SetHook(func(op vfs.Op) error {
+		// A file goes by the name that it was made under.
+		if op.Kind == vfs.KindWrite && op.Bytes > 9000 && strings.HasPrefix(path.Base(op.Name), "cold-next") {
+			late.Do(func() { f.deleteAll(1) })
+		}
+		return nil
+	})
+	if _, _, err := f.log.Relocate(); err != nil {
+		t.Fatal(err)
+	}
+	fault.SetHook(nil)
+	if f.want[1] != nil {
+		t.Fatal("nothing was relocated")
+	}
+	for _, seg := range f.log.coldLog.segments.all() {
+		if seg.held.Load() != 0 || seg.taken() > 2*segmentHeaderSize {
+			t.Errorf("segment %s holds %d bytes, and takes %d", seg.name, seg.held.Load(), seg.taken())
+		}
+	}
 	f.check()
 	f.close()
 }

@@ -49,6 +49,7 @@ func (k *keeper) install(c *relocation) error {
 		return errors.Join(err, f.Release(), l.indexes.remove(path.Base(f.Path())))
 	}
 	l.indexes.add(f)
+	c.filed = true
 	c.writers.counted() // whose goroutine waits for this one
 	return nil
 }
