@@ -69,6 +69,10 @@ type coldWriters struct {
 	byStream map[coldStream]*coldWriter
 	sealed   []*coldWriter // since settled was called last
 	unwanted bool          // what was copied since then is to be taken back
+	// uncertain says that entries may name a run which no index speaks of: what a
+	// failed write left behind the end of the main log. None of the segments goes
+	// until that is cut off.
+	uncertain bool
 }
 
 func (c *coldLog) newWriters() *coldWriters {
@@ -229,7 +233,7 @@ func (c *coldWriters) settled() {
 	}
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
-	maps.DeleteFunc(c.log.mu.open, func(_ *segment, owner *coldWriters) bool { return owner == c })
+	maps.DeleteFunc(c.log.mu.open, func(_ *segment, owner *coldWriters) bool { return owner == c && !c.uncertain })
 	for to, w := range c.byStream {
 		if w.seg.live.Load() == 0 {
 			c.abandon(to)

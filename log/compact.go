@@ -76,7 +76,8 @@ type Compacted struct {
 //  4. What stood there before is dead, and goes as all that is dead goes.
 //
 // A run that no entry names never counts, and is taken back where the compaction
-// failed before it tried to have it named. One that is named counts for ever,
+// failed. Where a failed write may have named it, and nothing was written since,
+// its segments stay (coldWriters.uncertain). One that is named counts for ever,
 // until another is: where a start finds the entry and an index of before, it
 // installs the run (recovery_cleaned.go). So "replaced" is said by the main log
 // alone, and a range that was replaced hides what stood there also where it
@@ -155,7 +156,7 @@ type compaction struct {
 	to        model.Offset // the run stands for all below
 	part      cleanedPart  // what was written
 	run       runWriter
-	named     bool // an entry that names it may be in the log, whatever was told
+	named     bool // an entry that names it is in the log, or may be, whatever was told
 	done      Compacted
 }
 

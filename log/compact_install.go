@@ -137,7 +137,6 @@ func (k *keeper) installRun(c *compaction) error {
 
 // commit writes the entry that names the run. It runs in the writer goroutine.
 func (c *compaction) commit() error {
-	c.named = true
 	p, failed := c.partition, &firstFailure{}
 	list := []*Append{{
 		Partition: p, Kind: KindCleanedTo, Epoch: p.lastEpoch(), BaseOffset: c.to,
@@ -147,7 +146,16 @@ func (c *compaction) commit() error {
 		list = list[c.log.writer.step(list):]
 	}
 	if p.cleaned() == c.part {
+		c.named, c.run.writers.uncertain = true, false // this stands behind all that failed
 		return nil
+	}
+	if errors.Is(failed.err, errWrite) {
+		// A start may find the run named by what the write has left. Where that can
+		// not be cut off now, as the next segment would, the run has to stay.
+		w := c.log.writer
+		if err := w.segments.all().last().trim(w.written); err != nil {
+			c.named, c.run.writers.uncertain = true, true
+		}
 	}
 	return errors.Join(failed.err, c.log.latch.err())
 }

@@ -52,6 +52,10 @@ type writeScratch struct {
 	zeros   []byte
 }
 
+// errWrite says that entries were not written, and may stand behind the log's end
+// nevertheless until the next segment cuts them off.
+var errWrite = errors.New("write to segment")
+
 // writeCounters are read by Stats.
 type writeCounters struct {
 	groups, bytes atomic.Uint64
@@ -121,7 +125,7 @@ func (w *writer) write() {
 		w.commit(seg, from, to)
 		if err != nil {
 			w.newSegment = true
-			w.fail(to, fmt.Errorf("write to segment %s: %w", seg.name, err))
+			w.fail(to, fmt.Errorf("%w %s: %w", errWrite, seg.name, err))
 			return
 		}
 		from = to
