@@ -140,7 +140,11 @@ func (p *PartitionLog) restatedBehind(dead []segmentRange) bool {
 		if at.State != noPosition && at.State >= r.End {
 			continue
 		}
-		if in(at.Batches) || in(at.Truncate) || in(at.LogStart) || in(at.Cleaned) || in(at.State) || p.remembersDead() {
+		// Where it was truncated behind the segment, another truncation may stand in
+		// it. Of what that cut, producers would be back once what was written in its
+		// place is gone too.
+		truncated := at.Truncate != noPosition && at.Truncate >= r.First
+		if in(at.Batches) || truncated || in(at.LogStart) || in(at.Cleaned) || in(at.State) || p.remembersDead() {
 			return false
 		}
 		if cleaned && r.First < at.Cleaned {

@@ -277,3 +277,48 @@ func TestReclaimBehindAFailedWrite(t *testing.T) {
 	}
 	f.close()
 }
+
+// A truncation that is not the newest is restated too before its segment goes: an
+// older segment may have what it cut, and tell of its producers.
+func TestOlderTruncationIsRestated(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 16 << 10, RingBytes: 1})
+	p := f.log.Partition(1)
+	roll := func() {
+		t.Helper()
+		for before := f.log.segments.all().last(); f.log.segments.all().last() == before; {
+			f.append(3000, 2)
+		}
+	}
+	truncate := func(end model.Offset) Position {
+		t.Helper()
+		if err := f.control(1, KindTruncate, end, p.lastEpoch()+1); err != nil {
+			t.Fatal(err)
+		}
+		f.ends[1] = end
+		return p.positions().Truncate
+	}
+	f.append(300, 1, 1)
+	roll()
+	first := truncate(3)
+	roll()
+	f.append(300, 1)
+	second := truncate(3)
+	roll()
+	f.append(300, 1)
+	c := f.log.segments.all()
+	i := c.index(first)
+	dead := []segmentRange{{c[i], c[i+1].First}}
+	if second < dead[0].End {
+		t.Fatal("both in one segment")
+	}
+	if p.restatedBehind(dead) {
+		t.Error("not restated")
+	}
+	if err := f.log.keeper.do(func() error { return f.log.keeper.restate(dead) }); err != nil {
+		t.Fatal(err)
+	}
+	if !p.restatedBehind(dead) {
+		t.Error("restated, and not for good")
+	}
+	f.close()
+}
