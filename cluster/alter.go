@@ -120,9 +120,12 @@ func (r *Resolver) family(img *Image, res Resource) (family, error) {
 				if err := groupDefs().known("group", changes); err != nil {
 					return err
 				}
-				return r.ValidateGroupConfigs(after)
+				return r.ValidateGroupConfigs(img, after)
 			},
-			lookup: func(d *ConfigDef) string { return d.Default },
+			lookup: func(d *ConfigDef) string {
+				v, _ := effective(d, r.groupChain(img, current, d))
+				return v
+			},
 		}, nil
 	case ResourceBroker:
 		return r.brokerFamily(img, res.Name), nil

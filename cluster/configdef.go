@@ -178,7 +178,7 @@ var (
 	brokerDefs = sync.OnceValue(func() *defSet {
 		return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerUpkeepDefs(), brokerCompactionDefs(), brokerDiskDefs(), brokerHintDefs())
 	})
-	groupDefs = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs()) })
+	groupDefs = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs(), groupHintDefs()) })
 )
 
 // BrokerConfigDef finds a broker setting by name.

@@ -74,14 +74,9 @@ func (r *Resolver) DescribeBrokerDefaults(img *Image) []ConfigValue {
 func (r *Resolver) DescribeGroup(img *Image, group string) []ConfigValue {
 	out := make([]ConfigValue, 0, len(groupDefs().list))
 	for _, d := range groupDefs().list {
-		value := d.Default
-		v := ConfigValue{Def: d, Value: &value, Source: SourceDefault}
-		if set, ok := img.GroupConfigs[group][d.Name]; ok {
-			value, v.Source = set, SourceGroup
-			v.Synonyms = append(v.Synonyms, Synonym{Name: d.Name, Value: set, Source: SourceGroup})
-		}
-		v.Synonyms = append(v.Synonyms, Synonym{Name: d.Name, Value: d.Default, Source: SourceDefault})
-		out = append(out, v.masked())
+		chain := r.groupChain(img, img.GroupConfigs[group], d)
+		value, source := effective(d, chain)
+		out = append(out, ConfigValue{Def: d, Value: &value, Source: source, Synonyms: chain}.masked())
 	}
 	return out
 }

@@ -1,11 +1,38 @@
 package cluster
 
-// groupConfigDefs are Kafka's group settings. They speak of the consumer,
-// share and streams protocols, which are not built yet, so they have no effect.
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// The group settings of the consumer protocol.
+const (
+	consumerSessionKey   = "consumer.session.timeout.ms"
+	consumerHeartbeatKey = "consumer.heartbeat.interval.ms"
+)
+
+// groupConfigDefs are the group settings that this broker obeys. Their defaults
+// are the broker's settings of the same meaning.
 func groupConfigDefs() []ConfigDef {
+	return []ConfigDef{
+		{
+			Name: consumerHeartbeatKey, Rule: intFrom(1), Default: "5000", Synonyms: plain("group.consumer.heartbeat.interval.ms"),
+			Doc: "How often members of a consumer-protocol group send heartbeats.",
+		},
+		{
+			Name: consumerSessionKey, Rule: intFrom(1), Default: "45000", Synonyms: plain("group.consumer.session.timeout.ms"),
+			Doc: "How long a silent member of a consumer-protocol group stays.",
+		},
+	}
+}
+
+// groupHintDefs are Kafka's settings of share and streams groups, which do not
+// exist here.
+func groupHintDefs() []ConfigDef {
 	defs := []ConfigDef{
-		{Name: "consumer.heartbeat.interval.ms", Rule: intFrom(1), Default: "5000", Doc: "How often members of a consumer-protocol group send heartbeats."},
-		{Name: "consumer.session.timeout.ms", Rule: intFrom(1), Default: "45000", Doc: "How long a silent member of a consumer-protocol group stays."},
 		{Name: "share.auto.offset.reset", Rule: offsetReset(), Default: "latest", Doc: "Where a share group without offsets begins."},
 		{Name: "share.heartbeat.interval.ms", Rule: intFrom(1), Default: "5000", Doc: "How often members of a share group send heartbeats."},
 		{Name: "share.isolation.level", Rule: oneOf("read_committed", "read_uncommitted"), Default: "read_uncommitted", Doc: "Whether a share group sees records of open transactions."},
@@ -20,6 +47,66 @@ func groupConfigDefs() []ConfigDef {
 		defs[i].Effect = Hint
 	}
 	return defs
+}
+
+// groupChain lists what a group setting could be, strongest first.
+func (r *Resolver) groupChain(img *Image, configs map[string]string, d *ConfigDef) []Synonym {
+	var out []Synonym
+	if v, ok := configs[d.Name]; ok {
+		out = append(out, Synonym{Name: d.Name, Value: v, Source: SourceGroup})
+	}
+	if len(d.Synonyms) == 0 {
+		return append(out, Synonym{Name: d.Name, Value: d.Default, Source: SourceDefault})
+	}
+	return append(out, r.chain(img, d.Synonyms)...)
+}
+
+// GroupSettings are the obeyed settings of a group; zero where the broker's
+// hold.
+type GroupSettings struct {
+	ConsumerSession, ConsumerHeartbeat time.Duration
+}
+
+// GroupSettings returns what is set on a group.
+func (i *Image) GroupSettings(group string) GroupSettings {
+	set := i.GroupConfigs[group]
+	if len(set) == 0 {
+		return GroupSettings{}
+	}
+	ms := func(key string) time.Duration {
+		// Values are validated before they are stored; one that is not set is 0.
+		n, _ := strconv.ParseInt(strings.TrimSpace(set[key]), 10, 32)
+		return time.Duration(n) * time.Millisecond
+	}
+	return GroupSettings{ConsumerSession: ms(consumerSessionKey), ConsumerHeartbeat: ms(consumerHeartbeatKey)}
+}
+
+// checkGroupBounds holds what is set on a group against the broker's bounds.
+func (r *Resolver) checkGroupBounds(img *Image, configs map[string]string) error {
+	number := func(key string) int64 {
+		value, _ := effective(groupDefs().byName[key], r.groupChain(img, configs, groupDefs().byName[key]))
+		n, _ := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		return n
+	}
+	for _, b := range []struct{ key, least, most string }{
+		{consumerHeartbeatKey, "group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"},
+		{consumerSessionKey, "group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms"},
+	} {
+		if _, set := configs[b.key]; !set {
+			continue
+		}
+		n := number(b.key)
+		if least := r.Int(img, b.least); n < least {
+			return protocol.Errorf(protocol.InvalidConfig, "%s=%d is less than the broker allows: %s is %d.", b.key, n, b.least, least)
+		}
+		if most := r.Int(img, b.most); n > most {
+			return protocol.Errorf(protocol.InvalidConfig, "%s=%d is more than the broker allows: %s is %d.", b.key, n, b.most, most)
+		}
+	}
+	if session, beat := number(consumerSessionKey), number(consumerHeartbeatKey); session <= beat {
+		return protocol.Errorf(protocol.InvalidConfig, "%s=%d must be more than %s=%d.", consumerSessionKey, session, consumerHeartbeatKey, beat)
+	}
+	return nil
 }
 
 // offsetReset accepts latest, earliest or by_duration:<ISO 8601 duration>.

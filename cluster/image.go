@@ -142,6 +142,19 @@ func (i *Image) Gone(later *Image, f func(*Topic)) {
 	})
 }
 
+// Reshaped calls f for each name of which a later image has a topic that this
+// one has not, or another one, or one of another number of partitions, and for
+// each that it has no more. In no order.
+func (i *Image) Reshaped(later *Image, f func(name string)) {
+	i.topics.differ(later.topics, func(name string) {
+		before, had := i.Topic(name)
+		after, has := later.Topic(name)
+		if had != has || had && (before.ID != after.ID || len(before.Partitions) != len(after.Partitions)) {
+			f(name)
+		}
+	})
+}
+
 // NextProducerID is the lowest producer id that was not reserved yet.
 func (i *Image) NextProducerID() model.ProducerID { return i.ids.nextProducer }
 

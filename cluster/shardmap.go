@@ -1,6 +1,9 @@
 package cluster
 
-import "maps"
+import (
+	"maps"
+	"reflect"
+)
 
 const shardCount = 256
 
@@ -40,6 +43,32 @@ func (m *shardMap[K, V]) all(f func(K, V) bool) {
 			}
 		}
 	}
+}
+
+// differ calls f for the keys of all parts that are not the same in later: what
+// changed is among them, and of a large map little else.
+func (m *shardMap[K, V]) differ(later *shardMap[K, V], f func(K)) {
+	for i := range shardCount {
+		before, after := m.part(i), later.part(i)
+		if reflect.ValueOf(before).UnsafePointer() == reflect.ValueOf(after).UnsafePointer() {
+			continue
+		}
+		for k := range after {
+			f(k)
+		}
+		for k := range before {
+			if _, ok := after[k]; !ok {
+				f(k)
+			}
+		}
+	}
+}
+
+func (m *shardMap[K, V]) part(i int) map[K]V {
+	if m == nil {
+		return nil
+	}
+	return m.shards[i]
 }
 
 // shardWriter builds the next version of a shardMap. A part is copied when it

@@ -83,9 +83,13 @@ func (r *Resolver) ValidateTopicConfigs(configs map[string]string) error {
 	return nil
 }
 
-// ValidateGroupConfigs checks the configs of a group.
-func (r *Resolver) ValidateGroupConfigs(configs map[string]string) error {
-	return groupDefs().checkAll(protocol.InvalidConfig, "group", configs, r.limits)
+// ValidateGroupConfigs checks the configs of a group as they would stand after
+// a change. The error is an INVALID_CONFIG.
+func (r *Resolver) ValidateGroupConfigs(img *Image, configs map[string]string) error {
+	if err := groupDefs().checkAll(protocol.InvalidConfig, "group", configs, r.limits); err != nil {
+		return err
+	}
+	return r.checkGroupBounds(img, configs)
 }
 
 // ValidateBrokerConfigs checks configs that are to be set on brokers while they

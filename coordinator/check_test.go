@@ -55,17 +55,17 @@ func checkDurable(live *machine, records []Record) error {
 
 // checkMachine checks what group.go, roster.go and machine.go promise.
 func checkMachine(m *machine) error {
-	var states [stateCount]int
+	var counted census
 	offsets := 0
 	for id, g := range m.groups {
-		states[g.state]++
+		counted.add(g.standing(), 1)
 		offsets += g.offsets.size()
 		if err := cmp.Or(g.checkRoster(), g.checkState(), m.checkTimers(g)); err != nil {
 			return fmt.Errorf("group %s, %s: %w", id, g.state, err)
 		}
 	}
-	if states != m.states || offsets != m.offsetCount {
-		return fmt.Errorf("counts %v and %d, in truth %v and %d", m.states, m.offsetCount, states, offsets)
+	if counted != m.census || offsets != m.offsetCount {
+		return fmt.Errorf("counts %v and %d, in truth %v and %d", m.census, m.offsetCount, counted, offsets)
 	}
 	return nil
 }

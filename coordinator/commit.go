@@ -98,7 +98,7 @@ func checkCommit(g *group, req *kmsg.OffsetCommitRequest) protocol.ErrorCode {
 		}
 		return protocol.IllegalGeneration
 	}
-	if req.Generation < 0 && g.state == stateEmpty {
+	if req.Generation < 0 && g.empty() {
 		return protocol.NoError
 	}
 	if req.Generation < 0 && req.MemberID == "" && req.InstanceID == nil {

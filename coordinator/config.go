@@ -30,6 +30,13 @@ type Config struct {
 	// JoinTimeout bounds the wait of a new member's JoinGroup: such a client
 	// knows no member id yet, so it cannot send heartbeats. Kafka's is fixed.
 	JoinTimeout time.Duration
+	// ConsumerSession is group.consumer.session.timeout.ms with its bounds, which
+	// hold for consumer.session.timeout.ms of a group too.
+	ConsumerSession Bounded
+	// ConsumerHeartbeat is group.consumer.heartbeat.interval.ms with its bounds.
+	ConsumerHeartbeat Bounded
+	// ConsumerMembersMax is group.consumer.max.size.
+	ConsumerMembersMax int
 	// OffsetMetadataMax is offset.metadata.max.bytes.
 	OffsetMetadataMax int
 	// OffsetsRetention is offsets.retention.minutes.
@@ -43,6 +50,19 @@ type Config struct {
 	LoadRetry time.Duration
 }
 
+// Bounded is a time that a user can set within bounds.
+type Bounded struct{ Default, Min, Max time.Duration }
+
+// resolve takes what is set on a group, 0 for nothing.
+func (b Bounded) resolve(set time.Duration) time.Duration {
+	if set == 0 {
+		return b.Default
+	}
+	return min(max(set, b.Min), b.Max)
+}
+
+func (b Bounded) sane() bool { return b.Min > 0 && b.Min <= b.Default && b.Default <= b.Max }
+
 // DefaultConfig is Kafka's.
 func DefaultConfig() Config {
 	return Config{
@@ -53,6 +73,9 @@ func DefaultConfig() Config {
 		InitialRebalanceDelay: 3 * time.Second,
 		GroupBytesMax:         16 << 20,
 		JoinTimeout:           5 * time.Minute,
+		ConsumerSession:       Bounded{Default: 45 * time.Second, Min: 45 * time.Second, Max: time.Minute},
+		ConsumerHeartbeat:     Bounded{Default: 5 * time.Second, Min: 5 * time.Second, Max: 15 * time.Second},
+		ConsumerMembersMax:    math.MaxInt32,
 		OffsetMetadataMax:     4096,
 		OffsetsRetention:      7 * 24 * time.Hour,
 		OffsetsCheckInterval:  10 * time.Minute,
@@ -77,6 +100,10 @@ func (c Config) Validate() error {
 		{c.InitialRebalanceDelay >= 0, "group.initial.rebalance.delay.ms must not be negative"},
 		{c.GroupBytesMax > 0, "the limit of a group's bytes must be positive"},
 		{c.JoinTimeout > 0, "the join timeout must be positive"},
+		{c.ConsumerSession.sane(), "group.consumer.session.timeout.ms must lie between group.consumer.min.session.timeout.ms and group.consumer.max.session.timeout.ms"},
+		{c.ConsumerHeartbeat.sane(), "group.consumer.heartbeat.interval.ms must lie between group.consumer.min.heartbeat.interval.ms and group.consumer.max.heartbeat.interval.ms"},
+		{c.ConsumerHeartbeat.Default < c.ConsumerSession.Default, "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms"},
+		{c.ConsumerMembersMax > 0, "group.consumer.max.size must be at least 1"},
 		{c.OffsetMetadataMax >= 0, "offset.metadata.max.bytes must not be negative"},
 		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},
 		{c.OffsetsCheckInterval > 0, "offsets.retention.check.interval.ms must be positive"},

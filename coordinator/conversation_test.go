@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -103,7 +104,7 @@ func (c *conversation) start(t *testing.T) {
 		Clock:        c.clock,
 		Journals:     func(shard int32) Journal { return c.journals[shard] },
 		Events:       func(e Event) { c.say("  * %s", eventText(e)) },
-		TopicID:      c.topicID,
+		View:         c.view,
 		MemberSuffix: func() string { c.suffixes++; return strconv.Itoa(c.suffixes) },
 	})
 	if err != nil {
@@ -113,11 +114,13 @@ func (c *conversation) start(t *testing.T) {
 	c.load()
 }
 
-// topicID gives each topic that comes after another of its name a new id. Those
+// view gives each topic that comes after another of its name a new id. Those
 // that were never deleted have none, so that most conversations need not speak of it.
-func (c *conversation) topicID(name string) (model.TopicID, bool) {
-	n := c.topics[name]
-	return model.TopicID{byte(n)}, n%2 == 0
+func (c *conversation) view() View {
+	topics := maps.Clone(c.topics)
+	return testView{id: func(name string) (model.TopicID, bool) {
+		return model.TopicID{byte(topics[name])}, topics[name]%2 == 0
+	}}
 }
 
 func (c *conversation) load() {

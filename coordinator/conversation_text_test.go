@@ -241,7 +241,12 @@ func eventText(e Event) string {
 func metricsText(m Metrics) string {
 	text := fmt.Sprintf("offsets=%d commits=%d shards=%d", m.Offsets, m.Commits, m.ShardsLoaded)
 	for state := range stateCount {
-		text += fmt.Sprintf(" %s=%d", state, m.GroupsByState[state.String()])
+		text += fmt.Sprintf(" %s=%d", state, m.Groups[GroupClass{kindClassic.String(), state.String()}])
+	}
+	for state := range consumerStateCount {
+		if n := m.Groups[GroupClass{kindConsumer.String(), state.String()}]; n > 0 {
+			text += fmt.Sprintf(" consumer:%s=%d", state, n)
+		}
 	}
 	return text
 }

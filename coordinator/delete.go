@@ -32,7 +32,7 @@ func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
 	if g == nil {
 		return protocol.GroupIDNotFound
 	}
-	if g.state != stateEmpty {
+	if !g.empty() {
 		return protocol.NonEmptyGroup
 	}
 	var room arena
@@ -52,7 +52,11 @@ func (m *machine) deleteEmpty(s *step, g *group) {
 		m.timers.cancel(timerKey{timerSession, g.id, id})
 	}
 	clear(g.pendingJoin)
-	s.record(Record{Key: groupKey(g.id)})
+	if g.consumer != nil {
+		g.consumer.dissolve(s, g.id)
+	} else {
+		s.record(Record{Key: groupKey(g.id)})
+	}
 	s.event(Event{Kind: GroupDeleted, Group: g.id})
 }
 
@@ -78,7 +82,7 @@ func (m *machine) deleteOffsets(s *step, req *kmsg.OffsetDeleteRequest, resp *km
 	case g == nil:
 		resp.ErrorCode = int16(protocol.GroupIDNotFound)
 		return
-	case g.state != stateEmpty && g.protocolType != consumerType:
+	case g.consumer == nil && g.state != stateEmpty && g.protocolType != consumerType:
 		// What such members consume is unknown.
 		resp.ErrorCode = int16(protocol.NonEmptyGroup)
 		return

@@ -9,9 +9,6 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// classicType is how ListGroups names the only type of group there is here.
-const classicType = "classic"
-
 // DescribeGroups handles DescribeGroups, versions 0 to 6. Until version 5 a
 // group that does not exist is Dead; 6 says GROUP_ID_NOT_FOUND besides. The
 // caller fills in the authorized operations.
@@ -20,11 +17,15 @@ func (g *Groups) DescribeGroups(req *kmsg.DescribeGroupsRequest, reply func(*kms
 	resp.Version = req.Version
 	resp.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(req.Groups))
 	g.askGroups(req.Groups, func(i int, m *machine, _ *step) {
-		if g := m.groups[req.Groups[i]]; g != nil {
+		switch g := m.groups[req.Groups[i]]; {
+		case g == nil:
+			resp.Groups[i] = describeDead(req.Version, req.Groups[i], *messageOf(protocol.GroupIDNotFound, req.Groups[i]))
+		case g.consumer != nil:
+			// A tool that is told so asks by ConsumerGroupDescribe.
+			resp.Groups[i] = describeDead(req.Version, g.id, "Group "+g.id+" is not a classic group.")
+		default:
 			resp.Groups[i] = g.describe()
-			return
 		}
-		resp.Groups[i] = describeDead(req.Version, req.Groups[i])
 	}, func(i int, code protocol.ErrorCode) {
 		d := kmsg.NewDescribeGroupsResponseGroup()
 		d.Group, d.ErrorCode, d.ErrorMessage = req.Groups[i], int16(code), messageOf(code, req.Groups[i])
@@ -32,12 +33,12 @@ func (g *Groups) DescribeGroups(req *kmsg.DescribeGroupsRequest, reply func(*kms
 	}, func() { reply(resp) })
 }
 
-func describeDead(version int16, id string) kmsg.DescribeGroupsResponseGroup {
+func describeDead(version int16, id, why string) kmsg.DescribeGroupsResponseGroup {
 	d := kmsg.NewDescribeGroupsResponseGroup()
 	d.Group, d.State = id, stateDead
 	if version >= 6 {
 		d.ErrorCode = int16(protocol.GroupIDNotFound)
-		d.ErrorMessage = messageOf(protocol.GroupIDNotFound, id)
+		d.ErrorMessage = &why
 	}
 	return d
 }
@@ -81,22 +82,24 @@ func (g *Groups) ListGroups(req *kmsg.ListGroupsRequest, reply func(*kmsg.ListGr
 }
 
 func (m *machine) list(req *kmsg.ListGroupsRequest) []kmsg.ListGroupsResponseGroup {
-	if len(req.TypesFilter) > 0 && !slices.ContainsFunc(req.TypesFilter, func(t string) bool {
-		return strings.EqualFold(strings.TrimSpace(t), classicType)
-	}) {
-		return nil
-	}
 	var out []kmsg.ListGroupsResponseGroup
 	for _, g := range m.groups {
-		state := g.state.String()
-		if len(req.StatesFilter) > 0 && !slices.ContainsFunc(req.StatesFilter, func(f string) bool {
-			return strings.EqualFold(strings.TrimSpace(f), state)
-		}) {
-			continue
+		now, protocolType := g.standing(), g.protocolType
+		if now.kind == kindConsumer {
+			protocolType = consumerType
 		}
-		out = append(out, kmsg.ListGroupsResponseGroup{
-			Group: g.id, ProtocolType: g.protocolType, GroupState: state, GroupType: classicType,
-		})
+		if passes(req.TypesFilter, now.kind.String()) && passes(req.StatesFilter, now.stateName()) {
+			out = append(out, kmsg.ListGroupsResponseGroup{
+				Group: g.id, ProtocolType: protocolType, GroupState: now.stateName(), GroupType: now.kind.String(),
+			})
+		}
 	}
 	return out
+}
+
+// passes reports whether a filter, unless it is empty, has the name.
+func passes(filter []string, name string) bool {
+	return len(filter) == 0 || slices.ContainsFunc(filter, func(f string) bool {
+		return strings.EqualFold(strings.TrimSpace(f), name)
+	})
 }

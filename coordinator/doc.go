@@ -1,5 +1,6 @@
-// Package coordinator holds the group coordinator: classic consumer groups and
-// their committed offsets as pure state machines. It does no I/O and has no
+// Package coordinator holds the group coordinator: groups of the classic and of
+// the consumer protocol (KIP-848; of it only what is stored, yet) and their
+// committed offsets as pure state machines. It does no I/O and has no
 // clock of its own; its memory is a Journal that the owner implements over the
 // partitions of __consumer_offsets, in Kafka's own record formats.
 //
@@ -8,7 +9,7 @@
 //	journal.go       the durable memory of one shard, an interface
 //	groups.go        the coordinator as the server sees it: shards by group id
 //	ask.go           how requests reach the shards
-//	config.go        the settings; event.go: what happens, for the log
+//	config.go        the settings; view.go: the metadata; event.go: what happens, for the log
 //	step.go          what goes into one turn of a machine, and what comes out
 //	shard.go         the runtime: a mailbox, one append per batch, held answers
 //	load.go          load, failure and reload, unload
@@ -22,13 +23,17 @@
 //	delete.go        DeleteGroups, OffsetDelete; expiry.go
 //	describe.go      DescribeGroups and ListGroups
 //	records.go       the record formats; subscription.go: what consumers subscribe to
+//	consumer.go      a consumer group; consumer_member.go, partitions.go
+//	consumer_replay.go   how records change it, in any order
+//	consumer_records.go  its record formats; records_codec.go: their parts
 //	timers.go        deadlines; metrics.go: counts
 //
 // Invariants:
 //
 //   - Replaying all records of a journal gives the durable state of the live
-//     machine (group.stored, group.offsets): handlers return records, and only
-//     replay applies them, at the moment they are appended.
+//     machine (group.stored, group.offsets, group.consumer but for what it calls
+//     soft): handlers return records, and only replay applies them, when the
+//     handler is done or asks for it (machine.apply).
 //   - An answer leaves when all that it may have seen is below the high
 //     watermark, reads too. If an append is lost, the shard drops its machine
 //     first, answers COORDINATOR_LOAD_IN_PROGRESS, and loads again.

@@ -17,7 +17,7 @@ func (m *machine) expireOffsets(s *step) {
 		expired := 0
 		if since, can := g.expiresSince(); can {
 			for topic, partitions := range g.offsets {
-				if g.consumes(topic) && g.state != stateEmpty {
+				if g.consumes(topic) && !g.empty() {
 					continue
 				}
 				for partition, c := range partitions {
@@ -31,7 +31,7 @@ func (m *machine) expireOffsets(s *step) {
 		if expired > 0 {
 			s.event(Event{Kind: OffsetsExpired, Group: g.id, Count: expired})
 		}
-		if expired == g.offsets.size() && g.state == stateEmpty && g.idle() {
+		if expired == g.offsets.size() && g.empty() && g.idle() {
 			m.deleteEmpty(s, g)
 		}
 	}
@@ -43,13 +43,14 @@ func (m *machine) expireOffsets(s *step) {
 // expiresSince tells from when on the retention of the group's offsets runs
 // (noTime: from each one's commit), and whether it runs at all:
 //
-//   - nobody joined ever, only offsets were committed: from the commit;
+//   - nobody joined ever, only offsets were committed: from the commit; and so
+//     in a consumer group, for topics that none of its members subscribes to;
 //   - all members are gone: from when the group became empty, if known;
 //   - consumers are at work: from the commit, for topics that none consumes;
 //   - otherwise it is unknown what is in use: never.
 func (g *group) expiresSince() (int64, bool) {
 	switch {
-	case g.protocolType == "":
+	case g.protocolType == "", g.consumer != nil:
 		return noTime, true
 	case g.state == stateEmpty:
 		return g.since, true

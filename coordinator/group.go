@@ -4,6 +4,23 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// groupKind is by which protocol the members of a group work together.
+type groupKind int8
+
+const (
+	kindClassic  groupKind = iota // also of a group that has offsets only, as in Kafka
+	kindConsumer                  // KIP-848
+	kindCount
+)
+
+// String is Kafka's name of the kind, as ListGroups shows it.
+func (k groupKind) String() string {
+	if k == kindConsumer {
+		return "consumer"
+	}
+	return "classic"
+}
+
 // groupState is where a classic group stands.
 //
 //	          first member joins                 all have joined
@@ -47,13 +64,57 @@ func (s groupState) String() string {
 // consumerType is the protocol type whose subscriptions the coordinator reads.
 const consumerType = "consumer"
 
-// group is one classic group. stored and offsets are durable: only replay
-// changes them. All else is soft, and equal to what restore makes of stored
-// whenever the group is Empty or Stable.
+// consumerState is where a consumer group stands.
+type consumerState int8
+
+const (
+	consumerEmpty       consumerState = iota
+	consumerAssigning                 // something changed for which there is no assignment yet
+	consumerReconciling               // members have to give up or to take partitions
+	consumerStable
+	consumerStateCount
+)
+
+// String is Kafka's name of the state.
+func (s consumerState) String() string {
+	switch s {
+	case consumerEmpty:
+		return "Empty"
+	case consumerAssigning:
+		return "Assigning"
+	case consumerReconciling:
+		return "Reconciling"
+	case consumerStable:
+		return "Stable"
+	case consumerStateCount:
+	}
+	return stateDead
+}
+
+// standing is a group's kind and its state of that kind.
+type standing struct {
+	kind  groupKind
+	state int8
+}
+
+// stateName is Kafka's name of the state.
+func (s standing) stateName() string {
+	if s.kind == kindConsumer {
+		return consumerState(s.state).String()
+	}
+	return groupState(s.state).String()
+}
+
+// group is one group of either kind. stored, offsets and most of consumer are
+// durable: only replay changes them. All else is the soft part of a classic
+// group, and equal to what restore makes of stored whenever the group is Empty
+// or Stable. A consumer group has no soft part here: it is as an Empty one.
 type group struct {
-	id      string
-	stored  *kmsg.GroupMetadataValue // nil: none, as for a group that only commits offsets
-	offsets offsetTable
+	id       string
+	stored   *kmsg.GroupMetadataValue // nil: none, as for a group that only commits offsets
+	offsets  offsetTable
+	consumer *consumerGroup // nil: it is no consumer group
+	counted  standing       // as the machine counts it
 
 	roster
 	state        groupState
@@ -127,7 +188,21 @@ func (g *group) snapshot() *kmsg.GroupMetadataValue {
 }
 
 // idle reports that nobody is in the group or about to join it.
-func (g *group) idle() bool { return len(g.order) == 0 && len(g.pendingJoin) == 0 }
+func (g *group) idle() bool { return len(g.order) == 0 && len(g.pendingJoin) == 0 && !g.consumed() }
+
+// consumed reports whether it is a consumer group with members.
+func (g *group) consumed() bool { return g.consumer != nil && len(g.consumer.members) > 0 }
+
+// empty reports whether the group has no members. Some may be about to join.
+func (g *group) empty() bool { return g.state == stateEmpty && !g.consumed() }
+
+// standing is what the group is now.
+func (g *group) standing() standing {
+	if g.consumer != nil {
+		return standing{kindConsumer, int8(g.consumer.state())}
+	}
+	return standing{kindClassic, int8(g.state)}
+}
 
 // discharge takes a member out and passes the leadership on.
 func (g *group) discharge(id string) {
@@ -158,6 +233,9 @@ func (g *group) supports(protocolType string, protocols []offer) bool {
 
 // consumes reports whether the topic is in use by the group's members.
 func (g *group) consumes(topic string) bool {
+	if g.consumer != nil {
+		return g.consumer.consumes(topic)
+	}
 	if g.subscribed == nil {
 		return g.protocolType == consumerType
 	}

@@ -8,7 +8,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -27,10 +26,9 @@ type Env struct {
 	// Events receives what happens, from any goroutine, no lock being held. It
 	// must not block. Nil: nobody listens.
 	Events func(Event)
-	// TopicID tells the id of a topic, and false if there is none of that name
-	// now. It is called from any goroutine and must be cheap. Nil: every topic
-	// exists, and ids are not known.
-	TopicID func(name string) (model.TopicID, bool)
+	// View gives the metadata as of now. It is called from any goroutine and
+	// must be cheap. Required.
+	View func() View
 	// MemberSuffix makes the unique part of a member id. Nil: a random UUID.
 	MemberSuffix func() string
 }
@@ -38,7 +36,7 @@ type Env struct {
 // ErrUnloaded is what a Load ends with that was overtaken by Unload or Close.
 var ErrUnloaded = errors.New("coordinator: the shard was unloaded")
 
-// Groups is the group coordinator: every classic group of the broker, spread
+// Groups is the group coordinator: every group of the broker, spread
 // over shards as Kafka spreads them over the partitions of its offsets topic.
 // All methods may be called from any goroutine.
 //
@@ -67,9 +65,6 @@ func New(config func() Config, env Env) (*Groups, error) {
 	}
 	if env.Events == nil {
 		env.Events = func(Event) {}
-	}
-	if env.TopicID == nil {
-		env.TopicID = anyTopic
 	}
 	if env.MemberSuffix == nil {
 		env.MemberSuffix = randomUUID

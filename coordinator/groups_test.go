@@ -98,6 +98,7 @@ func realGroups(tb testing.TB, shards int32) *Groups {
 	groups, err := New(func() Config { return config }, Env{
 		Clock:    clock.Real{},
 		Journals: func(shard int32) Journal { return &journals[shard] },
+		View:     anyView,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -178,7 +179,7 @@ func TestManyAtOnce(t *testing.T) {
 	config.Shards, config.InitialRebalanceDelay = shards, time.Millisecond
 	var journals [shards]memoryJournal
 	groups, err := New(func() Config { return config }, Env{
-		Clock: clock.Real{}, Journals: func(shard int32) Journal { return &journals[shard] },
+		Clock: clock.Real{}, Journals: func(shard int32) Journal { return &journals[shard] }, View: anyView,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +255,7 @@ func TestIdleShardsCostNothing(t *testing.T) {
 	manual := clock.NewManual(time.UnixMilli(1))
 	config := DefaultConfig()
 	groups, err := New(func() Config { return config }, Env{
-		Clock: manual, Journals: func(int32) Journal { return &memoryJournal{} },
+		Clock: manual, Journals: func(int32) Journal { return &memoryJournal{} }, View: anyView,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -85,6 +85,15 @@ func (m *machine) join(s *step, w *joinWait, caller Caller) {
 		m.scheduleExpiry(s)
 	}
 	switch {
+	case g.consumed():
+		w.refuse(s, protocol.InconsistentGroupProtocol, req.MemberID)
+		return
+	case g.consumer != nil:
+		g.consumer.dissolve(s, g.id) // an empty group is of its next member's kind
+		m.apply(s)
+		g = m.obtain(req.Group)
+	}
+	switch {
 	case !g.admits(req, s.config.MembersMax), !g.holds(req, offers, s.config.GroupBytesMax):
 		m.turnAway(s, g, w)
 	case !g.supports(req.ProtocolType, offers):

@@ -17,9 +17,14 @@ import (
 type machine struct {
 	groups      map[string]*group
 	offsetCount int
-	states      [stateCount]int // groups by state
+	census      census
 	timers      timers
 }
+
+// census is the number of groups by kind and state.
+type census [kindCount][max(int(stateCount), int(consumerStateCount))]int
+
+func (c *census) add(s standing, by int) { c[s.kind][s.state] += by }
 
 func newMachine() *machine { return &machine{groups: map[string]*group{}} }
 
@@ -33,6 +38,8 @@ func (m *machine) replay(r Record) error {
 		return m.replayOffset(r)
 	case groupKeyVersion:
 		return m.replayGroup(r)
+	case consumerEpochKey, memberMetaKey, assignmentEpochKey, memberTargetKey, memberCurrentKey, regexKey:
+		return m.replayConsumer(version, r)
 	default:
 		return nil
 	}
@@ -79,7 +86,9 @@ func (m *machine) replayGroup(r Record) error {
 	if err != nil {
 		return err
 	}
-	m.obtain(key.Group).stored = value
+	g := m.obtain(key.Group)
+	g.stored, g.consumer = value, nil // of two kinds, the later one in the log is the group's
+	m.recount(g)
 	return nil
 }
 
@@ -89,20 +98,29 @@ func (m *machine) obtain(id string) *group {
 	if g == nil {
 		g = newGroup(strings.Clone(id))
 		m.groups[g.id] = g
-		m.states[g.state]++
+		m.census.add(g.counted, 1)
 	}
 	return g
 }
 
+// recount counts a group anew whose kind or state may have changed.
+func (m *machine) recount(g *group) {
+	if now := g.standing(); now != g.counted && m.groups[g.id] == g {
+		m.census.add(g.counted, -1)
+		m.census.add(now, 1)
+		g.counted = now
+	}
+}
+
 // forget removes a group of which nothing is left, neither stored nor soft.
 func (m *machine) forget(g *group) {
-	if g.stored != nil || len(g.offsets) > 0 || !g.idle() || m.groups[g.id] != g {
+	if g.stored != nil || g.consumer != nil || len(g.offsets) > 0 || !g.idle() || m.groups[g.id] != g {
 		return
 	}
 	// A group that was empty before its offsets went may still wait for joins.
 	m.timers.cancel(timerKey{timerJoin, g.id, ""})
 	delete(m.groups, g.id)
-	m.states[g.state]--
+	m.census.add(g.counted, -1)
 }
 
 // restore makes the soft part of freshly loaded groups: a member gets a new
@@ -113,9 +131,8 @@ func (m *machine) restore(s *step) {
 		if g.stored == nil {
 			continue
 		}
-		m.states[g.state]--
 		g.restore()
-		m.states[g.state]++
+		m.recount(g)
 		for _, member := range g.order {
 			m.watch(s, g, member)
 		}
@@ -125,6 +142,18 @@ func (m *machine) restore(s *step) {
 	}
 	if len(m.groups) > 0 {
 		m.scheduleExpiry(s)
+	}
+}
+
+// apply replays what a step has recorded so far, so that what follows in it
+// reads plain state. Whatever can refuse a request comes before.
+func (m *machine) apply(s *step) {
+	for ; s.applied < len(s.records); s.applied++ {
+		if err := m.replay(s.records[s.applied]); err != nil {
+			// Requests are checked for what the format cannot hold, so this is
+			// no client's doing: memory and journal would part ways.
+			panic("coordinator: own record does not replay: " + err.Error())
+		}
 	}
 }
 
@@ -151,10 +180,9 @@ func (m *machine) fire(s *step, key timerKey) {
 
 // transition moves a group to a state and counts it there.
 func (m *machine) transition(s *step, g *group, to groupState) {
-	m.states[g.state]--
-	m.states[to]++
 	g.state = to
 	g.since = s.wall()
+	m.recount(g)
 }
 
 // parked takes out the answers that members wait for, each to be given an

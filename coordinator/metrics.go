@@ -4,21 +4,24 @@ import "sync/atomic"
 
 // Metrics is a count of what the coordinator holds and has done.
 type Metrics struct {
-	GroupsByState map[string]int // by Kafka's name of the state
-	Offsets       int            // committed offsets held
-	Commits       uint64         // partition offsets accepted since the start
-	ShardsLoaded  int
+	Groups       map[GroupClass]int // every class that there is, with its number
+	Offsets      int                // committed offsets held
+	Commits      uint64             // partition offsets accepted since the start
+	ShardsLoaded int
 }
+
+// GroupClass is what a group is, by Kafka's names.
+type GroupClass struct{ Type, State string }
 
 // Metrics reads the counts; it never waits for a shard.
 func (g *Groups) Metrics() Metrics {
-	total := Metrics{GroupsByState: make(map[string]int, stateCount)}
-	for state := range stateCount {
-		total.GroupsByState[state.String()] = 0
-	}
+	total := Metrics{Groups: map[GroupClass]int{}}
 	for _, sh := range g.shards {
-		for state := range stateCount {
-			total.GroupsByState[state.String()] += int(sh.stats.groups[state].Load())
+		for kind := range sh.stats.groups {
+			for state := range sh.stats.groups[kind] {
+				class := standing{groupKind(kind), int8(state)}
+				total.Groups[GroupClass{class.kind.String(), class.stateName()}] += int(sh.stats.groups[kind][state].Load())
+			}
 		}
 		total.Offsets += int(sh.stats.offsets.Load())
 		total.Commits += sh.stats.commits.Load()
@@ -32,15 +35,17 @@ func (g *Groups) Metrics() Metrics {
 // stats is what a shard shows to others without being asked.
 type stats struct {
 	loaded  atomic.Bool
-	groups  [stateCount]atomic.Int64
+	groups  [kindCount][len(census{}[0])]atomic.Int64
 	offsets atomic.Int64
 	commits atomic.Uint64
 }
 
 func (t *stats) publish(m *machine, s *step) {
 	t.loaded.Store(true)
-	for state := range t.groups {
-		t.groups[state].Store(int64(m.states[state]))
+	for kind := range t.groups {
+		for state := range t.groups[kind] {
+			t.groups[kind][state].Store(int64(m.census[kind][state]))
+		}
 	}
 	t.offsets.Store(int64(m.offsetCount))
 	t.commits.Add(uint64(s.commits))
@@ -48,8 +53,10 @@ func (t *stats) publish(m *machine, s *step) {
 
 func (t *stats) clear() {
 	t.loaded.Store(false)
-	for state := range t.groups {
-		t.groups[state].Store(0)
+	for kind := range t.groups {
+		for state := range t.groups[kind] {
+			t.groups[kind][state].Store(0)
+		}
 	}
 	t.offsets.Store(0)
 }

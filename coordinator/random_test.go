@@ -87,7 +87,7 @@ func (w *world) start(rt *rapid.T) {
 	groups, err := New(func() Config { return config }, Env{
 		Clock:        w.clock,
 		Journals:     func(int32) Journal { return w.journal },
-		TopicID:      w.topicID,
+		View:         w.view,
 		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
 	})
 	if err != nil {
@@ -269,11 +269,14 @@ func (w *world) delete(rt *rapid.T) {
 	}
 }
 
-func (w *world) topicID(name string) (model.TopicID, bool) {
-	if name != "v" {
-		return model.TopicID{255}, true
-	}
-	return model.TopicID{byte(w.incarnation + 1), byte(w.incarnation >> 8)}, w.incarnation%2 == 0
+func (w *world) view() View {
+	now := w.incarnation
+	return testView{id: func(name string) (model.TopicID, bool) {
+		if name != "v" {
+			return model.TopicID{255}, true
+		}
+		return model.TopicID{byte(now + 1), byte(now >> 8)}, now%2 == 0
+	}}
 }
 
 // reincarnate deletes a topic or makes a new one of its name; its offsets are
@@ -390,7 +393,7 @@ func (w *world) checkJournal(rt *rapid.T) {
 	if err := checkDurable(restarted, compacted); err != nil {
 		rt.Fatalf("compacted: %v", err)
 	}
-	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }, topicID: anyTopic})
+	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }, view: anyView()})
 	if err := checkMachine(restarted); err != nil {
 		rt.Fatalf("restarted: %v", err)
 	}

@@ -102,21 +102,14 @@ func (sh *shard) process(batch []mail) {
 }
 
 func (sh *shard) newStep(config *Config) *step {
-	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, topicID: sh.env.TopicID}
+	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, view: sh.env.View()}
 }
 
 // execute lets the machine decide and then, by replay alone, change what is
 // durable: live state and reloaded state cannot drift apart.
 func (sh *shard) execute(s *step, run func(*machine, *step)) {
-	before := len(s.records)
 	run(sh.machine, s)
-	for _, r := range s.records[before:] {
-		if err := sh.machine.replay(r); err != nil {
-			// Requests are checked for what the format cannot hold, so this is
-			// no client's doing: memory and journal would part ways.
-			panic("coordinator: own record does not replay: " + err.Error())
-		}
-	}
+	sh.machine.apply(s)
 }
 
 // commit appends a step's records and holds its answers until they, and all

@@ -3,7 +3,6 @@ package coordinator
 import (
 	"time"
 
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -15,12 +14,13 @@ type answer func(protocol.ErrorCode)
 // records, answers and events that come out. A machine never does anything
 // else to the world.
 type step struct {
-	now     time.Time
-	config  *Config
-	suffix  func() string
-	topicID func(string) (model.TopicID, bool)
+	now    time.Time
+	config *Config
+	suffix func() string
+	view   View // one for the whole step: what it decides fits together
 
 	records []Record
+	applied int // of records
 	answers []answer
 	events  []Event
 	commits int // partition offsets accepted

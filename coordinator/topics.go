@@ -21,12 +21,9 @@ type topicNow struct {
 	exists bool
 }
 
-// anyTopic is Env.TopicID where nothing is known of topics.
-func anyTopic(string) (model.TopicID, bool) { return model.TopicID{}, true }
-
 func (s *step) topic(name string) topicNow {
-	id, ok := s.topicID(name)
-	return topicNow{id, ok}
+	t, ok := s.view.Topic(name)
+	return topicNow{t.ID, ok}
 }
 
 // keeps reports whether an offset belongs to the topic.

@@ -101,7 +101,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	b.groups, err = coordinator.New(func() coordinator.Config { return groupConfig }, coordinator.Env{
 		Clock:    o.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(partitions, o.clock, shard) },
-		TopicID:  func(name string) (model.TopicID, bool) { return b.meta.Image().TopicID(name) },
+		View:     func() coordinator.View { return server.GroupView(b.meta.Image()) },
 	})
 	must(tb, err)
 	cfg := server.DefaultConfig()

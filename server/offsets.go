@@ -17,7 +17,7 @@ type offsetsTopic struct {
 }
 
 // serveOffsets loads the coordinator's shards if their topic exists, and
-// follows the deletion of topics.
+// follows the creation, growth and deletion of topics.
 func (s *Server) serveOffsets() {
 	if _, ok := s.meta.Image().Topic(cluster.OffsetsTopic); ok {
 		s.loadShards()
@@ -28,6 +28,11 @@ func (s *Server) serveOffsets() {
 		if len(gone) > 0 {
 			// Groups may have much to do; metadata changes do not wait for them.
 			s.tasks.start(func() { s.dropOffsets(gone) })
+		}
+		var reshaped []string
+		before.Reshaped(after, func(name string) { reshaped = append(reshaped, name) })
+		if len(reshaped) > 0 {
+			s.tasks.start(func() { s.groups.TopicsChanged(reshaped) })
 		}
 	})
 }

@@ -127,7 +127,7 @@ func (s *Server) weighDescribeGroups(req *kmsg.DescribeGroupsRequest) int {
 
 func (s *Server) weighListGroups(*kmsg.ListGroupsRequest) int {
 	n := 0
-	for _, count := range s.groups.Metrics().GroupsByState {
+	for _, count := range s.groups.Metrics().Groups {
 		n += count
 	}
 	return n * listedGroupWeight

@@ -224,7 +224,7 @@ func (b *broker) openGroups() error {
 		Clock:    b.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(b.partitions, b.clock, shard) },
 		Events:   b.groupEvent,
-		TopicID:  func(name string) (model.TopicID, bool) { return b.meta.Image().TopicID(name) },
+		View:     func() coordinator.View { return server.GroupView(b.meta.Image()) },
 	})
 	if err != nil {
 		return fmt.Errorf("group coordinator: %w", err)
@@ -249,6 +249,15 @@ func (b *broker) groupConfig() coordinator.Config {
 	c.SessionTimeoutMin, c.SessionTimeoutMax = ms("group.min.session.timeout.ms"), ms("group.max.session.timeout.ms")
 	c.MembersMax = int(r.Int(img, "group.max.size"))
 	c.InitialRebalanceDelay = ms("group.initial.rebalance.delay.ms")
+	c.ConsumerSession = coordinator.Bounded{
+		Default: ms("group.consumer.session.timeout.ms"),
+		Min:     ms("group.consumer.min.session.timeout.ms"), Max: ms("group.consumer.max.session.timeout.ms"),
+	}
+	c.ConsumerHeartbeat = coordinator.Bounded{
+		Default: ms("group.consumer.heartbeat.interval.ms"),
+		Min:     ms("group.consumer.min.heartbeat.interval.ms"), Max: ms("group.consumer.max.heartbeat.interval.ms"),
+	}
+	c.ConsumerMembersMax = int(r.Int(img, "group.consumer.max.size"))
 	c.OffsetMetadataMax = int(r.Int(img, "offset.metadata.max.bytes"))
 	c.OffsetsRetention = r.Duration(img, "offsets.retention.minutes", time.Minute)
 	c.OffsetsCheckInterval = ms("offsets.retention.check.interval.ms")

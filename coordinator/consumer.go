@@ -1,0 +1,155 @@
+package coordinator
+
+import "github.com/mainstem-mq/mainstem/internal/model"
+
+// consumerGroup is the part of a group whose members use the consumer protocol
+// (KIP-848): the coordinator assigns. All but soft is durable or follows from
+// what is, and changes in replay only. Records may come in any order, as
+// compaction leaves them; restore mends what does not fit together then.
+type consumerGroup struct {
+	recorded        bool  // there is a record of epoch and hash
+	epoch           int32 // rises with each change that asks for another assignment
+	hash            int64 // of the subscribed topics: ids, partition counts, racks
+	assignmentEpoch int32 // the epoch that targets were made for; 0: none was
+	members         map[string]*consumerMember
+	targets         map[string]partitions // by member id
+	regexes         map[string]resolvedRegex
+	index           consumerIndex
+	soft            consumerSoft
+}
+
+// resolvedRegex is what a subscribed pattern stood for when it was last looked at.
+type resolvedRegex struct {
+	topics  []string
+	version int64 // of the metadata
+	at      int64 // ms
+}
+
+// consumerSoft is what dies with the machine.
+type consumerSoft struct {
+	refresh bool // a subscribed topic may have changed since hash was made
+}
+
+// consumerIndex is what follows from the members and patterns, as sums: the
+// same whatever order the records came in. Nothing has to walk over the members
+// for one heartbeat.
+type consumerIndex struct {
+	holders     map[model.TopicID]map[int32]int // members that have it in assigned or revoking
+	byInstance  map[string]string
+	subscribers map[string]int // topic name -> members by name, and resolved patterns
+	regexUsers  map[string]int
+	assignors   map[string]int
+	offers      map[string]int // protocols of classic members
+	classics    int            // members that use the classic protocol
+	settled     int            // members with nothing left to do at assignmentEpoch
+}
+
+func newConsumerGroup() *consumerGroup {
+	return &consumerGroup{
+		members: map[string]*consumerMember{},
+		targets: map[string]partitions{},
+		regexes: map[string]resolvedRegex{},
+		index: consumerIndex{
+			holders:     map[model.TopicID]map[int32]int{},
+			byInstance:  map[string]string{},
+			subscribers: map[string]int{},
+			regexUsers:  map[string]int{},
+			assignors:   map[string]int{},
+			offers:      map[string]int{},
+		},
+	}
+}
+
+// state is where the group stands; it is derived, never stored.
+func (c *consumerGroup) state() consumerState {
+	switch {
+	case len(c.members) == 0:
+		return consumerEmpty
+	case c.epoch > c.assignmentEpoch:
+		return consumerAssigning
+	case c.index.settled < len(c.members):
+		return consumerReconciling
+	}
+	return consumerStable
+}
+
+// gone reports whether no record speaks of the group any more.
+func (c *consumerGroup) gone() bool {
+	return !c.recorded && c.assignmentEpoch == 0 && len(c.members) == 0 && len(c.targets) == 0 && len(c.regexes) == 0
+}
+
+// consumes reports whether somebody in the group subscribes to the topic.
+func (c *consumerGroup) consumes(topic string) bool { return c.index.subscribers[topic] > 0 }
+
+// free reports whether a member could own the partition now: nobody else holds
+// it or has yet to give it up.
+func (c *consumerGroup) free(member *consumerMember, topic model.TopicID, partition int32) bool {
+	others := c.index.holders[topic][partition]
+	if member.current.assigned.has(topic, partition) {
+		others--
+	}
+	if member.current.revoking.has(topic, partition) {
+		others--
+	}
+	return others == 0
+}
+
+// add counts a member in (by 1) or out (by -1).
+func (x *consumerIndex) add(m *consumerMember, assignmentEpoch int32, by int) {
+	for _, set := range []partitions{m.current.assigned, m.current.revoking} {
+		for topic, list := range set {
+			x.hold(topic, list, by)
+		}
+	}
+	if m.current.settled(assignmentEpoch) {
+		x.settled += by
+	}
+	meta := m.meta
+	if meta == nil {
+		return
+	}
+	if meta.instance != nil {
+		switch {
+		case by > 0:
+			x.byInstance[*meta.instance] = m.id
+		case x.byInstance[*meta.instance] == m.id:
+			delete(x.byInstance, *meta.instance)
+		}
+	}
+	for _, topic := range meta.topics {
+		tally(x.subscribers, topic, by)
+	}
+	if meta.regex != nil && *meta.regex != "" {
+		tally(x.regexUsers, *meta.regex, by)
+	}
+	if meta.assignor != nil {
+		tally(x.assignors, *meta.assignor, by)
+	}
+	if meta.classic != nil {
+		x.classics += by
+		for _, p := range meta.classic.protocols {
+			tally(x.offers, p.name, by)
+		}
+	}
+}
+
+func (x *consumerIndex) hold(topic model.TopicID, list []int32, by int) {
+	held := x.holders[topic]
+	if held == nil {
+		held = make(map[int32]int, len(list))
+		x.holders[topic] = held
+	}
+	for _, partition := range list {
+		tally(held, partition, by)
+	}
+	if len(held) == 0 {
+		delete(x.holders, topic)
+	}
+}
+
+// tally counts, and keeps no zeros.
+func tally[K comparable](counts map[K]int, key K, by int) {
+	if counts[key] += by; counts[key] == 0 {
+		delete(counts, key)
+	}
+}

@@ -1,0 +1,68 @@
+package coordinator
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// View is the metadata of one moment, as far as groups need it. It never
+// changes; a step takes one and keeps it. All methods may be called from any
+// goroutine and must be cheap.
+type View interface {
+	// Version rises with each change of the metadata.
+	Version() int64
+	// Topic finds a topic by its name.
+	Topic(name string) (Topic, bool)
+	// TopicByID finds a topic by its id.
+	TopicByID(id model.TopicID) (Topic, bool)
+	// Topics lists all, in no order, until yield returns false.
+	Topics(yield func(Topic) bool)
+	// Racks are those of a partition's replicas; nil if they are not known.
+	Racks(topic model.TopicID, partition int32) []string
+	// Rules are what is set on a group.
+	Rules(group string) Rules
+}
+
+// Topic is one topic of a View.
+type Topic struct {
+	Name       string
+	ID         model.TopicID // zero: not known
+	Partitions int32
+	Internal   bool // patterns never match it
+}
+
+// Rules are the settings of one group; what is zero is the broker's to say.
+type Rules struct {
+	Session   time.Duration // consumer.session.timeout.ms
+	Heartbeat time.Duration // consumer.heartbeat.interval.ms
+}
+
+// session is how long a silent member of a consumer group stays. A group keeps
+// its setting when the broker's bounds move, and is held to them.
+func (s *step) session(group string) time.Duration {
+	return s.config.ConsumerSession.resolve(s.view.Rules(group).Session)
+}
+
+// TopicsChanged tells the groups that topics of these names were created, were
+// deleted or have more partitions now: those that subscribe to one look at it
+// again. It never waits for a shard.
+func (g *Groups) TopicsChanged(names []string) {
+	for _, sh := range g.shards {
+		sh.post(mail{
+			run: func(m *machine, _ *step) { m.topicsChanged(names) },
+			// A group that is loaded later looks at its topics anyway.
+			fail: func(protocol.ErrorCode) {},
+		})
+	}
+}
+
+func (m *machine) topicsChanged(names []string) {
+	for _, g := range m.groups {
+		if g.consumer != nil && slices.ContainsFunc(names, g.consumer.consumes) {
+			g.consumer.soft.refresh = true
+		}
+	}
+}

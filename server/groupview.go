@@ -1,0 +1,60 @@
+package server
+
+import (
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// groupView is the metadata as the group coordinator sees it.
+type groupView struct{ img *cluster.Image }
+
+// GroupView shows one image to the group coordinator.
+func GroupView(img *cluster.Image) coordinator.View { return groupView{img} }
+
+// Version implements coordinator.View.
+func (v groupView) Version() int64 { return int64(v.img.Version) }
+
+// Topic implements coordinator.View.
+func (v groupView) Topic(name string) (coordinator.Topic, bool) { return groupTopic(v.img.Topic(name)) }
+
+// TopicByID implements coordinator.View.
+func (v groupView) TopicByID(id model.TopicID) (coordinator.Topic, bool) {
+	return groupTopic(v.img.TopicByID(id))
+}
+
+// Topics implements coordinator.View.
+func (v groupView) Topics(yield func(coordinator.Topic) bool) {
+	v.img.Topics(func(t *cluster.Topic) bool {
+		topic, _ := groupTopic(t, true)
+		return yield(topic)
+	})
+}
+
+func groupTopic(t *cluster.Topic, ok bool) (coordinator.Topic, bool) {
+	if !ok {
+		return coordinator.Topic{}, false
+	}
+	return coordinator.Topic{Name: t.Name, ID: t.ID, Partitions: int32(len(t.Partitions)), Internal: t.Internal}, true
+}
+
+// Racks implements coordinator.View.
+func (v groupView) Racks(topic model.TopicID, partition int32) []string {
+	t, ok := v.img.TopicByID(topic)
+	if !ok || partition < 0 || int(partition) >= len(t.Partitions) {
+		return nil
+	}
+	var racks []string
+	for _, id := range t.Partitions[partition].Replicas {
+		if b, ok := v.img.Broker(id); ok && b.Rack != "" {
+			racks = append(racks, b.Rack)
+		}
+	}
+	return racks
+}
+
+// Rules implements coordinator.View.
+func (v groupView) Rules(group string) coordinator.Rules {
+	set := v.img.GroupSettings(group)
+	return coordinator.Rules{Session: set.ConsumerSession, Heartbeat: set.ConsumerHeartbeat}
+}
