@@ -13,15 +13,16 @@ import (
 
 // durableGroup is all that records say of a group.
 type durableGroup struct {
-	Stored  *kmsg.GroupMetadataValue
-	Offsets offsetTable
+	Stored   *kmsg.GroupMetadataValue
+	Offsets  offsetTable
+	Consumer *durableConsumer
 }
 
 func durable(m *machine) map[string]durableGroup {
 	out := map[string]durableGroup{}
 	for id, g := range m.groups {
-		if g.stored != nil || len(g.offsets) > 0 {
-			out[id] = durableGroup{g.stored, g.offsets}
+		if g.stored != nil || len(g.offsets) > 0 || g.consumer != nil {
+			out[id] = durableGroup{g.stored, g.offsets, g.consumer.durable()}
 		}
 	}
 	return out
@@ -31,7 +32,7 @@ func diff(a, b any) string {
 	if reflect.DeepEqual(a, b) { // much cheaper, and nearly always true
 		return ""
 	}
-	return gocmp.Diff(a, b, gocmp.AllowUnexported(committed{}), cmpopts.EquateEmpty(),
+	return gocmp.Diff(a, b, consumerTypes, cmpopts.EquateEmpty(),
 		cmpopts.IgnoreFields(kmsg.GroupMetadataValue{}, "UnknownTags"),
 		cmpopts.IgnoreFields(kmsg.GroupMetadataValueMember{}, "UnknownTags"))
 }
@@ -60,7 +61,7 @@ func checkMachine(m *machine) error {
 	for id, g := range m.groups {
 		counted.add(g.standing(), 1)
 		offsets += g.offsets.size()
-		if err := cmp.Or(g.checkRoster(), g.checkState(), m.checkTimers(g)); err != nil {
+		if err := cmp.Or(g.checkRoster(), g.checkState(), m.checkTimers(g), m.checkConsumer(g)); err != nil {
 			return fmt.Errorf("group %s, %s: %w", id, g.state, err)
 		}
 	}

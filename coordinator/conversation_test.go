@@ -23,7 +23,7 @@ import (
 // (as=TAG, or its number).
 //
 //	setup [shards=N] [SETTING=VALUE ...] a fresh coordinator, shards loaded
-//	config SETTING=VALUE ...             delay, size, bytes, retention, check, metadata, batch
+//	config SETTING=VALUE ...             delay, size, bytes, session, retention, check, metadata, batch
 //	join [g=G] [member=ID] [instance=I] [client=C] [type=T] [protocols=(P:META,...)]
 //	     [topics=(T,...)] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
 //	sync [g=G] member=ID gen=N [instance=I] [assign=(ID:TEXT,...)] [type=T] [protocol=P]
@@ -37,6 +37,8 @@ import (
 //	delete-offsets [g=G] topic=T partitions=(P,...)
 //	drop-topics topics=(T,...)            drops what groups have of topics that are gone
 //	delete-topic T | create-topic T      all exist, but those that were deleted
+//	seed [g=G] [member=ID] [epoch=N] [state=N] [assigned=(T-P,...)] [revoking=(T-P,...)] [topics=(T,...)]
+//	     [instance=I] [regex=R] [classic=PROTOCOL] [skip=(KIND,...)]   records of a consumer group's member
 //	advance D                             moves the clock
 //	journal hold|flow|release|lose|refuse|accept|break-load|heal-load|close-gate|open-gate
 //	load | unload | close | restart       restart: a new coordinator over the same journals
@@ -175,6 +177,8 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		return "ok\n"
 	case "config":
 		setConfig(t, d, &c.config)
+	case "seed":
+		c.seed(t, d)
 	case "advance":
 		by, err := time.ParseDuration(d.CmdArgs[0].Key)
 		if err != nil {
@@ -206,7 +210,16 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 	default:
 		c.request(t, d)
 	}
-	return c.taken()
+	text := c.taken()
+	for _, sh := range c.groups.shards {
+		if sh.machine == nil {
+			continue
+		}
+		if err := checkMachine(sh.machine); err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+	}
+	return text
 }
 
 func (c *conversation) sayRecords(shard int, records []Record) {
@@ -292,6 +305,8 @@ func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 			config.InitialRebalanceDelay = span
 		case "size":
 			config.MembersMax = number
+		case "session":
+			config.ConsumerSession = Bounded{Default: span, Min: span, Max: span}
 		case "retention":
 			config.OffsetsRetention = span
 		case "check":

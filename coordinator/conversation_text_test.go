@@ -173,6 +173,9 @@ func deleteOffsetsText(r *kmsg.OffsetDeleteResponse) string {
 
 // recordText decodes a record as a tool would that reads the topic.
 func recordText(r Record) string {
+	if len(r.Key) > 1 && r.Key[1] > groupKeyVersion {
+		return consumerRecordText(r)
+	}
 	if len(r.Key) > 1 && r.Key[1] == groupKeyVersion {
 		var key kmsg.GroupMetadataKey
 		if err := key.ReadFrom(r.Key); err != nil {

@@ -25,6 +25,8 @@
 //	records.go       the record formats; subscription.go: what consumers subscribe to
 //	consumer.go      a consumer group; consumer_member.go, partitions.go
 //	consumer_replay.go   how records change it, in any order
+//	consumer_restore.go  what a load makes of it, and mends
+//	consumer_leave.go    members that are out; consumer_hash.go: what targets depend on
 //	consumer_records.go  its record formats; records_codec.go: their parts
 //	timers.go        deadlines; metrics.go: counts
 //

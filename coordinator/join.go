@@ -70,7 +70,11 @@ func (w *joinWait) accept(s *step, g *group, m *member) {
 func (m *machine) join(s *step, w *joinWait, caller Caller) {
 	req, offers := w.req, protocolsOf(w.req)
 	g := m.groups[req.Group]
-	if g == nil {
+	if g != nil && g.consumed() {
+		w.refuse(s, protocol.InconsistentGroupProtocol, req.MemberID)
+		return
+	}
+	if g == nil || g.consumer != nil {
 		if req.MemberID != "" {
 			w.refuse(s, protocol.UnknownMemberID, req.MemberID)
 			return
@@ -79,19 +83,14 @@ func (m *machine) join(s *step, w *joinWait, caller Caller) {
 			w.refuse(s, protocol.InconsistentGroupProtocol, "")
 			return
 		}
+		if g != nil {
+			g.consumer.dissolve(s, g.id) // an empty group is of its next member's kind
+			m.apply(s)
+		}
 		g = m.obtain(req.Group)
 		g.since = s.wall()
 		s.record(groupRecord(g.id, g.snapshot()))
 		m.scheduleExpiry(s)
-	}
-	switch {
-	case g.consumed():
-		w.refuse(s, protocol.InconsistentGroupProtocol, req.MemberID)
-		return
-	case g.consumer != nil:
-		g.consumer.dissolve(s, g.id) // an empty group is of its next member's kind
-		m.apply(s)
-		g = m.obtain(req.Group)
 	}
 	switch {
 	case !g.admits(req, s.config.MembersMax), !g.holds(req, offers, s.config.GroupBytesMax):

@@ -3,6 +3,8 @@ package coordinator
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -124,10 +126,15 @@ func (m *machine) forget(g *group) {
 }
 
 // restore makes the soft part of freshly loaded groups: a member gets a new
-// session timeout, as nobody knows when it was last heard of.
+// session timeout, as nobody knows when it was last heard of. What a crash left
+// half done is mended first.
 func (m *machine) restore(s *step) {
 	m.sweep(s)
-	for _, g := range m.groups {
+	for _, id := range slices.Sorted(maps.Keys(m.groups)) { // in order: it may write
+		g := m.groups[id]
+		if g.consumer != nil {
+			m.restoreConsumer(s, g)
+		}
 		if g.stored == nil {
 			continue
 		}
@@ -169,11 +176,17 @@ func (m *machine) fire(s *step, key timerKey) {
 	}
 	switch key.kind {
 	case timerSession:
+		if g.consumer != nil {
+			m.expireConsumer(s, g, key.member)
+			return
+		}
 		m.expireSession(s, g, key.member)
 	case timerJoin:
 		m.expireJoin(s, g)
 	case timerSync:
 		m.expireSync(s, g)
+	case timerRebalance:
+		m.expireRevocation(s, g, key.member)
 	case timerExpiry: // handled above: it belongs to no group
 	}
 }

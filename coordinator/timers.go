@@ -9,10 +9,11 @@ import (
 type timerKind int8
 
 const (
-	timerSession timerKind = iota // a member must be heard of
-	timerJoin                     // a rebalance must end
-	timerSync                     // members must have fetched their assignment
-	timerExpiry                   // offsets are to be looked through
+	timerSession   timerKind = iota // a member must be heard of
+	timerJoin                       // a rebalance must end
+	timerSync                       // members must have fetched their assignment
+	timerRebalance                  // a member of a consumer group must have given up partitions
+	timerExpiry                     // offsets are to be looked through
 )
 
 // timerKey names a deadline; setting it again moves it.

@@ -1,0 +1,105 @@
+package coordinator
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// restoreConsumer makes the soft part of a freshly loaded consumer group, after
+// mending what a crash between two appends of one step left behind. Members get
+// a whole session from now, as nobody knows when they were last heard of.
+func (m *machine) restoreConsumer(s *step, g *group) {
+	g.consumer.mend(s, g)
+	m.apply(s)
+	c := g.consumer
+	if c == nil {
+		return
+	}
+	// Topics may have changed while the shard was not here.
+	c.soft.refresh = true
+	for _, member := range c.members {
+		if member.meta.instance != nil { // of two of one instance, the one read last is in it
+			c.index.byInstance[*member.meta.instance] = member.id
+		}
+		m.watchConsumer(s, g, member)
+		if member.current.state == memberUnrevoked {
+			m.timers.set(timerKey{timerRebalance, g.id, member.id}, s.in(member.meta.rebalanceTimeout))
+		}
+	}
+}
+
+// mend writes what makes the group whole again, whatever prefix of a step's
+// records, or of a group's tombstones, is there.
+func (c *consumerGroup) mend(s *step, g *group) {
+	members := c.survivors()
+	if !c.recorded && (len(members) == 0 || g.stored != nil) {
+		c.dissolve(s, g.id) // remains of a group that is gone, or of another kind now
+		return
+	}
+	for _, id := range c.strangers(members) {
+		c.expel(s, g.id, id)
+	}
+	for _, regex := range slices.Sorted(maps.Keys(c.regexes)) {
+		if c.index.regexUsers[regex] == 0 {
+			s.record(consumerTombstone(regexKey, g.id, regex))
+		}
+	}
+	highest := c.assignmentEpoch
+	for _, member := range c.members {
+		highest = max(highest, member.current.epoch)
+	}
+	if len(members) > 0 && (!c.recorded || c.epoch < highest) {
+		s.record(consumerEpochRecord(g.id, highest+1, c.hash))
+	}
+}
+
+// survivors are the members that say who they are, one for each instance: the
+// one that came furthest.
+func (c *consumerGroup) survivors() map[string]bool {
+	alive := map[string]bool{}
+	static := map[string]*consumerMember{}
+	for id, member := range c.members {
+		if member.meta == nil {
+			continue
+		}
+		alive[id] = true
+		if member.meta.instance == nil {
+			continue
+		}
+		other := static[*member.meta.instance]
+		switch {
+		case other == nil:
+		case cmp.Or(cmp.Compare(other.current.epoch, member.current.epoch), cmp.Compare(other.id, member.id)) > 0:
+			delete(alive, id)
+			continue
+		default:
+			delete(alive, other.id)
+		}
+		static[*member.meta.instance] = member
+	}
+	return alive
+}
+
+// strangers are those of whom there are records, and who are no members.
+func (c *consumerGroup) strangers(members map[string]bool) []string {
+	ids := map[string]bool{}
+	for id := range c.members {
+		ids[id] = !members[id]
+	}
+	for id := range c.targets {
+		ids[id] = !members[id]
+	}
+	maps.DeleteFunc(ids, func(_ string, stranger bool) bool { return !stranger })
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// watchConsumer gives a member its session timeout from now.
+func (m *machine) watchConsumer(s *step, g *group, member *consumerMember) {
+	session := s.session(g.id)
+	if classic := member.meta.classic; classic != nil {
+		session = time.Duration(classic.sessionTimeout) * time.Millisecond
+	}
+	m.timers.set(timerKey{timerSession, g.id, member.id}, s.now.Add(session))
+}

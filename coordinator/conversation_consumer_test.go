@@ -1,0 +1,145 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// conversationTopic is the id of a topic in records that a conversation makes:
+// the first letter of its name.
+func conversationTopic(name string) model.TopicID { return model.TopicID{name[0]} }
+
+// seed puts records of one member of a consumer group into the journal, as
+// another broker could have left them; skip leaves kinds of records out, as a
+// crash does.
+func (c *conversation) seed(t *testing.T, d *datadriven.TestData) {
+	t.Helper()
+	group, id, state := "g", "m", 0
+	epoch := int32(1)
+	meta := memberMeta{clientID: "c", clientHost: "h", topics: []string{"t"}, rebalanceTimeout: 30_000}
+	var assigned, revoking, skip []string
+	var classic, instance, regex string
+	d.MaybeScanArgs(t, "g", &group)
+	d.MaybeScanArgs(t, "member", &id)
+	d.MaybeScanArgs(t, "epoch", &epoch)
+	d.MaybeScanArgs(t, "state", &state)
+	d.MaybeScanArgs(t, "assigned", &assigned)
+	d.MaybeScanArgs(t, "revoking", &revoking)
+	d.MaybeScanArgs(t, "topics", &meta.topics)
+	d.MaybeScanArgs(t, "skip", &skip)
+	d.MaybeScanArgs(t, "classic", &classic)
+	d.MaybeScanArgs(t, "instance", &instance)
+	d.MaybeScanArgs(t, "regex", &regex)
+	if instance != "" {
+		meta.instance = &instance
+	}
+	if regex != "" {
+		meta.regex = &regex
+	}
+	if classic != "" {
+		meta.classic = &classicMeta{sessionTimeout: 10_000, protocols: []offer{{name: classic}}}
+	}
+	current := memberCurrent{epoch: epoch, previous: epoch - 1, state: memberState(state), assigned: seedPartitions(t, assigned), revoking: seedPartitions(t, revoking)}
+	records := map[string]Record{
+		"5": memberMetaRecord(group, id, &meta),
+		"3": consumerEpochRecord(group, epoch, 0),
+		"7": memberTargetRecord(group, id, current.assigned),
+		"6": assignmentEpochRecord(group, epoch),
+		"8": memberCurrentRecord(group, id, &current),
+	}
+	order := []string{"5", "3", "7", "6", "8"}
+	if regex != "" {
+		records["16"] = regexRecord(group, regex, &resolvedRegex{topics: []string{"t"}, version: 1, at: 1})
+		order = append(order, "16")
+	}
+	c.journals[0].set(func(j *memoryJournal) {
+		for _, kind := range order {
+			if !slices.Contains(skip, kind) {
+				j.mu.durable = append(j.mu.durable, records[kind])
+			}
+		}
+	})
+}
+
+// seedPartitions reads T-P.
+func seedPartitions(t *testing.T, items []string) partitions {
+	t.Helper()
+	p := partitions{}
+	for _, item := range items {
+		name, number, _ := strings.Cut(item, "-")
+		var partition int32
+		if _, err := fmt.Sscan(number, &partition); err != nil {
+			t.Fatalf("%s: %v", item, err)
+		}
+		p.put(conversationTopic(name), []int32{partition})
+	}
+	return p
+}
+
+func partitionsText(p partitions) string {
+	var items []string
+	for _, topic := range p.topics() {
+		for _, partition := range p[topic] {
+			items = append(items, fmt.Sprintf("%c-%d", topic[0], partition))
+		}
+	}
+	return strings.Join(items, ",")
+}
+
+// consumerRecordText decodes a record of a consumer group.
+func consumerRecordText(r Record) string {
+	version := binary.BigEndian.Uint16(r.Key)
+	key, err := decodeConsumerKey(version, r.Key)
+	if err != nil {
+		return err.Error()
+	}
+	what := map[uint16]string{
+		consumerEpochKey: "epoch", memberMetaKey: "member", assignmentEpochKey: "assignment epoch",
+		memberTargetKey: "target", memberCurrentKey: "current", regexKey: "regex",
+	}[version]
+	text := what + " " + key.group + named("of", key.item)
+	if r.Value == nil {
+		return text + " deleted"
+	}
+	apply, err := decodeConsumerValue(version, r.Value)
+	if err != nil {
+		return err.Error()
+	}
+	c := newConsumerGroup()
+	apply(c, key.item)
+	switch version {
+	case consumerEpochKey:
+		hash := ""
+		if c.hash != 0 {
+			hash = "some"
+		}
+		return text + fmt.Sprintf(" = %d", c.epoch) + named("hash", hash)
+	case assignmentEpochKey:
+		return text + fmt.Sprintf(" = %d", c.assignmentEpoch)
+	case memberTargetKey:
+		return text + " = " + partitionsText(c.targets[key.item])
+	case regexKey:
+		return text + " = " + strings.Join(c.regexes[key.item].topics, ",")
+	case memberCurrentKey:
+		m := c.members[key.item].current
+		return text + fmt.Sprintf(" = epoch=%d previous=%d state=%d", m.epoch, m.previous, m.state) +
+			named("assigned", partitionsText(m.assigned)) + named("revoking", partitionsText(m.revoking))
+	}
+	m := c.members[key.item].meta
+	text += named("instance", deref(m.instance)) + named("rack", deref(m.rack)) + named("topics", strings.Join(m.topics, ",")) +
+		named("regex", deref(m.regex)) + named("assignor", deref(m.assignor)) + fmt.Sprintf(" rebalance=%d", m.rebalanceTimeout)
+	if m.classic != nil {
+		text += fmt.Sprintf(" classic session=%d", m.classic.sessionTimeout)
+		for _, p := range m.classic.protocols {
+			text += " " + p.name
+		}
+	}
+	return text
+}
