@@ -11,15 +11,15 @@ import (
 // mending what a crash between two appends of one step left behind. Members get
 // a whole session from now, as nobody knows when they were last heard of.
 func (m *machine) restoreConsumer(s *step, g *group) {
-	g.consumer.mend(s, g)
-	m.apply(s)
+	m.mend(s, g)
 	c := g.consumer
 	if c == nil {
 		return
 	}
 	// Topics may have changed while the shard was not here.
 	c.soft.refresh = true
-	for _, member := range c.members {
+	for _, id := range slices.Sorted(maps.Keys(c.members)) { // timers fire in the order they were set in
+		member := c.members[id]
 		if member.meta.instance != nil { // of two of one instance, the one read last is in it
 			c.index.byInstance[*member.meta.instance] = member.id
 		}
@@ -32,15 +32,18 @@ func (m *machine) restoreConsumer(s *step, g *group) {
 
 // mend writes what makes the group whole again, whatever prefix of a step's
 // records, or of a group's tombstones, is there.
-func (c *consumerGroup) mend(s *step, g *group) {
+func (m *machine) mend(s *step, g *group) {
+	c := g.consumer
 	members := c.survivors()
 	if !c.recorded && (len(members) == 0 || g.stored != nil) {
 		c.dissolve(s, g.id) // remains of a group that is gone, or of another kind now
+		m.apply(s)
 		return
 	}
 	for _, id := range c.strangers(members) {
 		c.expel(s, g.id, id)
 	}
+	m.apply(s)
 	for _, regex := range slices.Sorted(maps.Keys(c.regexes)) {
 		if c.index.regexUsers[regex] == 0 {
 			s.record(consumerTombstone(regexKey, g.id, regex))
@@ -53,6 +56,7 @@ func (c *consumerGroup) mend(s *step, g *group) {
 	if len(members) > 0 && (!c.recorded || c.epoch < highest) {
 		s.record(consumerEpochRecord(g.id, highest+1, c.hash))
 	}
+	m.apply(s)
 }
 
 // survivors are the members that say who they are, one for each instance: the

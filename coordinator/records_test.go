@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"runtime"
@@ -196,6 +197,9 @@ func FuzzReplay(f *testing.F) {
 			Members: []kmsg.GroupMetadataValueMember{{MemberID: "x", Subscription: subscription([]string{"t"})}},
 		}).AppendTo(nil))
 	}
+	for _, r := range kafkaRecords(f) {
+		f.Add(r.Key, r.Value)
+	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -208,6 +212,7 @@ func FuzzReplay(f *testing.F) {
 		if err != nil {
 			return
 		}
+		checkConsumerAgain(t, m, Record{Key: key, Value: value})
 		for _, g := range m.groups {
 			if g.stored == nil {
 				continue
@@ -225,6 +230,32 @@ func FuzzReplay(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkConsumerAgain writes what a record said of a consumer group and reads it
+// once more, and loads a machine from it.
+func checkConsumerAgain(t *testing.T, m *machine, r Record) {
+	t.Helper()
+	version := binary.BigEndian.Uint16(r.Key)
+	k, err := decodeConsumerKey(version, r.Key)
+	if g := m.groups[k.group]; err != nil || g == nil || g.consumer == nil || !g.consumer.about(version, k.item) {
+		return
+	}
+	again := newMachine()
+	if err := again.replay(encodeConsumer(m.groups[k.group].consumer, version, k)); err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(durable(m), durable(again)); d != "" {
+		t.Fatalf("read (-) and written and read (+):\n%s", d)
+	}
+	if err := checkLoad([]Record{r}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// about reports whether the group has anything under a key.
+func (c *consumerGroup) about(version uint16, item string) bool {
+	return version != memberMetaKey && version != memberCurrentKey || c.members[item] != nil
 }
 
 // FuzzSubscription reads what members say of themselves.

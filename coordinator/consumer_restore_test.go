@@ -1,0 +1,250 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// loaded replays records and restores, as a shard does.
+func loaded(records []Record) (*machine, []Record, error) {
+	m := newMachine()
+	for _, r := range records {
+		if err := m.replay(r); err != nil {
+			return nil, nil, err
+		}
+	}
+	config := DefaultConfig()
+	s := &step{now: time.UnixMilli(1000), config: &config, view: anyView(), suffix: func() string { return "x" }}
+	m.restore(s)
+	m.apply(s)
+	return m, s.records, nil
+}
+
+// checkLoad loads records and checks the machine that comes of it; what is
+// loaded again, with what was mended, needs no mending.
+func checkLoad(records []Record) error {
+	m, mended, err := loaded(records)
+	if err != nil {
+		return err
+	}
+	records = append(records[:len(records):len(records)], mended...)
+	if err := checkDurable(m, records); err != nil {
+		return err
+	}
+	if err := checkMachine(m); err != nil {
+		return err
+	}
+	if _, more, err := loaded(records); err != nil || len(more) > 0 {
+		return fmt.Errorf("loaded again: %d records more, %w", len(more), err)
+	}
+	return nil
+}
+
+// compacted is the last record of each key, in the order of the log.
+func compacted(records []Record) []Record {
+	last := map[string]int{}
+	for i, r := range records {
+		last[string(r.Key)] = i
+	}
+	var out []Record
+	for i, r := range records {
+		if last[string(r.Key)] == i {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// TestKafkasLogCut loads every prefix of what Kafka wrote, as it is and
+// compacted: whatever a crash kept is made whole.
+func TestKafkasLogCut(t *testing.T) {
+	t.Parallel()
+	records := kafkaRecords(t)
+	for end := range len(records) + 1 {
+		for name, part := range map[string][]Record{"cut": records[:end], "compacted": compacted(records[:end])} {
+			if err := checkLoad(part); err != nil {
+				t.Errorf("%s after %d records: %v", name, end, err)
+			}
+		}
+	}
+}
+
+// drawConsumerRecord makes a record of a consumer group, or a tombstone.
+func drawConsumerRecord(t *rapid.T) Record {
+	version := rapid.SampledFrom([]uint16{3, 5, 5, 6, 7, 8, 8, 16}).Draw(t, "kind")
+	id := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "member")
+	if rapid.IntRange(0, 4).Draw(t, "tombstone") == 0 {
+		return consumerTombstone(version, "g", id)
+	}
+	epoch := rapid.Int32Range(-2, 4).Draw(t, "epoch")
+	set := func(name string) partitions {
+		p := partitions{}
+		for _, partition := range rapid.SliceOfN(rapid.Int32Range(0, 3), 0, 3).Draw(t, name) {
+			p.put(model.TopicID{1}, []int32{partition})
+		}
+		return p
+	}
+	switch version {
+	case consumerEpochKey:
+		return consumerEpochRecord("g", epoch, int64(epoch))
+	case memberMetaKey:
+		meta := &memberMeta{clientID: "c", topics: rapid.SampledFrom([][]string{{"t"}, {"t", "u"}, nil}).Draw(t, "topics"), rebalanceTimeout: 5}
+		if i := rapid.SampledFrom([]string{"", "", "i"}).Draw(t, "instance"); i != "" {
+			meta.instance = &i
+		}
+		if regex := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "regex"); regex != "" {
+			meta.regex = &regex
+		}
+		if rapid.Bool().Draw(t, "classic") {
+			meta.classic = &classicMeta{sessionTimeout: 7, protocols: []offer{{name: "range", metadata: []byte("m")}}}
+		}
+		return memberMetaRecord("g", id, meta)
+	case assignmentEpochKey:
+		return assignmentEpochRecord("g", epoch)
+	case memberTargetKey:
+		return memberTargetRecord("g", id, set("target"))
+	case memberCurrentKey:
+		state := rapid.SampledFrom([]memberState{memberStable, memberUnrevoked, memberUnreleased, memberUnknown}).Draw(t, "state")
+		return memberCurrentRecord("g", id, &memberCurrent{epoch, epoch - 1, state, set("assigned"), set("revoking")})
+	default:
+		return regexRecord("g", id, &resolvedRegex{topics: []string{"t"}, version: 1, at: 2})
+	}
+}
+
+// TestAnyOrder checks that what a compacted log says of consumer groups does
+// not depend on the order of its records, nor does what a load makes of it.
+func TestAnyOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		records := compacted(rapid.SliceOfN(rapid.Custom(drawConsumerRecord), 0, 20).Draw(rt, "records"))
+		shuffled := rapid.Permutation(records).Draw(rt, "shuffled")
+		one, other := newMachine(), newMachine()
+		for i := range records {
+			if err := one.replay(records[i]); err != nil {
+				rt.Fatal(err)
+			}
+			if err := other.replay(shuffled[i]); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		if d := diff(durable(one), durable(other)); d != "" {
+			rt.Fatalf("in order (-) and shuffled (+):\n%s", d)
+		}
+		if err := checkLoad(records); err != nil {
+			rt.Fatal(err)
+		}
+		first, _, _ := loaded(records)
+		second, _, _ := loaded(shuffled)
+		if d := diff(durable(first), durable(second)); d != "" {
+			rt.Fatalf("loaded in order (-) and shuffled (+):\n%s", d)
+		}
+	})
+}
+
+// TestAnyRecords checks that a load survives whatever the log says, uncompacted
+// and with both kinds of groups under one name.
+func TestAnyRecords(t *testing.T) {
+	t.Parallel()
+	classic := newGroup("g").snapshot()
+	rapid.Check(t, func(rt *rapid.T) {
+		records := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Record {
+			switch rapid.IntRange(0, 9).Draw(rt, "classic") {
+			case 0:
+				return groupRecord("g", classic)
+			case 1:
+				return Record{Key: groupKey("g")}
+			}
+			return drawConsumerRecord(rt)
+		}), 0, 30).Draw(rt, "records")
+		if err := checkLoad(records); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+// TestFree: a partition is free for who holds it alone, and for nobody else.
+func TestFree(t *testing.T) {
+	t.Parallel()
+	m := newMachine()
+	for id, current := range map[string]memberCurrent{
+		"a": {epoch: 1, assigned: partitions{topicA: {0, 1}}, revoking: partitions{topicA: {2}}},
+		"b": {epoch: 1, assigned: partitions{topicA: {3}}},
+		"c": {epoch: epochAway, assigned: partitions{topicB: {0}}},
+	} {
+		if err := m.replay(memberCurrentRecord("g", id, &current)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := m.groups["g"].consumer
+	for _, want := range []struct {
+		member    string
+		topic     model.TopicID
+		partition int32
+		free      bool
+	}{
+		{"a", topicA, 0, true},
+		{"a", topicA, 2, true},
+		{"a", topicA, 3, false},
+		{"a", topicB, 0, false}, // who is away keeps it
+		{"b", topicA, 0, false},
+		{"b", topicA, 2, false},
+		{"b", topicA, 4, true},
+		{"c", topicB, 0, true},
+		{"c", topicB, 1, true},
+	} {
+		if got := c.free(c.members[want.member], want.topic, want.partition); got != want.free {
+			t.Errorf("%s, partition %d of %v: free %v", want.member, want.partition, want.topic, got)
+		}
+	}
+}
+
+func TestTopicsHash(t *testing.T) {
+	t.Parallel()
+	m := newMachine()
+	if err := m.replay(memberMetaRecord("g", "a", &memberMeta{topics: []string{"t", "u"}})); err != nil {
+		t.Fatal(err)
+	}
+	c := m.groups["g"].consumer
+	base := []Topic{{Name: "t", ID: topicA, Partitions: 2}, {Name: "other", ID: topicB, Partitions: 1}}
+	want := c.topicsHash(viewOf(base...))
+	// It is stored: it must be the same in every release.
+	if got := binary.BigEndian.AppendUint64(nil, uint64(want)); fmt.Sprintf("%x", got) != "5642d4e839b91143" {
+		t.Errorf("hash %x", got)
+	}
+	for name, topics := range map[string][]Topic{
+		"another id":      {{Name: "t", ID: topicB, Partitions: 2}},
+		"more partitions": {{Name: "t", ID: topicA, Partitions: 3}},
+		"one more topic":  {base[0], {Name: "u", ID: topicB, Partitions: 2}},
+		"none":            base[1:],
+	} {
+		if c.topicsHash(viewOf(topics...)) == want {
+			t.Errorf("%s: the same hash", name)
+		}
+	}
+	if c.topicsHash(viewOf(base[0])) != want {
+		t.Error("a topic that nobody subscribes to counts")
+	}
+	if c.topicsHash(viewOf(base[1:]...)) != 0 {
+		t.Error("no topics are not 0")
+	}
+}
+
+func TestTopicsChanged(t *testing.T) {
+	t.Parallel()
+	m := newMachine()
+	for group, topic := range map[string]string{"g": "t", "h": "u"} {
+		if err := m.replay(memberMetaRecord(group, "a", &memberMeta{topics: []string{topic}})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.topicsChanged([]string{"v", "t"})
+	if !m.groups["g"].consumer.soft.refresh || m.groups["h"].consumer.soft.refresh {
+		t.Error("not the group that subscribes to it is to look at its topics, or another is")
+	}
+}
