@@ -45,3 +45,54 @@ func TestTopicsByName(t *testing.T) {
 		t.Errorf("the image before has %v, want %v", got, want)
 	}
 }
+
+// Reshaped finds what was made, deleted, made anew or grown between two images,
+// and nothing else.
+func TestReshaped(t *testing.T) {
+	j, err := Open(vfs.NewMem(), "data", Options{NodeID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	create := func(names ...string) {
+		for _, name := range names {
+			if r := j.CreateTopics([]TopicSpec{{Name: name, Partitions: 1}})[0]; r.Err != nil {
+				t.Fatal(r.Err)
+			}
+		}
+	}
+	remove := func(name string) {
+		if err := j.DeleteTopics([]string{name})[0]; err != nil {
+			t.Fatal(err)
+		}
+	}
+	reshaped := func(before, after *Image) (names []string) {
+		before.Reshaped(after, func(name string) { names = append(names, name) })
+		slices.Sort(names)
+		return names
+	}
+	empty := j.Image()
+	create("same", "configured", "gone", "anew", "grown")
+	before := j.Image()
+	create("made", "passing")
+	remove("passing")
+	remove("gone")
+	remove("anew")
+	create("anew")
+	if err := j.CreatePartitions("grown", 2); err != nil {
+		t.Fatal(err)
+	}
+	value := "5"
+	if err := j.AlterConfigs(Resource{Type: ResourceTopic, Name: "configured"}, []ConfigChange{{Key: "flush.messages", Value: &value}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := reshaped(before, j.Image()), []string{"anew", "gone", "grown", "made"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := reshaped(j.Image(), j.Image()); got != nil {
+		t.Errorf("nothing changed, but %v", got)
+	}
+	if got, want := reshaped(empty, before), []string{"anew", "configured", "gone", "grown", "same"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -7,6 +7,19 @@ import (
 	"time"
 )
 
+func (m *machine) restoreConsumers(s *step) {
+	var ids []string
+	for id, g := range m.groups {
+		if g.consumer != nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids) // it writes
+	for _, id := range ids {
+		m.restoreConsumer(s, m.groups[id])
+	}
+}
+
 // restoreConsumer makes the soft part of a freshly loaded consumer group, after
 // mending what a crash between two appends of one step left behind. Members get
 // a whole session from now, as nobody knows when they were last heard of.

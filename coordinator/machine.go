@@ -3,8 +3,6 @@ package coordinator
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -130,11 +128,8 @@ func (m *machine) forget(g *group) {
 // half done is mended first.
 func (m *machine) restore(s *step) {
 	m.sweep(s)
-	for _, id := range slices.Sorted(maps.Keys(m.groups)) { // in order: it may write
-		g := m.groups[id]
-		if g.consumer != nil {
-			m.restoreConsumer(s, g)
-		}
+	m.restoreConsumers(s)
+	for _, g := range m.groups {
 		if g.stored == nil {
 			continue
 		}
