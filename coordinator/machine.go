@@ -148,7 +148,8 @@ func (m *machine) restore(s *step) {
 }
 
 // apply replays what a step has recorded so far, so that what follows in it
-// reads plain state. Whatever can refuse a request comes before.
+// reads plain state. Whatever can refuse a request comes before; a group of which
+// nothing is left is no group of the machine's afterwards.
 func (m *machine) apply(s *step) {
 	for ; s.applied < len(s.records); s.applied++ {
 		if err := m.replay(s.records[s.applied]); err != nil {

@@ -1,0 +1,111 @@
+package coordinator
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// reloadCodes are what a client may get instead of the planned answer because
+// the coordinator was restarted: its members of a rebalance that was not stored
+// join again, all else it asks again. A group that loses its members so can be
+// deleted where the plan refuses that, and is not there afterwards.
+var reloadCodes = map[string]bool{
+	"GROUP_ID_NOT_FOUND": true,
+	"ok":                 true, "COORDINATOR_NOT_AVAILABLE": true, "COORDINATOR_LOAD_IN_PROGRESS": true, "UNKNOWN_MEMBER_ID": true,
+	"ILLEGAL_GENERATION": true, "REBALANCE_IN_PROGRESS": true, "MEMBER_ID_REQUIRED": true,
+}
+
+// TestConversationsReloaded plays every conversation with a restart after each
+// command that finds the journal at rest. Answers may differ from the planned
+// ones only as reloadCodes says, and none may be missing.
+func TestConversationsReloaded(t *testing.T) {
+	t.Parallel()
+	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) {
+		got := talk.play(t, d)
+		if atRest(talk) && d.Cmd != "close" && d.Cmd != "unload" {
+			talk.restart(t)
+			got += talk.taken()
+		}
+		planned := answerCodes(d.Expected)
+		for tag, code := range answerCodes(got) {
+			// An answer that comes elsewhere than planned has nothing to compare with.
+			if want, ok := planned[tag]; ok && code != want && !reloadCodes[code] {
+				d.Fatalf(t, "request %s: %s, not %s", tag, code, want)
+			}
+		}
+	})
+}
+
+// TestConversationsCut loads every prefix of the records of every conversation:
+// whatever a crash kept, a load makes whole.
+func TestConversationsCut(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) {
+		talk.play(t, d)
+		for _, j := range talk.journals {
+			records := j.all()
+			// What came with this command, and a little of what was there before.
+			for end := max(0, len(records)-10); end <= len(records); end++ {
+				if err := checkLoad(records[:end]); err != nil {
+					d.Fatalf(t, "after %d of %d records: %v", end, len(records), err)
+				}
+				checked++
+			}
+		}
+	})
+	if checked < 1000 {
+		t.Errorf("only %d cuts", checked)
+	}
+}
+
+// eachConversation plays testdata/*.txt in another way than planned.
+func eachConversation(t *testing.T, play func(*testing.T, *conversation, *datadriven.TestData)) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	for _, path := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				talk := newConversation(t, nil)
+				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+					play(t, talk, d)
+					return d.Expected
+				})
+				talk.shut()
+				for tag := range talk.open {
+					t.Errorf("request %s was never answered", tag)
+				}
+			})
+		})
+	}
+}
+
+// atRest reports whether a restart would find all that was answered.
+func atRest(talk *conversation) bool {
+	rest := true
+	for _, j := range talk.journals {
+		j.set(func(j *memoryJournal) {
+			rest = rest && !j.mu.hold && !j.mu.refuse && !j.mu.broken && j.mu.loadErr == nil && j.mu.gate == nil && len(j.mu.pending) == 0
+		})
+	}
+	return rest
+}
+
+var answerLine = regexp.MustCompile(`(?m)^#?(\S+) (?:join|sync|heartbeat|leave|delete-offsets|list): (\S+)`)
+
+// answerCodes are the codes of the answers that a text shows, by request.
+func answerCodes(text string) map[string]string {
+	codes := map[string]string{}
+	for _, m := range answerLine.FindAllStringSubmatch(text, -1) {
+		codes[m[1]] = m[2]
+	}
+	return codes
+}
