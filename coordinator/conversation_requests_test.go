@@ -2,6 +2,9 @@ package coordinator
 
 import (
 	"encoding/binary"
+	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,10 +23,34 @@ type arguments struct {
 func (a arguments) list(name string) []string {
 	for _, arg := range a.d.CmdArgs {
 		if arg.Key == name {
-			return arg.Vals
+			vals := slices.Clone(arg.Vals)
+			for i := range vals {
+				vals[i] = strange(vals[i])
+			}
+			return vals
 		}
 	}
 	return nil
+}
+
+// odd is a name that no sane client has.
+const odd = "a b%2F/\x00\n\u2603\xff"
+
+// strange makes names that cannot stand in a conversation: LONG and a number for
+// so many letters, and ODD.
+func strange(value string) string {
+	if n, err := strconv.Atoi(strings.TrimPrefix(value, "LONG")); err == nil && strings.HasPrefix(value, "LONG") {
+		return strings.Repeat("x", n)
+	}
+	return strings.ReplaceAll(value, "ODD", odd)
+}
+
+var longName = regexp.MustCompile("x{1000,}")
+
+// plain is the text of a conversation for one with strange names.
+func plain(text string) string {
+	text = longName.ReplaceAllStringFunc(text, func(s string) string { return fmt.Sprintf("LONG%d", len(s)) })
+	return strings.ReplaceAll(text, odd, "ODD")
 }
 
 func (a arguments) has(name string) bool { return a.d.HasArg(name) }

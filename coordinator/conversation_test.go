@@ -43,6 +43,8 @@ import (
 //	journal hold|flow|release|lose|refuse|accept|break-load|heal-load|close-gate|open-gate
 //	load | unload | close | restart       restart: a new coordinator over the same journals
 //	records | metrics | timers
+//
+// Names can be LONGn, n letters, and ODD.
 func TestConversations(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -144,7 +146,7 @@ func (c *conversation) shut() {
 func (c *conversation) say(format string, args ...any) {
 	c.lines.Lock()
 	defer c.lines.Unlock()
-	c.lines.text = append(c.lines.text, fmt.Sprintf(format, args...))
+	c.lines.text = append(c.lines.text, plain(fmt.Sprintf(format, args...)))
 }
 
 // taken returns what was said and forgets it.
