@@ -16,17 +16,23 @@ type GroupClass struct{ Type, State string }
 // Metrics reads the counts; it never waits for a shard.
 func (g *Groups) Metrics() Metrics {
 	total := Metrics{Groups: map[GroupClass]int{}}
+	var groups census
 	for _, sh := range g.shards {
-		for kind := range sh.stats.groups {
-			for state := range sh.stats.groups[kind] {
-				class := standing{groupKind(kind), int8(state)}
-				total.Groups[GroupClass{class.kind.String(), class.stateName()}] += int(sh.stats.groups[kind][state].Load())
+		for kind := range groups {
+			for state := range groups[kind] {
+				groups[kind][state] += int(sh.stats.groups[kind][state].Load())
 			}
 		}
 		total.Offsets += int(sh.stats.offsets.Load())
 		total.Commits += sh.stats.commits.Load()
 		if sh.stats.loaded.Load() {
 			total.ShardsLoaded++
+		}
+	}
+	for kind := range groups {
+		for state, n := range groups[kind] {
+			class := standing{groupKind(kind), int8(state)}
+			total.Groups[GroupClass{class.kind.String(), class.stateName()}] = n
 		}
 	}
 	return total
