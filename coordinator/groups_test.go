@@ -95,10 +95,11 @@ func realGroups(tb testing.TB, shards int32) *Groups {
 	config := DefaultConfig()
 	config.Shards = shards
 	journals := make([]memoryJournal, shards)
+	view := anyView() // production makes none for a step
 	groups, err := New(func() Config { return config }, Env{
 		Clock:    clock.Real{},
 		Journals: func(shard int32) Journal { return &journals[shard] },
-		View:     anyView,
+		View:     func() View { return view },
 	})
 	if err != nil {
 		tb.Fatal(err)
