@@ -3,6 +3,7 @@ package coordinator
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 )
@@ -67,7 +68,7 @@ func (m *machine) mend(s *step, g *group) {
 		highest = max(highest, member.current.epoch)
 	}
 	if len(members) > 0 && (!c.recorded || c.epoch < highest) {
-		s.record(consumerEpochRecord(g.id, highest+1, c.hash))
+		s.record(consumerEpochRecord(g.id, min(highest, math.MaxInt32-1)+1, c.hash))
 	}
 	m.apply(s)
 }

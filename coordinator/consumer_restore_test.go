@@ -3,6 +3,7 @@ package coordinator
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func drawConsumerRecord(t *rapid.T) Record {
 	if rapid.IntRange(0, 4).Draw(t, "tombstone") == 0 {
 		return consumerTombstone(version, "g", id)
 	}
-	epoch := rapid.Int32Range(-2, 4).Draw(t, "epoch")
+	epoch := rapid.SampledFrom([]int32{epochAway, -1, 0, 1, 2, 3, math.MaxInt32}).Draw(t, "epoch")
 	set := func(name string) partitions {
 		p := partitions{}
 		for _, partition := range rapid.SliceOfN(rapid.Int32Range(0, 3), 0, 3).Draw(t, name) {
