@@ -16,13 +16,14 @@ type durableGroup struct {
 	Stored   *kmsg.GroupMetadataValue
 	Offsets  offsetTable
 	Consumer *durableConsumer
+	Rewind   *rewind
 }
 
 func durable(m *machine) map[string]durableGroup {
 	out := map[string]durableGroup{}
 	for id, g := range m.groups {
-		if g.stored != nil || len(g.offsets) > 0 || g.consumer != nil {
-			out[id] = durableGroup{g.stored, g.offsets, g.consumer.durable()}
+		if g.stored != nil || len(g.offsets) > 0 || g.consumer != nil || g.rewind != nil {
+			out[id] = durableGroup{g.stored, g.offsets, g.consumer.durable(), g.rewind}
 		}
 	}
 	return out

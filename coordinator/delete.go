@@ -52,6 +52,9 @@ func (m *machine) deleteEmpty(s *step, g *group) {
 		m.timers.cancel(timerKey{timerSession, g.id, id})
 	}
 	clear(g.pendingJoin)
+	if g.rewind != nil {
+		s.record(Record{Key: rewindKey(g.id)})
+	}
 	if g.consumer != nil {
 		g.consumer.dissolve(s, g.id)
 	} else {

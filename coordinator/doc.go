@@ -28,12 +28,13 @@
 //	consumer_restore.go  what a load makes of it, and mends
 //	consumer_leave.go    members that are out; consumer_hash.go: what targets depend on
 //	consumer_records.go  its record formats; records_codec.go: their parts
+//	rewind_records.go    what is kept of a rewind
 //	timers.go        deadlines; metrics.go: counts
 //
 // Invariants:
 //
 //   - Replaying all records of a journal gives the durable state of the live
-//     machine (group.stored, group.offsets, group.consumer but for what it calls
+//     machine (group.stored, offsets, rewind, and consumer but for what it calls
 //     soft): handlers return records, and only replay applies them, when the
 //     handler is done or asks for it (machine.apply).
 //   - An answer leaves when all that it may have seen is below the high

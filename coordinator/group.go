@@ -105,8 +105,8 @@ func (s standing) stateName() string {
 	return groupState(s.state).String()
 }
 
-// group is one group of either kind. stored, offsets and most of consumer are
-// durable: only replay changes them. All else is the soft part of a classic
+// group is one group of either kind. stored, offsets, rewind and most of consumer
+// are durable: only replay changes them. All else is the soft part of a classic
 // group, and equal to what restore makes of stored whenever the group is Empty
 // or Stable. A consumer group has no soft part here: it is as an Empty one.
 type group struct {
@@ -114,6 +114,7 @@ type group struct {
 	stored   *kmsg.GroupMetadataValue // nil: none, as for a group that only commits offsets
 	offsets  offsetTable
 	consumer *consumerGroup // nil: it is no consumer group
+	rewind   *rewind        // durable too; nil: none is under way or can be undone
 	counted  standing       // as the machine counts it
 
 	roster

@@ -40,6 +40,8 @@ func (m *machine) replay(r Record) error {
 		return m.replayGroup(r)
 	case consumerEpochKey, memberMetaKey, assignmentEpochKey, memberTargetKey, memberCurrentKey, regexKey:
 		return m.replayConsumer(version, r)
+	case ownKeyVersion:
+		return m.replayOwn(r)
 	default:
 		return nil
 	}
@@ -114,7 +116,7 @@ func (m *machine) recount(g *group) {
 
 // forget removes a group of which nothing is left, neither stored nor soft.
 func (m *machine) forget(g *group) {
-	if g.stored != nil || g.consumer != nil || len(g.offsets) > 0 || !g.idle() || m.groups[g.id] != g {
+	if g.stored != nil || g.consumer != nil || g.rewind != nil || len(g.offsets) > 0 || !g.idle() || m.groups[g.id] != g {
 		return
 	}
 	// A group that was empty before its offsets went may still wait for joins.

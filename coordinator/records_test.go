@@ -197,7 +197,7 @@ func FuzzReplay(f *testing.F) {
 			Members: []kmsg.GroupMetadataValueMember{{MemberID: "x", Subscription: subscription([]string{"t"})}},
 		}).AppendTo(nil))
 	}
-	for _, r := range kafkaRecords(f) {
+	for _, r := range append(kafkaRecords(f), rewindRecord("g", someRewind())) {
 		f.Add(r.Key, r.Value)
 	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
@@ -213,6 +213,7 @@ func FuzzReplay(f *testing.F) {
 			return
 		}
 		checkConsumerAgain(t, m, Record{Key: key, Value: value})
+		checkRewindAgain(t, m)
 		for _, g := range m.groups {
 			if g.stored == nil {
 				continue
@@ -250,6 +251,22 @@ func checkConsumerAgain(t *testing.T, m *machine, r Record) {
 	}
 	if err := checkLoad([]Record{r}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func checkRewindAgain(t *testing.T, m *machine) {
+	t.Helper()
+	for id, g := range m.groups {
+		if g.rewind == nil {
+			continue
+		}
+		again := newMachine()
+		if err := again.replay(rewindRecord(id, g.rewind)); err != nil {
+			t.Fatal(err)
+		}
+		if d := diff(durable(m), durable(again)); d != "" {
+			t.Fatalf("read (-) and written and read (+):\n%s", d)
+		}
 	}
 }
 

@@ -1,0 +1,135 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// ownKeyVersion is the version of the keys that only this broker writes, far
+// above Kafka's; tools that read the topic skip what they do not know. A second
+// number tells the kind:
+//
+//	i16 19795 | i8 kind | group     kind 1: the rewind of a group
+//
+// The value is one of version 0 and flexible, as Kafka's newer ones.
+const (
+	ownKeyVersion = 0x4D53
+	ownRewind     = 1
+
+	rewindValueVersion = 0
+)
+
+// rewindPhase is how far a rewind has come.
+type rewindPhase int8
+
+const (
+	rewindEmptying rewindPhase = 1 // members give up what is to be rewound
+	rewindDone     rewindPhase = 2 // the marks are committed; it can be undone yet
+)
+
+// rewind takes a group back to earlier offsets, or forward past a record. It is
+// durable: replay puts a new one for each change.
+type rewind struct {
+	id             string
+	phase          rewindPhase
+	ignoreBelow    int32 // commits of an older generation or epoch come from before
+	started, ended int64 // ms; ended is noTime until the marks are committed
+	topics         []rewindTopic
+	undoes         bool // it takes another rewind back, and cannot be undone
+}
+
+// rewindTopic is the part of a rewind in one topic.
+type rewindTopic struct {
+	name       string
+	id         model.TopicID
+	partitions []rewindMark
+}
+
+// rewindMark is where one partition goes.
+type rewindMark struct {
+	partition int32
+	mark      int64
+	saved     int64 // what was committed before; -1: nothing
+}
+
+func rewindKey(group string) []byte {
+	b := binary.BigEndian.AppendUint16(make([]byte, 0, 5+len(group)), ownKeyVersion)
+	return appendPlainString(append(b, ownRewind), group)
+}
+
+func rewindRecord(group string, r *rewind) Record {
+	b := appendCompactString(valueOf(64), r.id)
+	b = append(b, byte(r.phase))
+	b = appendInt32(b, r.ignoreBelow)
+	b = appendInt64(appendInt64(b, r.started), r.ended)
+	b = appendCompactLen(b, len(r.topics))
+	for _, t := range r.topics {
+		b = appendCompactString(b, t.name)
+		b = append(b, t.id[:]...)
+		b = appendCompactLen(b, len(t.partitions))
+		for _, p := range t.partitions {
+			b = appendInt32(b, p.partition)
+			b = append(appendInt64(appendInt64(b, p.mark), p.saved), 0)
+		}
+		b = append(b, 0)
+	}
+	undoes := byte(0)
+	if r.undoes {
+		undoes = 1
+	}
+	return Record{Key: rewindKey(group), Value: append(b, undoes, 0)}
+}
+
+// replayOwn applies a record of a kind that is not Kafka's; those of later
+// releases are skipped.
+func (m *machine) replayOwn(r Record) error {
+	c := cursor{rest: r.Key[2:], ok: true}
+	if kind := c.i8(); c.ok && kind != ownRewind {
+		return nil
+	}
+	group := c.plainString()
+	if !c.ok {
+		return fmt.Errorf("%w: a rewind's key of %d bytes", errRecord, len(r.Key))
+	}
+	if r.Value == nil {
+		if g := m.groups[group]; g != nil {
+			g.rewind = nil
+			m.forget(g)
+		}
+		return nil
+	}
+	v, err := decodeRewind(r.Value)
+	if err != nil {
+		return fmt.Errorf("rewind of group %q: %w", group, err)
+	}
+	m.obtain(group).rewind = v
+	return nil
+}
+
+func decodeRewind(value []byte) (*rewind, error) {
+	if err := checkVersion(value, rewindValueVersion); err != nil {
+		return nil, err
+	}
+	const topicMin, partitionMin = 19, 21
+	c := cursor{rest: value[2:], ok: true}
+	r := &rewind{
+		id: c.compactString(), phase: rewindPhase(c.i8()), ignoreBelow: c.i32(), started: c.i64(), ended: c.i64(),
+	}
+	for range c.count(topicMin) {
+		t := rewindTopic{name: c.compactString(), id: c.topicID()}
+		for range c.count(partitionMin) {
+			t.partitions = append(t.partitions, rewindMark{c.i32(), c.i64(), c.i64()})
+			c.tags(nil)
+		}
+		c.tags(nil)
+		r.topics = append(r.topics, t)
+	}
+	r.undoes = c.i8() != 0
+	c.tags(nil)
+	if !c.ok || r.phase < rewindEmptying || r.phase > rewindDone {
+		return nil, fmt.Errorf("%w: a value of %d bytes is cut or lies", errRecord, len(value))
+	}
+	return r, nil
+}
