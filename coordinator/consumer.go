@@ -1,6 +1,10 @@
 package coordinator
 
-import "github.com/mainstem-mq/mainstem/internal/model"
+import (
+	"math"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
 
 // consumerGroup is the part of a group whose members use the consumer protocol
 // (KIP-848): the coordinator assigns. All but soft is durable or follows from
@@ -146,6 +150,10 @@ func (x *consumerIndex) hold(topic model.TopicID, list []int32, by int) {
 		delete(x.holders, topic)
 	}
 }
+
+// nextEpoch is the one after an epoch. The last one stays: a log that holds it
+// is not of a broker that counted up to there.
+func nextEpoch(epoch int32) int32 { return min(epoch, math.MaxInt32-1) + 1 }
 
 // tally counts, and keeps no zeros.
 func tally[K comparable](counts map[K]int, key K, by int) {

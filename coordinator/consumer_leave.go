@@ -15,7 +15,7 @@ func (m *machine) fence(s *step, g *group, id, why string) {
 			m.apply(s)
 		}
 	}
-	s.record(consumerEpochRecord(g.id, c.epoch+1, c.topicsHash(s.view)))
+	s.record(consumerEpochRecord(g.id, nextEpoch(c.epoch), c.topicsHash(s.view)))
 	m.apply(s)
 	s.event(Event{Kind: MemberRemoved, Group: g.id, Member: id, Generation: c.epoch, Members: len(c.members), Reason: why})
 	if len(c.members) == 0 {

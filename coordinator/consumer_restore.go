@@ -3,7 +3,6 @@ package coordinator
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 	"time"
 )
@@ -68,7 +67,7 @@ func (m *machine) mend(s *step, g *group) {
 		highest = max(highest, member.current.epoch)
 	}
 	if len(members) > 0 && (!c.recorded || c.epoch < highest) {
-		s.record(consumerEpochRecord(g.id, min(highest, math.MaxInt32-1)+1, c.hash))
+		s.record(consumerEpochRecord(g.id, nextEpoch(highest), c.hash))
 	}
 	m.apply(s)
 }

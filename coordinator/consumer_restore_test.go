@@ -77,11 +77,11 @@ func TestKafkasLogCut(t *testing.T) {
 }
 
 // drawConsumerRecord makes a record of a consumer group, or a tombstone.
-func drawConsumerRecord(t *rapid.T) Record {
+func drawConsumerRecord(t *rapid.T, group string) Record {
 	version := rapid.SampledFrom([]uint16{3, 5, 5, 6, 7, 8, 8, 16}).Draw(t, "kind")
 	id := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "member")
 	if rapid.IntRange(0, 4).Draw(t, "tombstone") == 0 {
-		return consumerTombstone(version, "g", id)
+		return consumerTombstone(version, group, id)
 	}
 	epoch := rapid.SampledFrom([]int32{epochAway, -1, 0, 1, 2, 3, math.MaxInt32}).Draw(t, "epoch")
 	set := func(name string) partitions {
@@ -93,7 +93,7 @@ func drawConsumerRecord(t *rapid.T) Record {
 	}
 	switch version {
 	case consumerEpochKey:
-		return consumerEpochRecord("g", epoch, int64(epoch))
+		return consumerEpochRecord(group, epoch, int64(epoch))
 	case memberMetaKey:
 		meta := &memberMeta{clientID: "c", topics: rapid.SampledFrom([][]string{{"t"}, {"t", "u"}, nil}).Draw(t, "topics"), rebalanceTimeout: 5}
 		if i := rapid.SampledFrom([]string{"", "", "i"}).Draw(t, "instance"); i != "" {
@@ -105,17 +105,21 @@ func drawConsumerRecord(t *rapid.T) Record {
 		if rapid.Bool().Draw(t, "classic") {
 			meta.classic = &classicMeta{sessionTimeout: 7, protocols: []offer{{name: "range", metadata: []byte("m")}}}
 		}
-		return memberMetaRecord("g", id, meta)
+		return memberMetaRecord(group, id, meta)
 	case assignmentEpochKey:
-		return assignmentEpochRecord("g", epoch)
+		return assignmentEpochRecord(group, epoch)
 	case memberTargetKey:
-		return memberTargetRecord("g", id, set("target"))
+		return memberTargetRecord(group, id, set("target"))
 	case memberCurrentKey:
 		state := rapid.SampledFrom([]memberState{memberStable, memberUnrevoked, memberUnreleased, memberUnknown}).Draw(t, "state")
-		return memberCurrentRecord("g", id, &memberCurrent{epoch, epoch - 1, state, set("assigned"), set("revoking")})
+		return memberCurrentRecord(group, id, &memberCurrent{epoch, epoch - 1, state, set("assigned"), set("revoking")})
 	default:
-		return regexRecord("g", id, &resolvedRegex{topics: []string{"t"}, version: 1, at: 2})
+		return regexRecord(group, id, &resolvedRegex{topics: []string{"t"}, version: 1, at: 2})
 	}
+}
+
+func consumerRecords(group string) *rapid.Generator[Record] {
+	return rapid.Custom(func(t *rapid.T) Record { return drawConsumerRecord(t, group) })
 }
 
 // TestAnyOrder checks that what a compacted log says of consumer groups does
@@ -123,7 +127,7 @@ func drawConsumerRecord(t *rapid.T) Record {
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		records := compacted(rapid.SliceOfN(rapid.Custom(drawConsumerRecord), 0, 20).Draw(rt, "records"))
+		records := compacted(rapid.SliceOfN(consumerRecords("g"), 0, 20).Draw(rt, "records"))
 		shuffled := rapid.Permutation(records).Draw(rt, "shuffled")
 		one, other := newMachine(), newMachine()
 		for i := range records {
@@ -161,7 +165,7 @@ func TestAnyRecords(t *testing.T) {
 			case 1:
 				return Record{Key: groupKey("g")}
 			}
-			return drawConsumerRecord(rt)
+			return drawConsumerRecord(rt, "g")
 		}), 0, 30).Draw(rt, "records")
 		if err := checkLoad(records); err != nil {
 			rt.Fatal(err)

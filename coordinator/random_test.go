@@ -38,7 +38,7 @@ func TestRandomConversations(t *testing.T) {
 				"": w.check, "join": w.join, "join more": w.join, "rejoin": w.rejoin, "sync": w.sync,
 				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
-				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
+				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "inherit": w.inherit,
 			})
 			w.end(rt)
 		})
@@ -111,7 +111,7 @@ func expect[R any](w *world, f func(R)) func(R) {
 }
 
 func (w *world) group(rt *rapid.T) string {
-	return rapid.SampledFrom([]string{"g", "h"}).Draw(rt, "group")
+	return rapid.SampledFrom([]string{"g", "g", "h", "h", "k"}).Draw(rt, "group")
 }
 
 func (w *world) someone(rt *rapid.T) *identity {
@@ -337,6 +337,27 @@ func (w *world) restart(rt *rapid.T) {
 	w.journal.release(-1)
 	w.groups.Close()
 	w.journal.set(func(j *memoryJournal) { j.mu.broken, j.mu.loadErr = false, nil })
+	w.start(rt)
+}
+
+// inherit restarts after another broker wrote records of a consumer group, or
+// part of them; not over a classic group, which is taken out first.
+func (w *world) inherit(rt *rapid.T) {
+	records := rapid.SliceOfN(consumerRecords("k"), 0, 8).Draw(rt, "inherited")
+	w.journal.release(-1)
+	w.groups.Close()
+	w.journal.set(func(j *memoryJournal) {
+		m := newMachine()
+		for _, r := range j.mu.durable {
+			if err := m.replay(r); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		if g := m.groups["k"]; g == nil || g.stored == nil {
+			j.mu.durable = append(j.mu.durable, records...)
+		}
+		j.mu.broken, j.mu.loadErr = false, nil
+	})
 	w.start(rt)
 }
 
