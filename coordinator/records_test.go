@@ -38,7 +38,8 @@ func TestOffsetRecord(t *testing.T) {
 	}
 }
 
-// TestOffsetRecordBytes holds what Kafka 4.2 writes for such a commit.
+// TestOffsetRecordBytes holds what Kafka writes for such a commit, but for new
+// clusters of 4.2, which store the topic's id in a later version of the value.
 func TestOffsetRecordBytes(t *testing.T) {
 	t.Parallel()
 	var room arena
