@@ -8,16 +8,22 @@ import (
 )
 
 func (m *machine) restoreConsumers(s *step) {
-	var ids []string
-	for id, g := range m.groups {
+	for _, g := range m.consumers() {
+		m.restoreConsumer(s, g)
+	}
+}
+
+// consumers are the consumer groups, by name: what goes over them writes, and
+// the same requests shall always write the same log.
+func (m *machine) consumers() []*group {
+	var groups []*group
+	for _, g := range m.groups {
 		if g.consumer != nil {
-			ids = append(ids, id)
+			groups = append(groups, g)
 		}
 	}
-	slices.Sort(ids) // it writes
-	for _, id := range ids {
-		m.restoreConsumer(s, m.groups[id])
-	}
+	slices.SortFunc(groups, func(a, b *group) int { return cmp.Compare(a.id, b.id) })
+	return groups
 }
 
 // restoreConsumer makes the soft part of a freshly loaded consumer group, after
