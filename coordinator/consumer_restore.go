@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 func (m *machine) restoreConsumers(s *step) {
@@ -63,6 +65,10 @@ func (m *machine) mend(s *step, g *group) {
 		c.expel(s, g.id, id)
 	}
 	m.apply(s)
+	for _, id := range c.rivals() { // fenced when it is heard of, it joins again
+		s.record(consumerTombstone(memberCurrentKey, g.id, id))
+	}
+	m.apply(s)
 	for _, regex := range slices.Sorted(maps.Keys(c.regexes)) {
 		if c.index.regexUsers[regex] == 0 {
 			s.record(consumerTombstone(regexKey, g.id, regex))
@@ -103,6 +109,37 @@ func (c *consumerGroup) survivors() map[string]bool {
 		static[*member.meta.instance] = member
 	}
 	return alive
+}
+
+// rivals are members that hold what another one holds, of which the one that
+// came furthest keeps it. No crash leaves that behind; a damaged log may.
+func (c *consumerGroup) rivals() []string {
+	twice := map[model.TopicID]bool{}
+	for topic, held := range c.index.holders {
+		for _, n := range held {
+			if n > 1 {
+				twice[topic] = true
+			}
+		}
+	}
+	if len(twice) == 0 {
+		return nil
+	}
+	members := slices.SortedFunc(maps.Values(c.members), func(a, b *consumerMember) int {
+		return cmp.Or(cmp.Compare(b.current.epoch, a.current.epoch), cmp.Compare(a.id, b.id))
+	})
+	var out []string
+	taken := partitions{}
+	for _, m := range members {
+		holds := m.current.assigned.or(m.current.revoking)
+		if holds.and(taken).count() > 0 || m.current.assigned.and(m.current.revoking).count() > 0 {
+			out = append(out, m.id)
+			continue
+		}
+		maps.DeleteFunc(holds, func(topic model.TopicID, _ []int32) bool { return !twice[topic] })
+		taken = taken.or(holds)
+	}
+	return out
 }
 
 // strangers are those of whom there are records, and who are no members.
