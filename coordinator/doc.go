@@ -30,6 +30,7 @@
 //	consumer_records.go  its record formats; records_codec.go: their parts
 //	rewind_records.go    what is kept of a rewind
 //	timers.go        deadlines; metrics.go: counts
+//	assign/          a room of its own: who gets which partition, by KIP-848
 //
 // Invariants:
 //
