@@ -56,6 +56,7 @@ func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCom
 	if code != protocol.NoError {
 		return resp
 	}
+	g.hear(s, req.MemberID)
 	if g != nil && (g.state == stateStable || g.state == statePreparing) {
 		m.watch(s, g, g.byID[req.MemberID]) // a commit is as good as a heartbeat
 	}

@@ -144,6 +144,8 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 		c.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Version: 3, Groups: a.list("g")}, reply(c, tag, deleteText))
 	case "delete-offsets":
 		c.groups.DeleteOffsets(sent(t, a.deleteOffsets()), reply(c, tag, deleteOffsetsText))
+	case "inspect":
+		c.inspect(tag, a.list("g"))
 	case "drop-topics":
 		c.groups.DropTopics(a.list("topics"), reply(c, tag, func(err error) string {
 			if err != nil {
@@ -246,6 +248,11 @@ func (a arguments) sync() *kmsg.SyncGroupRequest {
 	for _, p := range a.pairs("assign") {
 		req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{
 			MemberID: p[0], MemberAssignment: []byte(p[1]),
+		})
+	}
+	for _, p := range a.pairs("give") {
+		req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{
+			MemberID: p[0], MemberAssignment: assignment(strings.Split(p[1], "+")...),
 		})
 	}
 	return req

@@ -27,12 +27,14 @@ import (
 //	join [g=G] [member=ID] [instance=I] [client=C] [type=T] [protocols=(P:META,...)]
 //	     [topics=(T,...)] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
 //	sync [g=G] member=ID gen=N [instance=I] [assign=(ID:TEXT,...)] [type=T] [protocol=P]
+//	     [give=(ID:T/P/P+T/P,...)]        partitions of topics, as consumers write it
 //	heartbeat [g=G] member=ID gen=N [instance=I]
 //	leave [g=G] members=(ID | ID/INSTANCE | /INSTANCE,...)
 //	commit [g=G] [topic=T] [offsets=(P:OFFSET,...)] [member=ID] [gen=N] [instance=I]
 //	       [meta=TEXT] [epoch=N] [retention=D] [timestamp=N]
 //	fetch [g=(G,...)] [topics=(T:P,...)]     without topics: all of them
 //	describe | delete g=(G,...)
+//	inspect [g=(G,...)]                   without groups: all of them
 //	list [states=(S,...)] [types=(T,...)]
 //	delete-offsets [g=G] topic=T partitions=(P,...)
 //	drop-topics topics=(T,...)            drops what groups have of topics that are gone

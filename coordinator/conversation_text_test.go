@@ -38,6 +38,13 @@ func bytesText(b []byte) string {
 	return string(b)
 }
 
+func assignmentText(b []byte) string {
+	if topics, ok := readAssignment(b); ok {
+		return fmt.Sprint(topics)
+	}
+	return string(b)
+}
+
 func joinText(r *kmsg.JoinGroupResponse) string {
 	if r.ErrorCode != 0 {
 		return "join: " + codeText(r.ErrorCode) + named("member", r.MemberID)
@@ -62,7 +69,7 @@ func syncText(r *kmsg.SyncGroupResponse) string {
 	if r.ErrorCode != 0 {
 		return "sync: " + codeText(r.ErrorCode)
 	}
-	return fmt.Sprintf("sync: ok %s/%s assignment=%q", deref(r.ProtocolType), deref(r.Protocol), r.MemberAssignment)
+	return fmt.Sprintf("sync: ok %s/%s assignment=%q", deref(r.ProtocolType), deref(r.Protocol), assignmentText(r.MemberAssignment))
 }
 
 func heartbeatText(r *kmsg.HeartbeatResponse) string { return "heartbeat: " + codeText(r.ErrorCode) }
@@ -193,7 +200,7 @@ func recordText(r Record) string {
 		for _, m := range v.Members {
 			text += "\n      member " + m.MemberID + named("instance", deref(m.InstanceID)) +
 				fmt.Sprintf(" session=%d rebalance=%d", m.SessionTimeoutMillis, m.RebalanceTimeoutMillis) +
-				named("subscription", bytesText(m.Subscription)) + named("assignment", string(m.Assignment))
+				named("subscription", bytesText(m.Subscription)) + named("assignment", assignmentText(m.Assignment))
 		}
 		return text
 	}
@@ -242,7 +249,7 @@ func eventText(e Event) string {
 }
 
 func metricsText(m Metrics) string {
-	text := fmt.Sprintf("offsets=%d commits=%d shards=%d", m.Offsets, m.Commits, m.ShardsLoaded)
+	text := fmt.Sprintf("offsets=%d commits=%d rebalances=%d expired=%d shards=%d", m.Offsets, m.Commits, m.Rebalances, m.Expired, m.ShardsLoaded)
 	for state := range stateCount {
 		text += fmt.Sprintf(" %s=%d", state, m.Groups[GroupClass{kindClassic.String(), state.String()}])
 	}

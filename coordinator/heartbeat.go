@@ -33,6 +33,7 @@ func (m *machine) heartbeat(s *step, req *kmsg.HeartbeatRequest) protocol.ErrorC
 	if code := g.checkMember(req.MemberID, req.InstanceID); code != protocol.NoError {
 		return code
 	}
+	g.hear(s, req.MemberID)
 	if req.Generation != g.generation {
 		return protocol.IllegalGeneration
 	}

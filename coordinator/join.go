@@ -181,6 +181,7 @@ func (m *machine) joinKnown(s *step, g *group, w *joinWait, caller Caller, offer
 		return
 	}
 	known := g.byID[req.MemberID]
+	g.hear(s, known.id)
 	switch g.state {
 	case statePreparing:
 		m.rejoin(s, g, w, known, offers, "member "+known.id+" joins again")
@@ -230,6 +231,7 @@ func (m *machine) admit(s *step, g *group, w *joinWait, fresh *member) {
 	}
 	fresh.join = w
 	g.add(fresh)
+	g.hear(s, fresh.id)
 	delete(g.pendingJoin, fresh.id)
 	if g.leader == "" {
 		g.leader = fresh.id

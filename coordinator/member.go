@@ -3,6 +3,7 @@ package coordinator
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -24,8 +25,9 @@ type member struct {
 	rebalanceTimeout int32 // ms
 	sessionTimeout   int32 // ms
 	protocols        []offer
-	assignment       []byte // of the current generation, never changed in place
-	fresh            bool   // has not been in a generation yet
+	assignment       []byte    // of the current generation, never changed in place
+	fresh            bool      // has not been in a generation yet
+	heard            time.Time // of its last request in order; zero: none since the load
 	join             *joinWait
 	sync             *syncWait
 }

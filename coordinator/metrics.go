@@ -7,6 +7,8 @@ type Metrics struct {
 	Groups       map[GroupClass]int // every class that there is, with its number
 	Offsets      int                // committed offsets held
 	Commits      uint64             // partition offsets accepted since the start
+	Rebalances   uint64             // generations formed since the start
+	Expired      uint64             // offsets that went as their retention was over
 	ShardsLoaded int
 }
 
@@ -25,6 +27,8 @@ func (g *Groups) Metrics() Metrics {
 		}
 		total.Offsets += int(sh.stats.offsets.Load())
 		total.Commits += sh.stats.commits.Load()
+		total.Rebalances += sh.stats.rebalances.Load()
+		total.Expired += sh.stats.expired.Load()
 		if sh.stats.loaded.Load() {
 			total.ShardsLoaded++
 		}
@@ -40,10 +44,12 @@ func (g *Groups) Metrics() Metrics {
 
 // stats is what a shard shows to others without being asked.
 type stats struct {
-	loaded  atomic.Bool
-	groups  [kindCount][len(census{}[0])]atomic.Int64
-	offsets atomic.Int64
-	commits atomic.Uint64
+	loaded     atomic.Bool
+	groups     [kindCount][len(census{}[0])]atomic.Int64
+	offsets    atomic.Int64
+	commits    atomic.Uint64
+	rebalances atomic.Uint64
+	expired    atomic.Uint64
 }
 
 func (t *stats) publish(m *machine, s *step) {
@@ -55,6 +61,13 @@ func (t *stats) publish(m *machine, s *step) {
 	}
 	t.offsets.Store(int64(m.offsetCount))
 	t.commits.Add(uint64(s.commits))
+	for i := range s.events {
+		if e := &s.events[i]; e.Kind == GenerationFormed {
+			t.rebalances.Add(1)
+		} else if e.Kind == OffsetsExpired {
+			t.expired.Add(uint64(e.Count))
+		}
+	}
 }
 
 func (t *stats) clear() {

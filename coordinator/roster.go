@@ -55,6 +55,16 @@ func (r *roster) leave(m *member) {
 	}
 }
 
+// hear notes that a member was heard of; ids of nobody are ignored.
+func (g *group) hear(s *step, id string) {
+	if g == nil {
+		return
+	}
+	if m := g.byID[id]; m != nil {
+		m.heard = s.now
+	}
+}
+
 // replace puts a new incarnation of a static member into its predecessor's place.
 func (r *roster) replace(old, fresh *member) {
 	at := slices.Index(r.order, old)

@@ -48,6 +48,7 @@ func (m *machine) succeed(s *step, g *group, old *member, id string) *member {
 	}
 	m.timers.cancel(timerKey{timerSession, g.id, old.id})
 	m.watch(s, g, &fresh)
+	g.hear(s, id)
 	return &fresh
 }
 

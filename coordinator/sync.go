@@ -59,6 +59,7 @@ func (m *machine) sync(s *step, w *syncWait) {
 		return
 	}
 	member := g.byID[req.MemberID]
+	g.hear(s, req.MemberID)
 	switch g.state {
 	case statePreparing:
 		w.refuse(s, protocol.RebalanceInProgress)

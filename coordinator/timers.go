@@ -62,6 +62,14 @@ func (t *timers) cancel(key timerKey) {
 
 func (t *timers) has(key timerKey) bool { return t.byKey[key] != nil }
 
+// at is when a deadline is; zero: it is not set.
+func (t *timers) at(key timerKey) time.Time {
+	if d := t.byKey[key]; d != nil {
+		return d.at
+	}
+	return time.Time{}
+}
+
 // next is the earliest deadline.
 func (t *timers) next() (time.Time, bool) {
 	if len(t.order) == 0 {

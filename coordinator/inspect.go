@@ -1,0 +1,180 @@
+package coordinator
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// GroupView is what operators are shown of a group. It is a copy, true at one
+// moment of the group's shard, and shares nothing that changes.
+type GroupView struct {
+	ID string
+	// Code says why there is nothing but the id: GROUP_ID_NOT_FOUND, or what is
+	// the matter with the group's shard. NoError: the rest is there.
+	Code         protocol.ErrorCode
+	Kind         string    // as ListGroups names the type
+	State        string    // Kafka's name
+	Since        time.Time // when it came into that state; zero: unknown
+	Generation   int32
+	ProtocolType string // "": nobody ever joined, offsets were committed only
+	Protocol     string // chosen by the members; "" while there is none
+	Leader       string // a member id; "": none
+	Members      []MemberView
+	Newcomers    int // given a member id, yet to join with it
+	Offsets      []TopicOffsets
+	Blockers     []Blocker // what the running rebalance waits for
+}
+
+// MemberView is one member of a GroupView.
+type MemberView struct {
+	ID               string
+	Instance         *string // static members only
+	ClientID         string
+	ClientHost       string
+	Heard            time.Time // last request that was in order; zero: none since the shard was loaded
+	Expires          time.Time // when its session ends unless it is heard of; zero: it waits for the group
+	SessionTimeout   time.Duration
+	RebalanceTimeout time.Duration
+
+	consumes   bool // the protocol is the consumers', so the bytes can be read
+	metadata   []byte
+	assignment []byte
+}
+
+// TopicOffsets is what a group has committed for one topic.
+type TopicOffsets struct {
+	Topic      string
+	ID         model.TopicID // zero: not known
+	Partitions []PartitionOffset
+}
+
+// PartitionOffset is a committed offset.
+type PartitionOffset struct {
+	Partition int32
+	Offset    int64
+	Committed int64 // when, ms
+}
+
+// Subscription lists the topics that the member asks for, in order; false if
+// its metadata is not a consumer's, or cannot be read.
+func (v *MemberView) Subscription() ([]string, bool) {
+	topics := map[string]struct{}{}
+	if !v.consumes || !readSubscription(v.metadata, topics) {
+		return nil, false
+	}
+	return slices.Sorted(maps.Keys(topics)), true
+}
+
+// Assignment lists what the member was given to consume, by topic; false if
+// that is not a consumer's, or cannot be read. A member that was given nothing
+// has none.
+func (v *MemberView) Assignment() ([]AssignedTopic, bool) {
+	if !v.consumes {
+		return nil, false
+	}
+	if len(v.assignment) == 0 {
+		return nil, true
+	}
+	return readAssignment(v.assignment)
+}
+
+// Inspect shows groups to operators: those named, a view for each in the same
+// order, or with nil all that there are. Then the code tells that some are
+// missing, as their shard is loading or lost its records. It does not disturb a
+// group and costs each shard one turn; reply must not keep its goroutine.
+func (g *Groups) Inspect(ids []string, reply func([]GroupView, protocol.ErrorCode)) {
+	if ids == nil {
+		parts := make([][]GroupView, len(g.shards))
+		g.askShards(func(i int, m *machine, s *step) { parts[i] = m.inspectAll(s) }, func(code protocol.ErrorCode) {
+			reply(slices.Concat(parts...), code)
+		})
+		return
+	}
+	views := make([]GroupView, len(ids))
+	failed := func(i int, code protocol.ErrorCode) { views[i] = GroupView{ID: ids[i], Code: code} }
+	g.askGroups(ids, func(i int, m *machine, s *step) {
+		if group := m.groups[ids[i]]; group != nil {
+			views[i] = m.inspect(s, group)
+			return
+		}
+		failed(i, protocol.GroupIDNotFound)
+	}, failed, func() { reply(views, protocol.NoError) })
+}
+
+func (m *machine) inspectAll(s *step) []GroupView {
+	views := make([]GroupView, 0, len(m.groups))
+	for _, g := range m.groups {
+		views = append(views, m.inspect(s, g))
+	}
+	return views
+}
+
+// inspect copies what may change. Metadata and assignments are never changed in
+// place, and are read by who wants to know, not on the shard.
+func (m *machine) inspect(s *step, g *group) GroupView {
+	now := g.standing()
+	v := GroupView{
+		ID: g.id, Kind: now.kind.String(), State: now.stateName(), Since: timeOf(g.since), Generation: g.generation,
+		ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader,
+		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g),
+	}
+	v.Members = make([]MemberView, 0, len(g.order))
+	for _, member := range g.order {
+		var expires time.Time
+		if !member.excused() {
+			expires = m.timers.at(timerKey{timerSession, g.id, member.id})
+		}
+		v.Members = append(v.Members, MemberView{
+			ID: member.id, Instance: member.instance, ClientID: member.clientID, ClientHost: member.clientHost,
+			Heard: member.heard, Expires: expires,
+			SessionTimeout:   time.Duration(member.sessionTimeout) * time.Millisecond,
+			RebalanceTimeout: time.Duration(member.rebalanceTimeout) * time.Millisecond,
+			consumes:         g.protocolType == consumerType,
+			metadata:         member.shown(g.protocol), assignment: member.assignment,
+		})
+	}
+	return v
+}
+
+// shown is the member's metadata for the chosen protocol; until one is chosen,
+// for its own first choice: what consumers subscribe to is the same in each.
+func (m *member) shown(protocolName string) []byte {
+	if b := m.metadata(protocolName); b != nil || len(m.protocols) == 0 {
+		return b
+	}
+	return m.protocols[0].metadata
+}
+
+// offsetViews copies the offsets, in order of topic and partition. What is left
+// of a deleted topic is not shown.
+func (g *group) offsetViews(s *step) []TopicOffsets {
+	out := make([]TopicOffsets, 0, len(g.offsets))
+	for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
+		now := s.topic(topic)
+		partitions := g.offsets[topic]
+		t := TopicOffsets{Topic: topic, ID: now.id, Partitions: make([]PartitionOffset, 0, len(partitions))}
+		for partition, c := range partitions {
+			if now.keeps(c) {
+				t.Partitions = append(t.Partitions, PartitionOffset{Partition: partition, Offset: c.offset, Committed: c.commitTime})
+			}
+		}
+		if len(t.Partitions) == 0 {
+			continue
+		}
+		slices.SortFunc(t.Partitions, func(a, b PartitionOffset) int { return int(a.Partition) - int(b.Partition) })
+		out = append(out, t)
+	}
+	return out
+}
+
+// timeOf is the time of a number of ms; zero for noTime.
+func timeOf(ms int64) time.Time {
+	if ms == noTime {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
