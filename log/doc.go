@@ -21,7 +21,7 @@
 // Reading: ring.go (what was appended last), read.go, run.go, cold.go (memory
 // for what is read), fetch.go (from the disk), gate.go (when), quiet.go (for the
 // log itself), ahead.go, behind.go (what leaves the page cache), readbatch.go,
-// lookup.go, between.go, rolls.go (where Kafka would begin a new file).
+// lookup.go, between.go, backlog.go, rolls.go (where Kafka would begin a new file).
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
 // expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,

@@ -7,7 +7,7 @@
 // Reading order: api.go (what is asked and answered), env.go,
 // partition.go (the state), check.go and sequence.go (what is refused),
 // append.go (the way in), completion.go and waiters.go (the way to the ack),
-// read.go, lookup.go, trim.go (log start, retention), deletion.go (log starts
+// read.go, lookup.go, backlog.go (how far behind a reader is), trim.go (log start, retention), deletion.go (log starts
 // that clients raise), oldest.go (retention by the disk), partitions.go (all of
 // them). Compaction: compaction.go (how dirty a
 // partition is, and how far it may be cleaned), compactor.go (one after the

@@ -1,0 +1,39 @@
+package log
+
+import "github.com/mainstem-mq/mainstem/internal/model"
+
+// Backlog is what lies between two offsets of a partition.
+type Backlog struct {
+	// Bytes is the size of the batches, the one that holds the lower offset as a
+	// whole.
+	Bytes int64
+	// Oldest is when the first of them was appended, ms; 0: there is none.
+	Oldest int64
+	// Gaps says that compaction may have left gaps in the offsets between.
+	Gaps bool
+}
+
+// Backlog tells what lies between two offsets, by two entries of the index
+// whatever the distance. What damage took from readers counts as if it were there.
+func (p *PartitionLog) Backlog(from, limit model.Offset) (Backlog, error) {
+	from = max(from, p.Start())
+	if from >= limit {
+		return Backlog{}, nil
+	}
+	b := Backlog{Gaps: from < p.cleaned().to}
+	it, err := p.iterate(from)
+	if err != nil {
+		return b, err
+	}
+	first, _, ok, err := it.next()
+	if err != nil || !ok || first.BaseOffset >= limit {
+		return b, err
+	}
+	last, ok, err := p.lastBelow(limit)
+	if err != nil || !ok || last.TotalBytes < first.TotalBytes {
+		return b, err // the second: all of it went between the two looks
+	}
+	b.Oldest = first.AppendTime
+	b.Bytes = int64(last.TotalBytes - first.TotalBytes + uint64(first.Length))
+	return b, nil
+}

@@ -1,0 +1,44 @@
+package replication
+
+import (
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// Backlog is what a reader at some offset has before it.
+type Backlog struct {
+	// Records up to the high watermark that are there to be read. With About it
+	// is an upper bound: compaction left gaps in the offsets.
+	Records int64
+	About   bool
+	// Bytes of the batches that hold them, the first one as a whole.
+	Bytes int64
+	// Oldest is when the first of them was appended; zero if there is none. It is
+	// the broker's time: what producers say of old data they copy would make a
+	// reader look years behind.
+	Oldest time.Time
+}
+
+// Backlog measures what is to be read from an offset on. It looks at the index
+// only, at two places of it, so it costs the same however much that is.
+func (p *Partition) Backlog(from model.Offset) (Backlog, *protocol.Error) {
+	if err := p.droppedError(); err != nil {
+		return Backlog{}, err
+	}
+	o := p.Offsets()
+	from = max(from, o.LogStart)
+	if from >= o.HighWatermark {
+		return Backlog{}, nil
+	}
+	b, err := p.log.Backlog(from, o.HighWatermark)
+	if err != nil {
+		return Backlog{}, storageError(err)
+	}
+	out := Backlog{Records: int64(o.HighWatermark - from), About: b.Gaps, Bytes: b.Bytes}
+	if b.Oldest > 0 {
+		out.Oldest = time.UnixMilli(b.Oldest)
+	}
+	return out, nil
+}
