@@ -40,9 +40,11 @@ type MemberView struct {
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration
 
-	consumes   bool // the protocol is the consumers', so the bytes can be read
-	metadata   []byte
-	assignment []byte
+	// What the member says of itself and what it was given, in the protocol's own
+	// bytes, never changed. Consumes: these are a consumer's, see Subscription
+	// and Assignment.
+	Consumes        bool
+	Metadata, Given []byte
 }
 
 // TopicOffsets is what a group has committed for one topic.
@@ -63,7 +65,7 @@ type PartitionOffset struct {
 // its metadata is not a consumer's, or cannot be read.
 func (v *MemberView) Subscription() ([]string, bool) {
 	topics := map[string]struct{}{}
-	if !v.consumes || !readSubscription(v.metadata, topics) {
+	if !v.Consumes || !readSubscription(v.Metadata, topics) {
 		return nil, false
 	}
 	return slices.Sorted(maps.Keys(topics)), true
@@ -73,13 +75,13 @@ func (v *MemberView) Subscription() ([]string, bool) {
 // that is not a consumer's, or cannot be read. A member that was given nothing
 // has none.
 func (v *MemberView) Assignment() ([]AssignedTopic, bool) {
-	if !v.consumes {
+	if !v.Consumes {
 		return nil, false
 	}
-	if len(v.assignment) == 0 {
+	if len(v.Given) == 0 {
 		return nil, true
 	}
-	return readAssignment(v.assignment)
+	return readAssignment(v.Given)
 }
 
 // Inspect shows groups to operators: those named, a view for each in the same
@@ -133,8 +135,8 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 			Heard: member.heard, Expires: expires,
 			SessionTimeout:   time.Duration(member.sessionTimeout) * time.Millisecond,
 			RebalanceTimeout: time.Duration(member.rebalanceTimeout) * time.Millisecond,
-			consumes:         g.protocolType == consumerType,
-			metadata:         member.shown(g.protocol), assignment: member.assignment,
+			Consumes:         g.protocolType == consumerType,
+			Metadata:         member.shown(g.protocol), Given: member.assignment,
 		})
 	}
 	return v

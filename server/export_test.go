@@ -1,8 +1,11 @@
 package server
 
 import (
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -32,4 +35,16 @@ func BytesRead(s *Server) (n int64) {
 		n += c.frames.total.Load()
 	}
 	return n
+}
+
+// Explain is what /why answers for a group as it is seen at some moment.
+func Explain(
+	v *coordinator.GroupView, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time,
+) GroupWhy {
+	return explain(v, partitions, partitionsOf, retention, now)
+}
+
+// Rates is how the lag of a group changed between two looks.
+func Rates(first, second []GroupPartition, took time.Duration) *GroupRate {
+	return rates(first, second, took)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,12 +53,18 @@ func (c *Check) line() (text string, ready, warning bool) {
 	return fmt.Sprintf("[+] %s ok%s\n", c.Name, detail), true, false
 }
 
-// Health serves /metrics, /livez and /readyz.
+// Health serves /metrics, /livez and /readyz, and what is mounted.
 type Health struct {
 	log    *zap.Logger
 	server http.Server
+	mux    *http.ServeMux
 	checks []Check
 	served chan struct{}
+
+	mounted struct {
+		sync.Mutex
+		lines string // of the index
+	}
 }
 
 // ServeHealth opens the address and serves until Close. It may be opened
@@ -68,9 +75,9 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	if err != nil {
 		return nil, fmt.Errorf("metrics and health: %w (choose another address with --http)", err)
 	}
-	h := &Health{log: log, checks: checks, served: make(chan struct{})}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, httpIndex) })
+	h := &Health{log: log, mux: mux, checks: checks, served: make(chan struct{})}
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, h.index()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", h.ready)
@@ -83,6 +90,21 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 		}
 	}()
 	return h, nil
+}
+
+// Mount serves a handler under a pattern of http.ServeMux; the index tells of a
+// path below it.
+func (h *Health) Mount(pattern, path, about string, handler http.Handler) {
+	h.mux.Handle(pattern, handler)
+	h.mounted.Lock()
+	defer h.mounted.Unlock()
+	h.mounted.lines += fmt.Sprintf("%-17s %s\n", path, about)
+}
+
+func (h *Health) index() string {
+	h.mounted.Lock()
+	defer h.mounted.Unlock()
+	return httpIndex + h.mounted.lines
 }
 
 // Close ends all requests at once.

@@ -17,6 +17,13 @@ import (
 // serveHealth opens the health server, and returns how to ask it.
 func serveHealth(t *testing.T, checks []server.Check) func(path string) (status int, body string) {
 	t.Helper()
+	_, get := openHealth(t, checks)
+	return get
+}
+
+// openHealth is serveHealth for who needs the server too.
+func openHealth(t *testing.T, checks []server.Check) (*server.Health, func(path string) (status int, body string)) {
+	t.Helper()
 	var lc net.ListenConfig
 	free, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
@@ -25,7 +32,7 @@ func serveHealth(t *testing.T, checks []server.Check) func(path string) (status 
 	h, err := server.ServeHealth(t.Context(), address, zap.NewNop(), server.NewRegistry(), checks)
 	must(t, err)
 	t.Cleanup(func() { must(t, h.Close()) })
-	return func(path string) (int, string) {
+	return h, func(path string) (int, string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 		must(t, err)
 		resp, err := http.DefaultClient.Do(req)

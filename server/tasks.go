@@ -25,6 +25,19 @@ func (t *tasks) start(f func()) bool {
 	return true
 }
 
+// begin counts what runs in a goroutine of somebody else's until end, or reports
+// that the server is closed.
+func (t *tasks) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.running.Add(1)
+	}
+	return !t.closed
+}
+
+func (t *tasks) end() { t.running.Done() }
+
 func (t *tasks) close() {
 	t.mu.Lock()
 	t.closed = true

@@ -72,6 +72,7 @@ func (b *broker) openHealth(ctx context.Context) error {
 	if err != nil {
 		return err //nolint:wrapcheck // It names what it is.
 	}
+	h.Mount("/api/v1/", "/api/v1/groups", "consumer groups and their lag, for this machine only", b.server.API())
 	b.health = h
 	b.opened("http", h.Close)
 	return nil

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"encoding/json"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// The HTTP API of operators, for the command line and for scripts. There is no
+// security yet, so it serves this machine alone, and of that no web page: a
+// browser's user must not find his groups deleted by a site he visited.
+
+const (
+	// apiBodyMax bounds what a request may carry.
+	apiBodyMax = 1 << 20
+	// apiWait is how long a request waits for the coordinator.
+	apiWait = 10 * time.Second
+)
+
+// APIError is the answer to a request that was refused or failed.
+type APIError struct {
+	Code    string `json:"code"` // Kafka's name
+	Message string `json:"message"`
+}
+
+// API serves what operators ask and do; every path begins with /api/v1/.
+func (s *Server) API() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/groups", s.apiListGroups)
+	mux.HandleFunc("GET /api/v1/groups/{group}", s.apiDescribeGroup)
+	mux.HandleFunc("GET /api/v1/groups/{group}/why", s.apiWhyGroup)
+	mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
+		s.apiFailed(w, protocol.Errorf(protocol.InvalidRequest, "%s %s is not of this API", r.Method, r.URL.EscapedPath()), http.StatusNotFound)
+	})
+	return s.guarded(mux)
+}
+
+// guarded lets through only what comes from this machine and not from a web page.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if why := stranger(r); why != "" {
+			s.apiFailed(w, protocol.Errorf(protocol.ClusterAuthorizationFailed, "%s", why), http.StatusForbidden)
+			return
+		}
+		if !s.tasks.begin() {
+			s.apiFailed(w, protocol.Errorf(protocol.CoordinatorNotAvailable, "the broker is shutting down"))
+			return
+		}
+		defer s.tasks.end()
+		r.Body = http.MaxBytesReader(w, r.Body, apiBodyMax)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// stranger says why a request is not served, or nothing. The address tells
+// who is on this machine. A name in Host that is not this machine's is a page of
+// that name, which had its own name lead here (DNS rebinding); Origin names the
+// page of a script, and Sec-Fetch-Site says what a browser knows of it. What
+// changes something must have a content type that no form can send.
+func stranger(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !peer.Addr().Unmap().IsLoopback() {
+		return "this API serves the broker's own machine only: run the command there, or come through a tunnel (ssh -L)"
+	}
+	if !localHost(r.Host, false) {
+		return "the Host header must be an address or localhost, such as 127.0.0.1:9644"
+	}
+	for _, origin := range r.Header.Values("Origin") {
+		u, err := url.Parse(origin)
+		if err != nil || !localHost(u.Host, true) {
+			return "web pages are not served: the request has the Origin of another machine"
+		}
+	}
+	if strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site") {
+		return "web pages are not served: the request comes from another site"
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return ""
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return r.Method + " needs the header Content-Type: application/json, also without a body"
+	}
+	return ""
+}
+
+// localHost reports whether HOST or HOST:PORT is localhost or an address,
+// perhaps one of this machine only.
+func localHost(hostport string, loopback bool) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	address, err := netip.ParseAddr(host)
+	return err == nil && (!loopback || address.Unmap().IsLoopback())
+}
+
+// apiAnswer sends a value as JSON.
+func (s *Server) apiAnswer(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		s.log.Error("api answer", zap.Error(err))
+		status, b = http.StatusInternalServerError, []byte(`{"code":"UNKNOWN_SERVER_ERROR","message":"the answer could not be written"}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if _, err := w.Write(append(b, '\n')); err != nil {
+		s.log.Debug("api answer", zap.Error(err))
+	}
+}
+
+// apiFailed sends an error, with the status that goes with its code or the one given.
+func (s *Server) apiFailed(w http.ResponseWriter, err error, status ...int) {
+	e := asError(err)
+	code := apiStatus(e.Code)
+	if len(status) > 0 {
+		code = status[0]
+	}
+	s.apiAnswer(w, code, APIError{Code: e.Code.String(), Message: messageOf(e)})
+}
+
+func apiStatus(code protocol.ErrorCode) int {
+	switch code { //nolint:exhaustive // The rest is ours.
+	case protocol.GroupIDNotFound, protocol.UnknownTopicOrPartition:
+		return http.StatusNotFound
+	case protocol.NonEmptyGroup, protocol.GroupSubscribedToTopic:
+		return http.StatusConflict
+	case protocol.InvalidRequest, protocol.InvalidGroupID:
+		return http.StatusBadRequest
+	case protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable, protocol.NotCoordinator, protocol.RequestTimedOut:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,220 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/coordinator"
+)
+
+// GroupWhy says in words how a group is, and what stands in its way.
+type GroupWhy struct {
+	Group   string        `json:"group"`
+	State   string        `json:"state"`
+	Since   time.Time     `json:"since,omitzero"`
+	Summary string        `json:"summary"` // one line
+	Reasons []GroupReason `json:"reasons"` // what holds it up first
+}
+
+// GroupReason is one thing that holds a group up, or that will.
+type GroupReason struct {
+	// Kind is for programs: initial-delay, join, newcomer, assignment, sync (what
+	// a rebalance waits for), silent, idle, unassigned, stuck.
+	Kind   string    `json:"kind"`
+	Member string    `json:"member,omitempty"`
+	Client string    `json:"client,omitempty"`
+	Host   string    `json:"host,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // when that ends by itself at the latest
+	Text   string    `json:"text"`           // what is the matter, and what helps
+}
+
+// stuckAfter is for how long a partition must have something to read, and
+// nothing committed, before that is worth a word.
+const stuckAfter = time.Minute
+
+// explain says how a group is. partitionsOf tells how many partitions a topic has.
+func explain(v *coordinator.GroupView, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time) GroupWhy {
+	e := explanation{view: v, now: now, members: map[string]*coordinator.MemberView{}}
+	for i := range v.Members {
+		e.members[v.Members[i].ID] = &v.Members[i]
+	}
+	for _, b := range v.Blockers {
+		e.blocked(b)
+	}
+	if len(v.Members) > 0 {
+		e.silent()
+		if v.State == "Stable" {
+			e.idle(partitionsOf)
+			e.stuck(partitions)
+		}
+	}
+	return GroupWhy{
+		Group: v.ID, State: v.State, Since: utc(v.Since), Summary: e.summary(retention), Reasons: append([]GroupReason{}, e.reasons...),
+	}
+}
+
+// explanation is one in the making.
+type explanation struct {
+	view    *coordinator.GroupView
+	now     time.Time
+	members map[string]*coordinator.MemberView
+	reasons []GroupReason
+}
+
+// add notes a reason; who it is about, if anybody, is put before the text.
+func (e *explanation) add(kind, member string, until time.Time, format string, args ...any) {
+	r := GroupReason{Kind: kind, Member: member, Until: utc(until), Text: fmt.Sprintf(format, args...)}
+	if m := e.members[member]; m != nil {
+		r.Client, r.Host = m.ClientID, m.ClientHost
+	}
+	e.reasons = append(e.reasons, r)
+}
+
+// blocked is what a rebalance waits for.
+func (e *explanation) blocked(b coordinator.Blocker) {
+	left := e.left(b.Until)
+	add := func(format string, args ...any) { e.add(string(b.Kind), b.Member, b.Until, format, args...) }
+	switch b.Kind {
+	case coordinator.BlockedByDelay:
+		add("the first rebalance waits for more members, %s more, and longer while they come (group.initial.rebalance.delay.ms)", left)
+	case coordinator.BlockedByJoin:
+		if m := e.members[b.Member]; m != nil && m.Instance != nil {
+			add("has not joined; %s; the others go on without it in %s; as a static member (%s) it keeps its place until its session ends",
+				e.heard(m), left, quoted(*m.Instance))
+			return
+		}
+		add("has not joined; %s; out in %s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?",
+			e.heard(e.members[b.Member]), left)
+	case coordinator.BlockedByNewcomer:
+		add("a client was given the member id %s and has not come back with it; given up in %s", quoted(b.Member), left)
+	case coordinator.BlockedByLeader:
+		add("the leader has not sent the assignment; %s; out in %s", e.heard(e.members[b.Member]), left)
+	case coordinator.BlockedBySync:
+		add("has not fetched its assignment; %s; out in %s, and then the others have to rebalance", e.heard(e.members[b.Member]), left)
+	}
+}
+
+// silent are members that may be gone: of a healthy one something is heard
+// every third of its session.
+func (e *explanation) silent() {
+	for i := range e.view.Members {
+		m := &e.view.Members[i]
+		quiet := e.now.Sub(m.Heard)
+		if m.Heard.IsZero() || m.Expires.IsZero() || quiet <= m.SessionTimeout/2 || e.named(m.ID) {
+			continue
+		}
+		what := "is it gone?"
+		if m.Instance != nil {
+			what = fmt.Sprintf("static member (%s): nobody gets its partitions until then", quoted(*m.Instance))
+		}
+		e.add("silent", m.ID, m.Expires, "%s; out in %s; %s", e.heard(m), e.left(m.Expires), what)
+	}
+}
+
+func (e *explanation) named(member string) bool {
+	return slices.ContainsFunc(e.reasons, func(r GroupReason) bool { return r.Member == member })
+}
+
+// idle are members that have nothing to do, and partitions that nobody reads.
+func (e *explanation) idle(partitionsOf func(string) int) {
+	given := owners(e.view)
+	known, wanted := true, map[string]bool{}
+	for i := range e.view.Members {
+		m := &e.view.Members[i]
+		topics, ok := m.Subscription()
+		assigned, read := m.Assignment()
+		known = known && ok && read
+		for _, t := range topics {
+			wanted[t] = true
+		}
+		if ok && read && len(assigned) == 0 {
+			e.add("idle", m.ID, time.Time{}, "was given nothing to do: there are no more partitions than members, or its topics do not exist")
+		}
+	}
+	if !known {
+		return
+	}
+	for _, topic := range sorted(wanted) {
+		n, free := partitionsOf(topic), 0
+		for p := range n {
+			if _, ok := given[partitionKey{topic, int32(p)}]; !ok {
+				free++
+			}
+		}
+		switch {
+		case n == 0:
+			e.add("unassigned", "", time.Time{}, "the topic %s does not exist, but members are subscribed to it", quoted(topic))
+		case free > 0:
+			e.add("unassigned", "", time.Time{}, "%d of %d partitions of %s were given to nobody: "+
+				"was the topic made or grown a moment ago? Clients notice within metadata.max.age.ms", free, n, quoted(topic))
+		}
+	}
+}
+
+// stuck are partitions with something to read of which nothing is committed.
+func (e *explanation) stuck(partitions []GroupPartition) {
+	for i := range partitions {
+		p := &partitions[i]
+		if p.Lag == nil || p.Member == "" || p.Lag.Seconds < stuckAfter.Seconds() || e.now.Sub(p.CommittedAt) < stuckAfter {
+			continue
+		}
+		e.add("stuck", p.Member, time.Time{}, "%s-%d: %d records behind, and nothing was committed for %s, since offset %d: "+
+			"does the member process that record again and again, or not commit?",
+			quoted(p.Topic), p.Partition, p.Lag.Records, spanText(e.now.Sub(p.CommittedAt)), *p.Committed)
+	}
+}
+
+// summary is the state in one line.
+func (e *explanation) summary(retention time.Duration) string {
+	v := e.view
+	since := ""
+	if !v.Since.IsZero() {
+		since = " for " + spanText(e.now.Sub(v.Since))
+	}
+	members := counted(len(v.Members), "member")
+	switch v.State {
+	case "PreparingRebalance":
+		waiting := 0
+		for _, b := range v.Blockers {
+			if b.Kind != coordinator.BlockedByDelay {
+				waiting++
+			}
+		}
+		if waiting == 0 {
+			return fmt.Sprintf("rebalancing%s: %s so far", since, members)
+		}
+		return fmt.Sprintf("rebalancing%s: waits for %d of %s to join", since, waiting, counted(len(v.Members)+v.Newcomers, "member"))
+	case "CompletingRebalance":
+		return fmt.Sprintf("rebalancing%s: %s joined, generation %d waits for its assignment", since, members, v.Generation)
+	case "Stable":
+		if len(e.reasons) == 0 {
+			return fmt.Sprintf("stable%s with %s in generation %d: nothing stands in its way", since, members, v.Generation)
+		}
+		return fmt.Sprintf("stable%s with %s in generation %d", since, members, v.Generation)
+	case "Empty":
+		if v.ProtocolType == "" {
+			return fmt.Sprintf("no members, nobody ever joined; each committed offset goes %s after its commit (offsets.retention.minutes)", spanText(retention))
+		}
+		return fmt.Sprintf("no members%s; its offsets go %s after the last one left (offsets.retention.minutes)", since, spanText(retention))
+	default:
+		return strings.ToLower(v.State) + since
+	}
+}
+
+// heard says when a member was heard of.
+func (e *explanation) heard(m *coordinator.MemberView) string {
+	if m == nil || m.Heard.IsZero() {
+		return "not heard of since the broker loaded the group"
+	}
+	return "last heard of " + spanText(e.now.Sub(m.Heard)) + " ago"
+}
+
+// left is the time until something ends.
+func (e *explanation) left(until time.Time) string {
+	if until.IsZero() {
+		return "an unknown time"
+	}
+	return spanText(until.Sub(e.now))
+}

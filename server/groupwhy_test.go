@@ -1,0 +1,167 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+// consumer is a member with a session of 10 s, heard of some seconds ago, that
+// was given partitions of t.
+func consumer(now time.Time, id string, heard int, partitions ...int32) coordinator.MemberView {
+	sub := kmsg.NewConsumerMemberMetadata()
+	sub.Topics = []string{"t"}
+	given := kmsg.NewConsumerMemberAssignment()
+	if len(partitions) > 0 {
+		given.Topics = []kmsg.ConsumerMemberAssignmentTopic{{Topic: "t", Partitions: partitions}}
+	}
+	at := now.Add(-time.Duration(heard) * time.Second)
+	return coordinator.MemberView{
+		ID: id, ClientID: "app", ClientHost: "/h", Heard: at, Expires: at.Add(10 * time.Second), SessionTimeout: 10 * time.Second,
+		RebalanceTimeout: time.Minute, Consumes: true, Metadata: sub.AppendTo(nil), Given: given.AppendTo(nil),
+	}
+}
+
+func static(m coordinator.MemberView, instance string) coordinator.MemberView {
+	m.Instance = &instance
+	return m
+}
+
+// TestWhy: how each state reads.
+func TestWhy(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_700_000_000_000)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	in := func(d time.Duration) time.Time { return now.Add(d) }
+	members := func(all ...coordinator.MemberView) []coordinator.MemberView { return all }
+	offset := int64(17)
+	behind := server.GroupPartition{
+		Topic: "t", Partition: 1, Committed: &offset, CommittedAt: ago(20 * time.Minute), Member: "b",
+		Lag: &server.Lag{Records: 5, Seconds: 1190},
+	}
+	silent := consumer(now, "b", 0, 1)
+	silent.Heard, silent.Expires = time.Time{}, in(8*time.Second)
+	for _, c := range []struct {
+		name       string
+		view       coordinator.GroupView
+		partitions []server.GroupPartition
+		want       string
+	}{
+		{"stable", coordinator.GroupView{
+			State: "Stable", Since: ago(3 * time.Hour), Generation: 5, Members: members(consumer(now, "a", 3, 0), consumer(now, "b", 2, 1)),
+		}, nil, "stable for 3 h with 2 members in generation 5: nothing stands in its way"},
+		{"just begun", coordinator.GroupView{
+			State: "PreparingRebalance", Since: ago(time.Second), Members: members(consumer(now, "a", 1)),
+			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedByDelay, Until: in(2 * time.Second)}},
+		}, nil, `rebalancing for 1 s: 1 member so far
+initial-delay - until 2s: the first rebalance waits for more members, 2 s more, and longer while they come (group.initial.rebalance.delay.ms)`},
+		{"slow members", coordinator.GroupView{
+			State: "PreparingRebalance", Since: ago(12 * time.Second), Newcomers: 1,
+			Members: members(consumer(now, "a", 1), consumer(now, "b", 12, 1), static(consumer(now, "c", 2), "node 1")),
+			Blockers: []coordinator.Blocker{
+				{Kind: coordinator.BlockedByJoin, Member: "b", Until: in(48 * time.Second)},
+				{Kind: coordinator.BlockedByJoin, Member: "c", Until: in(8 * time.Second)},
+				{Kind: coordinator.BlockedByNewcomer, Member: "d\n", Until: in(9 * time.Second)},
+			},
+		}, nil, `rebalancing for 12 s: waits for 3 of 4 members to join
+join b app/h until 48s: has not joined; last heard of 12 s ago; out in 48 s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?
+join c app/h until 8s: has not joined; last heard of 2 s ago; the others go on without it in 8 s; as a static member ("node 1") it keeps its place until its session ends
+newcomer d\n until 9s: a client was given the member id "d\n" and has not come back with it; given up in 9 s`},
+		{"no assignment", coordinator.GroupView{
+			State: "CompletingRebalance", Since: ago(4 * time.Second), Generation: 6, Members: members(consumer(now, "a", 4), consumer(now, "b", 4)),
+			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedByLeader, Member: "a", Until: in(6 * time.Second)}},
+		}, nil, `rebalancing for 4 s: 2 members joined, generation 6 waits for its assignment
+assignment a app/h until 6s: the leader has not sent the assignment; last heard of 4 s ago; out in 6 s`},
+		{"not fetched, after a restart of the broker", coordinator.GroupView{
+			State: "Stable", Since: ago(90 * time.Second), Generation: 6, Members: members(consumer(now, "a", 4, 0), silent),
+			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedBySync, Member: "b"}},
+		}, nil, `stable for 1 min 30 s with 2 members in generation 6
+sync b app/h: has not fetched its assignment; not heard of since the broker loaded the group; out in an unknown time, and then the others have to rebalance`},
+		{"silent", coordinator.GroupView{
+			State: "Stable", Since: ago(50 * time.Hour), Generation: 6,
+			Members: members(consumer(now, "a", 6, 0), static(consumer(now, "b", 7, 1), "i")),
+		}, nil, `stable for 2 d 2 h with 2 members in generation 6
+silent a app/h until 4s: last heard of 6 s ago; out in 4 s; is it gone?
+silent b app/h until 3s: last heard of 7 s ago; out in 3 s; static member (i): nobody gets its partitions until then`},
+		{"idle, and a partition too many", coordinator.GroupView{
+			State: "Stable", Since: ago(time.Minute), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1)),
+		}, nil, `stable for 1 min with 2 members in generation 6
+idle b app/h: was given nothing to do: there are no more partitions than members, or its topics do not exist
+unassigned -: 1 of 2 partitions of t were given to nobody: was the topic made or grown a moment ago? Clients notice within metadata.max.age.ms`},
+		{"stuck", coordinator.GroupView{
+			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
+		}, []server.GroupPartition{behind}, `stable for 1 h with 2 members in generation 6
+stuck b app/h: t-1: 5 records behind, and nothing was committed for 20 min, since offset 17: does the member process that record again and again, or not commit?`},
+		{
+			"empty",
+			coordinator.GroupView{State: "Empty", Since: ago(time.Hour), ProtocolType: "consumer"},
+			nil,
+			"no members for 1 h; its offsets go 7 d after the last one left (offsets.retention.minutes)",
+		},
+		{
+			"never joined",
+			coordinator.GroupView{State: "Empty"},
+			nil,
+			"no members, nobody ever joined; each committed offset goes 7 d after its commit (offsets.retention.minutes)",
+		},
+	} {
+		got := server.Explain(&c.view, c.partitions, func(string) int { return 2 }, 7*24*time.Hour, now)
+		lines := []string{got.Summary}
+		for _, r := range got.Reasons {
+			who := strings.ReplaceAll(r.Member, "\n", `\n`)
+			if who == "" {
+				who = "-"
+			}
+			if r.Client != "" {
+				who += " " + r.Client + r.Host
+			}
+			if !r.Until.IsZero() {
+				who += " until " + r.Until.Sub(now).String()
+			}
+			lines = append(lines, r.Kind+" "+who+": "+r.Text)
+		}
+		if d := cmp.Diff(c.want, strings.Join(lines, "\n")); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", c.name, d)
+		}
+	}
+}
+
+// TestRates: how a lag changes, and when it will be gone.
+func TestRates(t *testing.T) {
+	t.Parallel()
+	at := func(committed, end int64) server.GroupPartition {
+		p := server.GroupPartition{Topic: "t", End: end, Lag: &server.Lag{Records: end - committed}}
+		if committed >= 0 {
+			p.Committed = &committed
+		} else {
+			p.Lag = nil
+		}
+		return p
+	}
+	drain := func(s float64) *float64 { return &s }
+	for _, c := range []struct {
+		name          string
+		before, after server.GroupPartition
+		took          time.Duration
+		want          *server.GroupRate
+	}{
+		{"drains", at(100, 1000), at(300, 1100), 2 * time.Second, &server.GroupRate{Consumed: 100, Produced: 50, Drain: drain(16)}},
+		{"falls back", at(100, 1000), at(150, 1100), 2 * time.Second, &server.GroupRate{Consumed: 25, Produced: 50}},
+		{"stands still", at(100, 1000), at(100, 1000), 2 * time.Second, &server.GroupRate{}},
+		{"up to date", at(1000, 1000), at(1100, 1100), 2 * time.Second, &server.GroupRate{Consumed: 50, Produced: 50, Drain: drain(0)}},
+		{"was reset", at(500, 1000), at(100, 1000), 2 * time.Second, &server.GroupRate{Consumed: -200}},
+		{"committed for the first time", at(-1, 1000), at(100, 1000), 2 * time.Second, &server.GroupRate{Drain: drain(0)}},
+		{"in no time", at(1, 2), at(2, 2), 0, nil},
+	} {
+		after := []server.GroupPartition{c.after}
+		if d := cmp.Diff(c.want, server.Rates([]server.GroupPartition{c.before}, after, c.took)); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", c.name, d)
+		}
+	}
+}
