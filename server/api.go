@@ -38,6 +38,8 @@ func (s *Server) API() http.Handler {
 	mux.HandleFunc("GET /api/v1/groups", s.apiListGroups)
 	mux.HandleFunc("GET /api/v1/groups/{group}", s.apiDescribeGroup)
 	mux.HandleFunc("GET /api/v1/groups/{group}/why", s.apiWhyGroup)
+	mux.HandleFunc("DELETE /api/v1/groups/{group}", s.apiDeleteGroup)
+	mux.HandleFunc("POST /api/v1/groups/{group}/reset", s.apiResetGroup)
 	mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, protocol.Errorf(protocol.InvalidRequest, "%s %s is not of this API", r.Method, r.URL.EscapedPath()), http.StatusNotFound)
 	})

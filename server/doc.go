@@ -18,9 +18,10 @@
 // not built, errors.go, metrics.go, http.go and http_stranger.go are what is told
 // to clients and operators.
 //
-// For operators: api.go (who may ask over HTTP) and api_groups.go; groupview.go
-// (what is shown of groups), grouplag.go (how far behind they are), groupwhy.go
-// (what holds them up), words.go.
+// For operators: api.go (who may ask over HTTP), api_groups.go and
+// api_groups_write.go; groupjson.go (what is shown of groups), grouplag.go (how
+// far behind they are), groupwhy.go (what holds them up), groupreset.go (moving
+// what they committed), words.go.
 //
 // Invariants:
 //   - The answers of a connection leave in the order of its requests; the work

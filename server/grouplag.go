@@ -23,21 +23,36 @@ func (s *Server) inspect(ctx context.Context, ids []string) ([]coordinator.Group
 		views []coordinator.GroupView
 		code  protocol.ErrorCode
 	}
-	answered := make(chan answer, 1)
-	s.groups.Inspect(ids, func(views []coordinator.GroupView, code protocol.ErrorCode) { answered <- answer{views, code} })
+	a, err := await(ctx, s, func(reply func(answer)) {
+		s.groups.Inspect(ids, func(views []coordinator.GroupView, code protocol.ErrorCode) { reply(answer{views, code}) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	if ids == nil {
+		slices.SortFunc(a.views, func(a, b coordinator.GroupView) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	if a.code != protocol.NoError {
+		return a.views, protocol.Errorf(a.code, "groups are still being loaded: try again in a moment")
+	}
+	return a.views, nil
+}
+
+// await starts a request to the coordinator and waits for its answer, unless
+// that takes longer than anything should.
+func await[R any](ctx context.Context, s *Server, start func(reply func(R))) (R, error) {
+	answered := make(chan R, 1)
+	start(func(r R) { answered <- r })
 	slow := s.clock.NewTimer(apiWait)
 	defer slow.Stop()
+	var none R
 	select {
-	case a := <-answered:
-		slices.SortFunc(a.views, func(a, b coordinator.GroupView) int { return cmp.Compare(a.ID, b.ID) })
-		if a.code != protocol.NoError {
-			return a.views, protocol.Errorf(a.code, "groups are still being loaded: try again in a moment")
-		}
-		return a.views, nil
+	case r := <-answered:
+		return r, nil
 	case <-slow.C():
-		return nil, protocol.Errorf(protocol.RequestTimedOut, "the group coordinator does not answer: is the disk slow? see /readyz")
+		return none, protocol.Errorf(protocol.RequestTimedOut, "the group coordinator does not answer: is the disk slow? see /readyz")
 	case <-ctx.Done():
-		return nil, protocol.Errorf(protocol.RequestTimedOut, "who asked is gone")
+		return none, protocol.Errorf(protocol.RequestTimedOut, "who asked is gone")
 	}
 }
 

@@ -1,0 +1,188 @@
+package server
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/replication"
+)
+
+// ResetRequest asks to move what a group without members has committed.
+type ResetRequest struct {
+	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long
+	// ago), an offset, or -N for N records before what is committed.
+	To string `json:"to"`
+	// Topics to reset, all their partitions. None: all partitions for which the
+	// group has committed an offset.
+	Topics []string `json:"topics"`
+	// DryRun only says what would be done.
+	DryRun bool `json:"dryRun"`
+}
+
+// ResetPlan is what a reset does, or would do.
+type ResetPlan struct {
+	Group      string           `json:"group"`
+	DryRun     bool             `json:"dryRun"`
+	Partitions []ResetPartition `json:"partitions"` // by topic and number
+}
+
+// ResetPartition is what happens to one partition.
+type ResetPartition struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Committed *int64 `json:"committed"` // before; null: none
+	To        *int64 `json:"to"`        // null: it stays as it is
+	LogStart  int64  `json:"logStart"`
+	End       int64  `json:"end"`
+	// Again is how many records will be delivered once more, Skipped how many
+	// never; offsets are counted, so in compacted topics there may be fewer.
+	Again   int64  `json:"again"`
+	Skipped int64  `json:"skipped"`
+	Note    string `json:"note,omitempty"`
+}
+
+// resetTo finds the new offset of one partition.
+type resetTo func(part *replication.Partition, o replication.Offsets, committed *int64) (offset int64, note string, err error)
+
+// parseReset reads where to. Times in the past are counted from now.
+func parseReset(to string, now time.Time) (find resetTo, single bool, err error) {
+	switch to {
+	case "earliest":
+		return func(_ *replication.Partition, o replication.Offsets, _ *int64) (int64, string, error) {
+			return int64(o.LogStart), "", nil
+		}, false, nil
+	case "latest":
+		return func(_ *replication.Partition, o replication.Offsets, _ *int64) (int64, string, error) {
+			return int64(o.HighWatermark), "", nil
+		}, false, nil
+	}
+	if n, err := strconv.ParseInt(to, 10, 64); err == nil && to[0] != '+' {
+		if to[0] == '-' {
+			return resetBack(-n), false, nil
+		}
+		return func(*replication.Partition, replication.Offsets, *int64) (int64, string, error) { return n, "", nil }, true, nil
+	}
+	if d, err := time.ParseDuration(to); err == nil && d >= 0 {
+		return resetTime(now.Add(-d)), false, nil
+	}
+	if at, err := time.Parse(time.RFC3339, to); err == nil {
+		return resetTime(at), false, nil
+	}
+	return nil, false, protocol.Errorf(protocol.InvalidRequest,
+		"to=%s is not earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long ago), an offset, or -N for N records back", quoted(to))
+}
+
+// resetBack goes some records back; without a committed offset there is no back.
+func resetBack(n int64) resetTo {
+	return func(_ *replication.Partition, o replication.Offsets, committed *int64) (int64, string, error) {
+		if committed == nil {
+			return -1, "nothing is committed, so it stays as it is", nil
+		}
+		return max(min(*committed, int64(o.HighWatermark))-n, 0), "", nil
+	}
+}
+
+// resetTime goes to the first record of a time or later.
+func resetTime(at time.Time) resetTo {
+	return func(part *replication.Partition, o replication.Offsets, _ *int64) (int64, string, error) {
+		found, err := part.FindOffset(max(at.UnixMilli(), 0), false, -1)
+		switch {
+		case err != nil:
+			return 0, "", err
+		case found.Offset < 0:
+			return int64(o.HighWatermark), "no record is of that time or later: the end", nil
+		}
+		return int64(found.Offset), "", nil
+	}
+}
+
+// planReset says what a request will do to a group; doing it takes the same plan.
+func (s *Server) planReset(v *coordinator.GroupView, req *ResetRequest) (*ResetPlan, error) {
+	find, single, err := parseReset(req.To, s.clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	if single && len(req.Topics) != 1 {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset means another record in each topic: name the one topic to set to %s", req.To)
+	}
+	keys, committed, err := s.resetKeys(v, req.Topics)
+	if err != nil {
+		return nil, err
+	}
+	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: make([]ResetPartition, 0, len(keys))}
+	for _, key := range keys {
+		p, err := s.planPartition(key, committed[key], find)
+		if err != nil {
+			return nil, err
+		}
+		plan.Partitions = append(plan.Partitions, p)
+	}
+	return plan, nil
+}
+
+// resetKeys lists the partitions that a reset is about, and what is committed.
+func (s *Server) resetKeys(v *coordinator.GroupView, topics []string) ([]partitionKey, map[partitionKey]*int64, error) {
+	committed := map[partitionKey]*int64{}
+	var keys []partitionKey
+	for i := range v.Offsets {
+		for j := range v.Offsets[i].Partitions {
+			p := &v.Offsets[i].Partitions[j]
+			key := partitionKey{v.Offsets[i].Topic, p.Partition}
+			if p.Offset >= 0 {
+				committed[key] = &p.Offset
+			}
+			if len(topics) == 0 {
+				keys = append(keys, key)
+			}
+		}
+	}
+	img := s.meta.Image()
+	for _, name := range topics {
+		t, ok := img.Topic(name)
+		if !ok || t.Name == cluster.OffsetsTopic {
+			return nil, nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s to read; nothing was changed", quoted(name))
+		}
+		for i := range t.Partitions {
+			keys = append(keys, partitionKey{name, int32(i)})
+		}
+	}
+	slices.SortFunc(keys, func(a, b partitionKey) int {
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+	})
+	return slices.Compact(keys), committed, nil
+}
+
+func (s *Server) planPartition(key partitionKey, committed *int64, find resetTo) (ResetPartition, error) {
+	p := ResetPartition{Topic: key.topic, Partition: key.partition, Committed: committed}
+	part, gone := s.partitions.Find(key.topic, key.partition)
+	if gone != nil {
+		return p, gone
+	}
+	o := part.Offsets()
+	p.LogStart, p.End = int64(o.LogStart), int64(o.HighWatermark)
+	to, note, err := find(part, o, committed)
+	p.Note = note
+	switch {
+	case err != nil:
+		return p, err
+	case to < 0:
+		return p, nil
+	case to < p.LogStart:
+		p.Note = "record " + strconv.FormatInt(to, 10) + " is gone: the first one that is left"
+		to = p.LogStart
+	case to > p.End:
+		p.Note = "there is no record " + strconv.FormatInt(to, 10) + " yet: the end"
+		to = p.End
+	}
+	p.To = &to
+	if committed != nil {
+		p.Again = max(min(*committed, p.End)-to, 0)
+		p.Skipped = max(to-max(*committed, p.LogStart), 0)
+	}
+	return p, nil
+}
