@@ -69,9 +69,9 @@ func (s *Server) deleteGroup(ctx context.Context, id string) error {
 	case protocol.GroupIDNotFound:
 		return noGroup(id)
 	case protocol.NonEmptyGroup:
-		return protocol.Errorf(code, "group %s got a member a moment ago: stop it first", quoted(id))
+		return protocol.Errorf(code, "group %s got a member a moment ago: stop it first", Quoted(id))
 	default:
-		return protocol.Errorf(code, "group %s cannot be deleted now: %s", quoted(id), code)
+		return protocol.Errorf(code, "group %s cannot be deleted now: %s", Quoted(id), code)
 	}
 }
 
@@ -109,7 +109,7 @@ func mustBeEmpty(v *coordinator.GroupView, deed string) error {
 	const shown = 3
 	var who []string
 	for i := range v.Members[:min(len(v.Members), shown)] {
-		who = append(who, quoted(v.Members[i].ClientID+"@"+strings.TrimPrefix(v.Members[i].ClientHost, "/")))
+		who = append(who, Quoted(v.Members[i].ClientID+"@"+strings.TrimPrefix(v.Members[i].ClientHost, "/")))
 	}
 	if more := len(v.Members) - shown; more > 0 {
 		who = append(who, "and "+strconv.Itoa(more)+" more")
@@ -119,7 +119,7 @@ func mustBeEmpty(v *coordinator.GroupView, deed string) error {
 		names = " (" + strings.Join(who, ", ") + ")"
 	}
 	return protocol.Errorf(protocol.NonEmptyGroup, "group %s has %s%s: stop them, then %s",
-		quoted(v.ID), counted(len(v.Members)+v.Newcomers, "member"), names, deed)
+		Quoted(v.ID), counted(len(v.Members)+v.Newcomers, "member"), names, deed)
 }
 
 // reset commits what was planned. A member that joined since makes the
@@ -152,9 +152,9 @@ func (s *Server) reset(ctx context.Context, plan *ResetPlan) error {
 			switch code := protocol.ErrorCode(p.ErrorCode); code {
 			case protocol.NoError:
 			case protocol.UnknownMemberID:
-				return protocol.Errorf(protocol.NonEmptyGroup, "group %s got a member a moment ago: stop it first; nothing was changed", quoted(plan.Group))
+				return protocol.Errorf(protocol.NonEmptyGroup, "group %s got a member a moment ago: stop it first; nothing was changed", Quoted(plan.Group))
 			default:
-				return protocol.Errorf(code, "%s-%d could not be set: %s; others of the group may have been", quoted(resp.Topics[i].Topic), p.Partition, code)
+				return protocol.Errorf(code, "%s-%d could not be set: %s; others of the group may have been", Quoted(resp.Topics[i].Topic), p.Partition, code)
 			}
 		}
 	}

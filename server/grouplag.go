@@ -147,7 +147,7 @@ func (l *Lag) measure(part *replication.Partition, from int64, now time.Time) er
 
 // seconds is a span, to the millisecond; never negative, whatever the clock did.
 func seconds(d time.Duration) float64 {
-	return max(d, 0).Truncate(time.Millisecond).Seconds()
+	return float64(max(d, 0).Milliseconds()) / 1000
 }
 
 // rated measures a group twice and says how its lag changes.

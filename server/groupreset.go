@@ -74,7 +74,7 @@ func parseReset(to string, now time.Time) (find resetTo, single bool, err error)
 		return resetTime(at), false, nil
 	}
 	return nil, false, protocol.Errorf(protocol.InvalidRequest,
-		"to=%s is not earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long ago), an offset, or -N for N records back", quoted(to))
+		"to=%s is not earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long ago), an offset, or -N for N records back", Quoted(to))
 }
 
 // resetBack goes some records back; without a committed offset there is no back.
@@ -145,7 +145,7 @@ func (s *Server) resetKeys(v *coordinator.GroupView, topics []string) ([]partiti
 	for _, name := range topics {
 		t, ok := img.Topic(name)
 		if !ok || t.Name == cluster.OffsetsTopic {
-			return nil, nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s to read; nothing was changed", quoted(name))
+			return nil, nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s to read; nothing was changed", Quoted(name))
 		}
 		for i := range t.Partitions {
 			keys = append(keys, partitionKey{name, int32(i)})

@@ -82,13 +82,13 @@ func (e *explanation) blocked(b coordinator.Blocker) {
 	case coordinator.BlockedByJoin:
 		if m := e.members[b.Member]; m != nil && m.Instance != nil {
 			add("has not joined; %s; the others go on without it in %s; as a static member (%s) it keeps its place until its session ends",
-				e.heard(m), left, quoted(*m.Instance))
+				e.heard(m), left, Quoted(*m.Instance))
 			return
 		}
 		add("has not joined; %s; out in %s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?",
 			e.heard(e.members[b.Member]), left)
 	case coordinator.BlockedByNewcomer:
-		add("a client was given the member id %s and has not come back with it; given up in %s", quoted(b.Member), left)
+		add("a client was given the member id %s and has not come back with it; given up in %s", Quoted(b.Member), left)
 	case coordinator.BlockedByLeader:
 		add("the leader has not sent the assignment; %s; out in %s", e.heard(e.members[b.Member]), left)
 	case coordinator.BlockedBySync:
@@ -107,7 +107,7 @@ func (e *explanation) silent() {
 		}
 		what := "is it gone?"
 		if m.Instance != nil {
-			what = fmt.Sprintf("static member (%s): nobody gets its partitions until then", quoted(*m.Instance))
+			what = fmt.Sprintf("static member (%s): nobody gets its partitions until then", Quoted(*m.Instance))
 		}
 		e.add("silent", m.ID, m.Expires, "%s; out in %s; %s", e.heard(m), e.left(m.Expires), what)
 	}
@@ -145,10 +145,10 @@ func (e *explanation) idle(partitionsOf func(string) int) {
 		}
 		switch {
 		case n == 0:
-			e.add("unassigned", "", time.Time{}, "the topic %s does not exist, but members are subscribed to it", quoted(topic))
+			e.add("unassigned", "", time.Time{}, "the topic %s does not exist, but members are subscribed to it", Quoted(topic))
 		case free > 0:
 			e.add("unassigned", "", time.Time{}, "%d of %d partitions of %s were given to nobody: "+
-				"was the topic made or grown a moment ago? Clients notice within metadata.max.age.ms", free, n, quoted(topic))
+				"was the topic made or grown a moment ago? Clients notice within metadata.max.age.ms", free, n, Quoted(topic))
 		}
 	}
 }
@@ -162,7 +162,7 @@ func (e *explanation) stuck(partitions []GroupPartition) {
 		}
 		e.add("stuck", p.Member, time.Time{}, "%s-%d: %d records behind, and nothing was committed for %s, since offset %d: "+
 			"does the member process that record again and again, or not commit?",
-			quoted(p.Topic), p.Partition, p.Lag.Records, spanText(e.now.Sub(p.CommittedAt)), *p.Committed)
+			Quoted(p.Topic), p.Partition, p.Lag.Records, SpanText(e.now.Sub(p.CommittedAt)), *p.Committed)
 	}
 }
 
@@ -171,7 +171,7 @@ func (e *explanation) summary(retention time.Duration) string {
 	v := e.view
 	since := ""
 	if !v.Since.IsZero() {
-		since = " for " + spanText(e.now.Sub(v.Since))
+		since = " for " + SpanText(e.now.Sub(v.Since))
 	}
 	members := counted(len(v.Members), "member")
 	switch v.State {
@@ -195,9 +195,9 @@ func (e *explanation) summary(retention time.Duration) string {
 		return fmt.Sprintf("stable%s with %s in generation %d", since, members, v.Generation)
 	case "Empty":
 		if v.ProtocolType == "" {
-			return fmt.Sprintf("no members, nobody ever joined; each committed offset goes %s after its commit (offsets.retention.minutes)", spanText(retention))
+			return fmt.Sprintf("no members, nobody ever joined; each committed offset goes %s after its commit (offsets.retention.minutes)", SpanText(retention))
 		}
-		return fmt.Sprintf("no members%s; its offsets go %s after the last one left (offsets.retention.minutes)", since, spanText(retention))
+		return fmt.Sprintf("no members%s; its offsets go %s after the last one left (offsets.retention.minutes)", since, SpanText(retention))
 	default:
 		return strings.ToLower(v.State) + since
 	}
@@ -208,7 +208,7 @@ func (e *explanation) heard(m *coordinator.MemberView) string {
 	if m == nil || m.Heard.IsZero() {
 		return "not heard of since the broker loaded the group"
 	}
-	return "last heard of " + spanText(e.now.Sub(m.Heard)) + " ago"
+	return "last heard of " + SpanText(e.now.Sub(m.Heard)) + " ago"
 }
 
 // left is the time until something ends.
@@ -216,5 +216,5 @@ func (e *explanation) left(until time.Time) string {
 	if until.IsZero() {
 		return "an unknown time"
 	}
-	return spanText(until.Sub(e.now))
+	return SpanText(until.Sub(e.now))
 }

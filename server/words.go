@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// quoted is a name that clients chose, for a sentence: as it is if that leaves no
+// Quoted is a name that clients chose, for a sentence: as it is if that leaves no
 // doubt where it ends and does nothing to a terminal.
-func quoted(name string) string {
+func Quoted(name string) string {
 	plain := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r == ' ' || r == '"' || r == '\'' || r == '\\' || r == '\uFFFD' || !strconv.IsPrint(r)
 	})
@@ -21,8 +21,8 @@ func quoted(name string) string {
 	return strconv.Quote(name)
 }
 
-// spanText is a span of time for people, in at most two units.
-func spanText(d time.Duration) string {
+// SpanText is a span of time for people, in at most two units.
+func SpanText(d time.Duration) string {
 	d = max(d, 0)
 	days := int64(d / (24 * time.Hour))
 	switch {

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+const groupResetLong = `Move the offsets that a group has committed, so that its members begin there when
+they come back. The group must have no members now: stop them first.
+
+--to is one of
+  earliest, latest            the first record that is left, or behind the last one
+  2026-11-22T13:00:00Z, 15m   the first record of that time (or so long ago) or later
+  -N                          N records before what is committed
+  N                           the record at that offset, in one topic
+and is kept within what is in the log. Without --topics it moves all partitions for
+which the group has committed an offset; with them all partitions of those.
+
+It says what will be delivered again, or never, and asks before it does it.`
+
+func newGroupReset(p process) *cobra.Command {
+	var (
+		f      groupFlags
+		req    server.ResetRequest
+		yes    bool
+		dryRun bool
+	)
+	c := &cobra.Command{
+		Use:   "reset NAME --to WHERE",
+		Short: "Move the committed offsets of a group without members",
+		Long:  groupResetLong,
+		Example: `  mainstem group reset orders --to earliest --dry-run
+  mainstem group reset orders --to 2h --topics payments,refunds
+  mainstem group reset orders --to=-100 --yes`,
+		Args: oneGroup,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if req.To == "" {
+				return usageError{errors.New("where to? --to earliest, latest, a time, an offset, or -N for N records back; see --help")}
+			}
+			if !yes && !dryRun {
+				preview := groupFlags{http: f.http, output: outputTable}
+				req.DryRun = true
+				if err := preview.reset(cmd, p, args[0], &req, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+				if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+					return err
+				}
+			}
+			req.DryRun = dryRun
+			return f.reset(cmd, p, args[0], &req, cmd.OutOrStdout())
+		},
+	}
+	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
+	c.Flags().StringSliceVar(&req.Topics, "topics", nil, "only these `TOPICS`, all their partitions; separated by commas")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	f.register(c, outputTable, outputWide, outputJSON)
+	return c
+}
+
+// reset asks for one plan, to be done or not, and prints it.
+func (f *groupFlags) reset(cmd *cobra.Command, p process, group string, req *server.ResetRequest, out io.Writer) error {
+	var plan server.ResetPlan
+	r := request{method: http.MethodPost, path: groupPath(group) + "/reset", body: req}
+	raw, err := f.ask(cmd.Context(), p, r, &plan)
+	if err != nil {
+		return err
+	}
+	return f.print(out, raw, func(t *groupTable) { t.plan(&plan) })
+}
+
+func (t *groupTable) plan(plan *server.ResetPlan) {
+	moved := 0
+	var again, skipped int64
+	for i := range plan.Partitions {
+		x := &plan.Partitions[i]
+		if x.To != nil {
+			moved++
+		}
+		again, skipped = again+x.Again, skipped+x.Skipped
+	}
+	if len(plan.Partitions) == 0 {
+		t.printf("group %s has committed nothing: name topics with --topics\n", server.Quoted(plan.Group))
+		return
+	}
+	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "TO", "AGAIN", "SKIPPED", "NOTE"}, []string{"START", "END"},
+		len(plan.Partitions), func(i int) (cells, more []string) {
+			x := &plan.Partitions[i]
+			return []string{
+				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.To),
+				strconv.FormatInt(x.Again, 10), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
+			}, []string{strconv.FormatInt(x.LogStart, 10), strconv.FormatInt(x.End, 10)}
+		})
+	done := "were moved"
+	if plan.DryRun {
+		done = "would be moved (dry run)"
+	}
+	t.printf("group %s: %s %s; %s again, %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"), done,
+		counted(again, "record", "records"), counted(skipped, "record", "records"))
+}
+
+func noteText(note string) string {
+	if note == "" {
+		return "-"
+	}
+	return note
+}
+
+const groupDeleteLong = `Delete a group that has no members, with the offsets that it has committed. If its
+members come back they begin where auto.offset.reset says.`
+
+func newGroupDelete(p process) *cobra.Command {
+	var f groupFlags
+	var yes bool
+	c := &cobra.Command{
+		Use:   "delete NAME",
+		Short: "Delete a group without members, and its offsets",
+		Long:  groupDeleteLong,
+		Example: `  mainstem group delete orders
+  mainstem group delete orders --yes`,
+		Args: oneGroup,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var s server.GroupDetail
+			if _, err := f.ask(cmd.Context(), p, request{path: groupPath(args[0])}, &s); err != nil {
+				return err
+			}
+			if !yes {
+				if err := printf(cmd.ErrOrStderr(), "group %s, %s, has offsets committed for %s\n", server.Quoted(s.Group), s.State,
+					counted(s.Partitions, "partition", "partitions")); err != nil {
+					return err
+				}
+				if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+					return err
+				}
+			}
+			var deleted server.GroupDeleted
+			return f.show(cmd, p, request{method: http.MethodDelete, path: groupPath(args[0])}, &deleted, func(t *groupTable) {
+				t.printf("group %s is deleted\n", server.Quoted(deleted.Group))
+			})
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	f.register(c, outputTable, outputJSON)
+	return c
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/disk"
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+// groupTable prints groups for people. Names that clients chose are quoted where
+// they could be taken for something else.
+type groupTable struct {
+	reportPrinter
+
+	wide bool
+	now  time.Time
+}
+
+// rows prints lines under a head; cells that only -o wide has are those of more.
+func (t *groupTable) rows(head, more []string, n int, row func(i int) (cells, more []string)) {
+	line := func(cells, more []string) string {
+		if t.wide {
+			cells = append(slices.Clip(cells), more...)
+		}
+		return strings.Join(cells, "\t")
+	}
+	if t.err != nil {
+		return
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	_, t.err = fmt.Fprintln(w, line(head, more))
+	for i := 0; i < n && t.err == nil; i++ {
+		_, t.err = fmt.Fprintln(w, line(row(i)))
+	}
+	if t.err == nil {
+		t.err = w.Flush()
+	}
+}
+
+func (t *groupTable) list(l *server.GroupList) {
+	if len(l.Groups) == 0 {
+		t.printf("there are no such groups\n")
+		return
+	}
+	t.rows([]string{"GROUP", "TYPE", "STATE", "MEMBERS", "PARTITIONS", "LAG", "BEHIND"},
+		[]string{"BYTES", "PROTOCOL", "GENERATION", "SINCE"}, len(l.Groups), func(i int) (cells, more []string) {
+			g := &l.Groups[i]
+			return []string{
+				server.Quoted(g.Group), g.Type, g.State, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
+			}, []string{disk.Bytes(g.Lag.Bytes), protocolText(g), strconv.Itoa(int(g.Generation)), t.ago(g.Since)}
+		})
+}
+
+func (t *groupTable) describe(d *server.GroupDetail) {
+	t.printf("group %s: %s, %s", server.Quoted(d.Group), d.Type, d.State)
+	if !d.Since.IsZero() {
+		t.printf(" for %s", server.SpanText(t.now.Sub(d.Since)))
+	}
+	t.printf(", %s", counted(d.Members, "member", "members"))
+	if d.ProtocolType != "" {
+		t.printf(", protocol %s, generation %d", protocolText(&d.GroupSummary), d.Generation)
+	}
+	t.printf("\nlag: %s records, %s", lagText(&d.Lag), disk.Bytes(d.Lag.Bytes))
+	if d.Lag.Records > 0 {
+		t.printf(", the oldest there for %s", behindText(&d.Lag))
+	}
+	if d.Rate != nil {
+		t.printf("; %s", rateText(d.Rate))
+	}
+	t.printf("\n")
+	if len(d.PartitionLag) > 0 {
+		t.printf("\n")
+		t.partitions(d)
+	}
+	if len(d.MemberList) > 0 {
+		t.printf("\n")
+		t.members(d)
+	}
+}
+
+func (t *groupTable) partitions(d *server.GroupDetail) {
+	head := []string{"TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "BYTES", "BEHIND", "CLIENT", "HOST"}
+	if d.Rate != nil {
+		head = append(head, "CONSUMED/S", "PRODUCED/S")
+	}
+	t.rows(head, []string{"START", "GONE", "AGE OF COMMIT", "MEMBER"}, len(d.PartitionLag), func(i int) (cells, more []string) {
+		p := &d.PartitionLag[i]
+		cells = []string{server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10)}
+		switch {
+		case p.Error != "":
+			cells = append(cells, "?", "?", "?")
+		case p.Lag == nil:
+			cells = append(cells, "-", "-", "-")
+		default:
+			cells = append(cells, lagText(p.Lag), disk.Bytes(p.Lag.Bytes), behindText(p.Lag))
+		}
+		cells = append(cells, nameText(p.Client), hostText(p.Host))
+		if p.Rate != nil {
+			cells = append(cells, perSecond(p.Rate.Consumed), perSecond(p.Rate.Produced))
+		} else if d.Rate != nil {
+			cells = append(cells, "-", "-")
+		}
+		return cells, []string{strconv.FormatInt(p.LogStart, 10), strconv.FormatInt(p.Gone, 10), t.ago(p.CommittedAt), nameText(p.Member)}
+	})
+	for i := range d.PartitionLag {
+		if p := &d.PartitionLag[i]; p.Error != "" {
+			t.printf("%s-%d: %s\n", server.Quoted(p.Topic), p.Partition, strings.ToValidUTF8(p.Error, "?"))
+		}
+	}
+}
+
+func (t *groupTable) members(d *server.GroupDetail) {
+	t.rows([]string{"CLIENT", "HOST", "INSTANCE", "HEARD", "ASSIGNED", "LAG"}, []string{"OUT IN", "SUBSCRIBED", "MEMBER"},
+		len(d.MemberList), func(i int) (cells, more []string) {
+			m := &d.MemberList[i]
+			heard, left := "not yet", "-"
+			if !m.Heard.IsZero() {
+				heard = t.ago(m.Heard) + " ago"
+			}
+			if !m.Expires.IsZero() {
+				left = server.SpanText(m.Expires.Sub(t.now))
+			}
+			client := nameText(m.Client)
+			if m.Member == d.Leader {
+				client += " (leader)"
+			}
+			return []string{client, hostText(m.Host), nameText(m.Instance), heard, assignedText(m.Assignment), lagText(&m.Lag)},
+				[]string{left, topicsText(m.Subscription), server.Quoted(m.Member)}
+		})
+}
+
+func (t *groupTable) why(w *server.GroupWhy) {
+	t.printf("group %s: %s\n", server.Quoted(w.Group), w.Summary)
+	for i := range w.Reasons {
+		r := &w.Reasons[i]
+		who := ""
+		if r.Client != "" || r.Host != "" {
+			who = fmt.Sprintf("%s at %s: ", nameText(r.Client), hostText(r.Host))
+		}
+		t.printf("  %s: %s%s\n", r.Kind, who, r.Text)
+	}
+}
+
+// ago is how long ago a time was.
+func (t *groupTable) ago(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return server.SpanText(t.now.Sub(at))
+}
+
+func protocolText(g *server.GroupSummary) string {
+	switch {
+	case g.ProtocolType == "":
+		return "-"
+	case g.ProtocolType == "consumer" && g.Protocol != "":
+		return server.Quoted(g.Protocol)
+	case g.Protocol == "":
+		return server.Quoted(g.ProtocolType)
+	}
+	return server.Quoted(g.ProtocolType) + "/" + server.Quoted(g.Protocol)
+}
+
+// lagText is a number of records; with ~ there are no more than that.
+func lagText(l *server.Lag) string {
+	if l.About {
+		return "~" + strconv.FormatInt(l.Records, 10)
+	}
+	return strconv.FormatInt(l.Records, 10)
+}
+
+func behindText(l *server.Lag) string {
+	if l.Records == 0 {
+		return "-"
+	}
+	return server.SpanText(time.Duration(l.Seconds * float64(time.Second)))
+}
+
+func rateText(r *server.GroupRate) string {
+	text := fmt.Sprintf("%s/s consumed, %s/s produced", perSecond(r.Consumed), perSecond(r.Produced))
+	switch {
+	case r.Drain == nil:
+		return text + ": it does not catch up"
+	case *r.Drain > 0:
+		return text + ": caught up in " + server.SpanText(time.Duration(*r.Drain*float64(time.Second)))
+	}
+	return text
+}
+
+func perSecond(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+func numberText(n *int64) string {
+	if n == nil {
+		return "-"
+	}
+	return strconv.FormatInt(*n, 10)
+}
+
+func nameText(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return server.Quoted(s)
+}
+
+// hostText leaves out the slash that Kafka puts before an address.
+func hostText(s string) string { return nameText(strings.TrimPrefix(s, "/")) }
+
+// assignedText lists partitions such as "orders 0-3,7 and audit 0".
+func assignedText(topics []server.AssignedTopic) string {
+	var all []string
+	for _, a := range topics {
+		if len(a.Partitions) > 0 {
+			all = append(all, server.Quoted(a.Topic)+" "+rangesText(a.Partitions))
+		}
+	}
+	if len(all) == 0 {
+		return "-"
+	}
+	return strings.Join(all, " and ")
+}
+
+// rangesText shortens ascending numbers.
+func rangesText(numbers []int32) string {
+	var parts []string
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		part := strconv.Itoa(int(numbers[i]))
+		if j > i {
+			part += "-" + strconv.Itoa(int(numbers[j]))
+		}
+		parts = append(parts, part)
+		i = j + 1
+	}
+	return strings.Join(parts, ",")
+}
+
+func topicsText(topics []string) string {
+	if len(topics) == 0 {
+		return "-"
+	}
+	quoted := make([]string, len(topics))
+	for i, name := range topics {
+		quoted[i] = server.Quoted(name)
+	}
+	return strings.Join(quoted, ",")
+}
+
+// wordList joins words with commas and an "or".
+func wordList(words []string) string {
+	n := len(words) - 1
+	if n < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:n], ", ") + " or " + words[n]
+}

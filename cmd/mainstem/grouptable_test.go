@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+// TestGroupTables: what scripts cannot bring about, in both forms.
+func TestGroupTables(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_700_000_000_000)
+	committed, drain := int64(7), 95.0
+	d := server.GroupDetail{
+		GroupSummary: server.GroupSummary{
+			Group: "g g", Type: "classic", State: "Stable", ProtocolType: "connect", Protocol: "sessioned", Generation: 3, Members: 2,
+			Lag: server.Lag{Records: 12, Bytes: 3 << 20, Seconds: 7200, About: true},
+		},
+		Leader: "l",
+		MemberList: []server.GroupMember{
+			{Member: "l", Client: "", Host: "/h", Instance: "i", Expires: now.Add(9 * time.Second), Assignment: []server.AssignedTopic{
+				{Topic: "t", Partitions: []int32{0, 1, 2, 5, 7, 8}}, {Topic: "empty"}, {Topic: "\u009b2J", Partitions: []int32{4}},
+			}, Subscription: []string{"t", "u v"}},
+			{Member: "m", Client: "c", Host: "/h", Heard: now.Add(-time.Minute)},
+		},
+		PartitionLag: []server.GroupPartition{
+			{
+				Topic: "t", Partition: 1, Committed: &committed, End: 19, LogStart: 9, Gone: 2, Lag: &server.Lag{Records: 12, About: true, Seconds: 7200},
+				Rate: &server.GroupRate{Consumed: 1.5}, CommittedAt: now.Add(-49 * time.Hour),
+			},
+			{Topic: "u", Partition: 0, Committed: &committed, Error: "topic \"u\" was deleted"},
+		},
+		Rate: &server.GroupRate{Consumed: 1.5, Produced: 0.25, Drain: &drain},
+	}
+	var narrow, wide bytes.Buffer
+	for out, form := range map[*bytes.Buffer]bool{&narrow: false, &wide: true} {
+		(&groupTable{reportPrinter: reportPrinter{out: out}, wide: form, now: now}).describe(&d)
+	}
+	if d := cmp.Diff(`group "g g": classic, Stable, 2 members, protocol connect/sessioned, generation 3
+lag: ~12 records, 3.0 MiB, the oldest there for 2 h; 1.5/s consumed, 0.25/s produced: caught up in 1 min 35 s
+
+TOPIC  PARTITION  COMMITTED  END  LAG  BYTES    BEHIND  CLIENT  HOST  CONSUMED/S  PRODUCED/S
+t      1          7          19   ~12  0 bytes  2 h     -       -     1.5         0
+u      0          7          0    ?    ?        ?       -       -     -           -
+u-0: topic "u" was deleted
+
+CLIENT      HOST  INSTANCE  HEARD      ASSIGNED                      LAG
+- (leader)  h     i         not yet    t 0-2,5,7-8 and "\u009b2J" 4  0
+c           h     -         1 min ago  -                             0
+`, narrow.String()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	if d := cmp.Diff(`group "g g": classic, Stable, 2 members, protocol connect/sessioned, generation 3
+lag: ~12 records, 3.0 MiB, the oldest there for 2 h; 1.5/s consumed, 0.25/s produced: caught up in 1 min 35 s
+
+TOPIC  PARTITION  COMMITTED  END  LAG  BYTES    BEHIND  CLIENT  HOST  CONSUMED/S  PRODUCED/S  START  GONE  AGE OF COMMIT  MEMBER
+t      1          7          19   ~12  0 bytes  2 h     -       -     1.5         0           9      2     2 d 1 h        -
+u      0          7          0    ?    ?        ?       -       -     -           -           0      0     -              -
+u-0: topic "u" was deleted
+
+CLIENT      HOST  INSTANCE  HEARD      ASSIGNED                      LAG  OUT IN  SUBSCRIBED  MEMBER
+- (leader)  h     i         not yet    t 0-2,5,7-8 and "\u009b2J" 4  0    9 s     t,"u v"     l
+c           h     -         1 min ago  -                             0    -       -           m
+`, wide.String()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+// TestTerminalSafe: what JSON leaves as it is and a terminal obeys.
+func TestTerminalSafe(t *testing.T) {
+	t.Parallel()
+	in := "ok \u00fc\u4e16 \x7f \u0085 \u009b31m \u00a0"
+	raw, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	safe := terminalSafe(raw)
+	if want := `"ok ü世 \u007f \u0085 \u009b31m ` + "\u00a0\""; string(safe) != want {
+		t.Errorf("%q, want %q", safe, want)
+	}
+	var out string
+	if err := json.Unmarshal(safe, &out); err != nil || out != in {
+		t.Errorf("%q, %v", out, err)
+	}
+	if got := string(terminalSafe([]byte("a\xffb"))); got != "a\xffb" {
+		t.Errorf("%q", got)
+	}
+}
