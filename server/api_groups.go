@@ -87,12 +87,6 @@ func (s *Server) apiWhyGroup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	img := s.meta.Image()
-	partitionsOf := func(topic string) int {
-		if t, ok := img.Topic(topic); ok {
-			return len(t.Partitions)
-		}
-		return 0
-	}
 	retention := s.configs.Duration(img, "offsets.retention.minutes", time.Minute)
-	s.apiAnswer(w, http.StatusOK, explain(v, s.measure(v), partitionsOf, retention, s.clock.Now()))
+	s.apiAnswer(w, http.StatusOK, explain(v, s.measure(v), partitionCounts(img), retention, s.clock.Now()))
 }

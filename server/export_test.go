@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
@@ -48,3 +49,6 @@ func Explain(
 func Rates(first, second []GroupPartition, took time.Duration) *GroupRate {
 	return rates(first, second, took)
 }
+
+// GroupCollector is the server's, with another bound of its series.
+func GroupCollector(s *Server, most int) prometheus.Collector { return s.groupCollector(most) }

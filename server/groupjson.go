@@ -108,14 +108,19 @@ type GroupRate struct {
 // owner is who was given a partition.
 type owner struct{ member, client, host string }
 
-// owners finds who was given which partitions.
-func owners(v *coordinator.GroupView) map[partitionKey]owner {
+// owners finds who was given which partitions. What a leader hands out is a
+// peer's input: only partitions that there are count.
+func owners(v *coordinator.GroupView, partitionsOf func(topic string) int) map[partitionKey]owner {
 	out := map[partitionKey]owner{}
 	for i := range v.Members {
 		m := &v.Members[i]
 		given, _ := m.Assignment()
 		for _, t := range given {
+			n := partitionsOf(t.Topic)
 			for _, p := range t.Partitions {
+				if p < 0 || int(p) >= n {
+					continue
+				}
 				out[partitionKey{t.Topic, p}] = owner{m.ID, m.ClientID, m.ClientHost}
 			}
 		}

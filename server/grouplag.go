@@ -83,8 +83,11 @@ func noGroup(id string) *protocol.Error {
 
 // measure finds out how far a group is in each partition for which it committed
 // an offset, or that a member was given.
-func (s *Server) measure(v *coordinator.GroupView) []GroupPartition {
-	given := owners(v)
+func (s *Server) measure(v *coordinator.GroupView) []GroupPartition { return s.measureTo(v, true) }
+
+// measureTo is measure in records alone, unless it is to look into the log.
+func (s *Server) measureTo(v *coordinator.GroupView, deep bool) []GroupPartition {
+	given := owners(v, partitionCounts(s.meta.Image()))
 	out := make([]GroupPartition, 0, len(given))
 	now := s.clock.Now()
 	for i := range v.Offsets {
@@ -93,11 +96,11 @@ func (s *Server) measure(v *coordinator.GroupView) []GroupPartition {
 			key := partitionKey{t.Topic, c.Partition}
 			who := given[key]
 			delete(given, key)
-			out = append(out, s.measurePartition(key, who, &c, now))
+			out = append(out, s.measurePartition(key, who, &c, now, deep))
 		}
 	}
 	for key, who := range given {
-		out = append(out, s.measurePartition(key, who, nil, now))
+		out = append(out, s.measurePartition(key, who, nil, now, deep))
 	}
 	slices.SortFunc(out, func(a, b GroupPartition) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
@@ -105,8 +108,20 @@ func (s *Server) measure(v *coordinator.GroupView) []GroupPartition {
 	return out
 }
 
+// partitionCounts tells how many partitions a topic has; 0: there is no such topic.
+func partitionCounts(img *cluster.Image) func(string) int {
+	return func(topic string) int {
+		if t, ok := img.Topic(topic); ok {
+			return len(t.Partitions)
+		}
+		return 0
+	}
+}
+
 // measurePartition measures one; c nil: nothing was committed for it.
-func (s *Server) measurePartition(key partitionKey, who owner, c *coordinator.PartitionOffset, now time.Time) GroupPartition {
+func (s *Server) measurePartition(
+	key partitionKey, who owner, c *coordinator.PartitionOffset, now time.Time, deep bool,
+) GroupPartition {
 	p := GroupPartition{Topic: key.topic, Partition: key.partition, Member: who.member, Client: who.client, Host: who.host}
 	if c != nil {
 		p.Committed, p.CommittedAt = &c.Offset, utc(time.UnixMilli(c.Committed))
@@ -123,7 +138,7 @@ func (s *Server) measurePartition(key partitionKey, who owner, c *coordinator.Pa
 	}
 	p.Lag = &Lag{Records: max(p.End-c.Offset, 0)}
 	p.Gone = max(min(p.LogStart, p.End)-c.Offset, 0)
-	if p.Lag.Records == 0 {
+	if p.Lag.Records == 0 || !deep {
 		return p
 	}
 	if err := p.Lag.measure(part, c.Offset, now); err != nil {

@@ -119,7 +119,7 @@ func (e *explanation) named(member string) bool {
 
 // idle are members that have nothing to do, and partitions that nobody reads.
 func (e *explanation) idle(partitionsOf func(string) int) {
-	given := owners(e.view)
+	given := owners(e.view, partitionsOf)
 	known, wanted := true, map[string]bool{}
 	for i := range e.view.Members {
 		m := &e.view.Members[i]
