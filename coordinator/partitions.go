@@ -119,3 +119,41 @@ func mergeLists(p, q []int32, left, both, right bool) []int32 {
 func (p partitions) topics() []model.TopicID {
 	return slices.SortedFunc(maps.Keys(p), func(a, b model.TopicID) int { return bytes.Compare(a[:], b[:]) })
 }
+
+// all reports whether each topic of the set passes.
+func (p partitions) all(pass func(model.TopicID) bool) bool {
+	for topic := range p {
+		if !pass(topic) {
+			return false
+		}
+	}
+	return true
+}
+
+// without is what is in topics that do not pass.
+func (p partitions) without(pass func(model.TopicID) bool) partitions {
+	out := partitions{}
+	for topic, list := range p {
+		if !pass(topic) {
+			out[topic] = list
+		}
+	}
+	return out
+}
+
+// filter is the partitions that pass.
+func (p partitions) filter(pass func(model.TopicID, int32) bool) partitions {
+	out := partitions{}
+	for topic, list := range p {
+		var kept []int32
+		for _, partition := range list {
+			if pass(topic, partition) {
+				kept = append(kept, partition)
+			}
+		}
+		if len(kept) > 0 {
+			out[topic] = kept
+		}
+	}
+	return out
+}
