@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,9 @@ type Config struct {
 	ConsumerHeartbeat Bounded
 	// ConsumerMembersMax is group.consumer.max.size.
 	ConsumerMembersMax int
+	// Assignors is group.consumer.assignors: those that members may ask for. The
+	// first is used where none is asked for.
+	Assignors []string
 	// OffsetMetadataMax is offset.metadata.max.bytes.
 	OffsetMetadataMax int
 	// OffsetsRetention is offsets.retention.minutes.
@@ -76,12 +80,19 @@ func DefaultConfig() Config {
 		ConsumerSession:       Bounded{Default: 45 * time.Second, Min: 45 * time.Second, Max: time.Minute},
 		ConsumerHeartbeat:     Bounded{Default: 5 * time.Second, Min: 5 * time.Second, Max: 15 * time.Second},
 		ConsumerMembersMax:    math.MaxInt32,
+		Assignors:             []string{assignorUniform, assignorRange},
 		OffsetMetadataMax:     4096,
 		OffsetsRetention:      7 * 24 * time.Hour,
 		OffsetsCheckInterval:  10 * time.Minute,
 		BatchBytesMax:         512 << 10,
 		LoadRetry:             time.Second,
 	}
+}
+
+func (c *Config) assignorsKnown() bool {
+	return len(c.Assignors) > 0 && !slices.ContainsFunc(c.Assignors, func(name string) bool {
+		return name != assignorUniform && name != assignorRange
+	})
 }
 
 // ErrConfig is wrapped by what Validate returns.
@@ -104,6 +115,7 @@ func (c Config) Validate() error {
 		{c.ConsumerHeartbeat.sane(), "group.consumer.heartbeat.interval.ms must lie between group.consumer.min.heartbeat.interval.ms and group.consumer.max.heartbeat.interval.ms"},
 		{c.ConsumerHeartbeat.Default < c.ConsumerSession.Default, "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms"},
 		{c.ConsumerMembersMax > 0, "group.consumer.max.size must be at least 1"},
+		{c.assignorsKnown(), "group.consumer.assignors must name uniform, range or both"},
 		{c.OffsetMetadataMax >= 0, "offset.metadata.max.bytes must not be negative"},
 		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},
 		{c.OffsetsCheckInterval > 0, "offsets.retention.check.interval.ms must be positive"},

@@ -1,7 +1,10 @@
 package coordinator
 
 import (
+	"maps"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -31,7 +34,9 @@ type resolvedRegex struct {
 
 // consumerSoft is what dies with the machine.
 type consumerSoft struct {
-	refresh bool // a subscribed topic may have changed since hash was made
+	refresh    bool      // a subscribed topic may have changed since hash was made
+	lookedAt   time.Time // when its topics were last compared with hash
+	assignedAt time.Time
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the
@@ -81,6 +86,9 @@ func (c *consumerGroup) state() consumerState {
 func (c *consumerGroup) gone() bool {
 	return !c.recorded && c.assignmentEpoch == 0 && len(c.members) == 0 && len(c.targets) == 0 && len(c.regexes) == 0
 }
+
+// sortedRegexes lists the patterns that members use.
+func (c *consumerGroup) sortedRegexes() []string { return slices.Sorted(maps.Keys(c.index.regexUsers)) }
 
 // consumes reports whether somebody in the group subscribes to the topic.
 func (c *consumerGroup) consumes(topic string) bool { return c.index.subscribers[topic] > 0 }

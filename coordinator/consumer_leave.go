@@ -1,5 +1,54 @@
 package coordinator
 
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// leaveConsumer takes a heartbeat of a member that goes: for good, or, a static
+// one that says so, for as long as its session lasts.
+func (m *machine) leaveConsumer(s *step, b *beat) *kmsg.ConsumerGroupHeartbeatResponse {
+	req := b.req
+	g := m.groups[req.Group]
+	if g == nil || g.consumer == nil {
+		why := messageOf(protocol.GroupIDNotFound, req.Group)
+		if g != nil {
+			why = notConsumer(req.Group)
+		}
+		return beatFailed(req, &protocol.Error{Code: protocol.GroupIDNotFound, Message: *why})
+	}
+	if err := g.consumer.identify(req.Group, req.MemberID, req.InstanceID); err != nil {
+		return beatFailed(req, err)
+	}
+	if req.MemberEpoch == epochAway {
+		m.departConsumer(s, g, g.consumer.members[req.MemberID])
+	} else {
+		m.fence(s, g, req.MemberID, "it left")
+	}
+	resp := beatFailed(req, &protocol.Error{})
+	resp.MemberID, resp.MemberEpoch = &req.MemberID, req.MemberEpoch
+	return resp
+}
+
+// departConsumer keeps what a static member has for the one that will come in
+// its place. Its session goes on: if nobody has come by its end, it is out.
+func (m *machine) departConsumer(s *step, g *group, member *consumerMember) {
+	m.timers.cancel(timerKey{timerRebalance, g.id, member.id})
+	current := memberCurrent{epoch: epochAway, previous: member.current.epoch, assigned: member.current.assigned}
+	if member.current.epoch == epochAway {
+		return
+	}
+	s.record(memberCurrentRecord(g.id, member.id, &current))
+	m.apply(s)
+}
+
+// notConsumer says that a group is of another kind.
+func notConsumer(group string) *string {
+	text := "Group " + group + " is not a consumer group."
+	return &text
+}
+
 // fence removes a member of a consumer group. Who is left gets another
 // assignment: the epoch rises.
 func (m *machine) fence(s *step, g *group, id, why string) {
@@ -21,6 +70,7 @@ func (m *machine) fence(s *step, g *group, id, why string) {
 	if len(c.members) == 0 {
 		s.event(Event{Kind: GroupEmptied, Group: g.id, Generation: c.epoch})
 	}
+	m.assignSoon(s, g)
 }
 
 // expel writes that a member is gone.

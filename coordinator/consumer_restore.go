@@ -49,6 +49,7 @@ func (m *machine) restoreConsumer(s *step, g *group) {
 			m.timers.set(timerKey{timerRebalance, g.id, member.id}, s.in(member.meta.rebalanceTimeout))
 		}
 	}
+	m.assignSoon(s, g)
 }
 
 // mend writes what makes the group whole again, whatever prefix of a step's

@@ -248,8 +248,11 @@ func TestTopicsChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m.topicsChanged([]string{"v", "t"})
-	if !m.groups["g"].consumer.soft.refresh || m.groups["h"].consumer.soft.refresh {
-		t.Error("not the group that subscribes to it is to look at its topics, or another is")
+	config := DefaultConfig()
+	v := viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 1}, Topic{Name: "u", ID: model.TopicID{2}, Partitions: 1})
+	s := &step{now: time.UnixMilli(1), config: &config, view: v}
+	m.topicsChanged(s, []string{"v", "t"})
+	if g, h := m.groups["g"].consumer, m.groups["h"].consumer; g.epoch != 1 || g.assignmentEpoch != 1 || h.epoch != 0 {
+		t.Error("not the group that subscribes to it is assigned anew, or another is")
 	}
 }

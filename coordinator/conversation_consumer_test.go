@@ -3,11 +3,15 @@ package coordinator
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -83,11 +87,122 @@ func seedPartitions(t *testing.T, items []string) partitions {
 	return p
 }
 
+// shapedTopics are topics with ids and numbers of partitions.
+type shapedTopics struct {
+	all     []Topic
+	made    byte
+	version int64
+	rules   map[string]Rules
+}
+
+func (h *shapedTopics) view() View {
+	v := viewOf(slices.Clone(h.all)...)
+	v.rules, v.version = maps.Clone(h.rules), h.version
+	return v
+}
+
+func (h *shapedTopics) find(name string) (int, Topic) {
+	for i, t := range h.all {
+		if t.Name == name {
+			return i, t
+		}
+	}
+	return -1, Topic{}
+}
+
+// reshape makes topics as they are listed: T:N grows or makes one, T:0 deletes
+// it, and what is made again has another id. Names with __ are internal.
+func (c *conversation) reshape(t *testing.T, d *datadriven.TestData) {
+	t.Helper()
+	var changed []string
+	for _, arg := range d.CmdArgs {
+		name, number, _ := strings.Cut(arg.Key, ":")
+		count, err := strconv.Atoi(number)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		h := &c.shaped
+		h.version++
+		at, topic := h.find(name)
+		switch {
+		case count == 0:
+			h.all = slices.Delete(slices.Clone(h.all), at, at+1)
+		case at >= 0:
+			h.all = slices.Clone(h.all)
+			h.all[at].Partitions = int32(count)
+		default:
+			topic = Topic{Name: name, ID: conversationTopic(name), Partitions: int32(count), Internal: strings.HasPrefix(name, "__")}
+			topic.ID[1] = h.made // deleted ones before it
+			h.all = append(slices.Clone(h.all), topic)
+		}
+		if count == 0 {
+			h.made++
+		}
+		changed = append(changed, name)
+	}
+	c.groups.TopicsChanged(changed)
+}
+
+func (h *shapedTopics) setRules(t *testing.T, d *datadriven.TestData) {
+	t.Helper()
+	a := arguments{t, d}
+	rules := maps.Clone(h.rules)
+	if rules == nil {
+		rules = map[string]Rules{}
+	}
+	ms := func(name string) time.Duration { return time.Duration(a.millis(name, 0)) * time.Millisecond }
+	rules[a.text("g", "g")] = Rules{Session: ms("session"), Heartbeat: ms("heartbeat")}
+	h.rules = rules
+}
+
+func (a arguments) beat() *kmsg.ConsumerGroupHeartbeatRequest {
+	a.t.Helper()
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Version = int16(a.number("v", 1))
+	req.Group, req.MemberID, req.MemberEpoch = a.text("g", "g"), a.text("member", ""), int32(a.number("epoch", 0))
+	req.InstanceID, req.RackID, req.ServerAssignor = a.optional("instance"), a.optional("rack"), a.optional("assignor")
+	req.SubscribedTopicRegex = a.optional("regex")
+	req.RebalanceTimeoutMillis = -1
+	if a.has("rebalance") || req.MemberEpoch == 0 {
+		req.RebalanceTimeoutMillis = a.millis("rebalance", 30*time.Second)
+	}
+	if a.has("topics") || req.MemberEpoch == 0 && !a.has("regex") {
+		req.SubscribedTopicNames = append([]string{}, a.list("topics")...)
+	}
+	if a.has("owned") || req.MemberEpoch == 0 {
+		req.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		owned := seedPartitions(a.t, a.list("owned"))
+		for _, topic := range owned.topics() {
+			req.Topics = append(req.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: topic, Partitions: owned[topic]})
+		}
+	}
+	return req
+}
+
+func beatText(r *kmsg.ConsumerGroupHeartbeatResponse) string {
+	if r.ErrorCode != 0 {
+		return "beat: " + codeText(r.ErrorCode) + named("message", deref(r.ErrorMessage))
+	}
+	text := fmt.Sprintf("beat: ok %s epoch=%d every=%d", deref(r.MemberID), r.MemberEpoch, r.HeartbeatIntervalMillis)
+	if r.Assignment == nil {
+		return text
+	}
+	set := partitions{}
+	for _, t := range r.Assignment.Topics {
+		set.put(t.TopicID, t.Partitions)
+	}
+	return text + " assigned=(" + partitionsText(set) + ")"
+}
+
 func partitionsText(p partitions) string {
 	var items []string
 	for _, topic := range p.topics() {
 		for _, partition := range p[topic] {
-			items = append(items, fmt.Sprintf("%c-%d", topic[0], partition))
+			item := fmt.Sprintf("%c-%d", topic[0], partition)
+			if topic[1] > 0 { // a topic made again
+				item = fmt.Sprintf("%c'%d-%d", topic[0], topic[1], partition)
+			}
+			items = append(items, item)
 		}
 	}
 	return strings.Join(items, ",")

@@ -123,6 +123,9 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	case "join":
 		caller := Caller{ClientID: a.text("client", "c"), ClientHost: "/127.0.0.1"}
 		c.groups.Join(sent(t, a.join()), caller, reply(c, tag, joinText))
+	case "beat":
+		caller := Caller{ClientID: a.text("client", "c"), ClientHost: "/127.0.0.1"}
+		c.groups.ConsumerHeartbeat(sent(t, a.beat()), caller, reply(c, tag, beatText))
 	case "sync":
 		c.groups.Sync(sent(t, a.sync()), reply(c, tag, syncText))
 	case "heartbeat":
@@ -312,7 +315,7 @@ func (a arguments) fetch() *kmsg.OffsetFetchRequest {
 	req.Group = groups[0]
 	for _, id := range groups {
 		group := kmsg.NewOffsetFetchRequestGroup()
-		group.Group = id
+		group.Group, group.MemberID, group.MemberEpoch = id, a.optional("member"), int32(a.number("epoch", -1))
 		for _, p := range a.pairs("topics") {
 			group.Topics = append(group.Topics, kmsg.OffsetFetchRequestGroupTopic{
 				Topic: p[0], Partitions: []int32{a.partition(p[1])},

@@ -41,6 +41,11 @@ import (
 //	delete-topic T | create-topic T      all exist, but those that were deleted
 //	seed [g=G] [member=ID] [epoch=N] [state=N] [assigned=(T-P,...)] [revoking=(T-P,...)] [topics=(T,...)]
 //	     [instance=I] [regex=R] [classic=PROTOCOL] [skip=(KIND,...)]   records of a consumer group's member
+//	beat [g=G] member=ID [epoch=N] [instance=I] [rack=R] [topics=(T,...)] [regex=R] [owned=(T-P,...)]
+//	     [rebalance=D] [assignor=A] [client=C] [v=N]   epoch 0, also by default, says what a join must
+//	describe-consumer [g=(G,...)] [v=N]
+//	topics T:PARTITIONS ...               what there is from now on; then names have ids
+//	rules g=G [session=D] [heartbeat=D]   what is set on a group
 //	advance D                             moves the clock
 //	journal hold|flow|release|lose|refuse|accept|break-load|heal-load|close-gate|open-gate
 //	load | unload | close | restart       restart: a new coordinator over the same journals
@@ -77,6 +82,7 @@ type conversation struct {
 	requests int
 	suffixes int
 	topics   map[string]int // how often each was deleted and made; odd: it is gone
+	shaped   shapedTopics
 	lines    struct {
 		sync.Mutex
 		text []string
@@ -123,6 +129,9 @@ func (c *conversation) start(t *testing.T) {
 // view gives each topic that comes after another of its name a new id. Those
 // that were never deleted have none, so that most conversations need not speak of it.
 func (c *conversation) view() View {
+	if c.shaped.all != nil {
+		return c.shaped.view()
+	}
 	topics := maps.Clone(c.topics)
 	return testView{id: func(name string) (model.TopicID, bool) {
 		return model.TopicID{byte(topics[name])}, topics[name]%2 == 0
@@ -171,6 +180,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		c.shut()
 		fresh := newConversation(t, func(config *Config) { setConfig(t, d, config) })
 		clear(c.topics)
+		c.shaped = shapedTopics{}
 		c.clock, c.groups, c.journals, c.config = fresh.clock, fresh.groups, fresh.journals, fresh.config
 		for i := range c.journals { // they speak to this conversation from now on
 			c.journals[i].onAppend = func(records []Record) { c.sayRecords(i, records) }
@@ -181,6 +191,10 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		return "ok\n"
 	case "config":
 		setConfig(t, d, &c.config)
+	case "topics":
+		c.reshape(t, d)
+	case "rules":
+		c.shaped.setRules(t, d)
 	case "seed":
 		c.seed(t, d)
 	case "advance":
@@ -308,7 +322,7 @@ func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 		case "delay":
 			config.InitialRebalanceDelay = span
 		case "size":
-			config.MembersMax = number
+			config.MembersMax, config.ConsumerMembersMax = number, number
 		case "session":
 			config.ConsumerSession = Bounded{Default: span, Min: span, Max: span}
 		case "retention":

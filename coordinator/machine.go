@@ -185,6 +185,10 @@ func (m *machine) fire(s *step, key timerKey) {
 		m.expireSync(s, g)
 	case timerRebalance:
 		m.expireRevocation(s, g, key.member)
+	case timerAssign:
+		if g.consumer != nil {
+			m.assign(s, g)
+		}
 	case timerExpiry: // handled above: it belongs to no group
 	}
 }

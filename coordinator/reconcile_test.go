@@ -27,39 +27,48 @@ func TestReconcile(t *testing.T) {
 		want memberCurrent
 	}{
 		"new member takes what is free": {
-			memberCurrent{}, duty{epoch: 5, target: set(0, 1), told: true, free: held()},
+			memberCurrent{},
+			duty{epoch: 5, target: set(0, 1), told: true, free: held()},
 			memberCurrent{epoch: 5, assigned: set(0, 1)},
 		},
 		"new member waits for the rest": {
-			memberCurrent{}, duty{epoch: 5, target: set(0, 1), told: true, free: held(1)},
+			memberCurrent{},
+			duty{epoch: 5, target: set(0, 1), told: true, free: held(1)},
 			memberCurrent{epoch: 5, state: memberUnreleased, assigned: set(0)},
 		},
 		"new member waits for all": {
-			memberCurrent{}, duty{epoch: 5, target: set(1), told: true, free: held(1)},
+			memberCurrent{},
+			duty{epoch: 5, target: set(1), told: true, free: held(1)},
 			memberCurrent{epoch: 5, state: memberUnreleased},
 		},
 		"stable and nothing new": {
-			memberCurrent{epoch: 5, previous: 4, assigned: set(0)}, duty{epoch: 5, target: set(0, 1), free: held()},
+			memberCurrent{epoch: 5, previous: 4, assigned: set(0)},
+			duty{epoch: 5, target: set(0, 1), free: held()},
 			memberCurrent{epoch: 5, previous: 4, assigned: set(0)},
 		},
 		"next epoch, same target": {
-			memberCurrent{epoch: 5, previous: 4, assigned: set(0)}, duty{epoch: 7, target: set(0), free: held()},
+			memberCurrent{epoch: 5, previous: 4, assigned: set(0)},
+			duty{epoch: 7, target: set(0), free: held()},
 			memberCurrent{epoch: 7, previous: 5, assigned: set(0)},
 		},
 		"has to give up, says nothing": {
-			memberCurrent{epoch: 5, previous: 4, assigned: set(0, 1)}, duty{epoch: 6, target: set(0, 2), free: held()},
+			memberCurrent{epoch: 5, previous: 4, assigned: set(0, 1)},
+			duty{epoch: 6, target: set(0, 2), free: held()},
 			memberCurrent{epoch: 5, previous: 4, state: memberUnrevoked, assigned: set(0), revoking: set(1)},
 		},
 		"has to give up, still owns": {
-			memberCurrent{epoch: 5, previous: 4, assigned: set(0, 1)}, duty{epoch: 6, target: set(0, 2), owned: set(1), told: true, free: held()},
+			memberCurrent{epoch: 5, previous: 4, assigned: set(0, 1)},
+			duty{epoch: 6, target: set(0, 2), owned: set(1), told: true, free: held()},
 			memberCurrent{epoch: 5, previous: 4, state: memberUnrevoked, assigned: set(0), revoking: set(1)},
 		},
 		"has given up before it was asked": {
-			memberCurrent{epoch: 5, previous: 4, assigned: set(0, 1)}, duty{epoch: 6, target: set(0, 2), owned: set(0), told: true, free: held()},
+			memberCurrent{epoch: 5, previous: 4, assigned: set(0, 1)},
+			duty{epoch: 6, target: set(0, 2), owned: set(0), told: true, free: held()},
 			memberCurrent{epoch: 6, previous: 5, assigned: set(0, 2)},
 		},
 		"unrevoked, says nothing": {
-			memberCurrent{epoch: 5, state: memberUnrevoked, assigned: set(0), revoking: set(1)}, duty{epoch: 6, target: set(0, 2), free: held()},
+			memberCurrent{epoch: 5, state: memberUnrevoked, assigned: set(0), revoking: set(1)},
+			duty{epoch: 6, target: set(0, 2), free: held()},
 			memberCurrent{epoch: 5, state: memberUnrevoked, assigned: set(0), revoking: set(1)},
 		},
 		"unrevoked, owns one": {
@@ -83,19 +92,23 @@ func TestReconcile(t *testing.T) {
 			memberCurrent{epoch: 5, state: memberUnrevoked, assigned: set(0), revoking: set(3)},
 		},
 		"unreleased, one comes free": {
-			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0)}, duty{epoch: 6, target: set(0, 1, 2), free: held(2)},
+			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0)},
+			duty{epoch: 6, target: set(0, 1, 2), free: held(2)},
 			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0, 1)},
 		},
 		"unreleased, the last comes free": {
-			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0, 1)}, duty{epoch: 6, target: set(0, 1, 2), free: held()},
+			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0, 1)},
+			duty{epoch: 6, target: set(0, 1, 2), free: held()},
 			memberCurrent{epoch: 6, previous: 5, assigned: set(0, 1, 2)},
 		},
 		"unreleased, a newer target takes away": {
-			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0)}, duty{epoch: 7, target: set(3), free: held()},
+			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0)},
+			duty{epoch: 7, target: set(3), free: held()},
 			memberCurrent{epoch: 6, previous: 5, state: memberUnrevoked, revoking: set(0)},
 		},
 		"no longer subscribed": {
-			memberCurrent{epoch: 6, previous: 5, assigned: set(0)}, duty{epoch: 6, target: set(0), free: held(), subscribed: nothing},
+			memberCurrent{epoch: 6, previous: 5, assigned: set(0)},
+			duty{epoch: 6, target: set(0), free: held(), subscribed: nothing},
 			memberCurrent{epoch: 6, previous: 5, state: memberUnrevoked, revoking: set(0)},
 		},
 		"no longer subscribed while it gives up": {
@@ -109,7 +122,8 @@ func TestReconcile(t *testing.T) {
 			memberCurrent{epoch: 6, previous: 5},
 		},
 		"a state of another release, nothing owned": {
-			memberCurrent{epoch: 6, previous: 5, state: memberUnknown, assigned: set(0)}, duty{epoch: 6, target: set(0, 1), told: true, free: held(1)},
+			memberCurrent{epoch: 6, previous: 5, state: memberUnknown, assigned: set(0)},
+			duty{epoch: 6, target: set(0, 1), told: true, free: held(1)},
 			memberCurrent{epoch: 6, previous: 5, state: memberUnreleased, assigned: set(0)},
 		},
 	} {

@@ -13,6 +13,7 @@ const (
 	timerJoin                       // a rebalance must end
 	timerSync                       // members must have fetched their assignment
 	timerRebalance                  // a member of a consumer group must have given up partitions
+	timerAssign                     // a consumer group must have targets for its epoch
 	timerExpiry                     // offsets are to be looked through
 )
 

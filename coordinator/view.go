@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -52,17 +53,26 @@ func (s *step) session(group string) time.Duration {
 func (g *Groups) TopicsChanged(names []string) {
 	for _, sh := range g.shards {
 		sh.post(mail{
-			run: func(m *machine, _ *step) { m.topicsChanged(names) },
+			run: func(m *machine, s *step) { m.topicsChanged(s, names) },
 			// A group that is loaded later looks at its topics anyway.
 			fail: func(protocol.ErrorCode) {},
 		})
 	}
 }
 
-func (m *machine) topicsChanged(names []string) {
-	for _, g := range m.groups {
-		if g.consumer != nil && slices.ContainsFunc(names, g.consumer.consumes) {
-			g.consumer.soft.refresh = true
+func (m *machine) topicsChanged(s *step, names []string) {
+	for _, id := range slices.Sorted(maps.Keys(m.groups)) { // in order: it writes
+		g := m.groups[id]
+		if !g.consumed() {
+			continue
+		}
+		matched := m.matchNames(s, g, names)
+		if !matched && !slices.ContainsFunc(names, g.consumer.consumes) {
+			continue
+		}
+		if matched || g.consumer.topicsHash(s.view) != g.consumer.hash {
+			m.bump(s, g, "subscribed topics changed")
+			m.assign(s, g)
 		}
 	}
 }

@@ -4,9 +4,10 @@ import "github.com/mainstem-mq/mainstem/internal/model"
 
 // testView is a View of topics that a function knows, each of four partitions.
 type testView struct {
-	id    func(name string) (model.TopicID, bool)
-	all   []Topic // what TopicByID and Topics know
-	rules map[string]Rules
+	id      func(name string) (model.TopicID, bool)
+	all     []Topic // what TopicByID and Topics know
+	rules   map[string]Rules
+	version int64
 }
 
 var _ View = testView{}
@@ -28,7 +29,7 @@ func viewOf(topics ...Topic) testView {
 	}}
 }
 
-func (v testView) Version() int64 { return 1 }
+func (v testView) Version() int64 { return v.version }
 
 func (v testView) Topic(name string) (Topic, bool) {
 	id, ok := v.id(name)

@@ -1,0 +1,127 @@
+package coordinator
+
+import (
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// joinConsumer takes a heartbeat of epoch 0: of a new member (then it returns
+// nil), of one that was fenced or lost the answer, or of a static member that
+// comes back. Who joins owns nothing.
+func (m *machine) joinConsumer(s *step, b *beat) (*consumerMember, *protocol.Error) {
+	if b.req.MemberID == "" { // version 0
+		b.req.MemberID = s.suffix()
+	}
+	g := m.groups[b.req.Group]
+	if g == nil {
+		m.scheduleExpiry(s)
+		return nil, nil //nolint:nilnil // a new member, and nothing wrong with it
+	}
+	if g.consumer == nil {
+		if !g.empty() {
+			return nil, &protocol.Error{Code: protocol.GroupIDNotFound, Message: *notConsumer(g.id)}
+		}
+		m.declassify(s, g)
+		return nil, nil //nolint:nilnil // as above
+	}
+	member, former, err := g.consumer.joiner(b)
+	if err == nil && member == nil && former == nil && len(g.consumer.members) >= s.config.ConsumerMembersMax {
+		err = protocol.Errorf(protocol.GroupMaxSizeReached,
+			"Group %s has %d members: group.consumer.max.size.", g.id, len(g.consumer.members))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if former != nil {
+		return m.succeedConsumer(s, g, former, b), nil
+	}
+	return member, nil
+}
+
+// joiner finds the member that joins again, or the one whose place it takes.
+func (c *consumerGroup) joiner(b *beat) (member, former *consumerMember, err *protocol.Error) {
+	id, instance := b.req.MemberID, b.req.InstanceID
+	if instance == nil {
+		return c.members[id], nil, nil
+	}
+	holder, ok := c.index.byInstance[*instance]
+	switch {
+	case !ok || holder == id:
+		// One that lost its place for a moment is still itself. (Kafka refuses it
+		// until its session has ended, and clients do not come back from that.)
+		return c.members[id], nil, nil
+	case c.members[holder].current.epoch != epochAway:
+		return nil, nil, protocol.Errorf(protocol.UnreleasedInstanceID,
+			"Instance %s is in use by member %s until that leaves or its session ends.", *instance, holder)
+	}
+	return nil, c.members[holder], nil
+}
+
+// succeedConsumer puts a new member into the place of a static one that went
+// away: what was meant for that is meant for this. Nobody else is disturbed.
+func (m *machine) succeedConsumer(s *step, g *group, former *consumerMember, b *beat) *consumerMember {
+	c, id := g.consumer, b.req.MemberID
+	if c.members[id] != nil {
+		m.fence(s, g, id, "it takes the place of instance "+*b.req.InstanceID)
+	}
+	target := c.targets[former.id]
+	current := memberCurrent{assigned: former.current.assigned}
+	m.timers.cancel(timerKey{timerSession, g.id, former.id})
+	m.timers.cancel(timerKey{timerRebalance, g.id, former.id})
+	c.expel(s, g.id, former.id)
+	s.record(memberMetaRecord(g.id, id, former.meta))
+	s.record(memberTargetRecord(g.id, id, target))
+	s.record(memberCurrentRecord(g.id, id, &current))
+	m.apply(s)
+	return c.members[id]
+}
+
+// declassify makes room for a consumer group where there was a classic one
+// without members, or offsets only.
+func (m *machine) declassify(s *step, g *group) {
+	for id := range g.pendingJoin {
+		m.timers.cancel(timerKey{timerSession, g.id, id})
+	}
+	offsets, stored := g.offsets, g.stored
+	fresh := newGroup(g.id)
+	fresh.offsets, fresh.stored, fresh.counted = offsets, stored, g.counted
+	*g = *fresh
+	if stored != nil {
+		s.record(Record{Key: groupKey(g.id)})
+	}
+	m.apply(s)
+	m.scheduleExpiry(s)
+}
+
+// subscribe records what a member says of itself, and raises the group's epoch
+// if that asks for another assignment, or if its topics changed meanwhile.
+func (m *machine) subscribe(s *step, b *beat, member *consumerMember) *group {
+	var before *memberMeta
+	if member != nil {
+		before = member.meta
+	}
+	meta, id := b.metaOf(before), b.req.MemberID
+	if before == nil || !before.equal(meta) {
+		s.record(memberMetaRecord(b.req.Group, id, meta))
+		m.apply(s)
+	}
+	g := m.groups[b.req.Group]
+	c := g.consumer
+	why := ""
+	switch {
+	case before == nil:
+		why = "member " + id + " joins"
+	case !before.sameSubscription(meta):
+		why = "member " + id + " changed its subscription"
+	}
+	if m.followRegexes(s, g, before, meta) && why == "" {
+		why = "topics of a pattern changed"
+	}
+	if why == "" && c.soft.outdated(s) && c.topicsHash(s.view) != c.hash {
+		why = "subscribed topics changed"
+	}
+	c.soft.looked(s)
+	if why != "" {
+		m.bump(s, g, why)
+	}
+	return g
+}

@@ -1,0 +1,163 @@
+package coordinator
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/coordinator/assign"
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+const (
+	// lookInterval is how often the topics of a group are looked at without a
+	// notice that they changed: of racks there is none.
+	lookInterval = 5 * time.Minute
+	// A large group is not assigned anew with each of its members that comes, but
+	// after a pause that grows with it: the work of a storm stays linear.
+	pauseFrom   = 64 // members
+	pauseMember = time.Millisecond
+	pauseMax    = 5 * time.Second
+)
+
+// outdated reports whether the group's topics are to be looked at again.
+func (c *consumerSoft) outdated(s *step) bool {
+	return c.refresh || s.now.Sub(c.lookedAt) >= lookInterval
+}
+
+// looked notes that they were.
+func (c *consumerSoft) looked(s *step) {
+	if c.outdated(s) {
+		c.refresh, c.lookedAt = false, s.now
+	}
+}
+
+// bump raises the group's epoch: there has to be another assignment.
+func (m *machine) bump(s *step, g *group, why string) {
+	c := g.consumer
+	s.record(consumerEpochRecord(g.id, c.epoch+1, c.topicsHash(s.view)))
+	m.apply(s)
+	s.event(Event{Kind: RebalanceStarted, Group: g.id, Generation: c.epoch, Members: len(c.members), Reason: why})
+}
+
+// assign makes targets for the group's epoch if there are none yet. That of a
+// large group may have to wait; until then its members have what they had.
+func (m *machine) assign(s *step, g *group) {
+	c, key := g.consumer, timerKey{timerAssign, g.id, ""}
+	if len(c.members) == 0 || c.epoch == c.assignmentEpoch {
+		m.timers.cancel(key)
+		return
+	}
+	pause := min(time.Duration(max(len(c.members)-pauseFrom, 0))*pauseMember, pauseMax)
+	if due := c.soft.assignedAt.Add(pause); c.assignmentEpoch > 0 && s.now.Before(due) {
+		m.timers.set(key, due)
+		return
+	}
+	m.timers.cancel(key)
+	m.retarget(s, g)
+	c.soft.assignedAt = s.now
+}
+
+// assignSoon makes sure that there is an assignment even if no member asks.
+func (m *machine) assignSoon(s *step, g *group) {
+	c, key := g.consumer, timerKey{timerAssign, g.id, ""}
+	switch {
+	case len(c.members) == 0:
+		m.timers.cancel(key)
+	case c.epoch > c.assignmentEpoch && !m.timers.has(key):
+		m.timers.set(key, s.now.Add(s.heartbeat(g.id)))
+	}
+}
+
+// retarget writes what each member shall own from now on.
+func (m *machine) retarget(s *step, g *group) {
+	c := g.consumer
+	spec := c.spec(s.view)
+	deal := assign.Uniform
+	if c.assignor(s) == assignorRange {
+		deal = assign.Range
+	}
+	for i, target := range deal(spec) {
+		id := spec.Members[i].ID
+		if !partitions(target).equal(c.targets[id]) {
+			s.record(memberTargetRecord(g.id, id, target))
+		}
+	}
+	s.record(assignmentEpochRecord(g.id, c.epoch))
+	m.apply(s)
+}
+
+// The assignors that there are.
+const (
+	assignorUniform = "uniform"
+	assignorRange   = "range"
+)
+
+// assignor is the one in use: what is set on the group, else what most members
+// ask for, else the broker's first.
+func (c *consumerGroup) assignor(s *step) string {
+	best, votes := s.config.Assignors[0], 0
+	for _, name := range s.config.Assignors { // of equals the first
+		if n := c.index.assignors[name]; n > votes {
+			best, votes = name, n
+		}
+	}
+	return best
+}
+
+// spec is the assignor's task.
+func (c *consumerGroup) spec(v View) *assign.Spec {
+	spec := &assign.Spec{Members: make([]assign.Member, 0, len(c.members))}
+	ids := make(map[string]model.TopicID, len(c.index.subscribers))
+	for _, name := range slices.Sorted(maps.Keys(c.index.subscribers)) {
+		t, ok := v.Topic(name)
+		if !ok || t.ID.IsZero() {
+			continue
+		}
+		ids[name] = t.ID
+		spec.Topics = append(spec.Topics, assign.Topic{ID: t.ID, Name: name, Partitions: t.Partitions, Racks: racksOf(v, t)})
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.members)) {
+		meta := c.members[id].meta
+		member := assign.Member{ID: id, Instance: deref(meta.instance), Rack: deref(meta.rack), Owned: c.targets[id]}
+		for _, list := range [][]string{meta.topics, c.regexes[deref(meta.regex)].topics} {
+			for _, name := range list {
+				if topic, ok := ids[name]; ok {
+					member.Topics = append(member.Topics, topic)
+				}
+			}
+		}
+		slices.SortFunc(member.Topics, func(a, b model.TopicID) int { return cmp.Compare(string(a[:]), string(b[:])) })
+		member.Topics = slices.Compact(member.Topics)
+		spec.Members = append(spec.Members, member)
+	}
+	return spec
+}
+
+// racksOf is nil if no rack is known.
+func racksOf(v View, t Topic) [][]string {
+	var racks [][]string
+	for partition := range t.Partitions {
+		if at := v.Racks(t.ID, partition); len(at) > 0 {
+			if racks == nil {
+				racks = make([][]string, t.Partitions)
+			}
+			racks[partition] = at
+		}
+	}
+	return racks
+}
+
+// subscribes reports whether the topic exists and the member subscribes to it,
+// by name or by pattern.
+func (c *consumerGroup) subscribes(v View, meta *memberMeta, id model.TopicID) bool {
+	t, ok := v.TopicByID(id)
+	return ok && (listed(meta.topics, t.Name) || meta.regex != nil && listed(c.regexes[*meta.regex].topics, t.Name))
+}
+
+// listed looks a name up in what is sorted, unless another broker wrote it.
+func listed(names []string, name string) bool {
+	_, ok := slices.BinarySearch(names, name)
+	return ok || slices.Contains(names, name)
+}
