@@ -99,6 +99,9 @@ func checkCommit(g *group, req *kmsg.OffsetCommitRequest) protocol.ErrorCode {
 		}
 		return protocol.IllegalGeneration
 	}
+	if g.consumer != nil {
+		return g.consumer.checkCommit(req)
+	}
 	if req.Generation < 0 && g.empty() {
 		return protocol.NoError
 	}

@@ -8,8 +8,9 @@ import (
 
 // FetchOffsets handles OffsetFetch, versions 0 to 10; 2 made "all topics" of
 // null and added a top-level error, 7 require_stable (there are no open
-// transactions here: every offset is stable), 8 many groups per request, 10
-// topic ids, which the caller maps to names and back.
+// transactions here: every offset is stable), 8 many groups per request, 9 the
+// epochs of members of consumer groups, 10 topic ids, which the caller maps to
+// names and back.
 func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetFetchResponse)) {
 	if req.Version < 8 {
 		g.fetchOne(req, reply)
@@ -24,7 +25,12 @@ func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, reply func(*kmsg.Off
 		resp.Groups[i].Group = ids[i]
 	}
 	g.askGroups(ids, func(i int, m *machine, s *step) {
-		resp.Groups[i].Topics = m.groups[ids[i]].fetch(s, req.Groups[i].Topics)
+		g, asked := m.groups[ids[i]], &req.Groups[i]
+		if code := g.checkFetch(asked); req.Version >= versionOfEpochs && code != protocol.NoError {
+			resp.Groups[i].ErrorCode = int16(code)
+			return
+		}
+		resp.Groups[i].Topics = g.fetch(s, asked.Topics)
 	}, func(i int, code protocol.ErrorCode) {
 		resp.Groups[i].Topics, resp.Groups[i].ErrorCode = nil, int16(code)
 	}, func() { reply(resp) })

@@ -1,9 +1,29 @@
 package protocol
 
+import "slices"
+
 // groupLayouts describes what members of groups, and the tools that look after
 // groups, send to a coordinator.
 func groupLayouts() []layout {
-	return append(membershipLayouts(), offsetLayouts()...)
+	return slices.Concat(membershipLayouts(), consumerGroupLayouts(), offsetLayouts())
+}
+
+func consumerGroupLayouts() []layout {
+	return []layout{
+		{KeyConsumerGroupHeartbeat, 0, 1, []field{
+			text("GroupId"), text("MemberId"), i32("MemberEpoch"),
+			text("InstanceId").nullable(0), text("RackId").nullable(0),
+			i32("RebalanceTimeoutMs"),
+			list("SubscribedTopicNames", text("SubscribedTopicName")).nullable(0),
+			text("SubscribedTopicRegex").since(1).nullable(1),
+			text("ServerAssignor").nullable(0),
+			array("TopicPartitions", uuid("TopicId"), list("Partitions", i32("Partition"))).nullable(0),
+		}},
+		{KeyConsumerGroupDescribe, 0, 1, []field{
+			list("GroupIds", text("GroupId")),
+			boolean("IncludeAuthorizedOperations"),
+		}},
+	}
 }
 
 func offsetLayouts() []layout {

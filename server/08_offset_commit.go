@@ -16,7 +16,7 @@ import (
 //   - v6: leader epochs
 //   - v7: static members
 //   - v8: flexible
-//   - v9: members of KIP-848 groups (there are none here yet)
+//   - v9: members of KIP-848 groups and their epochs
 //   - v10: topic ids
 //
 // Differs from Kafka: versions 0 and 1 get UNSUPPORTED_VERSION for each

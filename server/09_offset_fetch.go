@@ -17,7 +17,7 @@ import (
 //   - v6: flexible
 //   - v7: only stable offsets; without transactions all are
 //   - v8: many groups in one request (KIP-709)
-//   - v9: members of KIP-848 groups (there are none here yet)
+//   - v9: members of KIP-848 groups and their epochs
 //   - v10: topic ids
 //
 // Differs from Kafka: version 0 gets UNSUPPORTED_VERSION, where Kafka closes

@@ -12,7 +12,7 @@ import (
 // Versions:
 //   - v3: flexible
 //   - v4: filter by state (KIP-518)
-//   - v5: filter by type (KIP-848); all groups here are classic
+//   - v5: filter by type (KIP-848)
 //
 // Differs from Kafka: nothing known.
 func (s *Server) listGroups(c *call, req *kmsg.ListGroupsRequest) {

@@ -60,6 +60,8 @@ type options struct {
 	hook vfs.Hook
 	// refusal is why produce is refused, or nil.
 	refusal func() *protocol.Error
+	// tune changes the server before it starts.
+	tune func(*server.Server)
 }
 
 const dataDir = "/data"
@@ -118,6 +120,9 @@ func startBroker(tb testing.TB, o options) *broker {
 		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil }, Pool: o.pool, Refusal: o.refusal,
 	})
 	must(tb, err)
+	if o.tune != nil {
+		o.tune(b.server)
+	}
 	must(tb, b.server.Start())
 	b.addr = b.server.Addresses()[0]
 	tb.Cleanup(b.close)

@@ -185,6 +185,44 @@ func describedGroupBytes(resp *kmsg.DescribeGroupsResponse) int {
 	return n
 }
 
+// beatBytes is what an answer takes when it is encoded.
+func beatBytes(resp *kmsg.ConsumerGroupHeartbeatResponse) int {
+	const topic = 20
+	n := 128
+	if resp.Assignment != nil {
+		for i := range resp.Assignment.Topics {
+			n += topic + 4*len(resp.Assignment.Topics[i].Partitions)
+		}
+	}
+	return n
+}
+
+// describedConsumerBytes is what an answer takes when it is encoded.
+func describedConsumerBytes(resp *kmsg.ConsumerGroupDescribeResponse) int {
+	const topic = 24
+	n := 0
+	set := func(a *kmsg.Assignment) {
+		for i := range a.TopicPartitions {
+			t := &a.TopicPartitions[i]
+			n += topic + len(t.Topic) + 4*len(t.Partitions)
+		}
+	}
+	for i := range resp.Groups {
+		g := &resp.Groups[i]
+		n += len(g.Group) + 128
+		for j := range g.Members {
+			m := &g.Members[j]
+			n += len(m.MemberID) + len(m.ClientID) + len(m.ClientHost) + 128
+			for _, name := range m.SubscribedTopics {
+				n += len(name) + 4
+			}
+			set(&m.Assignment)
+			set(&m.TargetAssignment)
+		}
+	}
+	return n
+}
+
 // fetchedOffsetBytes is what an answer takes when it is encoded.
 func fetchedOffsetBytes(resp *kmsg.OffsetFetchResponse) int {
 	const each = 32

@@ -1,0 +1,27 @@
+package server
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// ConsumerGroupHeartbeat (key 68), versions 0 and 1. Not in the table yet: what
+// is missing is the classic protocol's members in such groups.
+//
+// Versions:
+//   - v1: subscription by pattern; the client makes the member's id (KIP-1082)
+//
+// Differs from Kafka: a member of a group that is gone is told UNKNOWN_MEMBER_ID
+// and joins again, where GROUP_ID_NOT_FOUND ends Java's consumer. A static member
+// that was fenced may join again with its own member id at once. Patterns never
+// match internal topics. A group of more than 64 members is assigned anew after
+// a pause of a millisecond for each.
+func (s *Server) consumerGroupHeartbeat(c *call, req *kmsg.ConsumerGroupHeartbeatRequest) {
+	who := coordinator.Caller{ClientID: c.header.ClientID, ClientHost: "/" + c.conn.address}
+	s.groups.ConsumerHeartbeat(req, who, func(resp *kmsg.ConsumerGroupHeartbeatResponse) {
+		c.failed(protocol.ErrorCode(resp.ErrorCode))
+		c.encodeWeighed(resp, beatBytes(resp))
+	})
+}
