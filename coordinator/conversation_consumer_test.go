@@ -194,6 +194,32 @@ func beatText(r *kmsg.ConsumerGroupHeartbeatResponse) string {
 	return text + " assigned=(" + partitionsText(set) + ")"
 }
 
+func describeConsumerText(r *kmsg.ConsumerGroupDescribeResponse) string {
+	text := "describe-consumer:"
+	for _, g := range r.Groups {
+		text += fmt.Sprintf("\n   %s: %s %s epoch=%d/%d", g.Group, codeText(g.ErrorCode), g.State, g.Epoch, g.AssignmentEpoch) +
+			named("assignor", g.AssignorName) + named("message", deref(g.ErrorMessage))
+		for _, m := range g.Members {
+			text += fmt.Sprintf("\n      %s epoch=%d type=%d", m.MemberID, m.MemberEpoch, m.MemberType) +
+				named("instance", deref(m.InstanceID)) + named("rack", deref(m.RackID)) + named("client", m.ClientID) +
+				named("host", m.ClientHost) + named("topics", strings.Join(m.SubscribedTopics, ",")) +
+				named("regex", deref(m.SubscribedTopicRegex)) +
+				fmt.Sprintf(" has=(%s) target=(%s)", describedText(&m.Assignment), describedText(&m.TargetAssignment))
+		}
+	}
+	return text
+}
+
+func describedText(a *kmsg.Assignment) string {
+	var items []string
+	for _, t := range a.TopicPartitions {
+		for _, p := range t.Partitions {
+			items = append(items, fmt.Sprintf("%s-%d", t.Topic, p))
+		}
+	}
+	return strings.Join(items, ",")
+}
+
 func partitionsText(p partitions) string {
 	var items []string
 	for _, topic := range p.topics() {

@@ -139,6 +139,9 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	case "describe":
 		c.groups.DescribeGroups(&kmsg.DescribeGroupsRequest{Version: int16(a.number("v", 6)), Groups: a.list("g")},
 			reply(c, tag, describeText))
+	case "describe-consumer":
+		c.groups.DescribeConsumerGroups(sent(t, &kmsg.ConsumerGroupDescribeRequest{Version: int16(a.number("v", 1)), Groups: a.list("g")}),
+			reply(c, tag, describeConsumerText))
 	case "list":
 		c.groups.ListGroups(&kmsg.ListGroupsRequest{
 			Version: 5, StatesFilter: a.list("states"), TypesFilter: a.list("types"),
