@@ -48,6 +48,9 @@ func (m *machine) checkConsumer(g *group) error {
 	if c.gone() || !c.recorded {
 		return fmt.Errorf("nothing says that it is there")
 	}
+	if late := m.timers.has(timerKey{timerAssign, g.id, ""}); late != (len(c.members) > 0 && c.epoch > c.assignmentEpoch) {
+		return fmt.Errorf("assignment timer %v, epoch %d, assigned %d", late, c.epoch, c.assignmentEpoch)
+	}
 	for id := range c.targets {
 		if c.members[id] == nil {
 			return fmt.Errorf("target of %s, who is no member", id)
@@ -56,6 +59,13 @@ func (m *machine) checkConsumer(g *group) error {
 	for regex := range c.regexes {
 		if c.index.regexUsers[regex] == 0 {
 			return fmt.Errorf("pattern %s, which nobody uses", regex)
+		}
+	}
+	for topic, held := range c.index.holders {
+		for partition, n := range held {
+			if n > 1 {
+				return fmt.Errorf("partition %d of %v has %d holders", partition, topic, n)
+			}
 		}
 	}
 	instances := map[string]string{}

@@ -36,7 +36,7 @@ func (c *consumerSoft) looked(s *step) {
 // bump raises the group's epoch: there has to be another assignment.
 func (m *machine) bump(s *step, g *group, why string) {
 	c := g.consumer
-	s.record(consumerEpochRecord(g.id, c.epoch+1, c.topicsHash(s.view)))
+	s.record(consumerEpochRecord(g.id, nextEpoch(c.epoch), c.topicsHash(s.view)))
 	m.apply(s)
 	s.event(Event{Kind: RebalanceStarted, Group: g.id, Generation: c.epoch, Members: len(c.members), Reason: why})
 }

@@ -25,12 +25,7 @@ const seedsMin = 2000
 // the machine must be what its records say and every invariant must hold; at
 // the end every request must have had its one answer.
 func TestRandomConversations(t *testing.T) {
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := flag.Set("rapid.checks", strconv.Itoa(seedsMin)); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = flag.Set("rapid.checks", f.DefValue) })
-	}
+	defaultSeeds(t, seedsMin)
 	rapid.Check(t, func(rt *rapid.T) {
 		synctest.Test(t, func(*testing.T) {
 			w := newWorld(rt)
@@ -43,6 +38,17 @@ func TestRandomConversations(t *testing.T) {
 			w.end(rt)
 		})
 	})
+}
+
+// defaultSeeds makes a test hold so many conversations unless it was told otherwise.
+func defaultSeeds(t *testing.T, seeds int) {
+	t.Helper()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := flag.Set("rapid.checks", strconv.Itoa(seeds)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = flag.Set("rapid.checks", f.DefValue) })
+	}
 }
 
 // identity is what a client knows of its membership.

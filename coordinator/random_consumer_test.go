@@ -1,0 +1,472 @@
+package coordinator
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"pgregory.net/rapid"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// consumerSeedsMin is how many random conversations of consumer groups a plain
+// test run holds: each ends with a long quiet time.
+const consumerSeedsMin = 500
+
+// TestRandomConsumers lets members of consumer groups that do as they are told,
+// strangers that do not, and tools work on a coordinator whose journal is slow,
+// loses appends and fails to load, while topics come, grow and go. After every
+// step the machine must be what its records say, every invariant must hold, and
+// no two members may work on the same partition. When all is quiet the groups
+// come to rest, and when nobody is heard of they are empty.
+func TestRandomConsumers(t *testing.T) {
+	defaultSeeds(t, consumerSeedsMin)
+	rapid.Check(t, func(rt *rapid.T) {
+		var failure any // passed on outside of the bubble, so that rapid can make it smaller
+		synctest.Test(t, func(*testing.T) {
+			w := newConsumerWorld(rt)
+			defer func() {
+				if failure = recover(); failure != nil {
+					w.journal.release(-1)
+					w.groups.Close()
+				}
+			}()
+			rt.Repeat(map[string]func(*rapid.T){
+				"": w.check, "beat": w.beatAny, "beat more": w.beatAny, "all beat": w.round, "all beat again": w.round,
+				"obey": w.obeyAny, "crash": w.crash, "leave": w.leave, "change": w.change, "stranger": w.stranger,
+				"give up": w.giveUp, "commit": w.commit, "classic": w.classic, "delete": w.deleteGroup,
+				"topics": w.reshape, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
+			})
+			w.end(rt)
+		})
+		if failure != nil {
+			panic(failure)
+		}
+	})
+}
+
+// client is a member of a consumer group as a library has it. It lets go of
+// partitions before it says so, and takes new ones only when it was told to.
+type client struct {
+	group, id string
+	instance  *string
+	topics    []string
+	regex     *string
+
+	epoch   int32
+	life    int        // which group of that name it joined: epochs begin anew with each
+	working partitions // what it works on
+	local   partitions // what it says that it owns: of the last assignment that it came to
+	target  partitions // what it was told to come to
+	sent    partitions // what it last said
+	full    bool       // it says everything, as it does after an error
+	asked   int        // counts its requests
+	waits   bool       // for the answer to the last one
+	gone    bool
+}
+
+func (c *client) fenced() {
+	c.epoch, c.working, c.local, c.target, c.sent = epochJoin, nil, nil, nil, nil
+}
+
+// release lets go of what it shall not have; take takes what it shall.
+func (c *client) release() { c.working = c.working.and(c.target) }
+func (c *client) take()    { c.working, c.local = c.target, c.target }
+
+func (c *client) request() *kmsg.ConsumerGroupHeartbeatRequest {
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Version, req.Group, req.MemberID, req.MemberEpoch, req.InstanceID = 1, c.group, c.id, c.epoch, c.instance
+	req.RebalanceTimeoutMillis = unchanged
+	if c.epoch == epochJoin || c.full {
+		req.RebalanceTimeoutMillis = 20_000
+		req.SubscribedTopicNames, req.SubscribedTopicRegex = append([]string{}, c.topics...), c.regex
+	}
+	if c.epoch == epochJoin || c.full || !c.local.equal(c.sent) {
+		req.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		for _, topic := range c.local.topics() {
+			req.Topics = append(req.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: topic, Partitions: slices.Clone(c.local[topic])})
+		}
+	}
+	return req
+}
+
+// consumerWorld is one coordinator with one shard, clients and topics.
+type consumerWorld struct {
+	world
+	clients []*client
+	shaped  shapedTopics
+	made    int
+	bad     string
+}
+
+func newConsumerWorld(rt *rapid.T) *consumerWorld {
+	w := &consumerWorld{world: world{clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}}}
+	w.shaped.all = []Topic{{Name: "t", ID: model.TopicID{1}, Partitions: 3}}
+	w.start(rt)
+	return w
+}
+
+func (w *consumerWorld) start(rt *rapid.T) {
+	config := DefaultConfig()
+	config.Shards, config.ConsumerMembersMax, config.BatchBytesMax = 1, 4, 300
+	config.InitialRebalanceDelay = 0
+	config.OffsetsRetention, config.OffsetsCheckInterval = 2*time.Minute, time.Minute
+	groups, err := New(func() Config { return config }, Env{
+		Clock: w.clock, Journals: func(int32) Journal { return w.journal },
+		View:         func() View { return w.shaped.view() },
+		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
+	})
+	if err != nil {
+		rt.Fatal(err)
+	}
+	w.groups = groups
+	go func() { _ = w.groups.Load(0) }() // a failure is retried
+	synctest.Wait()
+}
+
+// someClient returns one that lives; there are at most five.
+func (w *consumerWorld) someClient(rt *rapid.T) *client {
+	w.clients = slices.DeleteFunc(w.clients, func(c *client) bool { return c.gone })
+	at := rapid.IntRange(0, 4).Draw(rt, "client")
+	if at < len(w.clients) {
+		return w.clients[at]
+	}
+	c := &client{group: w.group(rt)}
+	if rapid.IntRange(0, 2).Draw(rt, "static") == 0 {
+		instance := rapid.SampledFrom([]string{"i", "j"}).Draw(rt, "instance")
+		c.instance = &instance
+	}
+	w.enroll(rt, c)
+	return c
+}
+
+func (w *consumerWorld) enroll(rt *rapid.T, c *client) {
+	w.made++
+	c.id = "m" + strconv.Itoa(w.made)
+	c.subscribe(rt)
+	w.clients = append(w.clients, c)
+}
+
+func (c *client) subscribe(rt *rapid.T) {
+	c.topics = rapid.SampledFrom([][]string{{"t"}, {"t"}, {"t", "u"}, {"u", "v"}, {}}).Draw(rt, "topics")
+	regex := rapid.SampledFrom([]string{"", "", "u|v", "."}).Draw(rt, "regex")
+	c.regex = &regex
+}
+
+func (w *consumerWorld) beatAny(rt *rapid.T) {
+	w.beat(w.someClient(rt), rapid.IntRange(0, 5).Draw(rt, "lost") == 0)
+}
+
+// beat sends a heartbeat, unless one is under way; its answer may be lost.
+func (w *consumerWorld) beat(c *client, lost bool) {
+	if c.waits {
+		return
+	}
+	req := c.request()
+	c.asked++
+	asked := c.asked
+	c.waits = true
+	w.groups.ConsumerHeartbeat(req, Caller{ClientID: "c", ClientHost: "h"}, expect(&w.world, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
+		if c.asked != asked || c.gone {
+			return // it gave up on this one
+		}
+		c.waits = false
+		if lost {
+			c.full = true
+			return
+		}
+		w.heard(c, req, r)
+	}))
+}
+
+func (w *consumerWorld) heard(c *client, req *kmsg.ConsumerGroupHeartbeatRequest, r *kmsg.ConsumerGroupHeartbeatResponse) {
+	switch protocol.ErrorCode(r.ErrorCode) {
+	case protocol.NoError:
+	case protocol.FencedMemberEpoch, protocol.UnknownMemberID:
+		c.fenced()
+		return
+	case protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable:
+		c.full = true
+		return
+	case protocol.UnreleasedInstanceID, protocol.GroupMaxSizeReached, protocol.GroupIDNotFound:
+		if c.epoch != epochJoin {
+			w.bad = "a member is told " + beatText(r)
+		}
+		return
+	case protocol.FencedInstanceID:
+		if c.instance == nil {
+			w.bad = "a dynamic member is told " + beatText(r)
+		}
+		c.gone = true
+		return
+	default:
+		w.bad = "an honest client is told " + beatText(r)
+		return
+	}
+	if c.epoch == epochJoin {
+		c.life = w.lives(c.group)
+	}
+	if r.MemberEpoch < c.epoch || r.MemberEpoch < 1 {
+		w.bad = fmt.Sprintf("epoch %d after %d", r.MemberEpoch, c.epoch)
+	}
+	c.epoch, c.full = r.MemberEpoch, false
+	if req.Topics != nil {
+		c.sent = ownedOf(req)
+	}
+	if r.Assignment != nil {
+		c.target = partitions{}
+		for _, t := range r.Assignment.Topics {
+			c.target.put(t.TopicID, slices.Clone(t.Partitions))
+		}
+	}
+}
+
+// lives counts how often the group was deleted.
+func (w *consumerWorld) lives(group string) int {
+	n := 0
+	for _, r := range w.journal.all() {
+		if r.Value == nil && bytes.Equal(r.Key, consumerKeyOf(consumerEpochKey, group, "")) {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *consumerWorld) obeyAny(rt *rapid.T) {
+	c := w.someClient(rt)
+	c.release()
+	if rapid.Bool().Draw(rt, "take") {
+		c.take()
+	}
+}
+
+// round lets every client obey and send a heartbeat.
+func (w *consumerWorld) round(*rapid.T) {
+	for _, c := range w.clients {
+		c.take()
+		w.beat(c, false)
+		synctest.Wait()
+	}
+}
+
+// giveUp lets a client wait no longer for an answer.
+func (w *consumerWorld) giveUp(rt *rapid.T) {
+	c := w.someClient(rt)
+	c.asked++
+	c.waits, c.full = false, true
+}
+
+// crash lets another process take a client's place.
+func (w *consumerWorld) crash(rt *rapid.T) {
+	old := w.someClient(rt)
+	old.gone = true
+	w.enroll(rt, &client{group: old.group, instance: old.instance})
+}
+
+func (w *consumerWorld) leave(rt *rapid.T) {
+	c := w.someClient(rt)
+	req := c.request()
+	req.MemberEpoch, req.Topics = epochLeave, nil
+	if c.instance != nil && rapid.Bool().Draw(rt, "for a while") {
+		req.MemberEpoch = epochAway
+	}
+	c.gone = true
+	w.groups.ConsumerHeartbeat(req, Caller{}, expect(&w.world, func(*kmsg.ConsumerGroupHeartbeatResponse) {}))
+}
+
+func (w *consumerWorld) change(rt *rapid.T) {
+	c := w.someClient(rt)
+	c.subscribe(rt)
+	c.full = true
+}
+
+// stranger sends what no honest member would.
+func (w *consumerWorld) stranger(rt *rapid.T) {
+	c := w.someClient(rt)
+	req := c.request()
+	req.MemberEpoch = rapid.Int32Range(-2, 9).Draw(rt, "epoch")
+	req.MemberID = rapid.SampledFrom([]string{"x", "y"}).Draw(rt, "id")
+	if rapid.Bool().Draw(rt, "future") {
+		req.MemberID, req.MemberEpoch = c.id, c.epoch+1000
+	}
+	if rapid.Bool().Draw(rt, "as a dynamic member") {
+		req.InstanceID = nil
+	}
+	req.SubscribedTopicNames, req.RebalanceTimeoutMillis = []string{"t"}, rapid.Int32Range(-1, 3000).Draw(rt, "timeout")
+	req.Topics = rapid.SampledFrom([][]kmsg.ConsumerGroupHeartbeatRequestTopic{
+		nil, {}, {{TopicID: model.TopicID{1}, Partitions: []int32{0, 1, 7}}},
+	}).Draw(rt, "owned")
+	w.groups.ConsumerHeartbeat(req, Caller{}, expect(&w.world, func(*kmsg.ConsumerGroupHeartbeatResponse) {}))
+}
+
+func (w *consumerWorld) commit(rt *rapid.T) {
+	c := w.someClient(rt)
+	req := commitRequest(c.group, "t", 0, 1)
+	req.Version, req.MemberID, req.Generation = 9, c.id, c.epoch+rapid.Int32Range(-1, 0).Draw(rt, "off by")
+	w.groups.CommitOffsets(req, expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
+}
+
+// classic tries to join by the other protocol, and to make use of it.
+func (w *consumerWorld) classic(rt *rapid.T) {
+	w.sendJoin(rt, identity{group: w.group(rt)}, 3)
+	w.heartbeat(rt)
+}
+
+func (w *consumerWorld) deleteGroup(rt *rapid.T) { w.delete(rt) }
+
+func (w *consumerWorld) reshape(rt *rapid.T) {
+	name := rapid.SampledFrom([]string{"t", "u", "v"}).Draw(rt, "topic")
+	h := &w.shaped
+	h.version++
+	at, topic := h.find(name)
+	h.all = slices.Clone(h.all)
+	switch {
+	case at < 0:
+		h.made++
+		h.all = append(h.all, Topic{Name: name, ID: model.TopicID{h.made, name[0]}, Partitions: 2})
+	case topic.Partitions < 6 && rapid.IntRange(0, 3).Draw(rt, "grow") > 0:
+		h.all[at].Partitions++
+	default:
+		h.all = slices.Delete(h.all, at, at+1)
+	}
+	if rapid.IntRange(0, 3).Draw(rt, "told") > 0 { // a notice may be late
+		w.groups.TopicsChanged([]string{name})
+	}
+}
+
+func (w *consumerWorld) restart(rt *rapid.T) {
+	w.journal.release(-1)
+	w.groups.Close()
+	w.journal.set(func(j *memoryJournal) { j.mu.broken, j.mu.loadErr = false, nil })
+	w.start(rt)
+}
+
+func (w *consumerWorld) check(rt *rapid.T) {
+	w.world.check(rt)
+	w.checkClients(rt)
+}
+
+// checkClients checks what the clients see, and what is meant for them.
+func (w *consumerWorld) checkClients(rt *rapid.T) {
+	if w.bad != "" {
+		rt.Fatal(w.bad)
+	}
+	m := w.groups.shards[0].machine
+	for i, c := range w.clients {
+		for _, other := range w.clients[:i] {
+			if c.gone || other.gone || c.group != other.group || len(c.working.and(other.working)) == 0 {
+				continue
+			}
+			if c.epoch == other.epoch && c.life == other.life || m != nil && m.vouches(c) && m.vouches(other) {
+				rt.Fatalf("%s of epoch %d and %s of epoch %d both work on %v", c.id, c.epoch, other.id, other.epoch, c.working.and(other.working))
+			}
+		}
+	}
+	if m == nil {
+		return
+	}
+	for _, g := range m.groups {
+		if err := checkTargets(g, w.shaped.view()); err != nil {
+			rt.Fatalf("group %s: %v", g.id, err)
+		}
+	}
+}
+
+// vouches reports whether the client is a member as it believes to be.
+func (m *machine) vouches(c *client) bool {
+	g := m.groups[c.group]
+	if g == nil || g.consumer == nil || g.consumer.members[c.id] == nil {
+		return false
+	}
+	current := g.consumer.members[c.id].current
+	return c.epoch == current.epoch || c.epoch == current.previous
+}
+
+// end lets all come to rest, and then to an end.
+func (w *consumerWorld) end(rt *rapid.T) {
+	w.journal.set(func(j *memoryJournal) { j.mu.hold, j.mu.loadErr = false, nil })
+	w.journal.release(-1)
+	w.clock.Advance(2 * time.Second) // a load is tried again
+	synctest.Wait()
+	for _, name := range []string{"t", "u", "v"} {
+		w.groups.TopicsChanged([]string{name})
+	}
+	for _, c := range w.clients {
+		c.asked++
+		c.waits, c.full = false, true
+	}
+	for range 30 { // strangers and those that are gone time out meanwhile
+		w.round(rt)
+		w.clock.Advance(3 * time.Second)
+		synctest.Wait()
+		w.checkClients(rt)
+	}
+	w.check(rt)
+	m := w.groups.shards[0].machine
+	for _, c := range w.clients {
+		g := m.groups[c.group]
+		switch {
+		case c.gone:
+		case g == nil || g.consumer == nil || g.consumer.members[c.id] == nil:
+			if c.instance == nil && len(w.clients) <= 4 {
+				rt.Fatalf("%s could not get into its group", c.id)
+			}
+		case g.consumer.state() != consumerStable || !c.working.equal(g.consumer.targets[c.id]):
+			rt.Fatalf("%s works on %v, its target is %v, the group %s", c.id, c.working, g.consumer.targets[c.id], g.consumer.state())
+		}
+	}
+	w.clock.Advance(2 * time.Minute)
+	synctest.Wait()
+	w.check(rt)
+	if m := w.groups.shards[0].machine; m.census[kindConsumer][consumerEmpty] != sum(m.census[kindConsumer][:]) {
+		rt.Fatalf("groups without clients: %v", m.census)
+	}
+	w.world.end(rt)
+}
+
+func sum(counts []int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// checkTargets checks that targets which are up to date cover each subscribed
+// partition exactly once, and give nobody what it did not subscribe to; and that
+// something will make them up to date otherwise.
+func checkTargets(g *group, v View) error {
+	c := g.consumer
+	if c == nil || len(c.members) == 0 {
+		return nil
+	}
+	if c.epoch > c.assignmentEpoch || c.topicsHash(v) != c.hash {
+		return nil
+	}
+	dealt := partitions{}
+	for id, target := range c.targets {
+		if len(dealt.and(target)) > 0 {
+			return fmt.Errorf("%v is meant for two members", dealt.and(target))
+		}
+		dealt = dealt.or(target)
+		for topic := range target {
+			if !c.subscribes(v, c.members[id].meta, topic) {
+				return fmt.Errorf("%s has a target in %v and does not subscribe to it", id, topic)
+			}
+		}
+	}
+	for name := range c.index.subscribers {
+		if t, ok := v.Topic(name); ok && len(dealt[t.ID]) != int(t.Partitions) {
+			return fmt.Errorf("topic %s of %d partitions is dealt out as %v", name, t.Partitions, dealt[t.ID])
+		}
+	}
+	return nil
+}
