@@ -1,5 +1,5 @@
 // Package coordinator holds the group coordinator: groups of the classic and of
-// the consumer protocol (KIP-848; of it only what is stored, yet) and their
+// the consumer protocol (KIP-848; not offered to clients yet) and their
 // committed offsets as pure state machines. It does no I/O and has no
 // clock of its own; its memory is a Journal that the owner implements over the
 // partitions of __consumer_offsets, in Kafka's own record formats.
@@ -28,7 +28,13 @@
 //	consumer.go      a consumer group; consumer_member.go, partitions.go
 //	consumer_replay.go   how records change it, in any order
 //	consumer_restore.go  what a load makes of it, and mends
-//	consumer_leave.go    members that are out; consumer_hash.go: what targets depend on
+//	consumer_heartbeat.go   a heartbeat, step by step; consumer_check.go: what it may say
+//	consumer_join.go     who joins, also in another's place; what members subscribe to
+//	reconcile.go         how a member comes to its target without ever sharing it
+//	consumer_target.go   when there is another assignment, and what it is; consumer_hash.go: what it depends on
+//	regex.go             subscriptions by pattern
+//	consumer_leave.go    who leaves or is put out
+//	consumer_commit.go   offsets by member epochs; consumer_describe.go
 //	consumer_records.go  its record formats; records_codec.go: their parts
 //	rewind_records.go    what is kept of a rewind
 //	timers.go        deadlines; metrics.go: counts
@@ -43,6 +49,8 @@
 //   - An answer leaves when all that it may have seen is below the high
 //     watermark, reads too. If an append is lost, the shard drops its machine
 //     first, answers COORDINATOR_LOAD_IN_PROGRESS, and loads again.
+//   - No two members of a consumer group hold the same partition: a member that
+//     is to have one that another holds waits until that has shown that it let go.
 //   - What is soft (who waits, who has a member id only, deadlines) dies with
 //     the machine; an Empty or Stable group is what its record says.
 //   - Every request is answered exactly once, also when its shard is dropped.

@@ -1,0 +1,116 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// storm is a coordinator of one shard with a topic of many partitions, whose
+// records are counted.
+type storm struct {
+	groups  *Groups
+	clock   *clock.Manual
+	targets int // assignments made
+	records int
+	bytes   int
+}
+
+func newStorm(t *testing.T) *storm {
+	t.Helper()
+	w := &storm{clock: clock.NewManual(time.UnixMilli(1))}
+	config := DefaultConfig()
+	config.Shards = 1
+	journal := &memoryJournal{onAppend: func(records []Record) {
+		for _, r := range records {
+			w.records++
+			w.bytes += len(r.Key) + len(r.Value)
+			if binary.BigEndian.Uint16(r.Key) == assignmentEpochKey {
+				w.targets++
+			}
+		}
+	}}
+	groups, err := New(func() Config { return config }, Env{
+		Clock: w.clock, Journals: func(int32) Journal { return journal },
+		View: func() View { return viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 100}) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(groups.Close)
+	if err := groups.Load(0); err != nil {
+		t.Fatal(err)
+	}
+	w.groups = groups
+	return w
+}
+
+func (w *storm) join(t *testing.T, group string, members int) {
+	t.Helper()
+	for i := range members {
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Version, req.Group, req.MemberID, req.RebalanceTimeoutMillis = 1, group, fmt.Sprintf("%05d", i), 30_000
+		req.SubscribedTopicNames, req.Topics = []string{"t"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		w.groups.ConsumerHeartbeat(req, Caller{ClientID: "c"}, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
+			if r.ErrorCode != 0 || r.MemberEpoch < 1 {
+				t.Errorf("member %d: %s", i, beatText(r))
+			}
+		})
+		w.clock.Advance(time.Millisecond)
+	}
+}
+
+// TestJoinStorm: ten thousand members that come within ten seconds cost few
+// assignments, and so few records; a moment later all is dealt out.
+func TestJoinStorm(t *testing.T) {
+	t.Parallel()
+	const members = 10_000
+	w := newStorm(t)
+	w.join(t, "g", members)
+	w.clock.Advance(pauseMax)
+	g := w.groups.shards[0].machine.groups["g"]
+	if g.consumer.state() == consumerAssigning || len(g.consumer.members) != members {
+		t.Errorf("%d members, %s", len(g.consumer.members), g.consumer.state())
+	}
+	if err := checkTargets(g, viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 100})); err != nil {
+		t.Error(err)
+	}
+	if w.targets > 100 || w.records > 4*members || w.bytes > 200*members {
+		t.Errorf("%d assignments, %d records of %d bytes", w.targets, w.records, w.bytes)
+	}
+	t.Logf("%d assignments, %d records of %d bytes", w.targets, w.records, w.bytes)
+}
+
+// TestSteadyHeartbeat: in a group of thousands it takes no more than in a small one.
+func TestSteadyHeartbeat(t *testing.T) {
+	w := newStorm(t)
+	cost := map[string]float64{}
+	for group, members := range map[string]int{"small": 10, "large": 3000} {
+		w.join(t, group, members)
+		w.clock.Advance(pauseMax)
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		// It has no partitions, so nothing has to be given up.
+		req.Version, req.Group, req.MemberID, req.RebalanceTimeoutMillis = 1, group, fmt.Sprintf("%05d", members-1), unchanged
+		beat := func() {
+			w.groups.ConsumerHeartbeat(req, Caller{ClientID: "c"}, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
+				req.MemberEpoch = max(req.MemberEpoch, r.MemberEpoch)
+			})
+		}
+		req.MemberEpoch = w.groups.shards[0].machine.groups[group].consumer.members[req.MemberID].current.epoch
+		beat() // comes to the newest epoch
+		before := w.records
+		cost[group] = testing.AllocsPerRun(100, beat)
+		if w.records != before || req.MemberEpoch < 1 {
+			t.Errorf("%s: a steady heartbeat wrote %d records", group, w.records-before)
+		}
+	}
+	if cost["large"] > cost["small"]+2 {
+		t.Errorf("allocations: %v", cost)
+	}
+}
