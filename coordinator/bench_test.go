@@ -81,7 +81,7 @@ func BenchmarkManyGroups(b *testing.B) {
 	groups := realGroups(b, 50)
 	journal := newGroupJournal(b)
 	for _, sh := range groups.shards {
-		sh.journal = journal
+		useJournal(sh, journal)
 	}
 	requests := make([]*kmsg.OffsetCommitRequest, many)
 	for i := range requests {
@@ -157,7 +157,7 @@ func benchGroups(b *testing.B, journal Journal) *Groups {
 	b.Helper()
 	groups := realGroups(b, 50)
 	for shard := range int32(50) {
-		groups.shards[shard].journal = journal // before its first request
+		useJournal(groups.shards[shard], journal)
 	}
 	return groups
 }

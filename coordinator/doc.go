@@ -11,7 +11,8 @@
 //	ask.go           how requests reach the shards
 //	config.go        the settings; view.go: the metadata; event.go: what happens, for the log
 //	step.go          what goes into one turn of a machine, and what comes out
-//	shard.go         the runtime: a mailbox, one append per batch, held answers
+//	shard.go         the runtime: a mailbox and whoever drains it
+//	outbox.go        on the way to the journal: one append for many steps, held answers
 //	load.go          load, failure and reload, unload
 //	machine.go       the state of a shard; replay, the only way to change what is durable
 //	group.go         one group; roster.go, member.go: who is in it
@@ -45,10 +46,11 @@
 //   - Replaying all records of a journal gives the durable state of the live
 //     machine (group.stored, offsets, rewind, and consumer but for what it calls
 //     soft): handlers return records, and only replay applies them, when the
-//     handler is done or asks for it (machine.apply).
-//   - An answer leaves when all that it may have seen is below the high
-//     watermark, reads too. If an append is lost, the shard drops its machine
-//     first, answers COORDINATOR_LOAD_IN_PROGRESS, and loads again.
+//     handler is done or asks for it (machine.apply), before they go to the outbox.
+//   - An answer, a read's too, leaves when all that it may have seen, be it held
+//     or under way, is below the high watermark. If an append is lost, the shard
+//     drops its machine and what is held first, answers
+//     COORDINATOR_LOAD_IN_PROGRESS, and loads again.
 //   - No two members of a consumer group hold the same partition: a member that
 //     is to have one that another holds waits until that has shown that it let go.
 //   - What is soft (who waits, who has a member id only, deadlines) dies with
@@ -57,6 +59,7 @@
 //   - No group waits for another: a handler never blocks.
 //
 // Goroutines: a shard's mailbox is drained by whoever posts to it while it is
-// idle. Groups starts a goroutine for each load, and one for a shard that keeps
-// its caller too long; Close waits for them. Timers of the clock only post.
+// idle. Groups starts a goroutine for each load, one for a shard that keeps its
+// caller too long, and one where an end of an append lets held records go; Close
+// waits for them. Timers of the clock only post.
 package coordinator

@@ -113,6 +113,11 @@ func realGroups(tb testing.TB, shards int32) *Groups {
 	return groups
 }
 
+// useJournal gives a shard another journal, before its first request.
+func useJournal(sh *shard, journal Journal) {
+	sh.journal, sh.outbox.journal = journal, journal
+}
+
 // TestTooLong refuses strings that a record could not hold, whatever the
 // request's own encoding allows.
 func TestTooLong(t *testing.T) {
@@ -281,7 +286,7 @@ func TestCoalesce(t *testing.T) {
 	groups := realGroups(t, 1)
 	var appends []int
 	journal := &memoryJournal{onAppend: func(records []Record) { appends = append(appends, len(records)) }}
-	groups.shards[0].journal = journal // before its first request
+	useJournal(groups.shards[0], journal)
 	answers := 0
 	groups.CommitOffsets(commitRequest("g", "t", 0, 1), func(*kmsg.OffsetCommitResponse) {
 		for partition := range int32(5) {

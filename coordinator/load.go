@@ -83,7 +83,7 @@ func (sh *shard) loaded(epoch uint64, m *machine, started time.Time, err error) 
 		sh.loadLater(config.LoadRetry)
 		return err
 	}
-	sh.machine = m
+	sh.serve(m)
 	sh.execute(s, func(m *machine, s *step) { m.restore(s) })
 	s.event(Event{
 		Kind: ShardLoaded, Groups: len(m.groups), Count: m.offsetCount, Took: s.now.Sub(started),
@@ -115,15 +115,17 @@ func (sh *shard) unload(code protocol.ErrorCode) {
 	}
 }
 
-// drop forgets the machine and answers what was parked in it.
+// drop forgets the machine, and answers what was held for it and what was
+// parked in it. What is under way already is answered when it ends.
 func (sh *shard) drop(code protocol.ErrorCode) {
-	m := sh.machine
-	sh.machine = nil
+	m, out := sh.machine, sh.outbox
+	sh.machine, sh.outbox = nil, nil
 	sh.refusal = code
 	sh.epoch++
 	sh.arm() // stops the timer
 	sh.stats.clear()
 	if m != nil {
+		deliver(out.discard(), code)
 		deliver(m.parked(), code)
 	}
 }

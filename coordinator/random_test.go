@@ -33,7 +33,7 @@ func TestRandomConversations(t *testing.T) {
 				"": w.check, "join": w.join, "join more": w.join, "rejoin": w.rejoin, "sync": w.sync,
 				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
-				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "inherit": w.inherit,
+				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "inherit": w.inherit, "move": w.move,
 			})
 			w.end(rt)
 		})
@@ -70,10 +70,12 @@ type world struct {
 	twice    bool
 	suffix   int
 
-	// A group of its own, whose offset only grows: what was acknowledged may
-	// never be missing from a later answer.
-	sent, acked int64
-	lostOffset  string
+	// A group of its own, whose offsets only grow: what was acknowledged or shown
+	// may never be missing from a later answer. They are those of the first and
+	// the last record of commits that take several appends.
+	sent       int64
+	seen       [2]int64
+	lostOffset string
 
 	// How often topic v was deleted and made: odd when it is gone. What is
 	// committed for it is this number, so no other may ever be fetched.
@@ -234,28 +236,40 @@ func (w *world) commit(rt *rapid.T) {
 	w.groups.CommitOffsets(req, expect(w, func(*kmsg.OffsetCommitResponse) {}))
 }
 
+// growing are the partitions of the group that only grows.
+const growing = 8
+
 // simple commits the next offset of the group that only grows.
 func (w *world) simple(*rapid.T) {
 	w.sent++
 	offset := w.sent
 	req := commitRequest("grows", "t", 0, offset)
 	req.Version, req.RetentionTimeMillis = 4, 1<<40 // it shall never expire
+	for i := int32(1); i < growing; i++ {
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
+			kmsg.OffsetCommitRequestTopicPartition{Partition: i, Offset: offset})
+	}
 	w.groups.CommitOffsets(req, expect(w, func(r *kmsg.OffsetCommitResponse) {
 		if r.Topics[0].Partitions[0].ErrorCode == 0 {
-			w.acked = max(w.acked, offset)
+			w.seen[0], w.seen[1] = max(w.seen[0], offset), max(w.seen[1], offset)
 		}
 	}))
 }
 
 func (w *world) fetch(*rapid.T) {
-	least := w.acked
+	least := w.seen
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.Version, req.Group = 7, "grows"
-	req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0}}}
+	req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0, growing - 1}}}
 	w.groups.FetchOffsets(req, expect(w, func(r *kmsg.OffsetFetchResponse) {
-		got := r.Topics[0].Partitions[0].Offset
-		if r.ErrorCode == 0 && (got > w.sent || least > 0 && got < least) {
-			w.lostOffset = fmt.Sprintf("fetched %d after %d was acknowledged, %d sent", got, least, w.sent)
+		if r.ErrorCode != 0 {
+			return
+		}
+		for i, p := range r.Topics[0].Partitions {
+			if p.Offset > w.sent || least[i] > 0 && p.Offset < least[i] {
+				w.lostOffset = fmt.Sprintf("fetched %d after %d was seen, %d sent", p.Offset, least[i], w.sent)
+			}
+			w.seen[i] = max(w.seen[i], p.Offset)
 		}
 	}))
 }
@@ -340,8 +354,8 @@ func (w *world) disturb(rt *rapid.T) {
 }
 
 func (w *world) restart(rt *rapid.T) {
-	w.journal.release(-1)
 	w.groups.Close()
+	w.settleJournal(rt)
 	w.journal.set(func(j *memoryJournal) { j.mu.broken, j.mu.loadErr = false, nil })
 	w.start(rt)
 }
@@ -367,6 +381,23 @@ func (w *world) inherit(rt *rapid.T) {
 	w.start(rt)
 }
 
+// move takes the shard away and brings it back, whatever is under way and held.
+func (w *world) move(rt *rapid.T) {
+	w.groups.Unload(0)
+	w.settleJournal(rt)
+	go func() { _ = w.groups.Load(0) }() // a failure is retried
+	synctest.Wait()
+}
+
+// settleJournal ends what is under way, as a journal does before it loads.
+func (w *world) settleJournal(rt *rapid.T) {
+	if rapid.Bool().Draw(rt, "lose") {
+		w.journal.lose()
+		return
+	}
+	w.journal.release(-1)
+}
+
 func (w *world) check(rt *rapid.T) {
 	synctest.Wait()
 	if w.twice || w.lostOffset != "" {
@@ -379,14 +410,15 @@ func (w *world) check(rt *rapid.T) {
 	if err := checkMachine(sh.machine); err != nil {
 		rt.Fatal(err)
 	}
-	if err := checkDurable(sh.machine, w.journal.all()); err != nil {
+	// What is held was applied already, and is nowhere but in the outbox.
+	if err := checkDurable(sh.machine, append(w.journal.all(), sh.outbox.records...)); err != nil {
 		rt.Fatal(err)
 	}
 }
 
 func (w *world) end(rt *rapid.T) {
-	w.journal.release(-1)
 	w.groups.Close()
+	w.journal.release(-1)
 	synctest.Wait()
 	if w.answered != w.asked {
 		rt.Fatalf("%d requests, %d answers", w.asked, w.answered)

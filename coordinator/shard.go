@@ -36,6 +36,7 @@ type shard struct {
 	// The rest belongs to whoever drains the mailbox, one at a time.
 
 	machine *machine           // nil unless loaded
+	outbox  *outbox            // of that machine; nil without one
 	journal Journal            // of the load that epoch counts
 	refusal protocol.ErrorCode // what tasks get while machine is nil
 	closed  bool
@@ -51,14 +52,27 @@ func newShard(index int32, env *environment) *shard {
 
 // post puts mail into the box and drains it unless somebody else does already.
 func (sh *shard) post(m mail) {
+	if sh.enqueue(m) {
+		sh.drain()
+	}
+}
+
+// postFromJournal is post for the journal's goroutines, which have other work
+// to do than a shard's.
+func (sh *shard) postFromJournal(m mail) {
+	if sh.enqueue(m) && !sh.env.workers.start(sh.drain) {
+		sh.drain() // the coordinator is closed: there is nothing to do
+	}
+}
+
+// enqueue reports whether the caller has to see that the mailbox is drained.
+func (sh *shard) enqueue(m mail) bool {
 	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	sh.mu.queue = append(sh.mu.queue, m)
 	idle := !sh.mu.running
 	sh.mu.running = true
-	sh.mu.Unlock()
-	if idle {
-		sh.drain()
-	}
+	return idle
 }
 
 func (sh *shard) drain() {
@@ -112,47 +126,44 @@ func (sh *shard) execute(s *step, run func(*machine, *step)) {
 	sh.machine.apply(s)
 }
 
-// commit appends a step's records and holds its answers until they, and all
-// appended before that they may have seen, are below the high watermark.
+// commit hands a step's records and answers to the outbox.
 func (sh *shard) commit(s *step) {
 	for i := range s.events {
 		s.events[i].Shard = sh.index
 		sh.env.Events(s.events[i])
 	}
-	if sh.machine != nil {
-		sh.stats.publish(sh.machine, s)
-	}
-	if len(s.records) == 0 && len(s.answers) == 0 {
+	if sh.machine == nil {
 		return
 	}
-	epoch, answers := sh.epoch, s.answers
-	done := func(err error) {
-		if err == nil {
-			deliver(answers, protocol.NoError)
-			return
-		}
-		sh.post(mail{control: func() { sh.lost(epoch, err, answers) }})
-	}
-	if len(s.records) == 0 {
-		sh.journal.Barrier(done)
-		return
-	}
-	chunks := split(s.records, s.config.BatchBytesMax)
-	for _, chunk := range chunks[:len(chunks)-1] {
-		sh.journal.Append(chunk, func(err error) {
-			if err != nil {
-				sh.post(mail{control: func() { sh.lost(epoch, err, nil) }})
-			}
-		})
-	}
-	sh.journal.Append(chunks[len(chunks)-1], done)
+	sh.stats.publish(sh.machine, s)
+	sh.outbox.add(s.records, s.answers, s.config.BatchBytesMax)
 }
 
-// lost ends a step whose records are gone. The first loss of an epoch drops the
-// machine before anybody is answered: it holds what the journal does not.
+// serve puts a machine into service.
+func (sh *shard) serve(m *machine) {
+	epoch := sh.epoch
+	sh.machine = m
+	sh.outbox = newOutbox(sh.journal, func() {
+		sh.postFromJournal(mail{control: sh.flush})
+	}, func(err error, answers []answer) {
+		sh.post(mail{control: func() { sh.lost(epoch, err, answers) }})
+	})
+}
+
+// flush sends what was held while an append was under way.
+func (sh *shard) flush() {
+	if sh.outbox != nil {
+		sh.outbox.flush(sh.env.config().BatchBytesMax)
+	}
+}
+
+// lost ends steps whose records are gone. The first loss of an epoch drops the
+// machine before anybody is answered: it holds what the journal does not. What
+// was held is built on it.
 func (sh *shard) lost(epoch uint64, err error, answers []answer) {
 	if epoch == sh.epoch && sh.machine != nil {
 		sh.env.Events(Event{Kind: AppendFailed, Shard: sh.index, Err: err})
+		answers = append(answers, sh.outbox.discard()...)
 		sh.reload()
 	}
 	code := protocol.CoordinatorLoadInProgress
@@ -202,19 +213,4 @@ func (sh *shard) arm() {
 		}
 		sh.timer.Reset(wait)
 	}
-}
-
-// split cuts records into appends of at most limit bytes of keys and values.
-func split(records []Record, limit int) [][]Record {
-	var chunks [][]Record
-	start, size := 0, 0
-	for i := range records {
-		n := len(records[i].Key) + len(records[i].Value)
-		if i > start && size+n > limit {
-			chunks = append(chunks, records[start:i:i])
-			start, size = i, 0
-		}
-		size += n
-	}
-	return append(chunks, records[start:])
 }

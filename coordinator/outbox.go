@@ -1,0 +1,167 @@
+package coordinator
+
+import (
+	"sync"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// flightsMax bounds the appends of a shard that are under way at once. A few
+// keep the disk busy while the next is made; each holds its batch in memory.
+const flightsMax = 4
+
+// outbox carries what the steps of one loaded machine decide to its journal.
+// While an append is under way, further records are held, and go as one append
+// when it is done: the slower the disk, the more commits share a batch, and
+// without a timer. Full batches do not wait for that, as long as there are not
+// too many.
+//
+// An answer leaves when all records up to its step's are safe, also that of a
+// step without any: it may have seen what is held.
+type outbox struct {
+	journal Journal
+	wake    func()                // has flush called by whoever owns the shard then
+	lost    func(error, []answer) // hears of each append and barrier that failed
+
+	// Held; these belong to whoever drains the shard's mailbox.
+
+	records []Record
+	size    int // bytes of their keys and values
+	taken   int // records taken since the load, held ones included
+	answers []heldAnswers
+
+	mu struct {
+		sync.Mutex
+		flights int // appends that have not ended
+		wakeAt  int // wake when there are no more flights than that; -1: never
+	}
+}
+
+// heldAnswers may leave when so many records as the outbox had taken are safe.
+type heldAnswers struct {
+	after   int
+	answers []answer
+}
+
+func newOutbox(journal Journal, wake func(), lost func(error, []answer)) *outbox {
+	o := &outbox{journal: journal, wake: wake, lost: lost}
+	o.mu.wakeAt = -1
+	return o
+}
+
+// add takes what a step has decided, and sends it unless it has to wait. One
+// append has at most limit bytes of keys and values, or one record.
+func (o *outbox) add(records []Record, answers []answer, limit int) {
+	switch {
+	case len(records) == 0 && len(answers) == 0:
+		return
+	case len(records) == 0 && len(o.records) == 0:
+		o.journal.Barrier(func(err error) { o.end(err, answers) })
+		return
+	case len(o.records) == 0:
+		o.records = records
+	default:
+		o.records = append(o.records, records...)
+	}
+	o.taken += len(records)
+	for i := range records {
+		o.size += records[i].size()
+	}
+	if len(answers) > 0 {
+		o.answers = append(o.answers, heldAnswers{o.taken, answers})
+	}
+	o.flush(limit)
+}
+
+// flush sends what is held and need not wait.
+func (o *outbox) flush(limit int) {
+	for len(o.records) > 0 && o.depart(limit) {
+		records, answers := o.next(limit)
+		o.journal.Append(records, func(err error) {
+			o.end(err, answers)
+			if err == nil {
+				o.landed()
+			}
+		})
+		clear(records) // the rest of a large step waits: it shall not hold these
+	}
+}
+
+// depart counts another append, if it may go: at once when none is under way or
+// a full one is held. Otherwise it asks to be woken.
+func (o *outbox) depart(limit int) bool {
+	below := 1
+	if o.size >= limit {
+		below = flightsMax
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.mu.flights >= below {
+		o.mu.wakeAt = below - 1
+		return false
+	}
+	o.mu.flights++
+	o.mu.wakeAt = -1
+	return true
+}
+
+// landed counts the end of an append. One that was lost never ends: what is held
+// waits for the shard to discard it.
+func (o *outbox) landed() {
+	o.mu.Lock()
+	o.mu.flights--
+	wake := o.mu.flights <= o.mu.wakeAt
+	if wake {
+		o.mu.wakeAt = -1
+	}
+	o.mu.Unlock()
+	if wake {
+		o.wake()
+	}
+}
+
+// end tells those who waited for an append or a barrier, or the shard.
+func (o *outbox) end(err error, answers []answer) {
+	if err != nil {
+		o.lost(err, answers)
+		return
+	}
+	deliver(answers, protocol.NoError)
+}
+
+// next takes the records of one append out, and the answers that wait for no
+// later one.
+func (o *outbox) next(limit int) ([]Record, []answer) {
+	n, size := 1, o.records[0].size()
+	for n < len(o.records) && size+o.records[n].size() <= limit {
+		size += o.records[n].size()
+		n++
+	}
+	records := o.records[:n:n]
+	o.records = o.records[n:]
+	o.size -= size
+	if len(o.records) == 0 {
+		o.records = nil
+	}
+	safe := o.taken - len(o.records)
+	var answers []answer
+	for len(o.answers) > 0 && o.answers[0].after <= safe {
+		answers = append(answers, o.answers[0].answers...)
+		o.answers[0].answers = nil
+		o.answers = o.answers[1:]
+	}
+	return records, answers
+}
+
+// discard forgets what is held and returns its answers: the machine goes.
+func (o *outbox) discard() []answer {
+	var answers []answer
+	for _, held := range o.answers {
+		answers = append(answers, held.answers...)
+	}
+	o.records, o.size, o.answers = nil, 0, nil
+	return answers
+}
+
+// size is how much of an append's limit the record takes.
+func (r *Record) size() int { return len(r.Key) + len(r.Value) }
