@@ -17,10 +17,11 @@ type Record struct {
 // The owner implements it over the log.
 type Journal interface {
 	// Append queues the records as one batch, in order with earlier calls, and
-	// returns at once; it keeps nothing of records. done is called once, from any goroutine, when the batch
-	// is below the high watermark (nil) or lost (an error; all later appends
-	// of the shard fail too until it has been loaded again); also before Append
-	// returns. Append never blocks: a done of another append may have led to it.
+	// returns at once; it keeps nothing of records. done is called once, from
+	// any goroutine, when the batch is below the high watermark (nil) or lost
+	// (an error; all later appends of the shard fail too until it has been
+	// loaded again); also before Append returns. Append never blocks: a done of
+	// another append may have led to it.
 	Append(records []Record, done func(error))
 	// Barrier calls done when all that was appended before is below the high
 	// watermark; at once if it is already. Reads wait for it.

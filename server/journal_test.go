@@ -92,7 +92,7 @@ func TestJournalFailsWhatFollowsAFailure(t *testing.T) {
 		reached <- struct{}{}
 		<-release
 		return errors.New("an error of the test's disk")
-	}))
+	}), dataDir, 1)
 	p, perr := partitions.Find(cluster.OffsetsTopic, 0)
 	if perr != nil {
 		t.Fatal(perr)
@@ -135,14 +135,15 @@ func TestJournalFailsWhatFollowsAFailure(t *testing.T) {
 	must(t, <-first)
 }
 
-// partitionsOn opens metadata with the coordinator's topic, and a log, on a disk.
-func partitionsOn(t *testing.T, fs vfs.FS) *replication.Partitions {
+// partitionsOn opens metadata with the coordinator's topic, and a log, in a
+// directory.
+func partitionsOn(t testing.TB, fs vfs.FS, dir string, shards int32) *replication.Partitions {
 	t.Helper()
-	must(t, fs.MkdirAll(dataDir))
-	meta, err := cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
+	must(t, fs.MkdirAll(dir))
+	meta, err := cluster.Open(fs, dir, cluster.Options{NodeID: 1})
 	must(t, err)
-	l, _, err := log.Open(log.Config{SegmentBytes: 1 << 20}, log.Env{
-		FS: fs, Dir: dataDir, Clock: clock.Real{},
+	l, _, err := log.Open(log.Config{SegmentBytes: 64 << 20}, log.Env{
+		FS: fs, Dir: dir, Clock: clock.Real{},
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(meta.Standing(id)) },
 	})
 	must(t, err)
@@ -157,6 +158,6 @@ func partitionsOn(t *testing.T, fs vfs.FS) *replication.Partitions {
 		ProducerExpirationMs: func() int64 { return 86400000 },
 	})
 	meta.Subscribe(ps.Changed)
-	must(t, meta.CreateTopics([]cluster.TopicSpec{{Name: cluster.OffsetsTopic, Partitions: 1, Internal: true}})[0].Err)
+	must(t, meta.CreateTopics([]cluster.TopicSpec{{Name: cluster.OffsetsTopic, Partitions: shards, Internal: true}})[0].Err)
 	return ps
 }
