@@ -24,6 +24,9 @@ const (
 // journalTopicHeader is the record header that holds coordinator.Record.Topic.
 const journalTopicHeader = "mainstem.topic.id"
 
+// journalTopicRoom is how long that header is, with its two lengths.
+const journalTopicRoom = 2 + len(journalTopicHeader) + len(model.TopicID{})
+
 // errJournalLost is what appends get after one has failed, until the shard is
 // loaded again: they were built on state that is not there.
 var errJournalLost = errors.New("an earlier append of the shard was lost")
@@ -100,6 +103,7 @@ func (j *Journal) prepare(records []coordinator.Record) (*replication.Partition,
 		return nil, nil, err
 	}
 	b := batch.NewBuilder(batch.None)
+	b.Grow(batchRoom(records))
 	now := j.clock.Now().UnixMilli()
 	for _, r := range records {
 		at := r.Timestamp
@@ -112,11 +116,23 @@ func (j *Journal) prepare(records []coordinator.Record) (*replication.Partition,
 		}
 		b.Add(at, r.Key, r.Value, batch.RecordHeader{Key: journalTopicHeader, Value: r.Topic[:]})
 	}
-	data, err := b.Build(nil)
+	data, err := b.Take()
 	if err != nil {
 		return nil, nil, fmt.Errorf("journal: %w", err)
 	}
 	return p, data, nil
+}
+
+// batchRoom bounds the bytes that records take in a batch.
+func batchRoom(records []coordinator.Record) int {
+	n := 0
+	for i := range records {
+		n += batch.RecordOverhead + len(records[i].Key) + len(records[i].Value)
+		if !records[i].Topic.IsZero() {
+			n += journalTopicRoom
+		}
+	}
+	return n
 }
 
 // end counts the end of an append and lets go of the barriers it held up.

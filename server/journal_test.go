@@ -3,6 +3,7 @@ package server_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -135,21 +136,42 @@ func TestJournalFailsWhatFollowsAFailure(t *testing.T) {
 	must(t, <-first)
 }
 
+// TestJournalAppendMemory: a batch is made in one piece of memory, about its size.
+func TestJournalAppendMemory(t *testing.T) {
+	j := server.NewOffsetsJournal(partitionsOn(t, vfs.OS{}, t.TempDir(), 1), clock.Real{}, 0)
+	must(t, j.Load(func(coordinator.Record) error { return nil }))
+	records := make([]coordinator.Record, 5000)
+	size := 0
+	for i := range records {
+		records[i] = coordinator.Record{Key: fmt.Appendf(nil, "key %032d", i), Value: make([]byte, 1000), Timestamp: int64(i), Topic: model.TopicID{1}}
+		size += len(records[i].Key) + len(records[i].Value)
+	}
+	ended := make(chan error, 1)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	j.Append(records, func(err error) { ended <- err })
+	must(t, <-ended)
+	runtime.ReadMemStats(&after)
+	if took := int(after.TotalAlloc - before.TotalAlloc); took > size+size/2 {
+		t.Errorf("%d bytes of records took %d", size, took)
+	}
+}
+
 // partitionsOn opens metadata with the coordinator's topic, and a log, in a
 // directory.
-func partitionsOn(t testing.TB, fs vfs.FS, dir string, shards int32) *replication.Partitions {
-	t.Helper()
-	must(t, fs.MkdirAll(dir))
+func partitionsOn(tb testing.TB, fs vfs.FS, dir string, shards int32) *replication.Partitions {
+	tb.Helper()
+	must(tb, fs.MkdirAll(dir))
 	meta, err := cluster.Open(fs, dir, cluster.Options{NodeID: 1})
-	must(t, err)
+	must(tb, err)
 	l, _, err := log.Open(log.Config{SegmentBytes: 64 << 20}, log.Env{
 		FS: fs, Dir: dir, Clock: clock.Real{},
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(meta.Standing(id)) },
 	})
-	must(t, err)
-	t.Cleanup(func() {
-		must(t, l.Close())
-		must(t, meta.Close())
+	must(tb, err)
+	tb.Cleanup(func() {
+		must(tb, l.Close())
+		must(tb, meta.Close())
 	})
 	resolver := cluster.NewResolver(nil)
 	ps := replication.NewPartitions(replication.Env{
@@ -158,6 +180,6 @@ func partitionsOn(t testing.TB, fs vfs.FS, dir string, shards int32) *replicatio
 		ProducerExpirationMs: func() int64 { return 86400000 },
 	})
 	meta.Subscribe(ps.Changed)
-	must(t, meta.CreateTopics([]cluster.TopicSpec{{Name: cluster.OffsetsTopic, Partitions: shards, Internal: true}})[0].Err)
+	must(tb, meta.CreateTopics([]cluster.TopicSpec{{Name: cluster.OffsetsTopic, Partitions: shards, Internal: true}})[0].Err)
 	return ps
 }

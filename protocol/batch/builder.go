@@ -4,9 +4,16 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
+
+// RecordOverhead is the most that a record without headers takes beside its key
+// and value: six numbers and the attributes.
+const RecordOverhead = 5*binary.MaxVarintLen32 + binary.MaxVarintLen64 + 1
+
+var errNoRecords = fmt.Errorf("%w: number of records is 0, at least 1 expected", ErrInvalid)
 
 // RecordHeader is a key and value that accompany a record.
 type RecordHeader struct {
@@ -26,7 +33,7 @@ type Builder struct {
 	Transactional bool
 	Control       bool
 
-	records        []byte
+	buf            []byte // room for the header, then the records
 	count          int32
 	firstTimestamp int64
 	maxTimestamp   int64
@@ -35,6 +42,17 @@ type Builder struct {
 // NewBuilder makes an empty builder for a batch without a producer id.
 func NewBuilder(c Codec) *Builder {
 	return &Builder{Codec: c, LeaderEpoch: -1, ProducerID: -1, ProducerEpoch: -1, BaseSequence: -1}
+}
+
+// Grow makes room for so many bytes of records, so that adding them takes no
+// other memory. A record takes its keys and values and RecordOverhead at most;
+// headers come on top.
+func (b *Builder) Grow(n int) {
+	if len(b.buf) == 0 {
+		b.buf = make([]byte, HeaderSize, HeaderSize+n)
+		return
+	}
+	b.buf = slices.Grow(b.buf, n)
 }
 
 // Add appends a record with a timestamp in milliseconds since 1970. A nil key
@@ -49,7 +67,10 @@ func (b *Builder) Add(timestamp int64, key, value []byte, headers ...RecordHeade
 	for _, h := range headers {
 		size += varintLen(int64(len(h.Key))) + len(h.Key) + bytesLen(h.Value)
 	}
-	r := binary.AppendVarint(b.records, int64(size))
+	if len(b.buf) == 0 {
+		b.Grow(size + binary.MaxVarintLen32)
+	}
+	r := binary.AppendVarint(b.buf, int64(size))
 	r = append(r, 0) // attributes
 	r = binary.AppendVarint(r, timestamp-b.firstTimestamp)
 	r = binary.AppendVarint(r, int64(b.count))
@@ -61,27 +82,49 @@ func (b *Builder) Add(timestamp int64, key, value []byte, headers ...RecordHeade
 		r = append(r, h.Key...)
 		r = appendBytes(r, h.Value)
 	}
-	b.records = r
+	b.buf = r
 	b.count++
 }
 
 // Build appends the batch to dst. There must be a record.
 func (b *Builder) Build(dst []byte) ([]byte, error) {
 	if b.count == 0 {
-		return dst, fmt.Errorf("%w: number of records is 0, at least 1 expected", ErrInvalid)
+		return dst, errNoRecords
 	}
 	start := len(dst)
-	dst = append(dst, make([]byte, HeaderSize)...)
-	dst, err := Compress(dst, b.Codec, b.records)
+	out, err := Compress(append(dst, make([]byte, HeaderSize)...), b.Codec, b.buf[HeaderSize:])
 	if err != nil {
-		return dst[:start], err
+		return dst, err
 	}
-	if size := len(dst) - start; size > math.MaxInt32 {
-		return dst[:start], fmt.Errorf("%w: the batch has %d bytes, at most %d allowed", ErrTooLarge, size, math.MaxInt32)
+	if err := b.seal(out[start:]); err != nil {
+		return dst, err
 	}
-	b.writeHeader(dst[start:])
-	sealCRC(dst[start:])
-	return dst, nil
+	return out, nil
+}
+
+// Take is Build for a batch of its own: one that is not compressed is made in the
+// builder's memory, without a copy, and the builder is empty then.
+func (b *Builder) Take() ([]byte, error) {
+	if b.Codec != None {
+		return b.Build(nil)
+	}
+	if b.count == 0 {
+		return nil, errNoRecords
+	}
+	out := b.buf
+	err := b.seal(out)
+	b.buf, b.count = nil, 0
+	return out, err
+}
+
+// seal completes a batch whose header is only room so far.
+func (b *Builder) seal(out []byte) error {
+	if len(out) > math.MaxInt32 {
+		return fmt.Errorf("%w: the batch has %d bytes, at most %d allowed", ErrTooLarge, len(out), math.MaxInt32)
+	}
+	b.writeHeader(out)
+	sealCRC(out)
+	return nil
 }
 
 func (b *Builder) writeHeader(dst []byte) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -145,5 +146,40 @@ func TestBuilder(t *testing.T) {
 	}
 	if err := Verify(both[len(first):], &h); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestBuilderTakes: what is taken is what would have been built, in the memory
+// that was asked for, whatever the numbers are.
+func TestBuilderTakes(t *testing.T) {
+	for _, c := range []Codec{None, Zstd} {
+		t.Run(c.String(), func(t *testing.T) {
+			const records = 300
+			value := bytes.Repeat([]byte("v"), 300)
+			b := NewBuilder(c)
+			if _, err := b.Take(); !errors.Is(err, ErrInvalid) {
+				t.Errorf("an empty batch: %v", err)
+			}
+			b.Grow(records * (RecordOverhead + len(value)))
+			room := cap(b.buf)
+			b.Add(math.MaxInt64, nil, value)
+			for range records - 1 {
+				b.Add(0, nil, value)
+			}
+			if cap(b.buf) != room {
+				t.Errorf("it took %d bytes, room was for %d", cap(b.buf), room)
+			}
+			built, err := b.Build(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken, err := b.Take()
+			if err != nil || !bytes.Equal(built, taken) {
+				t.Errorf("taken %d bytes, %v; built %d", len(taken), err, len(built))
+			}
+			if _, err := b.Take(); c == None && !errors.Is(err, ErrInvalid) {
+				t.Errorf("taken twice: %v", err)
+			}
+		})
 	}
 }
