@@ -13,7 +13,8 @@ import (
 // CommitOffsets handles OffsetCommit, versions 1 to 10. Topics are taken by
 // name: for version 10 the caller fills the names in, and in any version it
 // passes only topics and partitions that exist; a topic that was deleted since is
-// refused here. The answer lists topics as the request does.
+// refused here. The answer lists topics as the request does. The request is
+// the coordinator's from then on.
 func (g *Groups) CommitOffsets(req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.OffsetCommitResponse { return commitResponse(req, code) }
 	q := question[*kmsg.OffsetCommitResponse]{req.Group, groupID(req.Group), reply, failed}
@@ -63,7 +64,7 @@ func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCom
 	if g == nil {
 		m.scheduleExpiry(s)
 	}
-	room := arena{free: make([]byte, 0, commitSize(req))}
+	room := newArena(commitSize(req))
 	limit := min(s.config.OffsetMetadataMax, stringMax)
 	for i := range req.Topics {
 		topic := &req.Topics[i]
@@ -80,6 +81,8 @@ func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCom
 				continue
 			}
 			s.record(room.offsetRecord(req.Group, topic.Topic, p.Partition, committedOf(s, req, p, now.id)))
+			// The record has it now; the request waits for the answer with the rest.
+			p.Metadata = nil
 			s.commits++
 		}
 	}

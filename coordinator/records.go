@@ -42,8 +42,23 @@ const stringMax = math.MaxInt16
 // errRecord is wrapped by what replay says of a record that it cannot read.
 var errRecord = errors.New("coordinator: bad record")
 
+// Blocks of an arena begin small, and are never so large that the last record of
+// a block holds much memory of others that are sent already.
+const (
+	arenaBlockMin = 4 << 10
+	arenaBlockMax = 64 << 10
+)
+
 // arena hands out the bytes of many small records from few allocations.
-type arena struct{ free []byte }
+type arena struct {
+	free  []byte
+	block int // the size of the newest block, if not that of one record
+}
+
+// newArena is one that knows that about n bytes will be asked for.
+func newArena(n int) arena {
+	return arena{free: make([]byte, 0, min(n, arenaBlockMax)), block: arenaBlockMax}
+}
 
 // seal cuts what was appended to buf (which began as a.open()) off the arena.
 func (a *arena) seal(buf []byte) []byte {
@@ -54,7 +69,8 @@ func (a *arena) seal(buf []byte) []byte {
 // open returns an empty slice with room for n bytes.
 func (a *arena) open(n int) []byte {
 	if cap(a.free)-len(a.free) < n {
-		a.free = make([]byte, 0, max(n, 4096))
+		a.block = min(max(2*a.block, arenaBlockMin), arenaBlockMax)
+		a.free = make([]byte, 0, max(n, a.block))
 	}
 	return a.free[:0]
 }
