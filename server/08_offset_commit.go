@@ -42,7 +42,8 @@ func (s *Server) offsetCommit(c *call, req *kmsg.OffsetCommitRequest) {
 		req.Topics = append(req.Topics, existingOnly(all[i], t))
 	}
 	s.groups.CommitOffsets(req, func(resp *kmsg.OffsetCommitResponse) {
-		c.encodeLater(mergeCommit(c, all, codes, resp))
+		merged := mergeCommit(c, all, codes, resp)
+		c.encodeWeighed(merged, committedBytes(merged))
 	})
 }
 
@@ -74,6 +75,7 @@ func mergeCommit(
 			code = protocol.UnknownTopicOrPartition // of what was not seen
 		}
 		t := kmsg.OffsetCommitResponseTopic{Topic: all[i].Topic, TopicID: all[i].TopicID}
+		t.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, 0, len(all[i].Partitions))
 		for _, p := range all[i].Partitions {
 			out := kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: int16(code)}
 			if len(seen) > 0 && seen[0].Partition == p.Partition {

@@ -110,10 +110,10 @@ func (c *call) encode(resp kmsg.Response) {
 // encodeAsIs is encode for an answer whose version is not its request's.
 func (c *call) encodeAsIs(resp kmsg.Response) {
 	flexible := c.header.Key.FlexibleResponseHeader(c.header.Version)
-	// A buffer that has to grow from a quarter on is not copied often.
 	room := c.mem.size
-	if c.mem.share != nil {
-		room = max(room, c.mem.cost/4)
+	if room == 0 && c.mem.share != nil {
+		// A buffer that has to grow from a quarter on is not copied often.
+		room = c.mem.cost / 4
 	}
 	buf := protocol.AppendResponse(make([]byte, 0, room), c.header.Correlation, resp, flexible)
 	if c.mem.share != nil {

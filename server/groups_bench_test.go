@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -142,8 +143,27 @@ func BenchmarkDurableLoad(b *testing.B) {
 		loadAll(b, groups, shards)
 	}
 	b.StopTimer()
-	b.ReportMetric((cpuTime(b) - before).Seconds()/float64(b.N), "cpu-s/op")
+	b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N), "cpu-s/op")
 	if n := groups.Metrics().Offsets; n != many*partitions {
 		b.Fatalf("%d offsets", n)
 	}
+}
+
+// BenchmarkLargeCommit measures one OffsetCommit of 80 MB: 20,000 partitions
+// with 4 KB of metadata each.
+func BenchmarkLargeCommit(b *testing.B) {
+	const partitions = 20000
+	groups := groupsOn(b, vfs.OS{}, b.TempDir(), 1)
+	req := commitOf("group", partitions, strings.Repeat("m", 4096))
+	b.ReportAllocs()
+	b.ResetTimer()
+	before := cpuTime(b)
+	for range b.N {
+		answered := make(chan int16, 1)
+		groups.CommitOffsets(req, func(r *kmsg.OffsetCommitResponse) { answered <- r.Topics[0].Partitions[0].ErrorCode })
+		if code := <-answered; code != 0 {
+			b.Fatalf("code %d", code)
+		}
+	}
+	b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N), "cpu-s/op")
 }

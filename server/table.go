@@ -81,7 +81,7 @@ func rows() []api {
 		{key: protocol.KeyFetch, min: 4, max: 18, parks: true, handle: typed((*Server).fetch), weigher: weighed((*Server).weighFetch)},
 		{key: protocol.KeyListOffsets, min: 1, max: 11, handle: typed((*Server).listOffsets)},
 		{key: protocol.KeyMetadata, min: 0, max: 13, handle: typed((*Server).metadata), weigher: weighed((*Server).weighMetadata)},
-		{key: protocol.KeyOffsetCommit, min: 2, max: 10, handle: typed((*Server).offsetCommit)},
+		{key: protocol.KeyOffsetCommit, min: 2, max: 10, handle: typed((*Server).offsetCommit), weigher: weighed((*Server).weighOffsetCommit)},
 		{key: protocol.KeyOffsetFetch, min: 1, max: 10, handle: typed((*Server).offsetFetch), weigher: weighed((*Server).weighOffsetFetch)},
 		{key: protocol.KeyFindCoordinator, min: 0, max: 6, handle: typed((*Server).findCoordinator)},
 		{key: protocol.KeyJoinGroup, min: 0, max: 9, keepsBytes: true, parks: true, handle: typed((*Server).joinGroup), weigher: weighedLater},

@@ -19,6 +19,7 @@ const (
 	describedWeight   = 48 << 10 // the configs of a topic with documentation
 	brokerWeight      = 512 << 10
 	offsetWeight      = 448
+	commitWeight      = 448 // and a record's bytes, three times
 	logDirWeight      = 384
 	groupWeight       = 4 << 10
 	listedGroupWeight = 512
@@ -133,6 +134,22 @@ func (s *Server) weighListGroups(*kmsg.ListGroupsRequest) int {
 	return n * listedGroupWeight
 }
 
+// weighOffsetCommit is of the records too, which wait for the disk with the
+// answer: as they are made, in a batch, and as what the group holds.
+func (s *Server) weighOffsetCommit(req *kmsg.OffsetCommitRequest) int {
+	w := 0
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		w += topicWeight + len(t.Partitions)*(commitWeight+2*(len(req.Group)+len(t.Topic)))
+		for j := range t.Partitions {
+			if m := t.Partitions[j].Metadata; m != nil {
+				w += 3 * len(*m)
+			}
+		}
+	}
+	return w
+}
+
 // weighOffsetFetch does not know how many offsets a group has, only how many
 // there are.
 func (s *Server) weighOffsetFetch(req *kmsg.OffsetFetchRequest) int {
@@ -219,6 +236,15 @@ func describedConsumerBytes(resp *kmsg.ConsumerGroupDescribeResponse) int {
 			set(&m.Assignment)
 			set(&m.TargetAssignment)
 		}
+	}
+	return n
+}
+
+// committedBytes is what an answer takes when it is encoded, about.
+func committedBytes(resp *kmsg.OffsetCommitResponse) int {
+	n := 64
+	for i := range resp.Topics {
+		n += 32 + len(resp.Topics[i].Topic) + 8*len(resp.Topics[i].Partitions)
 	}
 	return n
 }
