@@ -27,6 +27,7 @@ type Journal interface {
 	// watermark; at once if it is already. Reads wait for it.
 	Barrier(done func(error))
 	// Load calls replay for each record in order from the log start to the
-	// high watermark, then returns. Used at start and after a failed append.
+	// high watermark, then returns. A record's bytes are the journal's again
+	// when replay returns. Used at start and after a failed append.
 	Load(replay func(Record) error) error
 }

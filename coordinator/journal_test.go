@@ -87,7 +87,15 @@ func (j *memoryJournal) Load(replay func(Record) error) error {
 		return err
 	}
 	for _, r := range durable {
-		if err := replay(r); err != nil {
+		lent := r
+		lent.Key, lent.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
+		err := replay(lent)
+		for _, b := range [][]byte{lent.Key, lent.Value} { // they are the journal's again
+			for i := range b {
+				b[i] = 0xee
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}

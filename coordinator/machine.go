@@ -28,7 +28,8 @@ func (c *census) add(s standing, by int) { c[s.kind][s.state] += by }
 
 func newMachine() *machine { return &machine{groups: map[string]*group{}} }
 
-// replay applies one record. Kinds of other coordinators' groups are skipped.
+// replay applies one record, and keeps nothing of its bytes. Kinds of other
+// coordinators' groups are skipped.
 func (m *machine) replay(r Record) error {
 	if len(r.Key) < 2 {
 		return fmt.Errorf("%w: a key of %d bytes", errRecord, len(r.Key))

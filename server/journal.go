@@ -191,8 +191,9 @@ func (j *Journal) Load(replay func(coordinator.Record) error) error {
 	j.mu.Unlock()
 	o := p.Offsets()
 	at := o.LogStart
+	var raw bytes.Buffer
 	for at < o.HighWatermark {
-		next, err := loadSome(p, at, replay)
+		next, err := loadSome(p, at, &raw, replay)
 		if err != nil {
 			return fmt.Errorf("journal %s-%d at offset %d: %w", p.Topic().Name, p.Index(), at, err)
 		}
@@ -201,8 +202,11 @@ func (j *Journal) Load(replay func(coordinator.Record) error) error {
 	return nil
 }
 
-// loadSome replays the next batches, and returns the offset behind them.
-func loadSome(p *replication.Partition, from model.Offset, replay func(coordinator.Record) error) (model.Offset, error) {
+// loadSome replays the next batches, and returns the offset behind them. raw is
+// for their bytes.
+func loadSome(
+	p *replication.Partition, from model.Offset, raw *bytes.Buffer, replay func(coordinator.Record) error,
+) (model.Offset, error) {
 	var data span.List
 	defer data.Release()
 	res := p.Read(replication.ReadRequest{
@@ -214,9 +218,9 @@ func loadSome(p *replication.Partition, from model.Offset, replay func(coordinat
 	if data.Len() == 0 {
 		return res.HighWatermark, nil
 	}
-	var raw bytes.Buffer
+	raw.Reset()
 	raw.Grow(data.Len())
-	if _, err := data.WriteTo(&raw); err != nil {
+	if _, err := data.WriteTo(raw); err != nil {
 		return from, fmt.Errorf("read: %w", err)
 	}
 	next := from
@@ -233,7 +237,7 @@ func loadSome(p *replication.Partition, from model.Offset, replay func(coordinat
 				return nil // the batch begins before the log start
 			}
 			return replay(coordinator.Record{
-				Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: b.FirstTimestamp + r.TimestampDelta,
+				Key: r.Key, Value: r.Value, Timestamp: b.FirstTimestamp + r.TimestampDelta,
 				Topic: recordTopic(&r),
 			})
 		})
