@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"math"
+	"slices"
 	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -64,7 +65,9 @@ func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCom
 	if g == nil {
 		m.scheduleExpiry(s)
 	}
-	room := newArena(commitSize(req))
+	count, size := commitSize(req)
+	s.records = slices.Grow(s.records, count)
+	room := newArena(size)
 	limit := min(s.config.OffsetMetadataMax, stringMax)
 	for i := range req.Topics {
 		topic := &req.Topics[i]
@@ -156,18 +159,18 @@ func committedOf(
 	return c
 }
 
-// commitSize bounds the bytes of the records that a request makes.
-func commitSize(req *kmsg.OffsetCommitRequest) int {
+// commitSize bounds the number of records that a request makes, and their bytes.
+func commitSize(req *kmsg.OffsetCommitRequest) (count, size int) {
 	const fixed = 10 + offsetValueMax
-	n := 0
 	for i := range req.Topics {
 		topic := &req.Topics[i]
-		n += len(topic.Partitions) * (fixed + len(req.Group) + len(topic.Topic))
+		count += len(topic.Partitions)
+		size += len(topic.Partitions) * (fixed + len(req.Group) + len(topic.Topic))
 		for j := range topic.Partitions {
-			n += min(len(deref(topic.Partitions[j].Metadata)), stringMax)
+			size += min(len(deref(topic.Partitions[j].Metadata)), stringMax)
 		}
 	}
-	return n
+	return count, size
 }
 
 // tooLong counts as Kafka does, in UTF-16 units; the record's format counts
