@@ -364,8 +364,8 @@ func (w *world) restart(rt *rapid.T) {
 // part of them; not over a classic group, which is taken out first.
 func (w *world) inherit(rt *rapid.T) {
 	records := rapid.SliceOfN(consumerRecords("k"), 0, 8).Draw(rt, "inherited")
-	w.journal.release(-1)
 	w.groups.Close()
+	w.settleJournal(rt)
 	w.journal.set(func(j *memoryJournal) {
 		m := newMachine()
 		for _, r := range j.mu.durable {
