@@ -343,8 +343,8 @@ func (w *consumerWorld) reshape(rt *rapid.T) {
 }
 
 func (w *consumerWorld) restart(rt *rapid.T) {
-	w.journal.release(-1)
 	w.groups.Close()
+	w.settleJournal(rt)
 	w.journal.set(func(j *memoryJournal) { j.mu.broken, j.mu.loadErr = false, nil })
 	w.start(rt)
 }
