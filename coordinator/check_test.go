@@ -159,8 +159,33 @@ func (m *machine) checkTimers(g *group) error {
 	if m.timers.has(timerKey{timerSync, g.id, ""}) != (len(g.pendingSync) > 0) {
 		return fmt.Errorf("sync timer with %d members to sync", len(g.pendingSync))
 	}
+	if undoable := g.rewind != nil && g.rewind.phase == rewindDone; undoable != m.timers.has(timerKey{timerRewind, g.id, ""}) {
+		return fmt.Errorf("rewind timer")
+	}
+	if err := g.checkEmptying(); err != nil {
+		return err
+	}
 	if !m.timers.has(timerKey{kind: timerExpiry}) {
 		return fmt.Errorf("no expiry timer")
+	}
+	return nil
+}
+
+// checkEmptying checks what rewind_classic.go promises.
+func (g *group) checkEmptying() error {
+	emptying := g.rewind != nil && g.rewind.phase == rewindEmptying
+	for id := range g.emptying.holding {
+		if g.byID[id] == nil {
+			return fmt.Errorf("%s holds partitions, who is no member", id)
+		}
+	}
+	switch {
+	case !emptying && g.emptying.holding != nil:
+		return fmt.Errorf("members give up what they own, for nothing")
+	case emptying && !g.consumed() && (g.state == stateEmpty || g.state == stateCompleting):
+		return fmt.Errorf("a rewind is not done")
+	case emptying && g.state == stateStable && len(g.emptying.holding) == 0:
+		return fmt.Errorf("a rewind waits for nobody")
 	}
 	return nil
 }

@@ -79,6 +79,9 @@ func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCom
 				resp.Topics[i].Partitions[j].ErrorCode = int16(gone)
 				continue
 			}
+			if g.ignored(s, req.Generation, topic.Topic, now, p.Partition) {
+				continue
+			}
 			if tooLong(p.Metadata, limit) {
 				resp.Topics[i].Partitions[j].ErrorCode = int16(protocol.OffsetMetadataTooLarge)
 				continue

@@ -150,6 +150,8 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 		c.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Version: 3, Groups: a.list("g")}, reply(c, tag, deleteText))
 	case "delete-offsets":
 		c.groups.DeleteOffsets(sent(t, a.deleteOffsets()), reply(c, tag, deleteOffsetsText))
+	case "rewind", "undo", "rewound":
+		c.rewind(d.Cmd, tag, a)
 	case "inspect":
 		c.inspect(tag, a.list("g"))
 	case "drop-topics":
@@ -220,7 +222,7 @@ func (a arguments) join() *kmsg.JoinGroupRequest {
 	req.RebalanceTimeoutMillis = a.millis("rebalance", time.Minute)
 	req.ProtocolType, req.Reason = a.text("type", "consumer"), a.optional("reason")
 	if a.has("topics") {
-		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription(a.list("topics"))}}
+		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: owning(subscription(a.list("topics")), a.list("owns"))}}
 	}
 	for _, p := range a.pairs("protocols") {
 		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: p[0], Metadata: []byte(p[1])})
@@ -229,6 +231,16 @@ func (a arguments) join() *kmsg.JoinGroupRequest {
 		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("m")}}
 	}
 	return req
+}
+
+// owning adds to a subscription what its member owns: partition 0 of topics.
+func owning(b []byte, topics []string) []byte {
+	b = binary.BigEndian.AppendUint32(b[:len(b)-4], uint32(len(topics)))
+	for _, t := range topics {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(t)))
+		b = append(append(b, t...), 0, 0, 0, 1, 0, 0, 0, 0)
+	}
+	return b
 }
 
 // subscription is version 1 of the consumer's, as clients send it.

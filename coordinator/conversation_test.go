@@ -25,7 +25,7 @@ import (
 //	setup [shards=N] [SETTING=VALUE ...] a fresh coordinator, shards loaded
 //	config SETTING=VALUE ...             delay, size, bytes, session, retention, check, metadata, batch
 //	join [g=G] [member=ID] [instance=I] [client=C] [type=T] [protocols=(P:META,...)]
-//	     [topics=(T,...)] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
+//	     [topics=(T,...) [owns=(T,...)]] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
 //	sync [g=G] member=ID gen=N [instance=I] [assign=(ID:TEXT,...)] [type=T] [protocol=P]
 //	     [give=(ID:T/P/P+T/P,...)]        partitions of topics, as consumers write it
 //	heartbeat [g=G] member=ID gen=N [instance=I]
@@ -35,6 +35,7 @@ import (
 //	fetch [g=(G,...)] [topics=(T:P,...)]     without topics: all of them
 //	describe | delete g=(G,...)
 //	inspect [g=(G,...)]                   without groups: all of them
+//	rewind [g=G] [id=ID] marks=(T/P:OFFSET,...) | undo [g=G] [id=ID] | rewound [g=G]
 //	list [states=(S,...)] [types=(T,...)]
 //	delete-offsets [g=G] topic=T partitions=(P,...)
 //	drop-topics topics=(T,...)            drops what groups have of topics that are gone

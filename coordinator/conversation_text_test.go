@@ -180,6 +180,9 @@ func deleteOffsetsText(r *kmsg.OffsetDeleteResponse) string {
 
 // recordText decodes a record as a tool would that reads the topic.
 func recordText(r Record) string {
+	if len(r.Key) > 5 && r.Key[0] == ownKeyVersion>>8 && r.Key[1] == ownKeyVersion&0xff {
+		return ownText(r)
+	}
 	if len(r.Key) > 1 && r.Key[1] > groupKeyVersion {
 		return consumerRecordText(r)
 	}
@@ -238,7 +241,7 @@ func eventText(e Event) string {
 		text += fmt.Sprintf(" gen=%d", e.Generation)
 	case ShardLoaded:
 		text += fmt.Sprintf(" groups=%d offsets=%d", e.Groups, e.Count)
-	case OffsetsExpired, OffsetsDropped, RecordSkipped:
+	case OffsetsExpired, OffsetsDropped, RecordSkipped, RewindStarted, RewindEnded:
 		text += fmt.Sprintf(" count=%d", e.Count)
 	case ShardLoading, ShardLoadFailed, ShardUnloaded, AppendFailed, GroupDeleted, MemberRemoved:
 	}
@@ -250,6 +253,9 @@ func eventText(e Event) string {
 
 func metricsText(m Metrics) string {
 	text := fmt.Sprintf("offsets=%d commits=%d rebalances=%d expired=%d shards=%d", m.Offsets, m.Commits, m.Rebalances, m.Expired, m.ShardsLoaded)
+	if m.Ignored > 0 {
+		text += fmt.Sprintf(" ignored=%d", m.Ignored)
+	}
 	for state := range stateCount {
 		text += fmt.Sprintf(" %s=%d", state, m.Groups[GroupClass{kindClassic.String(), state.String()}])
 	}

@@ -53,6 +53,7 @@ func (m *machine) deleteEmpty(s *step, g *group) {
 	}
 	clear(g.pendingJoin)
 	if g.rewind != nil {
+		m.timers.cancel(timerKey{timerRewind, g.id, ""})
 		s.record(Record{Key: rewindKey(g.id)})
 	}
 	if g.consumer != nil {

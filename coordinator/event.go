@@ -21,6 +21,8 @@ const (
 	MemberRemoved              // Reason
 	OffsetsExpired             // Count
 	OffsetsDropped             // Count; found at a load: their topics are gone
+	RewindStarted              // Count of partitions
+	RewindEnded                // Count of partitions whose marks are committed
 )
 
 // Event is something worth a line in the log or a count in the metrics.
@@ -69,6 +71,10 @@ func (k EventKind) String() string {
 		return "offsets expired"
 	case OffsetsDropped:
 		return "offsets of deleted topics dropped"
+	case RewindStarted:
+		return "rewind started"
+	case RewindEnded:
+		return "rewind ended"
 	}
 	return "unknown event"
 }

@@ -128,6 +128,7 @@ type group struct {
 	pendingSync  map[string]struct{} // told the generation, yet to ask for the assignment
 	subscribed   map[string]struct{} // topics; nil: unknown
 	initial      initialDelay
+	emptying     emptying // while a rewind takes the group's partitions away
 }
 
 // initialDelay is the first rebalance of an empty group, which waits for more
@@ -210,6 +211,7 @@ func (g *group) discharge(id string) {
 	g.remove(id)
 	delete(g.pendingJoin, id)
 	delete(g.pendingSync, id)
+	delete(g.emptying.holding, id)
 	if g.leader != id {
 		return
 	}

@@ -122,6 +122,7 @@ func (m *machine) forget(g *group) {
 	}
 	// A group that was empty before its offsets went may still wait for joins.
 	m.timers.cancel(timerKey{timerJoin, g.id, ""})
+	m.timers.cancel(timerKey{timerRewind, g.id, ""})
 	delete(m.groups, g.id)
 	m.census.add(g.counted, -1)
 }
@@ -145,6 +146,7 @@ func (m *machine) restore(s *step) {
 			m.prepareRebalance(s, g, "the loaded group is above group.max.size")
 		}
 	}
+	m.restoreRewinds(s)
 	if len(m.groups) > 0 {
 		m.scheduleExpiry(s)
 	}
@@ -190,6 +192,8 @@ func (m *machine) fire(s *step, key timerKey) {
 		if g.consumer != nil {
 			m.assign(s, g)
 		}
+	case timerRewind:
+		m.expireRewind(s, g)
 	case timerExpiry: // handled above: it belongs to no group
 	}
 }

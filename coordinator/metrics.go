@@ -9,6 +9,7 @@ type Metrics struct {
 	Commits      uint64             // partition offsets accepted since the start
 	Rebalances   uint64             // generations formed since the start
 	Expired      uint64             // offsets that went as their retention was over
+	Ignored      uint64             // commits of before a rewind, answered and forgotten
 	ShardsLoaded int
 }
 
@@ -29,6 +30,7 @@ func (g *Groups) Metrics() Metrics {
 		total.Commits += sh.stats.commits.Load()
 		total.Rebalances += sh.stats.rebalances.Load()
 		total.Expired += sh.stats.expired.Load()
+		total.Ignored += sh.stats.ignored.Load()
 		if sh.stats.loaded.Load() {
 			total.ShardsLoaded++
 		}
@@ -50,6 +52,7 @@ type stats struct {
 	commits    atomic.Uint64
 	rebalances atomic.Uint64
 	expired    atomic.Uint64
+	ignored    atomic.Uint64
 }
 
 func (t *stats) publish(m *machine, s *step) {
@@ -61,6 +64,7 @@ func (t *stats) publish(m *machine, s *step) {
 	}
 	t.offsets.Store(int64(m.offsetCount))
 	t.commits.Add(uint64(s.commits))
+	t.ignored.Add(uint64(s.ignored))
 	for i := range s.events {
 		if e := &s.events[i]; e.Kind == GenerationFormed {
 			t.rebalances.Add(1)

@@ -103,6 +103,7 @@ func (m *machine) completeJoin(s *step, g *group) {
 		m.empty(s, g)
 		return
 	}
+	emptying := m.emptiesNext(s, g)
 	g.protocol = g.elect()
 	g.subscribed = g.subscriptions()
 	m.transition(s, g, stateCompleting)
@@ -117,6 +118,9 @@ func (m *machine) completeJoin(s *step, g *group) {
 		g.pendingSync[member.id] = struct{}{}
 	}
 	m.timers.set(timerKey{timerSync, g.id, ""}, s.in(g.rebalanceTimeout()))
+	if emptying {
+		m.giveNothing(s, g)
+	}
 }
 
 // electLeader makes sure that the leader is somebody who joined.
@@ -140,6 +144,9 @@ func (m *machine) empty(s *step, g *group) {
 	m.transition(s, g, stateEmpty)
 	s.record(groupRecord(g.id, g.snapshot()))
 	s.event(Event{Kind: GroupEmptied, Group: g.id, Generation: g.generation})
+	if g.rewind != nil && g.rewind.phase == rewindEmptying {
+		m.goOnEmptying(s, g)
+	}
 }
 
 // expireSync removes members that took the generation but never asked for

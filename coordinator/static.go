@@ -43,6 +43,10 @@ func (m *machine) succeed(s *step, g *group, old *member, id string) *member {
 		delete(g.pendingSync, old.id)
 		g.pendingSync[id] = struct{}{}
 	}
+	if _, ok := g.emptying.holding[old.id]; ok {
+		delete(g.emptying.holding, old.id)
+		g.emptying.holding[id] = struct{}{}
+	}
 	if g.leader == old.id {
 		g.leader = id
 	}

@@ -24,6 +24,7 @@ type step struct {
 	answers []answer
 	events  []Event
 	commits int // partition offsets accepted
+	ignored int // partition offsets of before a rewind
 }
 
 func (s *step) record(r Record) {

@@ -62,6 +62,11 @@ func (m *machine) sync(s *step, w *syncWait) {
 	g.hear(s, req.MemberID)
 	switch g.state {
 	case statePreparing:
+		if g.mayOwn(member.id) {
+			w.accept(s, g, member) // that it owns nothing, whatever comes next
+			m.gaveUp(s, g, member.id)
+			return
+		}
 		w.refuse(s, protocol.RebalanceInProgress)
 	case stateCompleting:
 		if before := member.takeSync(); before != nil {
@@ -81,6 +86,7 @@ func (m *machine) sync(s *step, w *syncWait) {
 	case stateStable:
 		m.synced(g, member)
 		w.accept(s, g, member)
+		m.gaveUp(s, g, member.id)
 	case stateEmpty, stateCount: // answered above
 	}
 }

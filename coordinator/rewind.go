@@ -1,0 +1,341 @@
+package coordinator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// A rewind commits offsets of its own, the marks, for a group that is at work.
+// Members that still hold the partitions would commit their old positions over
+// them, and never look at what is committed. So the group gives everything up
+// first, in one rebalance, and takes it again in a second; the marks are written
+// between the two, when nobody owns anything. What is committed for the marked
+// partitions meanwhile is answered as usual and forgotten.
+
+// undoWindow is for how long a rewind that is done can be taken back.
+const undoWindow = time.Hour
+
+// RewindPhase is how far the rewind of a group has come.
+type RewindPhase string
+
+// The phases of a rewind.
+const (
+	RewindNone     RewindPhase = ""         // there is none, or it cannot be undone any more
+	RewindEmptying RewindPhase = "emptying" // members give up what they own; nothing has changed
+	RewindDone     RewindPhase = "done"     // the marks are committed
+)
+
+// RewindRequest asks to take a group to other offsets while it is at work. It
+// replaces a rewind that is not done yet for the partitions that it names.
+type RewindRequest struct {
+	Group string
+	ID    string // names it in RewindStatus; the caller's to choose
+	Marks []TopicMarks
+}
+
+// TopicMarks are the marks of one topic.
+type TopicMarks struct {
+	Topic      string
+	ID         model.TopicID // zero: whichever has the name
+	Partitions []PartitionMark
+}
+
+// PartitionMark is where one partition goes.
+type PartitionMark struct {
+	Partition int32
+	Offset    int64
+	Before    int64 // in RewindStatus: what was committed, -1 for nothing
+}
+
+// RewindStatus is the newest rewind of a group.
+type RewindStatus struct {
+	Group   string
+	Code    protocol.ErrorCode // why there is no answer, or what was asked for was refused
+	Message string             // the same in words
+	ID      string
+	Phase   RewindPhase
+	Undoes  bool      // it took another one back, and cannot be undone itself
+	Started time.Time // zero: RewindNone
+	Ended   time.Time // zero: it is not done
+	Until   time.Time // it can be undone until then; zero: it cannot
+	Ignored int       // commits of the interval, since the shard was loaded
+	Marks   []TopicMarks
+}
+
+// Rewind starts a rewind. The answer tells that it is durable, not that it is
+// done: with members that takes two rebalances. Groups without members are done
+// at once. Refused are INVALID_REQUEST (no marks, or bad ones), GROUP_ID_NOT_FOUND,
+// UNKNOWN_TOPIC_OR_PARTITION, and INCONSISTENT_GROUP_PROTOCOL for members that do
+// not consume, or that use the consumer protocol.
+func (g *Groups) Rewind(req RewindRequest, reply func(RewindStatus)) {
+	g.askRewind(req.Group, reply, func(m *machine, s *step) *protocol.Error { return m.rewindTo(s, &req) })
+}
+
+// UndoRewind takes a rewind back. One that is not done is called off; one that
+// is done is rewound to what was committed before, or to where the group has come
+// since if that is further. id is the rewind's, or "" for whichever there is.
+func (g *Groups) UndoRewind(group, id, newID string, reply func(RewindStatus)) {
+	g.askRewind(group, reply, func(m *machine, s *step) *protocol.Error { return m.undoRewind(s, group, id, newID) })
+}
+
+// RewindStatus tells of the newest rewind of a group.
+func (g *Groups) RewindStatus(group string, reply func(RewindStatus)) {
+	g.askRewind(group, reply, func(m *machine, _ *step) *protocol.Error { return m.checkRewound(group) })
+}
+
+func (g *Groups) askRewind(group string, reply func(RewindStatus), do func(*machine, *step) *protocol.Error) {
+	failed := func(code protocol.ErrorCode) RewindStatus {
+		return RewindStatus{Group: group, Code: code, Message: *messageOf(code, group)}
+	}
+	q := question[RewindStatus]{group, groupID(group), reply, failed}
+	q.ask(g, func(m *machine, s *step) RewindStatus {
+		refused := do(m, s)
+		m.apply(s)
+		status := m.rewindStatus(group)
+		if refused != nil {
+			status.Code, status.Message = refused.Code, refused.Message
+		}
+		return status
+	})
+}
+
+func (m *machine) rewindStatus(id string) RewindStatus {
+	status := RewindStatus{Group: id}
+	g := m.groups[id]
+	if g == nil || g.rewind == nil {
+		return status
+	}
+	r := g.rewind
+	status.ID, status.Undoes, status.Started, status.Ended = r.id, r.undoes, timeOf(r.started), timeOf(r.ended)
+	status.Phase, status.Ignored = RewindEmptying, g.emptying.ignored
+	if r.phase == rewindDone {
+		status.Phase = RewindDone
+		if !r.undoes {
+			status.Until = r.expires()
+		}
+	}
+	for _, t := range r.topics {
+		marks := TopicMarks{Topic: t.name, ID: t.id, Partitions: make([]PartitionMark, 0, len(t.partitions))}
+		for _, p := range t.partitions {
+			marks.Partitions = append(marks.Partitions, PartitionMark{Partition: p.partition, Offset: p.mark, Before: p.saved})
+		}
+		status.Marks = append(status.Marks, marks)
+	}
+	return status
+}
+
+func (m *machine) checkRewound(id string) *protocol.Error {
+	if m.groups[id] == nil {
+		return protocol.Errorf(protocol.GroupIDNotFound, "%s", *messageOf(protocol.GroupIDNotFound, id))
+	}
+	return nil
+}
+
+// rewindTo starts a rewind, after all that can refuse it.
+func (m *machine) rewindTo(s *step, req *RewindRequest) *protocol.Error {
+	if refused := m.checkRewound(req.Group); refused != nil {
+		return refused
+	}
+	g := m.groups[req.Group]
+	if refused := g.rewindable(); refused != nil {
+		return refused
+	}
+	topics, refused := g.marksOf(s, req.Marks)
+	if refused != nil {
+		return refused
+	}
+	m.startRewind(s, g, &rewind{
+		id: req.ID, phase: rewindEmptying, started: s.wall(), ended: noTime, topics: g.rewind.merge(topics),
+	})
+	return nil
+}
+
+// rewindable refuses groups whose members would not notice.
+func (g *group) rewindable() *protocol.Error {
+	switch {
+	case g.consumed():
+		return protocol.Errorf(protocol.InconsistentGroupProtocol,
+			"the members of group %q use the consumer protocol (KIP-848), with which a running group cannot be rewound yet: stop them first", g.id)
+	case len(g.order) > 0 && g.protocolType != consumerType:
+		return protocol.Errorf(protocol.InconsistentGroupProtocol,
+			"the members of group %q speak %q, not %q: what they do with committed offsets is not known", g.id, g.protocolType, consumerType)
+	}
+	return nil
+}
+
+// marksOf checks marks and adds what is committed now. They come in order.
+func (g *group) marksOf(s *step, marks []TopicMarks) ([]rewindTopic, *protocol.Error) {
+	var topics []rewindTopic
+	for i := range marks {
+		from := &marks[i]
+		known, ok := s.view.Topic(from.Topic)
+		if !ok || !from.ID.IsZero() && from.ID != known.ID {
+			return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %q any more", from.Topic)
+		}
+		t := rewindTopic{name: from.Topic, id: known.ID}
+		for _, p := range from.Partitions {
+			switch {
+			case p.Partition < 0 || known.Partitions > 0 && p.Partition >= known.Partitions:
+				return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "topic %q has no partition %d", from.Topic, p.Partition)
+			case p.Offset < 0:
+				return nil, protocol.Errorf(protocol.InvalidRequest, "there is no offset %d", p.Offset)
+			}
+			t.partitions = append(t.partitions, rewindMark{p.Partition, p.Offset, g.savedOf(s, from.Topic, p.Partition)})
+		}
+		slices.SortFunc(t.partitions, byPartition)
+		if twice := len(t.partitions); twice > len(slices.CompactFunc(slices.Clone(t.partitions), func(a, b rewindMark) bool { return a.partition == b.partition })) {
+			return nil, protocol.Errorf(protocol.InvalidRequest, "a partition of topic %q is there twice", from.Topic)
+		}
+		if len(t.partitions) > 0 {
+			topics = append(topics, t)
+		}
+	}
+	slices.SortFunc(topics, byTopic)
+	for i := 1; i < len(topics); i++ {
+		if topics[i].name == topics[i-1].name {
+			return nil, protocol.Errorf(protocol.InvalidRequest, "topic %q is there twice", topics[i].name)
+		}
+	}
+	if len(topics) == 0 {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "no partition is to be moved")
+	}
+	return topics, nil
+}
+
+// savedOf is what is committed for a partition; -1: nothing.
+func (g *group) savedOf(s *step, topic string, partition int32) int64 {
+	if c, ok := g.offsets.get(topic, partition); ok && s.topic(topic).keeps(c) {
+		return c.offset
+	}
+	return -1
+}
+
+func byTopic(a, b rewindTopic) int    { return cmp.Compare(a.name, b.name) }
+func byPartition(a, b rewindMark) int { return cmp.Compare(a.partition, b.partition) }
+
+// merge adds the marks of a rewind that is not done and that others do not
+// replace. What it saved was committed before either, so it stays saved.
+func (r *rewind) merge(topics []rewindTopic) []rewindTopic {
+	if r == nil || r.phase == rewindDone {
+		return topics
+	}
+	merged := slices.Clone(topics)
+	for _, old := range r.topics {
+		at, ok := slices.BinarySearchFunc(merged, old, byTopic)
+		if !ok {
+			merged = slices.Insert(merged, at, old)
+			continue
+		}
+		if merged[at].id != old.id {
+			continue // the old topic is gone
+		}
+		list := slices.Clone(merged[at].partitions)
+		for _, p := range old.partitions {
+			if i, ok := slices.BinarySearchFunc(list, p, byPartition); ok {
+				list[i].saved = p.saved
+			} else {
+				list = slices.Insert(list, i, p)
+			}
+		}
+		merged[at].partitions = list
+	}
+	return merged
+}
+
+// expires is when a rewind that is done cannot be undone any more.
+func (r *rewind) expires() time.Time { return time.UnixMilli(r.ended).Add(undoWindow) }
+
+// ignores reports whether a commit says only where its member was before the
+// rewind. A generation below 0 is nobody's: the group has no members then.
+func (r *rewind) ignores(generation int32, topic string, now topicNow, partition int32) bool {
+	if r == nil || generation < 0 || r.phase == rewindDone && generation >= r.ignoreBelow {
+		return false
+	}
+	at, ok := slices.BinarySearchFunc(r.topics, rewindTopic{name: topic}, byTopic)
+	if !ok || r.topics[at].id != now.id {
+		return false
+	}
+	_, ok = slices.BinarySearchFunc(r.topics[at].partitions, rewindMark{partition: partition}, byPartition)
+	return ok
+}
+
+func (r *rewind) count() int {
+	n := 0
+	for _, t := range r.topics {
+		n += len(t.partitions)
+	}
+	return n
+}
+
+// undoRewind calls a rewind off, or starts another one that takes it back.
+func (m *machine) undoRewind(s *step, group, id, newID string) *protocol.Error {
+	if refused := m.checkRewound(group); refused != nil {
+		return refused
+	}
+	g := m.groups[group]
+	r := g.rewind
+	switch {
+	case r == nil:
+		return protocol.Errorf(protocol.InvalidRequest, "group %q has no rewind to undo: there was none, or it is more than an hour ago", group)
+	case id != "" && id != r.id:
+		return protocol.Errorf(protocol.InvalidRequest, "the rewind %s of group %q was followed by another one", id, group)
+	case r.phase == rewindEmptying:
+		m.callOffRewind(s, g)
+		return nil
+	case r.undoes:
+		return protocol.Errorf(protocol.InvalidRequest, "the last rewind of group %q was an undo, which cannot be undone: rewind the group again", group)
+	}
+	if refused := g.rewindable(); refused != nil {
+		return refused
+	}
+	topics := g.before(s, r)
+	if len(topics) == 0 {
+		return protocol.Errorf(protocol.InvalidRequest, "nothing was committed before the rewind of group %q, so there is nothing to go back to", group)
+	}
+	m.startRewind(s, g, &rewind{
+		id: newID, phase: rewindEmptying, started: s.wall(), ended: noTime, topics: topics, undoes: true,
+	})
+	return nil
+}
+
+// before is where a rewind's partitions go when it is undone: what was skipped
+// comes after all; what was rewound goes on where it would be, or is further.
+func (g *group) before(s *step, r *rewind) []rewindTopic {
+	var topics []rewindTopic
+	for _, old := range r.topics {
+		if now := s.topic(old.name); !now.exists || now.id != old.id {
+			continue
+		}
+		t := rewindTopic{name: old.name, id: old.id}
+		for _, p := range old.partitions {
+			if p.saved < 0 {
+				continue
+			}
+			now := g.savedOf(s, old.name, p.partition)
+			mark := p.saved
+			if p.mark <= p.saved {
+				mark = max(p.saved, now)
+			}
+			t.partitions = append(t.partitions, rewindMark{p.partition, mark, now})
+		}
+		if len(t.partitions) > 0 {
+			topics = append(topics, t)
+		}
+	}
+	return topics
+}
+
+// expireRewind ends the time in which a rewind can be undone.
+func (m *machine) expireRewind(s *step, g *group) {
+	if g.rewind != nil && g.rewind.phase == rewindDone {
+		s.record(Record{Key: rewindKey(g.id)})
+	}
+}
+
+// String is the rewind in the reason of a rebalance.
+func (r *rewind) String() string { return fmt.Sprintf("rewind of %d partitions", r.count()) }

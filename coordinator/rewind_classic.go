@@ -1,0 +1,201 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+)
+
+// emptyRoundsMax bounds how often a group is emptied whose members say each time
+// that they own something yet.
+const emptyRoundsMax = 3
+
+// emptying is how far a classic group has come in giving up what it owns. It is
+// soft: after a restart it begins anew.
+type emptying struct {
+	// holding are the members that may own something: they have not fetched their
+	// empty assignment. Nil: none was handed out since.
+	holding map[string]struct{}
+	rounds  int
+	ignored int // commits
+}
+
+// startRewind makes a rewind durable. A group without members is rewound at
+// once; another one rebalances, or goes on with the rebalance that is under way.
+func (m *machine) startRewind(s *step, g *group, r *rewind) {
+	if g.rewind == nil || g.rewind.phase == rewindDone {
+		g.emptying = emptying{}
+	}
+	m.timers.cancel(timerKey{timerRewind, g.id, ""})
+	s.record(rewindRecord(g.id, r))
+	m.apply(s)
+	s.event(Event{Kind: RewindStarted, Group: g.id, Generation: g.generation, Members: len(g.order), Count: r.count()})
+	m.goOnEmptying(s, g)
+}
+
+// goOnEmptying takes the first step of a rewind that is durable.
+func (m *machine) goOnEmptying(s *step, g *group) {
+	switch {
+	case len(g.order) == 0:
+		m.commitMarks(s, g, nextEpoch(g.lastGeneration()))
+	case g.emptying.holding == nil && (g.state == stateStable || g.state == stateCompleting):
+		m.prepareRebalance(s, g, g.rewind.String())
+	}
+}
+
+// lastGeneration is the newest generation or epoch of a group of either kind.
+func (g *group) lastGeneration() int32 {
+	if g.consumer != nil {
+		return g.consumer.epoch
+	}
+	return g.generation
+}
+
+// emptiesNext reports whether the generation that is being formed shall own
+// nothing. If the one before owned nothing, the marks are committed instead.
+func (m *machine) emptiesNext(s *step, g *group) bool {
+	if g.rewind == nil || g.rewind.phase != rewindEmptying {
+		return false
+	}
+	e := &g.emptying
+	if e.holding != nil && len(e.holding) == 0 && (e.rounds >= emptyRoundsMax || !g.owns()) {
+		m.commitMarks(s, g, g.generation)
+		return false
+	}
+	return true
+}
+
+// giveNothing stores and hands out a generation in which nobody owns anything.
+// It does not wait for the leader: what that would assign does not count.
+func (m *machine) giveNothing(s *step, g *group) {
+	e := &g.emptying
+	e.rounds++
+	e.holding = make(map[string]struct{}, len(g.order))
+	nothing := emptyAssignment()
+	for _, member := range g.order {
+		member.assignment = nothing
+		e.holding[member.id] = struct{}{}
+	}
+	m.transition(s, g, stateStable)
+	s.record(groupRecord(g.id, g.snapshot()))
+	s.event(Event{Kind: GroupStabilized, Group: g.id, Generation: g.generation, Members: len(g.order)})
+}
+
+// emptyAssignment is a ConsumerProtocolAssignment of version 0 without topics
+// and user data.
+func emptyAssignment() []byte { return []byte{0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff} }
+
+// gaveUp notes that a member was told to own nothing. With the last one the
+// second rebalance begins, not before: a member that is told later would join it
+// with all that it had.
+func (m *machine) gaveUp(s *step, g *group, id string) {
+	e := &g.emptying
+	if _, ok := e.holding[id]; !ok {
+		return
+	}
+	delete(e.holding, id)
+	if len(e.holding) == 0 && g.state == stateStable && g.rewind != nil && g.rewind.phase == rewindEmptying {
+		m.prepareRebalance(s, g, "nobody owns anything now: "+g.rewind.String())
+	}
+}
+
+// mayOwn reports whether the member has yet to be told that it owns nothing.
+func (g *group) mayOwn(id string) bool {
+	_, ok := g.emptying.holding[id]
+	return ok && g.rewind != nil && g.rewind.phase == rewindEmptying
+}
+
+// commitMarks ends the first phase: marks and the end of it are one step, whose
+// answers lead the members to what is theirs from then on.
+func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
+	done := *g.rewind
+	done.phase, done.ended, done.ignoreBelow = rewindDone, s.wall(), ignoreBelow
+	var room arena
+	for _, t := range done.topics {
+		now := s.topic(t.name)
+		if !now.exists || now.id != t.id {
+			continue // deleted since
+		}
+		for _, p := range t.partitions {
+			s.record(room.offsetRecord(g.id, t.name, p.partition, committed{
+				topic: t.id, offset: p.mark, leaderEpoch: -1, commitTime: s.wall(), expireTime: noTime,
+			}))
+		}
+	}
+	s.record(rewindRecord(g.id, &done))
+	m.apply(s)
+	g.emptying.holding, g.emptying.rounds = nil, 0
+	m.timers.set(timerKey{timerRewind, g.id, ""}, done.expires())
+	m.scheduleExpiry(s)
+	s.event(Event{Kind: RewindEnded, Group: g.id, Generation: g.generation, Count: done.count()})
+}
+
+// callOffRewind forgets a rewind that is not done. Members that own nothing by
+// now rebalance once more.
+func (m *machine) callOffRewind(s *step, g *group) {
+	handedOut := g.emptying.holding != nil
+	g.emptying = emptying{}
+	s.record(Record{Key: rewindKey(g.id)})
+	m.apply(s)
+	if handedOut && g.state == stateStable {
+		m.prepareRebalance(s, g, "the rewind was called off")
+	}
+}
+
+// restoreRewinds goes on with rewinds after a load. One that is not done begins
+// anew: who owns what is not known, and nothing was changed yet.
+func (m *machine) restoreRewinds(s *step) {
+	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
+		g := m.groups[id]
+		switch {
+		case g.rewind == nil || g.consumed():
+		case g.rewind.phase == rewindDone:
+			m.timers.set(timerKey{timerRewind, id, ""}, g.rewind.expires())
+		default:
+			m.goOnEmptying(s, g)
+		}
+	}
+}
+
+// owns reports whether a member that joins says that it owns something yet: it
+// was told otherwise, but the answer was lost.
+func (g *group) owns() bool {
+	for _, member := range g.order {
+		if member.join != nil && claims(member.shown(g.protocol)) {
+			return true
+		}
+	}
+	return false
+}
+
+// claims reports whether a ConsumerProtocolSubscription names partitions that
+// its member owns, as cooperative consumers do from version 1 on:
+//
+//	version i16 | topics | user data | count i32 | count times: topic, n i32, n times: i32 | ...
+func claims(b []byte) bool {
+	if len(b) < 6 || int16(binary.BigEndian.Uint16(b)) < 1 {
+		return false
+	}
+	c := cursor{rest: b[2:], ok: true}
+	for n := c.length(4); n > 0 && c.ok; n-- {
+		c.text()
+	}
+	c.skip(c.length(4)) // user data
+	for n := c.length(4); n > 0 && c.ok; n-- {
+		c.text()
+		if c.length(4) > 0 {
+			return c.ok
+		}
+	}
+	return false
+}
+
+// ignored counts a commit that a rewind makes meaningless.
+func (g *group) ignored(s *step, generation int32, topic string, now topicNow, partition int32) bool {
+	if g == nil || !g.rewind.ignores(generation, topic, now, partition) {
+		return false
+	}
+	g.emptying.ignored++
+	s.ignored++
+	return true
+}
