@@ -40,6 +40,10 @@ func (s *Server) API() http.Handler {
 	mux.HandleFunc("GET /api/v1/groups/{group}/why", s.apiWhyGroup)
 	mux.HandleFunc("DELETE /api/v1/groups/{group}", s.apiDeleteGroup)
 	mux.HandleFunc("POST /api/v1/groups/{group}/reset", s.apiResetGroup)
+	mux.HandleFunc("POST /api/v1/groups/{group}/rewind", s.apiRewindGroup)
+	mux.HandleFunc("GET /api/v1/groups/{group}/rewind", s.apiRewound)
+	mux.HandleFunc("POST /api/v1/groups/{group}/rewind/undo", s.apiUndoRewind)
+	mux.HandleFunc("POST /api/v1/groups/{group}/skip", s.apiSkip)
 	mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, protocol.Errorf(protocol.InvalidRequest, "%s %s is not of this API", r.Method, r.URL.EscapedPath()), http.StatusNotFound)
 	})
@@ -141,7 +145,7 @@ func apiStatus(code protocol.ErrorCode) int {
 	switch code { //nolint:exhaustive // The rest is ours.
 	case protocol.GroupIDNotFound, protocol.UnknownTopicOrPartition:
 		return http.StatusNotFound
-	case protocol.NonEmptyGroup, protocol.GroupSubscribedToTopic:
+	case protocol.NonEmptyGroup, protocol.GroupSubscribedToTopic, protocol.InconsistentGroupProtocol:
 		return http.StatusConflict
 	case protocol.InvalidRequest, protocol.InvalidGroupID:
 		return http.StatusBadRequest

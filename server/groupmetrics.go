@@ -72,11 +72,11 @@ type topicFigure struct {
 }
 
 type groupDescriptions struct {
-	offset, lag, offsetSum, lagSum, members              *prometheus.Desc
-	topicEnd, topicOldest                                *prometheus.Desc
-	xOffset, xLag, xSeconds, xMax, xMaxSec, xTopic, xSum *prometheus.Desc
-	groups, rebalances, expired, commits, shards, offs   *prometheus.Desc
-	truncated                                            *prometheus.Desc
+	offset, lag, offsetSum, lagSum, members                     *prometheus.Desc
+	topicEnd, topicOldest                                       *prometheus.Desc
+	xOffset, xLag, xSeconds, xMax, xMaxSec, xTopic, xSum        *prometheus.Desc
+	groups, rebalances, expired, commits, ignored, shards, offs *prometheus.Desc
+	truncated                                                   *prometheus.Desc
 }
 
 // GroupCollector is what there is to know of groups, for a registry.
@@ -109,6 +109,7 @@ func (s *Server) groupCollector(most int) *groupCollector {
 		groups:     d("mainstem_groups", "Groups by kind and state.", "kind", "state"),
 		rebalances: d("mainstem_group_rebalances_total", "Generations formed."),
 		expired:    d("mainstem_group_expired_offsets_total", "Committed offsets that went as their retention was over."),
+		ignored:    d("mainstem_group_rewind_ignored_commits_total", "Offsets of before a rewind that members committed after it began: answered, and forgotten."),
 		commits:    d("mainstem_group_commits_total", "Offsets committed, one for each partition."),
 		shards:     d("mainstem_group_shards_loaded", "Partitions of __consumer_offsets whose groups are served."),
 		offs:       d("mainstem_group_offsets", "Committed offsets held."),
@@ -123,7 +124,7 @@ func (c *groupCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, x := range []*prometheus.Desc{
 		d.offset, d.lag, d.offsetSum, d.lagSum, d.members, d.topicEnd, d.topicOldest,
 		d.xOffset, d.xLag, d.xSeconds, d.xMax, d.xMaxSec, d.xTopic, d.xSum,
-		d.groups, d.rebalances, d.expired, d.commits, d.shards, d.offs, d.truncated,
+		d.groups, d.rebalances, d.expired, d.commits, d.ignored, d.shards, d.offs, d.truncated,
 	} {
 		ch <- x
 	}
@@ -142,6 +143,7 @@ func (c *groupCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.CounterValue, d.rebalances, float64(m.Rebalances))
 	send(prometheus.CounterValue, d.expired, float64(m.Expired))
 	send(prometheus.CounterValue, d.commits, float64(m.Commits))
+	send(prometheus.CounterValue, d.ignored, float64(m.Ignored))
 	send(prometheus.GaugeValue, d.shards, float64(m.ShardsLoaded))
 	send(prometheus.GaugeValue, d.offs, float64(m.Offsets))
 	f := c.current()

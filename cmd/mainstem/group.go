@@ -19,8 +19,9 @@ The commands speak to the broker's HTTP port, which serves its own machine only:
 run them there, or come through a tunnel (ssh -L 9644:127.0.0.1:9644 HOST).`
 
 func newGroup(p process) *cobra.Command {
-	c := &cobra.Command{Use: "group", Short: "Look at consumer groups, reset or delete them", Long: groupLong, Args: cobra.NoArgs, RunE: help}
-	c.AddCommand(newGroupList(p), newGroupDescribe(p), newGroupWhy(p), newGroupReset(p), newGroupDelete(p))
+	c := &cobra.Command{Use: "group", Short: "Look at consumer groups, rewind, reset or delete them", Long: groupLong, Args: cobra.NoArgs, RunE: help}
+	c.AddCommand(newGroupList(p), newGroupDescribe(p), newGroupWhy(p), newGroupReset(p), newGroupRewind(p),
+		newGroupSkip(p), newGroupDelete(p))
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -77,6 +78,7 @@ func scripted(do func(*scriptBroker, []string) error) func(*testscript.TestScrip
 func alike(text string) string {
 	for _, r := range []struct{ pattern, with string }{
 		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "UUID"},
+		{`\d{8}T\d{6}\.\d{6}Z`, "ID"},
 		{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
 		{`\b\d+ (ms|s)\b`, "SPAN"},
 		{`"seconds": [0-9.]+`, `"seconds": N`},
@@ -208,7 +210,7 @@ func (b *scriptBroker) member(what, group, topic string) error {
 		return nil
 	}
 	c, err := kgo.NewClient(kgo.SeedBrokers(b.kafka), kgo.ClientID("billing"), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
-		kgo.Balancers(kgo.RangeBalancer()), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		kgo.Balancers(kgo.RangeBalancer()), kgo.DisableAutoCommit(), kgo.HeartbeatInterval(100*time.Millisecond), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return err
 	}

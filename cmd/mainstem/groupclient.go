@@ -136,7 +136,7 @@ func (f *groupFlags) ask(ctx context.Context, p process, r request, v any) ([]by
 	if err != nil {
 		return nil, fmt.Errorf("the answer of %s: %w", address, err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusAccepted {
 		return nil, refusedBy(address, resp.StatusCode, raw)
 	}
 	if err := json.Unmarshal(raw, v); err != nil {

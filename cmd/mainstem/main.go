@@ -17,6 +17,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2 // the command line or the configuration is wrong, or a check could not look
+	exitLate   = 3 // what was asked for goes on, but was not done in time
 )
 
 func main() {
@@ -31,6 +32,9 @@ type process struct {
 	args, environ  []string
 	stdout, stderr io.Writer
 }
+
+// notInTime says that something takes longer than its user would wait.
+type notInTime struct{ error }
 
 // usageError is a mistake of the operator, answered with words and exit code 2.
 type usageError struct{ err error }
@@ -56,6 +60,10 @@ func run(ctx context.Context, p process) int {
 	var cannot couldNotRun
 	if !understood || errors.As(err, &usage) || errors.As(err, &cannot) {
 		return exitUsage
+	}
+	var late notInTime
+	if errors.As(err, &late) {
+		return exitLate
 	}
 	return exitFailed
 }

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mainstem-mq/mainstem/disk"
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+const (
+	rewindPatience = time.Minute
+	rewindPoll     = 200 * time.Millisecond
+)
+
+const groupRewindLong = `Take a group back, or forward, while its members are at work; nothing has to be
+stopped. The group rebalances twice: in the first one it gives up all partitions, and
+commits of the partitions that move are not taken any more; in the second one it
+starts where it was sent. Every record from there on is delivered again once.
+
+--to is one of
+  earliest, latest            the first record that is left, or behind the last one
+  2026-11-22T13:00:00Z, 15m   the first record of that time (or so long ago) or later
+  -N                          N records before what is committed
+  N                           the record at that offset, in one topic
+and is kept within what is in the log. Partitions for which the group has committed
+nothing stay as they are.
+
+For an hour --undo takes it back: to what was committed before, or to where the group
+has come since if that is further. What is not done yet is called off.`
+
+// rewinding are the flags of what moves a group that is at work.
+type rewinding struct {
+	groupFlags
+
+	yes, dryRun bool
+	wait        time.Duration
+}
+
+func (f *rewinding) flags(c *cobra.Command) {
+	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say what would be done")
+	c.Flags().DurationVar(&f.wait, "wait", rewindPatience, "wait for so long `TIME` until it is done; 0: do not wait")
+	f.register(c, outputTable, outputJSON)
+}
+
+func newGroupRewind(p process) *cobra.Command {
+	var f rewinding
+	var req server.RewindRequest
+	var undo bool
+	c := &cobra.Command{
+		Use:   "rewind NAME --to WHERE",
+		Short: "Take a running group to earlier records",
+		Long:  groupRewindLong,
+		Example: `  mainstem group rewind orders --to 15m --dry-run
+  mainstem group rewind orders --to 2026-11-22T13:00:00Z --topics payments,refunds
+  mainstem group rewind orders --to=-100 --yes
+  mainstem group rewind orders --undo`,
+		Args: oneGroup,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case undo && (req.To != "" || f.dryRun || len(req.Topics) > 0):
+				return usageError{errors.New("--undo takes back the last rewind as a whole: it goes without --to, --topics and --dry-run")}
+			case undo:
+				return f.undo(cmd, p, args[0])
+			case req.To == "":
+				return usageError{errors.New("where to? --to earliest, latest, a time, an offset, or -N for N records back; or --undo; see --help")}
+			}
+			return f.do(cmd, p, args[0], "rewind", func(dry bool) any { req.DryRun = dry; return &req })
+		},
+	}
+	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
+	c.Flags().StringSliceVar(&req.Topics, "topics", nil, "only these `TOPICS`; separated by commas")
+	c.Flags().BoolVar(&undo, "undo", false, "take the last rewind back")
+	f.flags(c)
+	return c
+}
+
+const groupSkipLong = `Take a group past records that it cannot get over, while it is at work. The records
+stay in the log; other groups are not concerned. Without --offset it is the record at
+the committed offset, where the group is stuck. As with rewind, the group rebalances
+twice, and for an hour "group rewind NAME --undo" has the record delivered after all.`
+
+func newGroupSkip(p process) *cobra.Command {
+	var f rewinding
+	var req server.SkipRequest
+	var offset int64
+	c := &cobra.Command{
+		Use:   "skip NAME --topic TOPIC --partition N",
+		Short: "Take a running group past a record",
+		Long:  groupSkipLong,
+		Example: `  mainstem group skip orders --topic payments --partition 3
+  mainstem group skip orders --topic payments --partition 3 --offset 1203 --count 2`,
+		Args: oneGroup,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if req.Topic == "" || !cmd.Flags().Changed("partition") {
+				return usageError{errors.New("which record? --topic and --partition, and --offset if it is not the committed one")}
+			}
+			if cmd.Flags().Changed("offset") {
+				req.Offset = &offset
+			}
+			return f.do(cmd, p, args[0], "skip", func(dry bool) any { req.DryRun = dry; return &req })
+		},
+	}
+	c.Flags().StringVar(&req.Topic, "topic", "", "the `TOPIC` of the record")
+	c.Flags().Int32Var(&req.Partition, "partition", 0, "its partition's `NUMBER`")
+	c.Flags().Int64Var(&offset, "offset", 0, "its `OFFSET`; default: what is committed")
+	c.Flags().Int64Var(&req.Count, "count", 1, "skip so many `RECORDS`")
+	f.flags(c)
+	return c
+}
+
+// do shows the plan, asks, has it done and waits for it.
+func (f *rewinding) do(cmd *cobra.Command, p process, group, what string, body func(dry bool) any) error {
+	r := request{method: http.MethodPost, path: groupPath(group) + "/" + what}
+	var plan server.RewindPlan
+	if f.dryRun || !f.yes {
+		r.body = body(true)
+		raw, err := f.ask(cmd.Context(), p, r, &plan)
+		if err != nil {
+			return err
+		}
+		if f.dryRun {
+			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewindPlan(&plan) })
+		}
+		preview := groupFlags{output: outputTable}
+		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewindPlan(&plan) }); err != nil {
+			return err
+		}
+		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+			return err
+		}
+	}
+	plan = server.RewindPlan{}
+	r.body = body(false)
+	raw, err := f.ask(cmd.Context(), p, r, &plan)
+	if err != nil {
+		return err
+	}
+	if plan.ID == "" {
+		return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewindPlan(&plan) })
+	}
+	return f.await(cmd, p, group, plan.ID)
+}
+
+func (f *rewinding) undo(cmd *cobra.Command, p process, group string) error {
+	var now server.GroupRewind
+	if !f.yes {
+		raw, err := f.ask(cmd.Context(), p, request{path: groupPath(group) + "/rewind"}, &now)
+		if err != nil {
+			return err
+		}
+		preview := groupFlags{output: outputTable}
+		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewound(&now) }); err != nil {
+			return err
+		}
+		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+			return err
+		}
+	}
+	// With its id: another one must not be undone that came while somebody was asked.
+	r := request{method: http.MethodPost, path: groupPath(group) + "/rewind/undo", body: server.UndoRequest{ID: now.ID}}
+	now = server.GroupRewind{}
+	raw, err := f.ask(cmd.Context(), p, r, &now)
+	if err != nil {
+		return err
+	}
+	if now.ID == "" {
+		return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewound(&now) })
+	}
+	return f.await(cmd, p, group, now.ID)
+}
+
+// await waits until a rewind is done and shows it.
+func (f *rewinding) await(cmd *cobra.Command, p process, group, id string) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.wait)
+	defer cancel()
+	tick := time.NewTicker(rewindPoll)
+	defer tick.Stop()
+	for {
+		var now server.GroupRewind
+		raw, err := f.ask(cmd.Context(), p, request{path: groupPath(group) + "/rewind"}, &now)
+		if err != nil {
+			return err
+		}
+		switch {
+		case now.ID != id:
+			return fmt.Errorf("the rewind of group %s was followed by another one, or undone", server.Quoted(group))
+		case now.Phase == "done" || f.wait <= 0:
+			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewound(&now) })
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if cmd.Context().Err() != nil {
+				return fmt.Errorf("not waited for: %w; the rewind goes on", cmd.Context().Err())
+			}
+			return notInTime{fmt.Errorf("group %s has not given up its partitions within %s; the rewind goes on: `mainstem group why %s` says whom it waits for, --undo calls it off",
+				server.Quoted(group), f.wait, server.Quoted(group))}
+		}
+	}
+}
+
+func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
+	moved := 0
+	var again, skipped, bytes int64
+	for i := range plan.Partitions {
+		x := &plan.Partitions[i]
+		if x.To != nil {
+			moved++
+		}
+		again, skipped, bytes = again+x.Again, skipped+x.Skipped, bytes+x.Bytes
+	}
+	if moved == 0 {
+		t.printf("group %s has committed nothing there: nothing moves\n", server.Quoted(plan.Group))
+		return
+	}
+	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "TO", "AGAIN", "BYTES", "SKIPPED", "NOTE"}, nil,
+		len(plan.Partitions), func(i int) (cells, more []string) {
+			x := &plan.Partitions[i]
+			return []string{
+				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.To),
+				strconv.FormatInt(x.Again, 10), disk.Bytes(x.Bytes), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
+			}, nil
+		})
+	t.printf("group %s: %s would be moved; %s again (%s), %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"),
+		counted(again, "record", "records"), disk.Bytes(bytes), counted(skipped, "record", "records"))
+	if plan.Members > 0 {
+		t.printf("%s will rebalance twice; what they consumed after their last commit comes again, too\n", counted(plan.Members, "member", "members"))
+	}
+}
+
+func (t *groupTable) rewound(r *server.GroupRewind) {
+	what := "rewind"
+	if r.Undo {
+		what = "undo of a rewind"
+	}
+	if r.Phase == "none" {
+		t.printf("group %s: no rewind is under way or can be undone\n", server.Quoted(r.Group))
+		return
+	}
+	t.rows([]string{"TOPIC", "PARTITION", "BEFORE", "TO"}, nil, len(r.Partitions), func(i int) (cells, more []string) {
+		x := &r.Partitions[i]
+		return []string{server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Before), strconv.FormatInt(x.To, 10)}, nil
+	})
+	var rest []string
+	if r.Ignored > 0 {
+		rest = append(rest, counted(r.Ignored, "commit", "commits")+" of before ignored")
+	}
+	if !r.UndoUntil.IsZero() {
+		rest = append(rest, "--undo takes it back within an hour")
+	}
+	state := "done"
+	if r.Phase != "done" {
+		state = "under way: the members give up what they own"
+	}
+	t.printf("group %s: %s of %s %s", server.Quoted(r.Group), what, counted(len(r.Partitions), "partition", "partitions"), state)
+	if len(rest) > 0 {
+		t.printf("; %s", strings.Join(rest, "; "))
+	}
+	t.printf("\n")
+}

@@ -1,0 +1,163 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// GroupRewind is the newest rewind of a group.
+type GroupRewind struct {
+	Group      string         `json:"group"`
+	ID         string         `json:"id,omitempty"`
+	Phase      string         `json:"phase"` // none, emptying, done
+	Undo       bool           `json:"undo"`  // it took another one back
+	Started    time.Time      `json:"started,omitzero"`
+	Ended      time.Time      `json:"ended,omitzero"`
+	UndoUntil  time.Time      `json:"undoUntil,omitzero"` // not there: it cannot be undone
+	Ignored    int            `json:"ignored"`            // commits of before, since the group was loaded
+	Partitions []RewoundPlace `json:"partitions"`
+}
+
+// RewoundPlace is where a partition was and where it goes.
+type RewoundPlace struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Before    *int64 `json:"before"` // null: nothing was committed
+	To        int64  `json:"to"`
+}
+
+// apiRewindGroup answers POST /api/v1/groups/{group}/rewind.
+func (s *Server) apiRewindGroup(w http.ResponseWriter, r *http.Request) {
+	var req RewindRequest
+	s.apiRewind(w, r, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planRewind(v, &req) })
+}
+
+// apiSkip answers POST /api/v1/groups/{group}/skip.
+func (s *Server) apiSkip(w http.ResponseWriter, r *http.Request) {
+	var req SkipRequest
+	s.apiRewind(w, r, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planSkip(v, &req) })
+}
+
+// apiRewind plans, and does it unless it is a dry run: then the answer is 202
+// until the members have rebalanced.
+func (s *Server) apiRewind(w http.ResponseWriter, r *http.Request, req any, planned func(*coordinator.GroupView) (*RewindPlan, error)) {
+	err := apiBody(r, req)
+	var v *coordinator.GroupView
+	if err == nil {
+		v, err = s.inspectOne(r.Context(), r.PathValue("group"))
+	}
+	var plan *RewindPlan
+	if err == nil {
+		plan, err = planned(v)
+	}
+	status := http.StatusOK
+	if err == nil && !plan.DryRun {
+		status, err = s.rewind(r.Context(), plan)
+	}
+	if err != nil {
+		s.apiFailed(w, err)
+		return
+	}
+	s.apiAnswer(w, status, plan)
+}
+
+// rewind does what was planned.
+func (s *Server) rewind(ctx context.Context, plan *RewindPlan) (status int, err error) {
+	marks := plan.marks()
+	if len(marks) == 0 {
+		return http.StatusOK, nil
+	}
+	req := coordinator.RewindRequest{Group: plan.Group, ID: s.rewindID(), Marks: marks}
+	done, err := s.askRewind(ctx, func(reply func(coordinator.RewindStatus)) { s.groups.Rewind(req, reply) })
+	if err != nil {
+		return 0, err
+	}
+	plan.ID = done.ID
+	s.log.Info("a group is rewound", zap.String("group", plan.Group), zap.String("rewind", plan.ID), zap.Int("partitions", len(plan.Partitions)))
+	return rewindStatus(done), nil
+}
+
+func rewindStatus(r *GroupRewind) int {
+	if r.Phase == string(coordinator.RewindEmptying) {
+		return http.StatusAccepted
+	}
+	return http.StatusOK
+}
+
+// rewindID is the time: a group has one rewind at a time.
+func (s *Server) rewindID() string { return s.clock.Now().UTC().Format("20060102T150405.000000Z") }
+
+// apiRewound answers GET /api/v1/groups/{group}/rewind.
+func (s *Server) apiRewound(w http.ResponseWriter, r *http.Request) {
+	v, err := s.inspectOne(r.Context(), r.PathValue("group"))
+	var now *GroupRewind
+	if err == nil {
+		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) { s.groups.RewindStatus(v.ID, reply) })
+	}
+	if err != nil {
+		s.apiFailed(w, err)
+		return
+	}
+	s.apiAnswer(w, http.StatusOK, now)
+}
+
+// UndoRequest asks to take a rewind back.
+type UndoRequest struct {
+	ID string `json:"id"` // "": the newest
+}
+
+// apiUndoRewind answers POST /api/v1/groups/{group}/rewind/undo with the rewind
+// that takes the other one back, or with none if that was called off.
+func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
+	var req UndoRequest
+	err := apiBody(r, &req)
+	var v *coordinator.GroupView
+	if err == nil {
+		v, err = s.inspectOne(r.Context(), r.PathValue("group"))
+	}
+	var now *GroupRewind
+	if err == nil {
+		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) {
+			s.groups.UndoRewind(v.ID, req.ID, s.rewindID(), reply)
+		})
+	}
+	if err != nil {
+		s.apiFailed(w, err)
+		return
+	}
+	s.log.Info("a rewind is undone", zap.String("group", v.ID), zap.String("rewind", now.ID))
+	s.apiAnswer(w, rewindStatus(now), now)
+}
+
+func (s *Server) askRewind(ctx context.Context, ask func(func(coordinator.RewindStatus))) (*GroupRewind, error) {
+	from, err := await(ctx, s, ask)
+	if err != nil {
+		return nil, err
+	}
+	if from.Code != protocol.NoError {
+		return nil, protocol.Errorf(from.Code, "%s", from.Message)
+	}
+	to := &GroupRewind{
+		Group: from.Group, ID: from.ID, Phase: string(from.Phase), Undo: from.Undoes, Started: from.Started.UTC(), Ended: from.Ended.UTC(),
+		UndoUntil: from.Until.UTC(), Ignored: from.Ignored, Partitions: []RewoundPlace{},
+	}
+	if from.Phase == coordinator.RewindNone {
+		to.Phase = "none"
+	}
+	for _, t := range from.Marks {
+		for _, p := range t.Partitions {
+			place := RewoundPlace{Topic: t.Topic, Partition: p.Partition, To: p.Offset}
+			if p.Before >= 0 {
+				place.Before = &p.Before
+			}
+			to.Partitions = append(to.Partitions, place)
+		}
+	}
+	return to, nil
+}

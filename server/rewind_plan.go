@@ -1,0 +1,173 @@
+package server
+
+import (
+	"strconv"
+
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// RewindRequest asks to take a group to other offsets while it is at work.
+type RewindRequest struct {
+	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long
+	// ago), an offset, or -N for N records before what is committed.
+	To string `json:"to"`
+	// Topics to rewind. None: all that the group has committed offsets for.
+	Topics []string `json:"topics"`
+	// DryRun only says what would be done.
+	DryRun bool `json:"dryRun"`
+}
+
+// SkipRequest asks to take a running group past records of one partition.
+type SkipRequest struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    *int64 `json:"offset"` // the first to skip; null: what is committed, where the group is stuck
+	Count     int64  `json:"count"`  // 0: one
+	DryRun    bool   `json:"dryRun"`
+}
+
+// RewindPlan is what a rewind or skip does, or would do.
+type RewindPlan struct {
+	Group      string            `json:"group"`
+	ID         string            `json:"id,omitempty"` // none: it was not started
+	DryRun     bool              `json:"dryRun"`
+	Members    int               `json:"members"`    // that will rebalance twice
+	Partitions []RewindPartition `json:"partitions"` // by topic and number
+}
+
+// RewindPartition is what happens to one partition.
+type RewindPartition struct {
+	ResetPartition
+
+	// Bytes are those of the records that are delivered again.
+	Bytes int64 `json:"bytes"`
+
+	topic model.TopicID
+}
+
+// planRewind says what a request will do to a group; doing it takes the same plan.
+func (s *Server) planRewind(v *coordinator.GroupView, req *RewindRequest) (*RewindPlan, error) {
+	if err := rewindable(v); err != nil {
+		return nil, err
+	}
+	reset, err := s.planReset(v, &ResetRequest{To: req.To, Topics: req.Topics, DryRun: req.DryRun})
+	if err != nil {
+		return nil, err
+	}
+	plan := newRewindPlan(v, req.DryRun)
+	for _, p := range reset.Partitions {
+		if p.Committed == nil && p.To != nil {
+			p.To, p.Note = nil, "nothing is committed, so it stays as it is"
+		}
+		x, err := s.measured(p)
+		if err != nil {
+			return nil, err
+		}
+		plan.Partitions = append(plan.Partitions, x)
+	}
+	return plan, nil
+}
+
+// planSkip is planRewind for records that are to be passed over.
+func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPlan, error) {
+	if err := rewindable(v); err != nil {
+		return nil, err
+	}
+	_, committed, err := s.resetKeys(v, nil)
+	if err != nil {
+		return nil, err
+	}
+	key := partitionKey{req.Topic, req.Partition}
+	at, count := committed[key], max(req.Count, 1)
+	from := at
+	if req.Offset != nil {
+		from = req.Offset
+	}
+	switch {
+	case from == nil:
+		return nil, protocol.Errorf(protocol.InvalidRequest, "group %s has committed nothing for %s-%d: say which record to skip, by its offset",
+			Quoted(v.ID), Quoted(req.Topic), req.Partition)
+	case *from < 0 || req.Count < 0 || *from > *from+count:
+		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset and a number of records are not negative")
+	case at != nil && *from+count <= *at:
+		return nil, protocol.Errorf(protocol.InvalidRequest, "group %s is past record %d of %s-%d already: it has committed %d",
+			Quoted(v.ID), *from+count-1, Quoted(req.Topic), req.Partition, *at)
+	}
+	find, _, err := parseReset(strconv.FormatInt(*from+count, 10), s.clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.planPartition(key, at, find)
+	if err != nil {
+		return nil, err
+	}
+	x, err := s.measured(p)
+	if err != nil {
+		return nil, err
+	}
+	plan := newRewindPlan(v, req.DryRun)
+	plan.Partitions = append(plan.Partitions, x)
+	return plan, nil
+}
+
+func newRewindPlan(v *coordinator.GroupView, dryRun bool) *RewindPlan {
+	return &RewindPlan{Group: v.ID, DryRun: dryRun, Members: len(v.Members), Partitions: []RewindPartition{}}
+}
+
+// rewindable refuses groups that the coordinator would refuse, so that a dry run
+// tells of it.
+func rewindable(v *coordinator.GroupView) error {
+	switch {
+	case v.Kind == "consumer" && v.State != "Empty":
+		return protocol.Errorf(protocol.InconsistentGroupProtocol,
+			"the members of group %s use the consumer protocol (KIP-848), with which a running group cannot be rewound yet: stop them, then reset it", Quoted(v.ID))
+	case len(v.Members) > 0 && v.ProtocolType != "consumer":
+		return protocol.Errorf(protocol.InconsistentGroupProtocol,
+			"the members of group %s speak %s, not the consumers' protocol: what they do with committed offsets is not known", Quoted(v.ID), Quoted(v.ProtocolType))
+	}
+	return nil
+}
+
+// measured adds to what happens to a partition how much data that is.
+func (s *Server) measured(p ResetPartition) (RewindPartition, error) {
+	x := RewindPartition{ResetPartition: p}
+	if t, ok := s.meta.Image().Topic(p.Topic); ok {
+		x.topic = t.ID
+	}
+	if p.To == nil || p.Again == 0 {
+		return x, nil
+	}
+	part, gone := s.partitions.Find(p.Topic, p.Partition)
+	if gone != nil {
+		return x, gone
+	}
+	all, gone := part.Backlog(model.Offset(*p.To))
+	if gone != nil {
+		return x, gone
+	}
+	rest, gone := part.Backlog(model.Offset(*p.Committed))
+	if gone != nil {
+		return x, gone
+	}
+	x.Bytes = max(all.Bytes-rest.Bytes, 0)
+	return x, nil
+}
+
+// marks are a plan as the coordinator takes it.
+func (p *RewindPlan) marks() []coordinator.TopicMarks {
+	var marks []coordinator.TopicMarks
+	for i := range p.Partitions {
+		x := &p.Partitions[i]
+		if x.To == nil {
+			continue
+		}
+		if n := len(marks); n == 0 || marks[n-1].Topic != x.Topic {
+			marks = append(marks, coordinator.TopicMarks{Topic: x.Topic, ID: x.topic})
+		}
+		t := &marks[len(marks)-1]
+		t.Partitions = append(t.Partitions, coordinator.PartitionMark{Partition: x.Partition, Offset: *x.To})
+	}
+	return marks
+}
