@@ -82,7 +82,7 @@ func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequ
 	answers := make([]protocol.MetadataTopic, 0, len(topics))
 	for i := range topics {
 		rt := &topics[i]
-		if rt.Topic == nil {
+		if asksByID(rt) {
 			answers = append(answers, s.topicByID(c, img, req, rt.TopicID))
 			continue
 		}
@@ -99,6 +99,12 @@ func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequ
 	return img, answers
 }
 
+// asksByID reports whether a topic is meant by its id. Java leaves the name empty
+// then, where others leave it out.
+func asksByID(t *kmsg.MetadataRequestTopic) bool {
+	return t.Topic == nil || *t.Topic == "" && t.TopicID != [16]byte{}
+}
+
 // topicKey tells the topics of a request apart: by name, else by id.
 type topicKey struct {
 	named bool
@@ -107,7 +113,7 @@ type topicKey struct {
 }
 
 func metadataKey(t kmsg.MetadataRequestTopic) topicKey {
-	if t.Topic != nil {
+	if !asksByID(&t) {
 		return topicKey{named: true, name: *t.Topic}
 	}
 	return topicKey{id: t.TopicID}
@@ -140,10 +146,10 @@ func noTopic(c *call, name *string, id [16]byte, code protocol.ErrorCode) protoc
 func (s *Server) createMissing(img *cluster.Image, req *kmsg.MetadataRequest, failures map[string]*protocol.Error) *cluster.Image {
 	var specs []cluster.TopicSpec
 	for i := range req.Topics {
-		name := req.Topics[i].Topic
-		if name == nil {
+		if asksByID(&req.Topics[i]) {
 			continue
 		}
+		name := req.Topics[i].Topic
 		if _, ok := img.Topic(*name); ok {
 			continue
 		}

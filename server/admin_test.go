@@ -122,6 +122,9 @@ func TestMetadataLists(t *testing.T) {
 	if got := one(12, kmsg.MetadataRequestTopic{TopicID: id}, false); got.ErrorCode != 0 || *got.Topic != "t" || len(got.Partitions) != 2 {
 		t.Errorf("by id: %+v", got)
 	}
+	if got := one(13, kmsg.MetadataRequestTopic{Topic: new(string), TopicID: id}, false); got.ErrorCode != 0 || *got.Topic != "t" {
+		t.Errorf("by id and with an empty name, as Java asks: %+v", got)
+	}
 	if got := one(12, kmsg.MetadataRequestTopic{TopicID: [16]byte{9}}, false); got.ErrorCode != int16(protocol.UnknownTopicID) {
 		t.Errorf("by unknown id: %+v", got)
 	}

@@ -66,8 +66,8 @@ func (s *Server) weighMetadata(req *kmsg.MetadataRequest) int {
 	}
 	for i := range req.Topics {
 		t, ok := img.TopicByID(req.Topics[i].TopicID)
-		if name := req.Topics[i].Topic; name != nil {
-			t, ok = img.Topic(*name)
+		if !asksByID(&req.Topics[i]) {
+			t, ok = img.Topic(*req.Topics[i].Topic)
 		}
 		if ok {
 			add(t)
