@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -234,7 +235,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		if sh.machine == nil {
 			continue
 		}
-		if err := checkMachine(sh.machine); err != nil {
+		if err := cmp.Or(checkMachine(sh.machine), checkHolders(sh.machine)); err != nil {
 			d.Fatalf(t, "%v", err)
 		}
 	}

@@ -373,6 +373,9 @@ func (w *consumerWorld) checkClients(rt *rapid.T) {
 	if m == nil {
 		return
 	}
+	if err := checkHolders(m); err != nil {
+		rt.Fatal(err)
+	}
 	for _, g := range m.groups {
 		if err := checkTargets(g, w.shaped.view()); err != nil {
 			rt.Fatalf("group %s: %v", g.id, err)
