@@ -33,7 +33,7 @@ func TestRandomConversations(t *testing.T) {
 				"": w.check, "join": w.join, "join more": w.join, "rejoin": w.rejoin, "sync": w.sync,
 				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
-				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "inherit": w.inherit, "move": w.move,
+				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "move": w.move, "inherit": w.inherit, "rewind": w.rewind, "undo": w.undo,
 			})
 			w.end(rt)
 		})
@@ -430,6 +430,9 @@ func (w *world) end(rt *rapid.T) {
 // leaves of it: the last record of each key.
 func (w *world) checkJournal(rt *rapid.T) {
 	records := w.journal.all()
+	if err := checkMarks(records); err != nil {
+		rt.Fatal(err)
+	}
 	config := DefaultConfig()
 	config.MembersMax = rapid.IntRange(1, 4).Draw(rt, "size after restart")
 	point := records[:rapid.IntRange(0, len(records)).Draw(rt, "restart at")]

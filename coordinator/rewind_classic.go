@@ -148,10 +148,10 @@ func (m *machine) restoreRewinds(s *step) {
 	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
 		g := m.groups[id]
 		switch {
-		case g.rewind == nil || g.consumed():
+		case g.rewind == nil:
 		case g.rewind.phase == rewindDone:
 			m.timers.set(timerKey{timerRewind, id, ""}, g.rewind.expires())
-		default:
+		case !g.consumed():
 			m.goOnEmptying(s, g)
 		}
 	}

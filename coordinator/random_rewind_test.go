@@ -1,0 +1,73 @@
+package coordinator
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"pgregory.net/rapid"
+)
+
+// markMin is below every mark of the random world, and above all that its
+// clients commit.
+const markMin = 1 << 30
+
+// rewind takes a group somewhere, whatever it is doing.
+func (w *world) rewind(rt *rapid.T) {
+	t := TopicMarks{Topic: rapid.SampledFrom([]string{"t", "u", "v"}).Draw(rt, "topic")}
+	for partition := range rapid.Int32Range(1, 3).Draw(rt, "partitions") {
+		w.suffix++
+		t.Partitions = append(t.Partitions, PartitionMark{Partition: partition, Offset: int64(markMin + w.suffix)})
+	}
+	if t.Topic == "v" { // its offsets are its incarnation
+		for i := range t.Partitions {
+			t.Partitions[i].Offset = w.incarnation
+		}
+	}
+	w.groups.Rewind(RewindRequest{Group: w.group(rt), ID: "r", Marks: []TopicMarks{t}}, expect(w, func(RewindStatus) {}))
+}
+
+func (w *world) undo(rt *rapid.T) {
+	w.groups.UndoRewind(w.group(rt), "", "u", expect(w, func(RewindStatus) {}))
+}
+
+// checkMarks reads the log as it was written: from the start of a rewind to its
+// end, a marked partition's offset may only become its mark or go.
+func checkMarks(records []Record) error {
+	m := newMachine()
+	for _, r := range records {
+		if r.Value != nil && binary.BigEndian.Uint16(r.Key) <= 1 {
+			var key kmsg.OffsetCommitKey
+			if err := key.ReadFrom(r.Key); err != nil {
+				return err
+			}
+			c, err := decodeOffset(r)
+			if err != nil {
+				return err
+			}
+			if mark, ok := m.markOf(key.Group, key.Topic, key.Partition); ok && c.topic == mark.id && c.offset != mark.partitions[0].mark {
+				return fmt.Errorf("%s of %s-%d: %d was stored while it is taken to %d", key.Group, key.Topic, key.Partition, c.offset, mark.partitions[0].mark)
+			}
+		}
+		if err := m.replay(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markOf is where a rewind that is not done takes a partition.
+func (m *machine) markOf(group, topic string, partition int32) (rewindTopic, bool) {
+	g := m.groups[group]
+	if g == nil || g.rewind == nil || g.rewind.phase != rewindEmptying {
+		return rewindTopic{}, false
+	}
+	for _, t := range g.rewind.topics {
+		for _, p := range t.partitions {
+			if t.name == topic && p.partition == partition {
+				return rewindTopic{t.name, t.id, []rewindMark{p}}, true
+			}
+		}
+	}
+	return rewindTopic{}, false
+}
