@@ -117,6 +117,11 @@ func brokerGroupDefs() []ConfigDef {
 		{Name: "group.consumer.min.heartbeat.interval.ms", Rule: intFrom(1), Default: "5000", Doc: "The shortest heartbeat interval that a consumer-protocol group may have."},
 		{Name: "group.consumer.max.heartbeat.interval.ms", Rule: intFrom(1), Default: "15000", Doc: "The longest heartbeat interval that a consumer-protocol group may have."},
 		{Name: "group.consumer.max.size", Rule: intFrom(1), Default: "2147483647", Doc: "The most members of one consumer-protocol group."},
+		{
+			Name: BroadcastPrefixesKey, Rule: list(), Dynamic: ClusterWide,
+			Doc: "Groups whose names begin with one of these are consumed by broadcast: every member gets every partition, and has offsets of its own. " +
+				ConsumeModeKey + " of the group overrides it.",
+		},
 		{Name: "offset.metadata.max.bytes", Rule: intFrom(0), Default: "4096", Doc: "The longest text that may come with a committed offset."},
 		{Name: "offsets.retention.minutes", Rule: intFrom(1), Default: "10080", Doc: "How long the offsets of an empty group, or of a topic nobody in it subscribes, are kept."},
 		{Name: "offsets.retention.check.interval.ms", Rule: longFrom(1), Default: "600000", Doc: "How often offsets are looked at for expiry."},

@@ -26,6 +26,11 @@ func groupConfigDefs() []ConfigDef {
 			Name: consumerSessionKey, Rule: intFrom(1), Default: "45000", Synonyms: plain("group.consumer.session.timeout.ms"),
 			Doc: "How long a silent member of a consumer-protocol group stays.",
 		},
+		{
+			Name: ConsumeModeKey, Rule: oneOf(consumeCluster, consumeBroadcast), Default: consumeCluster,
+			Doc: "cluster: the members of the group share the partitions. broadcast: each has all of them, and offsets of its own. " +
+				"A group that sets neither broadcasts if " + BroadcastPrefixesKey + " of the broker names it.",
+		},
 	}
 }
 

@@ -39,7 +39,7 @@ func BenchmarkCommit(b *testing.B) {
 			reply := func(*kmsg.OffsetCommitResponse) { answered++ }
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				groups.CommitOffsets(requests[i%len(requests)], reply)
+				groups.CommitOffsets(requests[i%len(requests)], Caller{}, reply)
 			}
 			b.ReportMetric(float64(answered)*float64(partitions)/b.Elapsed().Seconds(), "offsets/s")
 		})
@@ -102,7 +102,7 @@ func BenchmarkManyGroups(b *testing.B) {
 					return
 				}
 				began := time.Now() //nolint:forbidigo // What is measured.
-				groups.CommitOffsets(requests[i%many], reply)
+				groups.CommitOffsets(requests[i%many], Caller{}, reply)
 				<-answered
 				took[c] = append(took[c], time.Since(began)) //nolint:forbidigo // As above.
 			}
@@ -123,7 +123,7 @@ func BenchmarkHeartbeat(b *testing.B) {
 	reply := func(*kmsg.HeartbeatResponse) {}
 	b.ReportAllocs()
 	for b.Loop() {
-		groups.Heartbeat(req, reply)
+		groups.Heartbeat(req, Caller{}, reply)
 	}
 }
 

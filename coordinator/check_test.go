@@ -66,6 +66,9 @@ func checkMachine(m *machine) error {
 			return fmt.Errorf("group %s, %s: %w", id, g.state, err)
 		}
 	}
+	if err := m.checkBroadcast(); err != nil {
+		return err
+	}
 	if counted != m.census || offsets != m.offsetCount {
 		return fmt.Errorf("counts %v and %d, in truth %v and %d", m.census, m.offsetCount, counted, offsets)
 	}

@@ -16,13 +16,13 @@ import (
 // passes only topics and partitions that exist; a topic that was deleted since is
 // refused here. The answer lists topics as the request does. The request is
 // the coordinator's from then on.
-func (g *Groups) CommitOffsets(req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse)) {
+func (g *Groups) CommitOffsets(req *kmsg.OffsetCommitRequest, caller Caller, reply func(*kmsg.OffsetCommitResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.OffsetCommitResponse { return commitResponse(req, code) }
 	q := question[*kmsg.OffsetCommitResponse]{req.Group, groupID(req.Group), reply, failed}
 	if q.refused == protocol.NoError && !commitFits(req) {
 		q.refused = protocol.InvalidRequest
 	}
-	q.ask(g, func(m *machine, s *step) *kmsg.OffsetCommitResponse { return m.commit(s, req) })
+	q.ask(g, func(m *machine, s *step) *kmsg.OffsetCommitResponse { return m.commit(s, req, caller) })
 }
 
 func commitFits(req *kmsg.OffsetCommitRequest) bool {
@@ -51,8 +51,23 @@ func commitResponse(req *kmsg.OffsetCommitRequest, code protocol.ErrorCode) *kms
 	return resp
 }
 
-func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
-	g := m.groups[req.Group]
+func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest, caller Caller) *kmsg.OffsetCommitResponse {
+	if !m.broadcasts(s, req.Group) {
+		return m.commitTo(s, m.groups[req.Group], req)
+	}
+	if req.Generation < 0 && req.MemberID == "" && req.InstanceID == nil {
+		return m.commitAll(s, req)
+	}
+	cell := m.routed(s, req.Group, req.MemberID, req.InstanceID, caller)
+	if cell == nil || !cell.cell {
+		return commitResponse(req, protocol.UnknownMemberID)
+	}
+	req.Group = cell.id
+	return m.commitTo(s, cell, req)
+}
+
+// commitTo commits to the group that the request names; nil: it is not there yet.
+func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
 	code := checkCommit(g, req)
 	resp := commitResponse(req, code)
 	if code != protocol.NoError {

@@ -24,7 +24,7 @@ func TestLargeCommitMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	answered := false
-	groups.CommitOffsets(req, func(r *kmsg.OffsetCommitResponse) { answered = r.Topics[0].Partitions[partitions-1].ErrorCode == 0 })
+	groups.CommitOffsets(req, Caller{}, func(r *kmsg.OffsetCommitResponse) { answered = r.Topics[0].Partitions[partitions-1].ErrorCode == 0 })
 	runtime.ReadMemStats(&after)
 	if !answered {
 		t.Fatal("the commit was not accepted")

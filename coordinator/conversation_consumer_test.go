@@ -95,7 +95,7 @@ type shapedTopics struct {
 	rules   map[string]Rules
 }
 
-func (h *shapedTopics) view() View {
+func (h *shapedTopics) view() testView {
 	v := viewOf(slices.Clone(h.all)...)
 	v.rules, v.version = maps.Clone(h.rules), h.version
 	return v

@@ -119,23 +119,24 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	a := arguments{t, d}
 	c.requests++
 	tag := a.text("as", "#"+strconv.Itoa(c.requests))
+	caller := Caller{
+		ClientID: a.text("client", "c"), ClientHost: a.text("host", "/127.0.0.1"), Session: c.session(a.text("conn", "")),
+	}
 	switch d.Cmd {
 	case "join":
-		caller := Caller{ClientID: a.text("client", "c"), ClientHost: "/127.0.0.1"}
 		c.groups.Join(sent(t, a.join()), caller, reply(c, tag, joinText))
 	case "beat":
-		caller := Caller{ClientID: a.text("client", "c"), ClientHost: "/127.0.0.1"}
 		c.groups.ConsumerHeartbeat(sent(t, a.beat()), caller, reply(c, tag, beatText))
 	case "sync":
-		c.groups.Sync(sent(t, a.sync()), reply(c, tag, syncText))
+		c.groups.Sync(sent(t, a.sync()), caller, reply(c, tag, syncText))
 	case "heartbeat":
-		c.groups.Heartbeat(sent(t, a.heartbeat()), reply(c, tag, heartbeatText))
+		c.groups.Heartbeat(sent(t, a.heartbeat()), caller, reply(c, tag, heartbeatText))
 	case "leave":
-		c.groups.Leave(sent(t, a.leave()), reply(c, tag, leaveText))
+		c.groups.Leave(sent(t, a.leave()), caller, reply(c, tag, leaveText))
 	case "commit":
-		c.groups.CommitOffsets(sent(t, a.commit()), reply(c, tag, commitText))
+		c.groups.CommitOffsets(sent(t, a.commit()), caller, reply(c, tag, commitText))
 	case "fetch":
-		c.groups.FetchOffsets(sent(t, a.fetch()), reply(c, tag, fetchText))
+		c.groups.FetchOffsets(sent(t, a.fetch()), caller, reply(c, tag, fetchText))
 	case "describe":
 		c.groups.DescribeGroups(&kmsg.DescribeGroupsRequest{Version: int16(a.number("v", 6)), Groups: a.list("g")},
 			reply(c, tag, describeText))

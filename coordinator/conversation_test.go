@@ -27,6 +27,7 @@ import (
 //	config SETTING=VALUE ...             delay, size, bytes, session, retention, check, metadata, batch
 //	join [g=G] [member=ID] [instance=I] [client=C] [type=T] [protocols=(P:META,...)]
 //	     [topics=(T,...) [owns=(T,...)]] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
+//	     [conn=C] [host=H]                of this and of the next five: the connection it is from
 //	sync [g=G] member=ID gen=N [instance=I] [assign=(ID:TEXT,...)] [type=T] [protocol=P]
 //	     [give=(ID:T/P/P+T/P,...)]        partitions of topics, as consumers write it
 //	heartbeat [g=G] member=ID gen=N [instance=I]
@@ -40,6 +41,9 @@ import (
 //	list [states=(S,...)] [types=(T,...)]
 //	delete-offsets [g=G] topic=T partitions=(P,...)
 //	drop-topics topics=(T,...)            drops what groups have of topics that are gone
+//	hang-up conn=C                        ends a connection
+//	mode [g=G] to=broadcast|cluster [quietly]     without g: of groups that have none of their own;
+//	                                      quietly: the coordinator is not told
 //	delete-topic T | create-topic T      all exist, but those that were deleted
 //	seed [g=G] [member=ID] [epoch=N] [state=N] [assigned=(T-P,...)] [revoking=(T-P,...)] [topics=(T,...)]
 //	     [instance=I] [regex=R] [classic=PROTOCOL] [skip=(KIND,...)]   records of a consumer group's member
@@ -89,13 +93,16 @@ type conversation struct {
 		sync.Mutex
 		text []string
 	}
-	open map[string]bool // requests that have no answer yet
+	modes    map[string]bool // broadcast or not, by group; "": of the others
+	sessions map[string]*Session
+	open     map[string]bool // requests that have no answer yet
 }
 
 func newConversation(t *testing.T, change func(*Config)) *conversation {
 	t.Helper()
 	c := &conversation{
-		clock:  clock.NewManual(time.UnixMilli(1_000_000)),
+		clock: clock.NewManual(time.UnixMilli(1_000_000)),
+		modes: map[string]bool{}, sessions: map[string]*Session{},
 		config: DefaultConfig(), open: map[string]bool{}, topics: map[string]int{},
 	}
 	c.config.Shards = 1
@@ -125,19 +132,42 @@ func (c *conversation) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.groups = groups
+	clear(c.sessions)
 	c.load()
+}
+
+// session is the connection of that name; one without a name is a tool's.
+func (c *conversation) session(name string) *Session {
+	if name != "" && c.sessions[name] == nil {
+		c.sessions[name] = c.groups.NewSession()
+	}
+	return c.sessions[name]
+}
+
+func (c *conversation) switchMode(a arguments) {
+	group := a.text("g", "")
+	c.modes[group] = a.text("to", "") == "broadcast"
+	switch {
+	case a.has("quietly"):
+	case group == "":
+		c.groups.RulesChanged(nil)
+	default:
+		c.groups.RulesChanged([]string{group})
+	}
 }
 
 // view gives each topic that comes after another of its name a new id. Those
 // that were never deleted have none, so that most conversations need not speak of it.
 func (c *conversation) view() View {
-	if c.shaped.all != nil {
-		return c.shaped.view()
+	v := c.shaped.view()
+	if c.shaped.all == nil {
+		topics := maps.Clone(c.topics)
+		v.id = func(name string) (model.TopicID, bool) {
+			return model.TopicID{byte(topics[name])}, topics[name]%2 == 0
+		}
 	}
-	topics := maps.Clone(c.topics)
-	return testView{id: func(name string) (model.TopicID, bool) {
-		return model.TopicID{byte(topics[name])}, topics[name]%2 == 0
-	}}
+	v.modes = maps.Clone(c.modes)
+	return v
 }
 
 func (c *conversation) load() {
@@ -183,6 +213,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		fresh := newConversation(t, func(config *Config) { setConfig(t, d, config) })
 		clear(c.topics)
 		c.shaped = shapedTopics{}
+		clear(c.modes)
 		c.clock, c.groups, c.journals, c.config = fresh.clock, fresh.groups, fresh.journals, fresh.config
 		for i := range c.journals { // they speak to this conversation from now on
 			c.journals[i].onAppend = func(records []Record) { c.sayRecords(i, records) }
@@ -215,6 +246,12 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		}
 	case "close":
 		c.groups.Close()
+	case "hang-up":
+		name := arguments{t, d}.text("conn", "")
+		c.session(name).Close()
+		delete(c.sessions, name)
+	case "mode":
+		c.switchMode(arguments{t, d})
 	case "delete-topic", "create-topic":
 		c.topics[d.CmdArgs[0].Key]++
 	case "restart":

@@ -264,5 +264,8 @@ func metricsText(m Metrics) string {
 			text += fmt.Sprintf(" consumer:%s=%d", state, n)
 		}
 	}
+	if m.Cells > 0 {
+		text += fmt.Sprintf(" cells=%d", m.Cells)
+	}
 	return text
 }

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -28,20 +29,22 @@ func (g *Groups) DeleteGroups(req *kmsg.DeleteGroupsRequest, reply func(*kmsg.De
 }
 
 func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
-	g := m.groups[id]
-	if g == nil {
+	parts := m.parts(s, id)
+	switch {
+	case len(parts) == 0:
 		return protocol.GroupIDNotFound
-	}
-	if !g.empty() {
+	case slices.ContainsFunc(parts, func(g *group) bool { return !g.empty() }):
 		return protocol.NonEmptyGroup
 	}
 	var room arena
-	for topic, partitions := range g.offsets {
-		for partition := range partitions {
-			s.record(Record{Key: room.offsetKey(id, topic, partition)})
+	for _, g := range parts {
+		for topic, partitions := range g.offsets {
+			for partition := range partitions {
+				s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
+			}
 		}
+		m.deleteEmpty(s, g)
 	}
-	m.deleteEmpty(s, g)
 	return protocol.NoError
 }
 
@@ -52,6 +55,7 @@ func (m *machine) deleteEmpty(s *step, g *group) {
 		m.timers.cancel(timerKey{timerSession, g.id, id})
 	}
 	clear(g.pendingJoin)
+	m.unbind(g)
 	if g.rewind != nil {
 		m.timers.cancel(timerKey{timerRewind, g.id, ""})
 		s.record(Record{Key: rewindKey(g.id)})
@@ -81,30 +85,41 @@ func (g *Groups) DeleteOffsets(req *kmsg.OffsetDeleteRequest, reply func(*kmsg.O
 }
 
 func (m *machine) deleteOffsets(s *step, req *kmsg.OffsetDeleteRequest, resp *kmsg.OffsetDeleteResponse) {
-	g := m.groups[req.Group]
+	parts := m.parts(s, req.Group)
 	switch {
-	case g == nil:
+	case len(parts) == 0:
 		resp.ErrorCode = int16(protocol.GroupIDNotFound)
 		return
-	case g.consumer == nil && g.state != stateEmpty && g.protocolType != consumerType:
+	case slices.ContainsFunc(parts, func(g *group) bool {
+		return g.consumer == nil && g.state != stateEmpty && g.protocolType != consumerType
+	}):
 		// What such members consume is unknown.
 		resp.ErrorCode = int16(protocol.NonEmptyGroup)
 		return
 	}
 	var room arena
 	for _, topic := range req.Topics {
-		used := g.consumes(topic.Topic)
+		used := slices.ContainsFunc(parts, func(g *group) bool { return g.consumes(topic.Topic) })
 		out := kmsg.OffsetDeleteResponseTopic{Topic: topic.Topic}
 		for _, p := range topic.Partitions {
 			part := kmsg.OffsetDeleteResponseTopicPartition{Partition: p.Partition}
 			if used {
 				part.ErrorCode = int16(protocol.GroupSubscribedToTopic)
-			} else if _, ok := g.offsets.get(topic.Topic, p.Partition); ok {
-				s.record(Record{Key: room.offsetKey(g.id, topic.Topic, p.Partition)})
+			} else {
+				s.forgetOffset(&room, parts, topic.Topic, p.Partition)
 			}
 			out.Partitions = append(out.Partitions, part)
 		}
 		resp.Topics = append(resp.Topics, out)
+	}
+}
+
+// forgetOffset removes what groups have committed for a partition.
+func (s *step) forgetOffset(room *arena, groups []*group, topic string, partition int32) {
+	for _, g := range groups {
+		if _, ok := g.offsets.get(topic, partition); ok {
+			s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
+		}
 	}
 }
 

@@ -16,7 +16,11 @@ func (g *Groups) DescribeGroups(req *kmsg.DescribeGroupsRequest, reply func(*kms
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	resp.Version = req.Version
 	resp.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(req.Groups))
-	g.askGroups(req.Groups, func(i int, m *machine, _ *step) {
+	g.askGroups(req.Groups, func(i int, m *machine, s *step) {
+		if cells, ok := m.front(s, req.Groups[i]); ok {
+			resp.Groups[i] = describeFront(req.Groups[i], cells)
+			return
+		}
 		switch g := m.groups[req.Groups[i]]; {
 		case g == nil:
 			resp.Groups[i] = describeDead(req.Version, req.Groups[i], *messageOf(protocol.GroupIDNotFound, req.Groups[i]))
@@ -71,7 +75,7 @@ func (g *group) describe() kmsg.DescribeGroupsResponseGroup {
 // loading would be missing, so that is an error.
 func (g *Groups) ListGroups(req *kmsg.ListGroupsRequest, reply func(*kmsg.ListGroupsResponse)) {
 	parts := make([][]kmsg.ListGroupsResponseGroup, len(g.shards))
-	g.askShards(func(i int, m *machine, _ *step) { parts[i] = m.list(req) }, func(code protocol.ErrorCode) {
+	g.askShards(func(i int, m *machine, s *step) { parts[i] = m.list(s, req) }, func(code protocol.ErrorCode) {
 		resp := kmsg.NewPtrListGroupsResponse()
 		resp.Version, resp.ErrorCode = req.Version, int16(code)
 		if code == protocol.NoError {
@@ -81,18 +85,28 @@ func (g *Groups) ListGroups(req *kmsg.ListGroupsRequest, reply func(*kmsg.ListGr
 	})
 }
 
-func (m *machine) list(req *kmsg.ListGroupsRequest) []kmsg.ListGroupsResponseGroup {
+func (m *machine) list(s *step, req *kmsg.ListGroupsRequest) []kmsg.ListGroupsResponseGroup {
 	var out []kmsg.ListGroupsResponseGroup
-	for _, g := range m.groups {
+	add := func(id, protocolType, state string, kind groupKind) {
+		if passes(req.TypesFilter, kind.String()) && passes(req.StatesFilter, state) {
+			out = append(out, kmsg.ListGroupsResponseGroup{
+				Group: id, ProtocolType: protocolType, GroupState: state, GroupType: kind.String(),
+			})
+		}
+	}
+	fronts := m.fronts(s)
+	for base, cells := range fronts {
+		add(base, frontProtocol(cells, protocolTypeOf), frontState(cells).String(), kindClassic)
+	}
+	for id, g := range m.groups {
+		if fronts[id] != nil {
+			continue
+		}
 		now, protocolType := g.standing(), g.protocolType
 		if now.kind == kindConsumer {
 			protocolType = consumerType
 		}
-		if passes(req.TypesFilter, now.kind.String()) && passes(req.StatesFilter, now.stateName()) {
-			out = append(out, kmsg.ListGroupsResponseGroup{
-				Group: g.id, ProtocolType: protocolType, GroupState: now.stateName(), GroupType: now.kind.String(),
-			})
-		}
+		add(id, protocolType, now.stateName(), now.kind)
 	}
 	return out
 }

@@ -11,9 +11,9 @@ import (
 // transactions here: every offset is stable), 8 many groups per request, 9 the
 // epochs of members of consumer groups, 10 topic ids, which the caller maps to
 // names and back.
-func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetFetchResponse)) {
+func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, caller Caller, reply func(*kmsg.OffsetFetchResponse)) {
 	if req.Version < 8 {
-		g.fetchOne(req, reply)
+		g.fetchOne(req, caller, reply)
 		return
 	}
 	resp := kmsg.NewPtrOffsetFetchResponse()
@@ -25,19 +25,23 @@ func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, reply func(*kmsg.Off
 		resp.Groups[i].Group = ids[i]
 	}
 	g.askGroups(ids, func(i int, m *machine, s *step) {
-		g, asked := m.groups[ids[i]], &req.Groups[i]
-		if code := g.checkFetch(asked); req.Version >= versionOfEpochs && code != protocol.NoError {
+		asked := &req.Groups[i]
+		from, code := m.offsetsFor(s, asked, caller)
+		if code == protocol.NoError && req.Version >= versionOfEpochs {
+			code = from.checkFetch(asked)
+		}
+		if code != protocol.NoError {
 			resp.Groups[i].ErrorCode = int16(code)
 			return
 		}
-		resp.Groups[i].Topics = g.fetch(s, asked.Topics)
+		resp.Groups[i].Topics = from.fetch(s, asked.Topics)
 	}, func(i int, code protocol.ErrorCode) {
 		resp.Groups[i].Topics, resp.Groups[i].ErrorCode = nil, int16(code)
 	}, func() { reply(resp) })
 }
 
 // fetchOne handles the versions that speak of one group.
-func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetFetchResponse)) {
+func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, caller Caller, reply func(*kmsg.OffsetFetchResponse)) {
 	topics := make([]kmsg.OffsetFetchRequestGroupTopic, 0, len(req.Topics))
 	for _, t := range req.Topics {
 		topics = append(topics, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
@@ -50,9 +54,13 @@ func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, reply func(*kmsg.OffsetF
 		func(code protocol.ErrorCode) *kmsg.OffsetFetchResponse { return fetchFailed(req, code) },
 	}
 	q.ask(g, func(m *machine, s *step) *kmsg.OffsetFetchResponse {
+		from, code := m.offsetsFor(s, &kmsg.OffsetFetchRequestGroup{Group: req.Group}, caller)
+		if code != protocol.NoError {
+			return fetchFailed(req, code)
+		}
 		resp := kmsg.NewPtrOffsetFetchResponse()
 		resp.Version = req.Version
-		for _, t := range m.groups[req.Group].fetch(s, topics) {
+		for _, t := range from.fetch(s, topics) {
 			old := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
 			for _, p := range t.Partitions {
 				old.Partitions = append(old.Partitions, kmsg.OffsetFetchResponseTopicPartition(p))

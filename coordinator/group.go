@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -129,6 +131,11 @@ type group struct {
 	subscribed   map[string]struct{} // topics; nil: unknown
 	initial      initialDelay
 	emptying     emptying // while a rewind takes the group's partitions away
+
+	// Of a broadcast group's member, see slots.go.
+	cell     bool
+	sessions map[*Session]struct{} // open connections of whoever is in the cell
+	fetchDue time.Time             // when its member got its partitions, if it has not fetched offsets since; zero: it has
 }
 
 // initialDelay is the first rebalance of an empty group, which waits for more

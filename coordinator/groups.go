@@ -15,6 +15,7 @@ import (
 type Caller struct {
 	ClientID   string
 	ClientHost string
+	Session    *Session // the connection; nil: a tool's, or not known
 }
 
 // Env is what the coordinator needs from outside.
@@ -78,7 +79,8 @@ func New(config func() Config, env Env) (*Groups, error) {
 }
 
 // Shard is the partition of the offsets topic that a group lives in: Java's
-// String.hashCode, made positive as Kafka does, modulo their number.
+// String.hashCode, made positive as Kafka does, modulo their number. The cells of
+// a broadcast group are where the group is.
 func (g *Groups) Shard(group string) int32 {
 	return shardOf(group, int32(len(g.shards)))
 }
@@ -120,8 +122,9 @@ func (g *Groups) post(group string, run func(*machine, *step), fail func(protoco
 }
 
 func shardOf(group string, shards int32) int32 {
+	base, _ := baseOf(group)
 	var hash int32
-	for _, unit := range utf16.Encode([]rune(group)) {
+	for _, unit := range utf16.Encode([]rune(base)) {
 		hash = 31*hash + int32(unit)
 	}
 	// The most negative number has no positive twin; Kafka takes 0 for it.

@@ -158,7 +158,7 @@ func TestTooLong(t *testing.T) {
 		"group": {commitRequest(long, "t", 0, 1), protocol.InvalidGroupID},
 		"topic": {commitRequest("g", long, 0, 1), protocol.InvalidRequest},
 	} {
-		groups.CommitOffsets(c.req, func(r *kmsg.OffsetCommitResponse) {
+		groups.CommitOffsets(c.req, Caller{}, func(r *kmsg.OffsetCommitResponse) {
 			if got := protocol.ErrorCode(r.Topics[0].Partitions[0].ErrorCode); got != c.want {
 				t.Errorf("commit, %s: %s, want %s", name, got, c.want)
 			}
@@ -236,20 +236,20 @@ func liveOnce(groups *Groups, group string, turn int) int64 {
 		synced := make(chan struct{}, 1)
 		sync := kmsg.NewPtrSyncGroupRequest()
 		sync.Group, sync.MemberID, sync.Generation = group, me.MemberID, me.Generation
-		groups.Sync(sync, func(*kmsg.SyncGroupResponse) { synced <- struct{}{} })
+		groups.Sync(sync, Caller{}, func(*kmsg.SyncGroupResponse) { synced <- struct{}{} })
 		<-synced
 		answers++
 	}
 	committed := make(chan struct{}, 1)
 	commit := commitRequest(group, "t", 0, int64(turn))
 	commit.MemberID, commit.Generation = me.MemberID, me.Generation
-	groups.CommitOffsets(commit, func(*kmsg.OffsetCommitResponse) { committed <- struct{}{} })
+	groups.CommitOffsets(commit, Caller{}, func(*kmsg.OffsetCommitResponse) { committed <- struct{}{} })
 	<-committed
 	listed := make(chan struct{}, 1)
 	groups.ListGroups(&kmsg.ListGroupsRequest{Version: 5}, func(*kmsg.ListGroupsResponse) { listed <- struct{}{} })
 	<-listed
 	left := make(chan struct{}, 1)
-	groups.Leave(&kmsg.LeaveGroupRequest{Version: 1, Group: group, MemberID: me.MemberID},
+	groups.Leave(&kmsg.LeaveGroupRequest{Version: 1, Group: group, MemberID: me.MemberID}, Caller{},
 		func(*kmsg.LeaveGroupResponse) { left <- struct{}{} })
 	<-left
 	return answers + 3
@@ -288,9 +288,9 @@ func TestCoalesce(t *testing.T) {
 	journal := &memoryJournal{onAppend: func(records []Record) { appends = append(appends, len(records)) }}
 	useJournal(groups.shards[0], journal)
 	answers := 0
-	groups.CommitOffsets(commitRequest("g", "t", 0, 1), func(*kmsg.OffsetCommitResponse) {
+	groups.CommitOffsets(commitRequest("g", "t", 0, 1), Caller{}, func(*kmsg.OffsetCommitResponse) {
 		for partition := range int32(5) {
-			groups.CommitOffsets(commitRequest("g", "t", partition, 2), func(*kmsg.OffsetCommitResponse) { answers++ })
+			groups.CommitOffsets(commitRequest("g", "t", partition, 2), Caller{}, func(*kmsg.OffsetCommitResponse) { answers++ })
 		}
 	})
 	if answers != 5 || len(appends) != 2 || appends[1] != 5 {
@@ -307,7 +307,7 @@ func TestCallerIsReleased(t *testing.T) {
 	const chain = 10 * turnsMax
 	var next func(n int)
 	next = func(n int) {
-		groups.Heartbeat(&kmsg.HeartbeatRequest{Group: "g"}, func(*kmsg.HeartbeatResponse) {
+		groups.Heartbeat(&kmsg.HeartbeatRequest{Group: "g"}, Caller{}, func(*kmsg.HeartbeatResponse) {
 			switch n {
 			case chain / 2:
 				<-released // only the coordinator's own goroutine may wait here
@@ -337,7 +337,7 @@ func TestNoGroupHoldsUpAnother(t *testing.T) {
 	groups.Join(join, Caller{}, func(r *kmsg.JoinGroupResponse) { waiting <- r })
 	answered := make(chan *kmsg.OffsetCommitResponse, others)
 	for i := range others {
-		groups.CommitOffsets(commitRequest(fmt.Sprintf("group-%d", i), "t", 0, 1), func(r *kmsg.OffsetCommitResponse) { answered <- r })
+		groups.CommitOffsets(commitRequest(fmt.Sprintf("group-%d", i), "t", 0, 1), Caller{}, func(r *kmsg.OffsetCommitResponse) { answered <- r })
 	}
 	for range others {
 		if r := <-answered; r.Topics[0].Partitions[0].ErrorCode != 0 {

@@ -7,10 +7,10 @@ import (
 )
 
 // Heartbeat handles Heartbeat, versions 0 to 4; 3 brought static members.
-func (g *Groups) Heartbeat(req *kmsg.HeartbeatRequest, reply func(*kmsg.HeartbeatResponse)) {
+func (g *Groups) Heartbeat(req *kmsg.HeartbeatRequest, caller Caller, reply func(*kmsg.HeartbeatResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.HeartbeatResponse { return heartbeatFailed(req, code) }
 	q := question[*kmsg.HeartbeatResponse]{req.Group, namedGroupID(req.Group), reply, failed}
-	q.ask(g, func(m *machine, s *step) *kmsg.HeartbeatResponse { return failed(m.heartbeat(s, req)) })
+	q.ask(g, func(m *machine, s *step) *kmsg.HeartbeatResponse { return failed(m.heartbeat(s, req, caller)) })
 }
 
 // heartbeatFailed makes a response. While a shard loads, a heartbeat is simply
@@ -25,8 +25,8 @@ func heartbeatFailed(req *kmsg.HeartbeatRequest, code protocol.ErrorCode) *kmsg.
 	return resp
 }
 
-func (m *machine) heartbeat(s *step, req *kmsg.HeartbeatRequest) protocol.ErrorCode {
-	g := m.groups[req.Group]
+func (m *machine) heartbeat(s *step, req *kmsg.HeartbeatRequest, caller Caller) protocol.ErrorCode {
+	g := m.routed(s, req.Group, req.MemberID, req.InstanceID, caller)
 	if g == nil {
 		return protocol.UnknownMemberID
 	}

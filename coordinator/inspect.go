@@ -27,6 +27,9 @@ type GroupView struct {
 	Newcomers    int // given a member id, yet to join with it
 	Offsets      []TopicOffsets
 	Blockers     []Blocker // what the running rebalance waits for
+	// Broadcast: every member has all partitions, and is alone in a group of its
+	// own, which is shown besides; Offsets are the lowest of the members.
+	Broadcast bool
 }
 
 // MemberView is one member of a GroupView.
@@ -99,6 +102,10 @@ func (g *Groups) Inspect(ids []string, reply func([]GroupView, protocol.ErrorCod
 	views := make([]GroupView, len(ids))
 	failed := func(i int, code protocol.ErrorCode) { views[i] = GroupView{ID: ids[i], Code: code} }
 	g.askGroups(ids, func(i int, m *machine, s *step) {
+		if cells, ok := m.front(s, ids[i]); ok {
+			views[i] = m.inspectFront(s, ids[i], cells)
+			return
+		}
 		if group := m.groups[ids[i]]; group != nil {
 			views[i] = m.inspect(s, group)
 			return
@@ -109,8 +116,14 @@ func (g *Groups) Inspect(ids []string, reply func([]GroupView, protocol.ErrorCod
 
 func (m *machine) inspectAll(s *step) []GroupView {
 	views := make([]GroupView, 0, len(m.groups))
-	for _, g := range m.groups {
-		views = append(views, m.inspect(s, g))
+	fronts := m.fronts(s)
+	for base, cells := range fronts {
+		views = append(views, m.inspectFront(s, base, cells))
+	}
+	for id, g := range m.groups {
+		if fronts[id] == nil {
+			views = append(views, m.inspect(s, g))
+		}
 	}
 	return views
 }

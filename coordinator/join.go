@@ -17,8 +17,12 @@ func (g *Groups) Join(req *kmsg.JoinGroupRequest, caller Caller, reply func(*kms
 	q := question[*kmsg.JoinGroupResponse]{req.Group, namedGroupID(req.Group), reply, w.failed}
 	config := g.env.config()
 	session := time.Duration(req.SessionTimeoutMillis) * time.Millisecond
+	_, cell := baseOf(req.Group)
 	switch {
 	case q.refused != protocol.NoError: // as it is
+	case cell:
+		// The names of cells are the coordinator's to give.
+		q.refused = protocol.InvalidGroupID
 	case session < config.SessionTimeoutMin || session > config.SessionTimeoutMax:
 		q.refused = protocol.InvalidSessionTimeout
 	case !joinFits(req, caller):
@@ -68,6 +72,21 @@ func (w *joinWait) accept(s *step, g *group, m *member) {
 }
 
 func (m *machine) join(s *step, w *joinWait, caller Caller) {
+	req := w.req
+	id, code := m.seat(s, req, caller)
+	if code != protocol.NoError {
+		w.refuse(s, code, req.MemberID)
+		return
+	}
+	req.Group = id
+	m.joinGroup(s, w, caller)
+	// Whoever is in a cell now is the caller, unless it claimed to be somebody.
+	if g := m.groups[id]; g != nil && g.cell && !g.idle() && (req.MemberID == "" || g.knows(req.MemberID)) {
+		m.bind(s, caller.Session, g)
+	}
+}
+
+func (m *machine) joinGroup(s *step, w *joinWait, caller Caller) {
 	req, offers := w.req, protocolsOf(w.req)
 	g := m.groups[req.Group]
 	if g != nil && g.consumed() {

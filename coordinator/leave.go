@@ -1,6 +1,9 @@
 package coordinator
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -8,32 +11,32 @@ import (
 
 // Leave handles LeaveGroup, versions 0 to 5. From version 3 on it removes many
 // members at once, also by instance id alone (an administrator's removal).
-func (g *Groups) Leave(req *kmsg.LeaveGroupRequest, reply func(*kmsg.LeaveGroupResponse)) {
+func (g *Groups) Leave(req *kmsg.LeaveGroupRequest, caller Caller, reply func(*kmsg.LeaveGroupResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.LeaveGroupResponse {
 		resp := kmsg.NewPtrLeaveGroupResponse()
 		resp.Version, resp.ErrorCode = req.Version, int16(code)
 		return resp
 	}
 	q := question[*kmsg.LeaveGroupResponse]{req.Group, namedGroupID(req.Group), reply, failed}
-	q.ask(g, func(m *machine, s *step) *kmsg.LeaveGroupResponse { return m.leave(s, req) })
+	q.ask(g, func(m *machine, s *step) *kmsg.LeaveGroupResponse { return m.leave(s, req, caller) })
 }
 
-func (m *machine) leave(s *step, req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {
+func (m *machine) leave(s *step, req *kmsg.LeaveGroupRequest, caller Caller) *kmsg.LeaveGroupResponse {
 	leaving := req.Members
 	if req.Version < 3 {
 		leaving = []kmsg.LeaveGroupRequestMember{{MemberID: req.MemberID}}
 	}
 	resp := kmsg.NewPtrLeaveGroupResponse()
 	resp.Version = req.Version
-	g := m.groups[req.Group]
-	left := 0
+	var left []*group // by members
 	for _, l := range leaving {
 		code := protocol.UnknownMemberID
+		g := m.routed(s, req.Group, l.MemberID, l.InstanceID, caller)
 		if g != nil {
 			code = m.leaveOne(s, g, l)
 		}
 		if code == protocol.NoError {
-			left++
+			left = append(left, g)
 		}
 		resp.Members = append(resp.Members, kmsg.LeaveGroupResponseMember{
 			MemberID: l.MemberID, InstanceID: l.InstanceID, ErrorCode: int16(code),
@@ -42,7 +45,8 @@ func (m *machine) leave(s *step, req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupRe
 	if req.Version < 3 {
 		resp.ErrorCode, resp.Members = resp.Members[0].ErrorCode, nil
 	}
-	if left > 0 {
+	slices.SortFunc(left, func(a, b *group) int { return strings.Compare(a.id, b.id) })
+	for _, g := range slices.Compact(left) {
 		m.afterDismissal(s, g, "members left")
 	}
 	return resp

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -19,6 +20,12 @@ type machine struct {
 	offsetCount int
 	census      census
 	timers      timers
+
+	// Of broadcast groups.
+	facades  map[string]*facade // by base
+	sessions sessions
+	cells    int       // in all facades
+	loadedAt time.Time // when the shard was loaded
 }
 
 // census is the number of groups by kind and state.
@@ -102,6 +109,7 @@ func (m *machine) obtain(id string) *group {
 		g = newGroup(strings.Clone(id))
 		m.groups[g.id] = g
 		m.census.add(g.counted, 1)
+		m.enlist(g)
 	}
 	return g
 }
@@ -125,12 +133,14 @@ func (m *machine) forget(g *group) {
 	m.timers.cancel(timerKey{timerRewind, g.id, ""})
 	delete(m.groups, g.id)
 	m.census.add(g.counted, -1)
+	m.strike(g)
 }
 
 // restore makes the soft part of freshly loaded groups: a member gets a new
 // session timeout, as nobody knows when it was last heard of. What a crash left
 // half done is mended first.
 func (m *machine) restore(s *step) {
+	m.loadedAt = s.now
 	m.sweep(s)
 	m.restoreConsumers(s)
 	for _, g := range m.groups {
@@ -145,6 +155,9 @@ func (m *machine) restore(s *step) {
 		if len(g.order) > s.config.MembersMax {
 			m.prepareRebalance(s, g, "the loaded group is above group.max.size")
 		}
+	}
+	for _, base := range m.bases() {
+		m.broadcasts(s, base) // the rules may have changed meanwhile
 	}
 	m.restoreRewinds(s)
 	if len(m.groups) > 0 {

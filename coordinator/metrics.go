@@ -5,6 +5,7 @@ import "sync/atomic"
 // Metrics is a count of what the coordinator holds and has done.
 type Metrics struct {
 	Groups       map[GroupClass]int // every class that there is, with its number
+	Cells        int                // groups of single members of broadcast groups, as counted above
 	Offsets      int                // committed offsets held
 	Commits      uint64             // partition offsets accepted since the start
 	Rebalances   uint64             // generations formed since the start
@@ -26,6 +27,7 @@ func (g *Groups) Metrics() Metrics {
 				groups[kind][state] += int(sh.stats.groups[kind][state].Load())
 			}
 		}
+		total.Cells += int(sh.stats.cells.Load())
 		total.Offsets += int(sh.stats.offsets.Load())
 		total.Commits += sh.stats.commits.Load()
 		total.Rebalances += sh.stats.rebalances.Load()
@@ -48,6 +50,7 @@ func (g *Groups) Metrics() Metrics {
 type stats struct {
 	loaded     atomic.Bool
 	groups     [kindCount][len(census{}[0])]atomic.Int64
+	cells      atomic.Int64
 	offsets    atomic.Int64
 	commits    atomic.Uint64
 	rebalances atomic.Uint64
@@ -62,6 +65,7 @@ func (t *stats) publish(m *machine, s *step) {
 			t.groups[kind][state].Store(int64(m.census[kind][state]))
 		}
 	}
+	t.cells.Store(int64(m.cells))
 	t.offsets.Store(int64(m.offsetCount))
 	t.commits.Add(uint64(s.commits))
 	t.ignored.Add(uint64(s.ignored))
@@ -81,5 +85,6 @@ func (t *stats) clear() {
 			t.groups[kind][state].Store(0)
 		}
 	}
+	t.cells.Store(0)
 	t.offsets.Store(0)
 }

@@ -311,7 +311,7 @@ func (w *consumerWorld) commit(rt *rapid.T) {
 	c := w.someClient(rt)
 	req := commitRequest(c.group, "t", 0, 1)
 	req.Version, req.MemberID, req.Generation = 9, c.id, c.epoch+rapid.Int32Range(-1, 0).Draw(rt, "off by")
-	w.groups.CommitOffsets(req, expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
+	w.groups.CommitOffsets(req, Caller{}, expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
 }
 
 // classic tries to join by the other protocol, and to make use of it.

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -33,7 +34,7 @@ func TestRandomConversations(t *testing.T) {
 				"": w.check, "join": w.join, "join more": w.join, "rejoin": w.rejoin, "sync": w.sync,
 				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
-				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "move": w.move, "inherit": w.inherit, "rewind": w.rewind, "undo": w.undo,
+				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "move": w.move, "inherit": w.inherit, "rewind": w.rewind, "undo": w.undo, "hang up": w.hangUp, "switch": w.switchMode,
 			})
 			w.end(rt)
 		})
@@ -70,6 +71,9 @@ type world struct {
 	twice    bool
 	suffix   int
 
+	connections [3]*Session
+	broadcast   map[string]bool // the mode of groups
+
 	// A group of its own, whose offsets only grow: what was acknowledged or shown
 	// may never be missing from a later answer. They are those of the first and
 	// the last record of commits that take several appends.
@@ -83,7 +87,7 @@ type world struct {
 }
 
 func newWorld(rt *rapid.T) *world {
-	w := &world{clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}}
+	w := &world{broadcast: map[string]bool{}, clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}}
 	w.start(rt)
 	return w
 }
@@ -102,6 +106,9 @@ func (w *world) start(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	w.groups = groups
+	for i := range w.connections {
+		w.connections[i] = groups.NewSession()
+	}
 	go func() { _ = w.groups.Load(0) }() // a failure is retried
 	synctest.Wait()
 }
@@ -150,7 +157,7 @@ func (w *world) sendJoin(rt *rapid.T, me identity, version int16) {
 		topics := rapid.SampledFrom([][]string{{"t"}, {"u"}, {"t", "u"}}).Draw(rt, "topics")
 		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: name, Metadata: subscription(topics)})
 	}
-	w.groups.Join(req, Caller{ClientID: "c", ClientHost: "h"}, expect(w, func(r *kmsg.JoinGroupResponse) {
+	w.groups.Join(req, w.caller(), expect(w, func(r *kmsg.JoinGroupResponse) {
 		if r.ErrorCode != 0 && protocol.ErrorCode(r.ErrorCode) != protocol.MemberIDRequired {
 			return
 		}
@@ -176,7 +183,7 @@ func (w *world) sendSync(me identity) {
 			MemberID: id, MemberAssignment: fmt.Appendf(nil, "%s@%d", id, me.gen),
 		})
 	}
-	w.groups.Sync(req, expect(w, func(*kmsg.SyncGroupResponse) {}))
+	w.groups.Sync(req, w.caller(), expect(w, func(*kmsg.SyncGroupResponse) {}))
 }
 
 // settle lets a group come to rest: members do what well-behaved clients do.
@@ -201,7 +208,7 @@ func (w *world) heartbeat(rt *rapid.T) {
 	me := w.someone(rt)
 	w.groups.Heartbeat(&kmsg.HeartbeatRequest{
 		Version: 4, Group: me.group, MemberID: me.id, InstanceID: me.instance, Generation: me.gen,
-	}, expect(w, func(*kmsg.HeartbeatResponse) {}))
+	}, w.caller(), expect(w, func(*kmsg.HeartbeatResponse) {}))
 }
 
 func (w *world) leave(rt *rapid.T) {
@@ -212,7 +219,7 @@ func (w *world) leave(rt *rapid.T) {
 		m.MemberID = ""
 	}
 	req.Members = append(req.Members, m)
-	w.groups.Leave(req, expect(w, func(*kmsg.LeaveGroupResponse) {}))
+	w.groups.Leave(req, w.caller(), expect(w, func(*kmsg.LeaveGroupResponse) {}))
 }
 
 func commitRequest(group, topic string, partition int32, offset int64) *kmsg.OffsetCommitRequest {
@@ -233,7 +240,7 @@ func (w *world) commit(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "as member") {
 		req.MemberID, req.InstanceID, req.Generation = me.id, me.instance, me.gen
 	}
-	w.groups.CommitOffsets(req, expect(w, func(*kmsg.OffsetCommitResponse) {}))
+	w.groups.CommitOffsets(req, w.caller(), expect(w, func(*kmsg.OffsetCommitResponse) {}))
 }
 
 // growing are the partitions of the group that only grows.
@@ -249,7 +256,7 @@ func (w *world) simple(*rapid.T) {
 		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
 			kmsg.OffsetCommitRequestTopicPartition{Partition: i, Offset: offset})
 	}
-	w.groups.CommitOffsets(req, expect(w, func(r *kmsg.OffsetCommitResponse) {
+	w.groups.CommitOffsets(req, w.caller(), expect(w, func(r *kmsg.OffsetCommitResponse) {
 		if r.Topics[0].Partitions[0].ErrorCode == 0 {
 			w.seen[0], w.seen[1] = max(w.seen[0], offset), max(w.seen[1], offset)
 		}
@@ -261,7 +268,7 @@ func (w *world) fetch(*rapid.T) {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.Version, req.Group = 7, "grows"
 	req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0, growing - 1}}}
-	w.groups.FetchOffsets(req, expect(w, func(r *kmsg.OffsetFetchResponse) {
+	w.groups.FetchOffsets(req, w.caller(), expect(w, func(r *kmsg.OffsetFetchResponse) {
 		if r.ErrorCode != 0 {
 			return
 		}
@@ -291,7 +298,7 @@ func (w *world) delete(rt *rapid.T) {
 
 func (w *world) view() View {
 	now := w.incarnation
-	return testView{id: func(name string) (model.TopicID, bool) {
+	return testView{modes: maps.Clone(w.broadcast), id: func(name string) (model.TopicID, bool) {
 		if name != "v" {
 			return model.TopicID{255}, true
 		}
@@ -315,7 +322,7 @@ func (w *world) fetchReincarnated(rt *rapid.T) {
 		req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "v", Partitions: []int32{0, 1, 2, 3}}}
 	}
 	now := w.incarnation
-	w.groups.FetchOffsets(req, expect(w, func(r *kmsg.OffsetFetchResponse) {
+	w.groups.FetchOffsets(req, w.caller(), expect(w, func(r *kmsg.OffsetFetchResponse) {
 		for _, t := range r.Topics {
 			for _, p := range t.Partitions {
 				if t.Topic == "v" && p.Offset != -1 && (p.Offset != now || now%2 == 1) {
@@ -455,7 +462,9 @@ func (w *world) checkJournal(rt *rapid.T) {
 	if err := checkDurable(restarted, compacted); err != nil {
 		rt.Fatalf("compacted: %v", err)
 	}
-	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }, view: anyView()})
+	after := anyView()
+	after.modes = map[string]bool{"": rapid.Bool().Draw(rt, "broadcast after restart")}
+	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }, view: after})
 	if err := checkMachine(restarted); err != nil {
 		rt.Fatalf("restarted: %v", err)
 	}

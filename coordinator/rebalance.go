@@ -31,7 +31,7 @@ func (m *machine) prepareRebalance(s *step, g *group, reason string) {
 	first := g.state == stateEmpty
 	m.transition(s, g, statePreparing)
 	s.event(Event{Kind: RebalanceStarted, Group: g.id, Generation: g.generation, Members: len(g.order), Reason: reason})
-	if first {
+	if first && !g.cell { // a cell waits for nobody
 		m.delayInitial(s, g)
 		return
 	}
@@ -203,6 +203,9 @@ func (m *machine) dismiss(s *step, g *group, id string, code protocol.ErrorCode,
 		s.event(Event{Kind: MemberRemoved, Group: g.id, Member: id, Generation: g.generation, Reason: reason})
 	}
 	g.discharge(id)
+	if g.cell {
+		m.unbind(g)
+	}
 }
 
 // afterDismissal lets the rest of the group go on.

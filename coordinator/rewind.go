@@ -136,9 +136,19 @@ func (m *machine) checkRewound(id string) *protocol.Error {
 	return nil
 }
 
+// checkRewindable also refuses broadcast groups: the offsets are their members'.
+func (m *machine) checkRewindable(s *step, id string) *protocol.Error {
+	if cells, ok := m.front(s, id); ok {
+		return protocol.Errorf(protocol.InconsistentGroupProtocol,
+			"each member of group %q has all partitions and offsets of its own (broadcast): rewind them one by one, by their names in the list of groups, such as %q",
+			id, cells[0].id)
+	}
+	return m.checkRewound(id)
+}
+
 // rewindTo starts a rewind, after all that can refuse it.
 func (m *machine) rewindTo(s *step, req *RewindRequest) *protocol.Error {
-	if refused := m.checkRewound(req.Group); refused != nil {
+	if refused := m.checkRewindable(s, req.Group); refused != nil {
 		return refused
 	}
 	g := m.groups[req.Group]
@@ -274,7 +284,7 @@ func (r *rewind) count() int {
 
 // undoRewind calls a rewind off, or starts another one that takes it back.
 func (m *machine) undoRewind(s *step, group, id, newID string) *protocol.Error {
-	if refused := m.checkRewound(group); refused != nil {
+	if refused := m.checkRewindable(s, group); refused != nil {
 		return refused
 	}
 	g := m.groups[group]

@@ -57,9 +57,9 @@ func (sh *shard) post(m mail) {
 	}
 }
 
-// postFromJournal is post for the journal's goroutines, which have other work
-// to do than a shard's.
-func (sh *shard) postFromJournal(m mail) {
+// postAside is post for goroutines that have other work to do than a shard's: the
+// journal's, and those of a connection that ends.
+func (sh *shard) postAside(m mail) {
 	if sh.enqueue(m) && !sh.env.workers.start(sh.drain) {
 		sh.drain() // the coordinator is closed: there is nothing to do
 	}
@@ -116,7 +116,7 @@ func (sh *shard) process(batch []mail) {
 }
 
 func (sh *shard) newStep(config *Config) *step {
-	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, view: sh.env.View()}
+	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, view: sh.env.View(), shard: sh.index}
 }
 
 // execute lets the machine decide and then, by replay alone, change what is
@@ -144,7 +144,7 @@ func (sh *shard) serve(m *machine) {
 	epoch := sh.epoch
 	sh.machine = m
 	sh.outbox = newOutbox(sh.journal, func() {
-		sh.postFromJournal(mail{control: sh.flush})
+		sh.postAside(mail{control: sh.flush})
 	}, func(err error, answers []answer) {
 		sh.post(mail{control: func() { sh.lost(epoch, err, answers) }})
 	})

@@ -51,6 +51,7 @@ func (m *machine) succeed(s *step, g *group, old *member, id string) *member {
 		g.leader = id
 	}
 	m.timers.cancel(timerKey{timerSession, g.id, old.id})
+	m.unbind(g)
 	m.watch(s, g, &fresh)
 	g.hear(s, id)
 	return &fresh

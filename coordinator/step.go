@@ -18,6 +18,7 @@ type step struct {
 	config *Config
 	suffix func() string
 	view   View // one for the whole step: what it decides fits together
+	shard  int32
 
 	records []Record
 	applied int // of records

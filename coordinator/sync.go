@@ -11,13 +11,13 @@ import (
 // Sync handles SyncGroup, versions 0 to 5. Followers wait for the leader, whose
 // request brings the assignment. Version 3 brought static members, 5 the
 // protocol type and name, which must be the group's.
-func (g *Groups) Sync(req *kmsg.SyncGroupRequest, reply func(*kmsg.SyncGroupResponse)) {
+func (g *Groups) Sync(req *kmsg.SyncGroupRequest, caller Caller, reply func(*kmsg.SyncGroupResponse)) {
 	w := &syncWait{req: req, reply: reply}
 	q := question[*kmsg.SyncGroupResponse]{req.Group, namedGroupID(req.Group), reply, w.failed}
 	if q.refused == protocol.NoError && req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil) {
 		q.refused = protocol.InconsistentGroupProtocol
 	}
-	q.post(g, func(m *machine, s *step) { m.sync(s, w) })
+	q.post(g, func(m *machine, s *step) { m.sync(s, w, caller) })
 }
 
 // syncFailed makes an error response. What was lost with a shard is the running
@@ -47,9 +47,9 @@ func (w *syncWait) accept(s *step, g *group, member *member) {
 	respond(s, w.reply, resp, w.failed)
 }
 
-func (m *machine) sync(s *step, w *syncWait) {
+func (m *machine) sync(s *step, w *syncWait, caller Caller) {
 	req := w.req
-	g := m.groups[req.Group]
+	g := m.routed(s, req.Group, req.MemberID, req.InstanceID, caller)
 	if g == nil || g.state == stateEmpty {
 		w.refuse(s, protocol.UnknownMemberID)
 		return
@@ -60,6 +60,7 @@ func (m *machine) sync(s *step, w *syncWait) {
 	}
 	member := g.byID[req.MemberID]
 	g.hear(s, req.MemberID)
+	g.fetchDue = s.now
 	switch g.state {
 	case statePreparing:
 		if g.mayOwn(member.id) {

@@ -37,6 +37,7 @@ type Topic struct {
 
 // Rules are the settings of one group; what is zero is the broker's to say.
 type Rules struct {
+	Broadcast bool          // every member gets every partition
 	Session   time.Duration // consumer.session.timeout.ms
 	Heartbeat time.Duration // consumer.heartbeat.interval.ms
 }

@@ -7,13 +7,14 @@ type testView struct {
 	id      func(name string) (model.TopicID, bool)
 	all     []Topic // what TopicByID and Topics know
 	rules   map[string]Rules
+	modes   map[string]bool // which groups broadcast; of "" those that are not named
 	version int64
 }
 
 var _ View = testView{}
 
 // anyView is a View in which every topic exists, and ids are not known.
-func anyView() View {
+func anyView() testView {
 	return testView{id: func(string) (model.TopicID, bool) { return model.TopicID{}, true }}
 }
 
@@ -58,4 +59,10 @@ func (v testView) Topics(yield func(Topic) bool) {
 
 func (v testView) Racks(model.TopicID, int32) []string { return nil }
 
-func (v testView) Rules(group string) Rules { return v.rules[group] }
+func (v testView) Rules(group string) Rules {
+	rules, named := v.rules[group], false
+	if rules.Broadcast, named = v.modes[group]; !named {
+		rules.Broadcast = v.modes[""]
+	}
+	return rules
+}

@@ -41,7 +41,7 @@ func (s *Server) offsetCommit(c *call, req *kmsg.OffsetCommitRequest) {
 		}
 		req.Topics = append(req.Topics, existingOnly(all[i], t))
 	}
-	s.groups.CommitOffsets(req, func(resp *kmsg.OffsetCommitResponse) {
+	s.groups.CommitOffsets(req, c.caller(), func(resp *kmsg.OffsetCommitResponse) {
 		merged := mergeCommit(c, all, codes, resp)
 		c.encodeWeighed(merged, committedBytes(merged))
 	})

@@ -25,7 +25,7 @@ import (
 func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
 	askOnce(req)
 	if req.Version < 10 {
-		s.groups.FetchOffsets(req, func(resp *kmsg.OffsetFetchResponse) {
+		s.groups.FetchOffsets(req, c.caller(), func(resp *kmsg.OffsetFetchResponse) {
 			c.failed(protocol.ErrorCode(resp.ErrorCode))
 			for i := range resp.Groups {
 				c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
@@ -54,7 +54,7 @@ func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
 		}
 		g.Topics = named
 	}
-	s.groups.FetchOffsets(req, func(resp *kmsg.OffsetFetchResponse) {
+	s.groups.FetchOffsets(req, c.caller(), func(resp *kmsg.OffsetFetchResponse) {
 		for i := range resp.Groups {
 			c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
 			nameByID(c, img, &resp.Groups[i], unknown[i])

@@ -3,7 +3,6 @@ package server
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -21,8 +20,7 @@ import (
 // Differs from Kafka: nothing known. Version 0 and 1, which Kafka 4.0 dropped
 // and 4.2 brought back, are served.
 func (s *Server) joinGroup(c *call, req *kmsg.JoinGroupRequest) {
-	who := coordinator.Caller{ClientID: c.header.ClientID, ClientHost: "/" + c.conn.address}
-	s.groups.Join(req, who, func(resp *kmsg.JoinGroupResponse) {
+	s.groups.Join(req, c.caller(), func(resp *kmsg.JoinGroupResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
 		c.encodeWeighed(resp, joinedBytes(resp))
 	})

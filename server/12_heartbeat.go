@@ -14,7 +14,7 @@ import (
 //
 // Differs from Kafka: nothing known.
 func (s *Server) heartbeat(c *call, req *kmsg.HeartbeatRequest) {
-	s.groups.Heartbeat(req, func(resp *kmsg.HeartbeatResponse) {
+	s.groups.Heartbeat(req, c.caller(), func(resp *kmsg.HeartbeatResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
 		c.encodeLater(resp)
 	})

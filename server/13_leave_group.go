@@ -15,7 +15,7 @@ import (
 //
 // Differs from Kafka: nothing known.
 func (s *Server) leaveGroup(c *call, req *kmsg.LeaveGroupRequest) {
-	s.groups.Leave(req, func(resp *kmsg.LeaveGroupResponse) {
+	s.groups.Leave(req, c.caller(), func(resp *kmsg.LeaveGroupResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
 		c.encodeLater(resp)
 	})

@@ -15,7 +15,7 @@ import (
 //
 // Differs from Kafka: nothing known.
 func (s *Server) syncGroup(c *call, req *kmsg.SyncGroupRequest) {
-	s.groups.Sync(req, func(resp *kmsg.SyncGroupResponse) {
+	s.groups.Sync(req, c.caller(), func(resp *kmsg.SyncGroupResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
 		c.encodeWeighed(resp, 128+len(resp.MemberAssignment))
 	})

@@ -143,7 +143,7 @@ func (s *Server) reset(ctx context.Context, plan *ResetPlan) error {
 	if len(req.Topics) == 0 {
 		return nil
 	}
-	resp, err := await(ctx, s, func(reply func(*kmsg.OffsetCommitResponse)) { s.groups.CommitOffsets(req, reply) })
+	resp, err := await(ctx, s, func(reply func(*kmsg.OffsetCommitResponse)) { s.groups.CommitOffsets(req, coordinator.Caller{}, reply) })
 	if err != nil {
 		return err
 	}

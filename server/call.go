@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -53,6 +54,15 @@ type holding struct {
 	// due is when the share must be back if others wait for it; guarded by the
 	// pipeline's mutex.
 	due time.Time
+}
+
+// caller is who asks, as groups know it. Only the connection's reader may ask:
+// it makes the session with the first request that is about a group.
+func (c *call) caller() coordinator.Caller {
+	if c.conn.session == nil {
+		c.conn.session = c.conn.srv.groups.NewSession()
+	}
+	return coordinator.Caller{ClientID: c.header.ClientID, ClientHost: "/" + c.conn.address, Session: c.conn.session}
 }
 
 // buffer is the counted memory behind the request's byte fields; nil if the

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
@@ -34,6 +35,9 @@ type conn struct {
 	clientID atomic.Pointer[string]
 	// software is the client's name and version, from ApiVersions (KIP-511).
 	software atomic.Pointer[software]
+	// session is what groups know the connection by; the reading goroutine's, nil
+	// until it is asked for.
+	session *coordinator.Session
 	life
 	watch watch
 
@@ -101,6 +105,7 @@ func (c *conn) run() {
 			break
 		}
 	}
+	c.session.Close()
 	c.goroutines.Wait()
 }
 

@@ -103,7 +103,7 @@ func BenchmarkDurableCommit(b *testing.B) {
 							return
 						}
 						began := time.Now() //nolint:forbidigo // What is measured.
-						groups.CommitOffsets(requests[i%many], reply)
+						groups.CommitOffsets(requests[i%many], coordinator.Caller{}, reply)
 						if code := <-answered; code != 0 {
 							b.Errorf("code %d", code)
 						}
@@ -129,7 +129,7 @@ func BenchmarkDurableLoad(b *testing.B) {
 	groups := groupsOn(b, vfs.OS{}, b.TempDir(), shards)
 	answered := make(chan struct{}, many)
 	for i := range many {
-		groups.CommitOffsets(commitOf(fmt.Sprintf("group-%d", i), partitions, ""), func(*kmsg.OffsetCommitResponse) {
+		groups.CommitOffsets(commitOf(fmt.Sprintf("group-%d", i), partitions, ""), coordinator.Caller{}, func(*kmsg.OffsetCommitResponse) {
 			answered <- struct{}{}
 		})
 	}
@@ -160,7 +160,7 @@ func BenchmarkLargeCommit(b *testing.B) {
 	before := cpuTime(b)
 	for range b.N {
 		answered := make(chan int16, 1)
-		groups.CommitOffsets(req, func(r *kmsg.OffsetCommitResponse) { answered <- r.Topics[0].Partitions[0].ErrorCode })
+		groups.CommitOffsets(req, coordinator.Caller{}, func(r *kmsg.OffsetCommitResponse) { answered <- r.Topics[0].Partitions[0].ErrorCode })
 		if code := <-answered; code != 0 {
 			b.Fatalf("code %d", code)
 		}

@@ -7,10 +7,15 @@ import (
 )
 
 // groupView is the metadata as the group coordinator sees it.
-type groupView struct{ img *cluster.Image }
+type groupView struct {
+	configs *cluster.Resolver
+	img     *cluster.Image
+}
 
 // GroupView shows one image to the group coordinator.
-func GroupView(img *cluster.Image) coordinator.View { return groupView{img} }
+func GroupView(configs *cluster.Resolver, img *cluster.Image) coordinator.View {
+	return groupView{configs, img}
+}
 
 // Version implements coordinator.View.
 func (v groupView) Version() int64 { return int64(v.img.Version) }
@@ -56,5 +61,7 @@ func (v groupView) Racks(topic model.TopicID, partition int32) []string {
 // Rules implements coordinator.View.
 func (v groupView) Rules(group string) coordinator.Rules {
 	set := v.img.GroupSettings(group)
-	return coordinator.Rules{Session: set.ConsumerSession, Heartbeat: set.ConsumerHeartbeat}
+	return coordinator.Rules{
+		Broadcast: v.configs.Broadcast(v.img, group), Session: set.ConsumerSession, Heartbeat: set.ConsumerHeartbeat,
+	}
 }

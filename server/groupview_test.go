@@ -26,7 +26,8 @@ func TestGroupView(t *testing.T) {
 	value := "50000"
 	must(t, meta.AlterConfigs(cluster.Resource{Type: cluster.ResourceGroup, Name: "g"},
 		[]cluster.ConfigChange{{Key: "consumer.session.timeout.ms", Value: &value}}))
-	view := server.GroupView(meta.Image())
+	configs := cluster.NewResolver(nil)
+	view := server.GroupView(configs, meta.Image())
 	must(t, meta.DeleteTopics([]string{"t"})[0])
 
 	topic, ok := view.Topic("t")
@@ -56,7 +57,7 @@ func TestGroupView(t *testing.T) {
 	if got := view.Rules("g"); got != (coordinator.Rules{Session: 50 * time.Second}) || view.Rules("h") != (coordinator.Rules{}) {
 		t.Errorf("rules %+v", got)
 	}
-	if now := server.GroupView(meta.Image()); now.Version() <= view.Version() {
+	if now := server.GroupView(configs, meta.Image()); now.Version() <= view.Version() {
 		t.Errorf("version %d after %d", now.Version(), view.Version())
 	}
 }

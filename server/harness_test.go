@@ -103,7 +103,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	b.groups, err = coordinator.New(func() coordinator.Config { return groupConfig }, coordinator.Env{
 		Clock:    o.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(partitions, o.clock, shard) },
-		View:     func() coordinator.View { return server.GroupView(b.meta.Image()) },
+		View:     func() coordinator.View { return server.GroupView(resolver, b.meta.Image()) },
 	})
 	must(tb, err)
 	cfg := server.DefaultConfig()

@@ -17,7 +17,7 @@ type offsetsTopic struct {
 }
 
 // serveOffsets loads the coordinator's shards if their topic exists, and
-// follows the creation, growth and deletion of topics.
+// follows the creation, growth and deletion of topics, and what is set on groups.
 func (s *Server) serveOffsets() {
 	if _, ok := s.meta.Image().Topic(cluster.OffsetsTopic); ok {
 		s.loadShards()
@@ -33,6 +33,11 @@ func (s *Server) serveOffsets() {
 		before.Reshaped(after, func(name string) { reshaped = append(reshaped, name) })
 		if len(reshaped) > 0 {
 			s.tasks.start(func() { s.groups.TopicsChanged(reshaped) })
+		}
+		if all, changed := s.settings.configs.BroadcastChanged(before, after); all {
+			s.tasks.start(func() { s.groups.RulesChanged(nil) })
+		} else if len(changed) > 0 {
+			s.tasks.start(func() { s.groups.RulesChanged(changed) })
 		}
 	})
 }

@@ -120,6 +120,9 @@ func newRewindPlan(v *coordinator.GroupView, dryRun bool) *RewindPlan {
 // tells of it.
 func rewindable(v *coordinator.GroupView) error {
 	switch {
+	case v.Broadcast:
+		return protocol.Errorf(protocol.InconsistentGroupProtocol,
+			"each member of group %s has all partitions and offsets of its own (broadcast): rewind them one by one, by their names in the list of groups", Quoted(v.ID))
 	case v.Kind == "consumer" && v.State != "Empty":
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
 			"the members of group %s use the consumer protocol (KIP-848), with which a running group cannot be rewound yet: stop them, then reset it", Quoted(v.ID))

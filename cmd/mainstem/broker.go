@@ -224,7 +224,7 @@ func (b *broker) openGroups() error {
 		Clock:    b.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(b.partitions, b.clock, shard) },
 		Events:   b.groupEvent,
-		View:     func() coordinator.View { return server.GroupView(b.meta.Image()) },
+		View:     func() coordinator.View { return server.GroupView(b.cfg.Resolver, b.meta.Image()) },
 	})
 	if err != nil {
 		return fmt.Errorf("group coordinator: %w", err)

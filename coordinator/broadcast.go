@@ -1,0 +1,213 @@
+package coordinator
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// facade is a broadcast group as its clients and tools see it: the cells of one
+// base (see slots.go). It is soft: obtain and forget keep it, in any mode.
+type facade struct {
+	cells map[string]*group // by id
+	mode  mode              // in force when the group was last looked at
+}
+
+// sorted lists the cells by their ids, so that the same requests always get the
+// same answers.
+func (f *facade) sorted() []*group {
+	if f == nil {
+		return nil
+	}
+	cells := make([]*group, 0, len(f.cells))
+	for _, id := range slices.Sorted(maps.Keys(f.cells)) {
+		cells = append(cells, f.cells[id])
+	}
+	return cells
+}
+
+// taken counts the cells that somebody is in or about to join.
+func (f *facade) taken() int {
+	n := 0
+	for _, cell := range f.cells {
+		if !cell.idle() {
+			n++
+		}
+	}
+	return n
+}
+
+// working lists the cells with members, in order.
+func working(cells []*group) []*group {
+	return slices.DeleteFunc(slices.Clone(cells), func(cell *group) bool { return len(cell.order) == 0 })
+}
+
+// enlist makes a new group known to its base, if it is a cell.
+func (m *machine) enlist(g *group) {
+	base, cell := baseOf(g.id)
+	if !cell {
+		return
+	}
+	g.cell = true
+	m.cells++
+	f := m.facades[base]
+	if f == nil {
+		if m.facades == nil {
+			m.facades = map[string]*facade{}
+		}
+		f = &facade{cells: map[string]*group{}}
+		m.facades[base] = f
+	}
+	f.cells[g.id] = g
+}
+
+// strike is the opposite of enlist.
+func (m *machine) strike(g *group) {
+	base, cell := baseOf(g.id)
+	if !cell {
+		return
+	}
+	m.cells--
+	m.unbind(g)
+	f := m.facades[base]
+	delete(f.cells, g.id)
+	if len(f.cells) == 0 {
+		delete(m.facades, base)
+	}
+}
+
+// routed finds the group that a member's request is about: the one it names or,
+// if that is a broadcast group, the member's cell. Of a cell that does not exist
+// nobody is a member, nor of a broadcast group itself.
+func (m *machine) routed(s *step, id, memberID string, instance *string, c Caller) *group {
+	if !m.broadcasts(s, id) {
+		return m.groups[id]
+	}
+	cell := m.cellOf(id, memberID, instance, c.Session)
+	if cell == nil {
+		return m.groups[id]
+	}
+	if cell.checkMember(memberID, instance) == protocol.NoError {
+		m.bind(s, c.Session, cell)
+	}
+	return cell
+}
+
+// offsetsFor finds whose offsets an OffsetFetch is about. Only the newest clients
+// say who they are; others are known by their connection, or by what they look
+// like. A tool is shown how far the whole group has come.
+func (m *machine) offsetsFor(s *step, req *kmsg.OffsetFetchRequestGroup, c Caller) (*group, protocol.ErrorCode) {
+	base := req.Group
+	if !m.broadcasts(s, base) {
+		return m.groups[base], protocol.NoError
+	}
+	if id := deref(req.MemberID); id != "" {
+		cell := m.cellOf(base, id, nil, c.Session)
+		switch {
+		case cell == nil || cell.byID[id] == nil:
+			return nil, protocol.UnknownMemberID
+		case req.MemberEpoch >= 0 && req.MemberEpoch != cell.generation:
+			return nil, protocol.IllegalGeneration
+		}
+		m.bind(s, c.Session, cell)
+		return cell.fetching(), protocol.NoError
+	}
+	var own []*group
+	for cell := range m.sessions[c.Session] {
+		if cellBelongs(cell.id, base) {
+			own = append(own, cell)
+		}
+	}
+	if len(own) == 1 {
+		return own[0].fetching(), protocol.NoError
+	}
+	return m.guess(s, base, c)
+}
+
+// guess takes a caller whose connection no member has used yet for the member
+// that looks like it and has to fetch next. If that may be several, it has to ask
+// again: members that use another connection for this send a heartbeat on it
+// soon.
+func (m *machine) guess(s *step, base string, c Caller) (*group, protocol.ErrorCode) {
+	var alike, due []*group
+	waits := false
+	for _, cell := range m.facades[base].sorted() {
+		if len(cell.order) == 0 || cell.order[0].clientID != c.ClientID || cell.order[0].clientHost != c.ClientHost {
+			continue
+		}
+		alike = append(alike, cell)
+		if !cell.fetchDue.IsZero() {
+			due = append(due, cell)
+			waits = waits || s.now.Before(cell.fetchDue.Add(reattach))
+		}
+	}
+	switch {
+	case len(alike) == 1:
+		return alike[0].fetching(), protocol.NoError
+	case len(due) == 1:
+		return due[0].fetching(), protocol.NoError
+	case len(due) > 1 && waits:
+		return nil, protocol.CoordinatorLoadInProgress
+	}
+	return m.overview(s, base), protocol.NoError
+}
+
+// fetching notes that the cell's member has asked for its offsets.
+func (g *group) fetching() *group {
+	g.fetchDue = time.Time{}
+	return g
+}
+
+// overview is the broadcast group as if it were one: for each partition the
+// lowest offset of the members at work, or of those that were.
+func (m *machine) overview(s *step, base string) *group {
+	cells := m.facades[base].sorted()
+	if len(cells) == 0 {
+		return m.groups[base]
+	}
+	if at := working(cells); len(at) > 0 {
+		cells = at
+	}
+	return &group{id: base, offsets: lowest(s, cells)}
+}
+
+// lowest takes for each partition the lowest offset that one of the groups has.
+func lowest(s *step, groups []*group) offsetTable {
+	out := offsetTable{}
+	for _, g := range groups {
+		for topic, partitions := range g.offsets {
+			now := s.topic(topic)
+			for partition, c := range partitions {
+				if !now.keeps(c) {
+					continue
+				}
+				if least, ok := out.get(topic, partition); !ok || c.offset < least.offset {
+					out.put(topic, partition, c)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// commitAll takes an offset for all members of a broadcast group, from a tool or
+// a client that assigns itself: allowed while there are none, as in any group.
+func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
+	cells := m.facades[req.Group].sorted()
+	if len(working(cells)) > 0 {
+		return commitResponse(req, protocol.UnknownMemberID)
+	}
+	for _, cell := range cells {
+		copied := *req
+		copied.Group, copied.Topics = cell.id, slices.Clone(req.Topics)
+		for i := range copied.Topics { // a commit takes the metadata out of its request
+			copied.Topics[i].Partitions = slices.Clone(req.Topics[i].Partitions)
+		}
+		m.commitTo(s, cell, &copied)
+	}
+	return m.commitTo(s, m.groups[req.Group], req)
+}

@@ -1,0 +1,186 @@
+package coordinator
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// mode is how a group is consumed.
+type mode int8
+
+const (
+	modeUnknown   mode = iota // nobody has looked since the load
+	modeCluster               // the members share the partitions
+	modeBroadcast             // each member has all of them
+)
+
+// reviewsMax bounds the groups that are looked at in one turn of a shard when
+// the rule of all of them may have changed.
+const reviewsMax = 100
+
+// RulesChanged tells that the rules of groups may have changed, nil: of all.
+// Members of a group whose mode did are asked to join it anew. It never waits
+// for a shard.
+func (g *Groups) RulesChanged(groups []string) {
+	if groups == nil {
+		for _, sh := range g.shards {
+			sh.postAside(reviewing(func(m *machine, s *step) { sh.review(m.bases()) }))
+		}
+		return
+	}
+	for _, id := range groups {
+		g.shards[g.Shard(id)].postAside(reviewing(func(m *machine, s *step) { m.broadcasts(s, id) }))
+	}
+}
+
+// reviewing is mail that nobody waits for: a shard that is loaded later looks at
+// its groups anyway.
+func reviewing(run func(*machine, *step)) mail {
+	return mail{run: run, fail: func(protocol.ErrorCode) {}}
+}
+
+// review looks at groups, some in each turn.
+func (sh *shard) review(bases []string) {
+	if len(bases) == 0 {
+		return
+	}
+	some := bases[:min(reviewsMax, len(bases))]
+	sh.postAside(reviewing(func(m *machine, s *step) {
+		for _, base := range some {
+			m.broadcasts(s, base)
+		}
+		sh.review(bases[len(some):])
+	}))
+}
+
+// bases lists all groups that are no cells, those too of which there are only
+// cells, in order.
+func (m *machine) bases() []string {
+	ids := make([]string, 0, len(m.groups))
+	for id, g := range m.groups {
+		if !g.cell {
+			ids = append(ids, id)
+		}
+	}
+	for base := range m.facades {
+		if m.groups[base] == nil {
+			ids = append(ids, base)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// broadcasts reports whether every member of the group gets every partition. If
+// members are there that came under another rule, they are out of the group first.
+func (m *machine) broadcasts(s *step, id string) bool {
+	if _, cell := baseOf(id); cell {
+		return false // a cell is asked for by its name: a group like any other
+	}
+	on := s.view.Rules(id).Broadcast
+	if on {
+		m.toBroadcast(s, id)
+	} else if m.facades[id] != nil {
+		m.toCluster(s, id)
+	}
+	return on
+}
+
+// toBroadcast gives each member of a group that was shared so far a cell, which
+// goes on from where the group is unless it knows better from an earlier time.
+// The members then join anew and find their cells.
+func (m *machine) toBroadcast(s *step, base string) {
+	if g := m.groups[base]; g != nil && !g.idle() {
+		slots := map[string]int{}
+		for _, member := range g.order {
+			id := slotPrefix(base, member.clientID, member.clientHost)
+			if member.instance != nil {
+				id = staticCell(base, *member.instance)
+			} else {
+				slots[id]++
+				id += strconv.Itoa(slots[id] - 1)
+			}
+			if len(id) <= stringMax {
+				m.copyOffsets(s, g.offsets, id, false)
+			}
+		}
+		// Last, so that after a crash between two appends it is all done again.
+		m.disband(s, g, "the group is in broadcast mode now")
+		m.apply(s)
+	}
+	if f := m.facades[base]; f != nil {
+		f.mode = modeBroadcast
+	}
+}
+
+// toCluster lets the group go on from where the slowest member of its broadcast
+// is, so that no record is missed. The cells stay until their offsets expire.
+func (m *machine) toCluster(s *step, base string) {
+	f := m.facades[base]
+	if f.mode == modeCluster {
+		return
+	}
+	if f.mode == modeBroadcast || f.taken() > 0 {
+		cells := f.sorted()
+		from := working(cells)
+		m.copyOffsets(s, lowest(s, either(from, cells)), base, len(from) > 0)
+		for _, cell := range cells {
+			if !cell.idle() {
+				m.disband(s, cell, "the group is no longer in broadcast mode")
+			}
+		}
+		m.apply(s)
+	}
+	f.mode = modeCluster
+}
+
+// either is the first of the two lists that is not empty.
+func either(a, b []*group) []*group {
+	if len(a) > 0 {
+		return a
+	}
+	return b
+}
+
+// copyOffsets commits offsets for another group, in order of topic and partition;
+// over those that it has only if told so.
+func (m *machine) copyOffsets(s *step, from offsetTable, to string, over bool) {
+	var has offsetTable
+	if g := m.groups[to]; g != nil {
+		has = g.offsets
+	}
+	var room arena
+	for _, topic := range slices.Sorted(maps.Keys(from)) {
+		now := s.topic(topic)
+		for _, partition := range slices.Sorted(maps.Keys(from[topic])) {
+			c := from[topic][partition]
+			if old, ok := has.get(topic, partition); !now.keeps(c) || ok && now.keeps(old) && !over {
+				continue
+			}
+			c.commitTime = s.wall()
+			s.record(room.offsetRecord(to, topic, partition, c))
+		}
+	}
+}
+
+// disband takes everybody out of a group, who may join it anew.
+func (m *machine) disband(s *step, g *group, reason string) {
+	for _, id := range slices.Sorted(maps.Keys(g.pendingJoin)) {
+		m.dismiss(s, g, id, protocol.UnknownMemberID, reason)
+	}
+	for _, member := range slices.Clone(g.order) {
+		m.dismiss(s, g, member.id, protocol.UnknownMemberID, reason)
+	}
+	if g.state == stateEmpty {
+		m.forget(g)
+		return
+	}
+	m.timers.cancel(timerKey{timerJoin, g.id, ""})
+	m.stopSync(g)
+	g.initial = initialDelay{}
+	g.generation++
+	m.empty(s, g)
+}
