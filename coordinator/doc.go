@@ -18,6 +18,9 @@
 //	group.go         one group; roster.go, member.go: who is in it
 //	join.go          JoinGroup; static.go: static members that come back
 //	rebalance.go     from the first join to the next generation, and time-outs
+//	session.go       connections; slots.go: the places of a broadcast group's members
+//	broadcast.go     which member a request is about; modes.go: to broadcast and back
+//	facade.go        broadcast groups as tools see them
 //	sync.go          SyncGroup; heartbeat.go, leave.go
 //	commit.go        OffsetCommit; offsets.go: the table; fetch.go: OffsetFetch
 //	topics.go        which offsets outlive their topic: none
@@ -57,10 +60,12 @@
 //   - What is soft (who waits, who has a member id only, deadlines) dies with
 //     the machine; an Empty or Stable group is what its record says.
 //   - Every request is answered exactly once, also when its shard is dropped.
+//   - A member of a broadcast group is alone in a group of its own, the cell. Which
+//     connections a cell has is soft: heartbeats tell it anew after a load.
 //   - No group waits for another: a handler never blocks.
 //
 // Goroutines: a shard's mailbox is drained by whoever posts to it while it is
 // idle. Groups starts a goroutine for each load, one for a shard that keeps its
-// caller too long, and one where an end of an append lets held records go; Close
-// waits for them. Timers of the clock only post.
+// caller too long, and one where an end of an append lets held records go or a
+// connection ends; Close waits for them. Timers of the clock only post.
 package coordinator

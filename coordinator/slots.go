@@ -10,6 +10,9 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
+// Members of the consumer protocol, once there are any, find their cells by the
+// same rules: seat for an epoch of 0, routed for every other request.
+//
 // Each member of a broadcast group is alone in a group of its own, the cell:
 //
 //	BASE::member::i:INSTANCE         a static member's
