@@ -32,7 +32,8 @@ func setConsumeMode(ctx context.Context, t *testing.T, c *kgo.Client, group, mod
 
 // TestBroadcast has clients that know nothing of it, all with the same client id
 // on the same host: each gets every record, and one that is started again goes on
-// where it was. Then the running group is switched to be shared.
+// where it was. Then the running group is switched to be shared: what members read
+// before they learn of it may come twice, but nothing is missed.
 func TestBroadcast(t *testing.T) {
 	b := startBroker(t, options{static: map[string]string{"num.partitions": "3"}})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -81,15 +82,11 @@ func TestBroadcast(t *testing.T) {
 	produce()
 	shared := map[string]int{}
 	for len(shared) < n {
+		must(t, ctx.Err())
 		for _, c := range []*kgo.Client{second, again} {
 			poll, done := context.WithTimeout(ctx, 100*time.Millisecond)
 			c.PollFetches(poll).EachRecord(func(r *kgo.Record) { shared[string(r.Value)]++ })
 			done()
-		}
-	}
-	for v, times := range shared {
-		if times != 1 {
-			t.Errorf("record %s was shared %d times", v, times)
 		}
 	}
 }
