@@ -17,10 +17,12 @@ func broadcastGroups(t *testing.T) *Groups {
 	config := DefaultConfig()
 	config.Shards = 4
 	suffix := 0
+	view := anyView()
+	view.modes = map[string]bool{"": true}
 	groups, err := New(func() Config { return config }, Env{
 		Clock:        clock.NewManual(time.UnixMilli(1_000_000)),
 		Journals:     func(int32) Journal { return &memoryJournal{} },
-		Rules:        func(string) Rules { return Rules{Broadcast: true} },
+		View:         func() View { return view },
 		MemberSuffix: func() string { suffix++; return strconv.Itoa(suffix) },
 	})
 	if err != nil {
