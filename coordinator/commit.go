@@ -94,7 +94,7 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 				resp.Topics[i].Partitions[j].ErrorCode = int16(gone)
 				continue
 			}
-			if g.ignored(s, req.Generation, topic.Topic, now, p.Partition) {
+			if g.ignored(s, req, topic.Topic, now, p) {
 				continue
 			}
 			if tooLong(p.Metadata, limit) {

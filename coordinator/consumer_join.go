@@ -81,9 +81,10 @@ func (m *machine) declassify(s *step, g *group) {
 	for id := range g.pendingJoin {
 		m.timers.cancel(timerKey{timerSession, g.id, id})
 	}
+	m.dropRewind(s, g)
 	offsets, stored := g.offsets, g.stored
 	fresh := newGroup(g.id)
-	fresh.offsets, fresh.stored, fresh.counted = offsets, stored, g.counted
+	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind = offsets, stored, g.counted, g.rewind
 	*g = *fresh
 	if stored != nil {
 		s.record(Record{Key: groupKey(g.id)})

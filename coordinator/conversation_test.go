@@ -44,6 +44,7 @@ import (
 //	hang-up conn=C                        ends a connection
 //	mode [g=G] to=broadcast|cluster [quietly]     without g: of groups that have none of their own;
 //	                                      quietly: the coordinator is not told
+//	trim T-P=OFFSET                       what is below is gone
 //	delete-topic T | create-topic T      all exist, but those that were deleted
 //	seed [g=G] [member=ID] [epoch=N] [state=N] [assigned=(T-P,...)] [revoking=(T-P,...)] [topics=(T,...)]
 //	     [instance=I] [regex=R] [classic=PROTOCOL] [skip=(KIND,...)]   records of a consumer group's member
@@ -93,6 +94,7 @@ type conversation struct {
 		sync.Mutex
 		text []string
 	}
+	starts   map[string]int64 // log starts, by topic-partition
 	modes    map[string]bool // broadcast or not, by group; "": of the others
 	sessions map[string]*Session
 	open     map[string]bool // requests that have no answer yet
@@ -102,7 +104,7 @@ func newConversation(t *testing.T, change func(*Config)) *conversation {
 	t.Helper()
 	c := &conversation{
 		clock: clock.NewManual(time.UnixMilli(1_000_000)),
-		modes: map[string]bool{}, sessions: map[string]*Session{},
+		starts: map[string]int64{}, modes: map[string]bool{}, sessions: map[string]*Session{},
 		config: DefaultConfig(), open: map[string]bool{}, topics: map[string]int{},
 	}
 	c.config.Shards = 1
@@ -126,6 +128,7 @@ func (c *conversation) start(t *testing.T) {
 		Journals:     func(shard int32) Journal { return c.journals[shard] },
 		Events:       func(e Event) { c.say("  * %s", eventText(e)) },
 		View:         c.view,
+		LogStart:     func(topic string, partition int32) int64 { return c.starts[topic+"-"+strconv.Itoa(int(partition))] },
 		MemberSuffix: func() string { c.suffixes++; return strconv.Itoa(c.suffixes) },
 	})
 	if err != nil {
@@ -214,6 +217,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		clear(c.topics)
 		c.shaped = shapedTopics{}
 		clear(c.modes)
+		clear(c.starts)
 		c.clock, c.groups, c.journals, c.config = fresh.clock, fresh.groups, fresh.journals, fresh.config
 		for i := range c.journals { // they speak to this conversation from now on
 			c.journals[i].onAppend = func(records []Record) { c.sayRecords(i, records) }
@@ -252,6 +256,14 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		delete(c.sessions, name)
 	case "mode":
 		c.switchMode(arguments{t, d})
+	case "trim":
+		for _, arg := range d.CmdArgs {
+			start, err := strconv.ParseInt(arg.Vals[0], 10, 64)
+			if err != nil {
+				d.Fatalf(t, "%v", err)
+			}
+			c.starts[arg.Key] = start
+		}
 	case "delete-topic", "create-topic":
 		c.topics[d.CmdArgs[0].Key]++
 	case "restart":

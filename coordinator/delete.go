@@ -56,10 +56,7 @@ func (m *machine) deleteEmpty(s *step, g *group) {
 	}
 	clear(g.pendingJoin)
 	m.unbind(g)
-	if g.rewind != nil {
-		m.timers.cancel(timerKey{timerRewind, g.id, ""})
-		s.record(Record{Key: rewindKey(g.id)})
-	}
+	m.dropRewind(s, g)
 	if g.consumer != nil {
 		g.consumer.dissolve(s, g.id)
 	} else {

@@ -30,6 +30,9 @@ type Env struct {
 	// View gives the metadata as of now. It is called from any goroutine and
 	// must be cheap. Required.
 	View func() View
+	// LogStart tells the first offset of a partition that is left. It is called from
+	// any goroutine and must be cheap. Nil: nothing was ever deleted.
+	LogStart func(topic string, partition int32) int64
 	// MemberSuffix makes the unique part of a member id. Nil: a random UUID.
 	MemberSuffix func() string
 }

@@ -103,6 +103,7 @@ func (m *machine) joinGroup(s *step, w *joinWait, caller Caller) {
 			return
 		}
 		if g != nil {
+			m.dropRewind(s, g)
 			g.consumer.dissolve(s, g.id) // an empty group is of its next member's kind
 			m.apply(s)
 		}
@@ -159,7 +160,13 @@ func (m *machine) turnAway(s *step, g *group, w *joinWait) {
 	if id == "" {
 		return
 	}
-	m.dismiss(s, g, id, protocol.GroupMaxSizeReached, "the group is full: group.max.size, or what its members say together")
+	const reason = "the group is full: group.max.size, or what its members say together"
+	worked := g.byID[id] != nil
+	m.dismiss(s, g, id, protocol.GroupMaxSizeReached, reason)
+	if worked { // others take over what it had
+		m.afterDismissal(s, g, reason)
+		return
+	}
 	m.completeIfAllJoined(s, g)
 }
 

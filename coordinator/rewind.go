@@ -15,7 +15,8 @@ import (
 // them, and never look at what is committed. So the group gives everything up
 // first, in one rebalance, and takes it again in a second; the marks are written
 // between the two, when nobody owns anything. What is committed for the marked
-// partitions meanwhile is answered as usual and forgotten.
+// partitions meanwhile is answered as usual and kept aside: it counts if the
+// rewind is called off, and an undo goes back to it. A restart forgets it.
 
 // undoWindow is for how long a rewind that is done can be taken back.
 const undoWindow = time.Hour

@@ -1,9 +1,12 @@
 package coordinator
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // emptyRoundsMax bounds how often a group is emptied whose members say each time
@@ -18,6 +21,9 @@ type emptying struct {
 	holding map[string]struct{}
 	rounds  int
 	ignored int // commits
+	// latest is the newest that each marked partition was committed meanwhile. It
+	// is not taken, unless the rewind is called off.
+	latest offsetTable
 }
 
 // startRewind makes a rewind durable. A group without members is rewound at
@@ -37,18 +43,10 @@ func (m *machine) startRewind(s *step, g *group, r *rewind) {
 func (m *machine) goOnEmptying(s *step, g *group) {
 	switch {
 	case len(g.order) == 0:
-		m.commitMarks(s, g, nextEpoch(g.lastGeneration()))
+		m.commitMarks(s, g, 0) // nobody is left who could commit from before
 	case g.emptying.holding == nil && (g.state == stateStable || g.state == stateCompleting):
 		m.prepareRebalance(s, g, g.rewind.String())
 	}
-}
-
-// lastGeneration is the newest generation or epoch of a group of either kind.
-func (g *group) lastGeneration() int32 {
-	if g.consumer != nil {
-		return g.consumer.epoch
-	}
-	return g.generation
 }
 
 // emptiesNext reports whether the generation that is being formed shall own
@@ -110,6 +108,7 @@ func (g *group) mayOwn(id string) bool {
 func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 	done := *g.rewind
 	done.phase, done.ended, done.ignoreBelow = rewindDone, s.wall(), ignoreBelow
+	done.topics = g.emptying.settle(s, done.topics)
 	var room arena
 	for _, t := range done.topics {
 		now := s.topic(t.name)
@@ -124,18 +123,50 @@ func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 	}
 	s.record(rewindRecord(g.id, &done))
 	m.apply(s)
-	g.emptying.holding, g.emptying.rounds = nil, 0
-	m.timers.set(timerKey{timerRewind, g.id, ""}, done.expires())
+	g.emptying.holding, g.emptying.rounds, g.emptying.latest = nil, 0, nil
+	m.timers.set(timerKey{timerRewind, g.id, ""}, s.at(done.expires()))
 	m.scheduleExpiry(s)
 	s.event(Event{Kind: RewindEnded, Group: g.id, Generation: g.generation, Count: done.count()})
 }
 
-// callOffRewind forgets a rewind that is not done. Members that own nothing by
-// now rebalance once more.
+// settle is what marks come to in the end: what is committed meanwhile is what an
+// undo goes back to, and further than a mark that only skips. Below the log start
+// there is nothing to read.
+func (e *emptying) settle(s *step, topics []rewindTopic) []rewindTopic {
+	settled := make([]rewindTopic, 0, len(topics))
+	for _, t := range topics {
+		t.partitions = slices.Clone(t.partitions)
+		for i := range t.partitions {
+			p := &t.partitions[i]
+			if c, ok := e.latest.get(t.name, p.partition); ok && c.topic == t.id {
+				if p.mark > p.saved {
+					p.mark = max(p.mark, c.offset)
+				}
+				p.saved = c.offset
+			}
+			p.mark = max(p.mark, s.logStart(t.name, p.partition))
+		}
+		settled = append(settled, t)
+	}
+	return settled
+}
+
+// callOffRewind forgets a rewind that is not done, and takes what was committed
+// for its partitions meanwhile after all. Members that own nothing by now rebalance
+// once more.
 func (m *machine) callOffRewind(s *step, g *group) {
-	handedOut := g.emptying.holding != nil
+	handedOut, latest := g.emptying.holding != nil, g.emptying.latest
 	g.emptying = emptying{}
 	s.record(Record{Key: rewindKey(g.id)})
+	var room arena
+	for _, topic := range slices.Sorted(maps.Keys(latest)) {
+		now := s.topic(topic)
+		for _, partition := range slices.Sorted(maps.Keys(latest[topic])) {
+			if c := latest[topic][partition]; now.keeps(c) {
+				s.record(room.offsetRecord(g.id, topic, partition, c))
+			}
+		}
+	}
 	m.apply(s)
 	if handedOut && g.state == stateStable {
 		m.prepareRebalance(s, g, "the rewind was called off")
@@ -143,17 +174,38 @@ func (m *machine) callOffRewind(s *step, g *group) {
 }
 
 // restoreRewinds goes on with rewinds after a load. One that is not done begins
-// anew: who owns what is not known, and nothing was changed yet.
+// anew: who owns what is not known, and nothing was changed yet. A group that was
+// between its two rebalances owns nothing, and nobody else would begin the second.
 func (m *machine) restoreRewinds(s *step) {
 	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
 		g := m.groups[id]
-		switch {
-		case g.rewind == nil:
-		case g.rewind.phase == rewindDone:
-			m.timers.set(timerKey{timerRewind, id, ""}, g.rewind.expires())
-		case !g.consumed():
-			m.goOnEmptying(s, g)
+		if g.rewind != nil && g.rewind.phase == rewindDone {
+			m.timers.set(timerKey{timerRewind, id, ""}, s.at(g.rewind.expires()))
 		}
+		switch {
+		case g.rewind != nil && g.rewind.phase == rewindEmptying && !g.consumed():
+			m.goOnEmptying(s, g)
+		case g.emptyHanded():
+			m.prepareRebalance(s, g, "nobody was given anything: a rewind was under way")
+		}
+	}
+}
+
+// emptyHanded reports whether the members have what giveNothing gives.
+func (g *group) emptyHanded() bool {
+	if g.state != stateStable || len(g.order) == 0 || g.protocolType != consumerType {
+		return false
+	}
+	nothing := emptyAssignment()
+	return !slices.ContainsFunc(g.order, func(m *member) bool { return !bytes.Equal(m.assignment, nothing) })
+}
+
+// dropRewind forgets a rewind with the kind of group that it was of: generations
+// and epochs begin anew.
+func (m *machine) dropRewind(s *step, g *group) {
+	if g.rewind != nil {
+		m.timers.cancel(timerKey{timerRewind, g.id, ""})
+		s.record(Record{Key: rewindKey(g.id)})
 	}
 }
 
@@ -190,12 +242,21 @@ func claims(b []byte) bool {
 	return false
 }
 
-// ignored counts a commit that a rewind makes meaningless.
-func (g *group) ignored(s *step, generation int32, topic string, now topicNow, partition int32) bool {
-	if g == nil || !g.rewind.ignores(generation, topic, now, partition) {
+// ignored counts a commit that a rewind makes meaningless, and remembers it
+// for as long as the rewind may be called off.
+func (g *group) ignored(s *step, req *kmsg.OffsetCommitRequest, topic string, now topicNow, p *kmsg.OffsetCommitRequestTopicPartition) bool {
+	if g == nil || !g.rewind.ignores(req.Generation, topic, now, p.Partition) {
 		return false
 	}
 	g.emptying.ignored++
 	s.ignored++
+	if g.rewind.phase == rewindEmptying {
+		c := committedOf(s, req, p, now.id)
+		c.metadata = ""
+		if g.emptying.latest == nil {
+			g.emptying.latest = offsetTable{}
+		}
+		g.emptying.latest.put(topic, p.Partition, c)
+	}
 	return true
 }

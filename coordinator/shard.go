@@ -116,7 +116,7 @@ func (sh *shard) process(batch []mail) {
 }
 
 func (sh *shard) newStep(config *Config) *step {
-	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, view: sh.env.View(), shard: sh.index}
+	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, view: sh.env.View(), shard: sh.index, starts: sh.env.LogStart}
 }
 
 // execute lets the machine decide and then, by replay alone, change what is

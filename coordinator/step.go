@@ -19,6 +19,7 @@ type step struct {
 	suffix func() string
 	view   View // one for the whole step: what it decides fits together
 	shard  int32
+	starts func(topic string, partition int32) int64 // where partitions begin; nil: at 0
 
 	records []Record
 	applied int // of records
@@ -37,6 +38,18 @@ func (s *step) answer(a answer)       { s.answers = append(s.answers, a) }
 func (s *step) event(e Event)         { s.events = append(s.events, e) }
 func (s *step) wall() int64           { return s.now.UnixMilli() }
 func (s *step) in(ms int32) time.Time { return s.now.Add(time.Duration(ms) * time.Millisecond) }
+
+// at is a time of the wall clock as the timers have theirs: they do not move with
+// that clock.
+func (s *step) at(t time.Time) time.Time { return s.now.Add(t.Sub(s.now)) }
+
+// logStart is the first offset of a partition that is left, as far as is known.
+func (s *step) logStart(topic string, partition int32) int64 {
+	if s.starts == nil {
+		return 0
+	}
+	return s.starts(topic, partition)
+}
 
 func deliver(answers []answer, code protocol.ErrorCode) {
 	for _, a := range answers {

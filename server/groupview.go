@@ -4,6 +4,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/replication"
 )
 
 // groupView is the metadata as the group coordinator sees it.
@@ -15,6 +16,16 @@ type groupView struct {
 // GroupView shows one image to the group coordinator.
 func GroupView(configs *cluster.Resolver, img *cluster.Image) coordinator.View {
 	return groupView{configs, img}
+}
+
+// LogStart tells the group coordinator where a partition begins; one that is not
+// there begins at 0.
+func LogStart(partitions *replication.Partitions, topic string, partition int32) int64 {
+	p, gone := partitions.Find(topic, partition)
+	if gone != nil {
+		return 0
+	}
+	return int64(p.Offsets().LogStart)
 }
 
 // Version implements coordinator.View.

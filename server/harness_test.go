@@ -104,6 +104,7 @@ func startBroker(tb testing.TB, o options) *broker {
 		Clock:    o.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(partitions, o.clock, shard) },
 		View:     func() coordinator.View { return server.GroupView(resolver, b.meta.Image()) },
+		LogStart: func(topic string, partition int32) int64 { return server.LogStart(partitions, topic, partition) },
 	})
 	must(tb, err)
 	cfg := server.DefaultConfig()

@@ -225,6 +225,7 @@ func (b *broker) openGroups() error {
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(b.partitions, b.clock, shard) },
 		Events:   b.groupEvent,
 		View:     func() coordinator.View { return server.GroupView(b.cfg.Resolver, b.meta.Image()) },
+		LogStart: func(topic string, partition int32) int64 { return server.LogStart(b.partitions, topic, partition) },
 	})
 	if err != nil {
 		return fmt.Errorf("group coordinator: %w", err)
