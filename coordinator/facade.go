@@ -80,7 +80,7 @@ func describeFront(id string, cells []*group) kmsg.DescribeGroupsResponseGroup {
 // inspectFront shows the members of all cells and the lowest of their offsets.
 func (m *machine) inspectFront(s *step, id string, cells []*group) GroupView {
 	v := GroupView{
-		ID: id, Kind: classicType, State: frontState(cells).String(),
+		ID: id, Kind: kindClassic.String(), State: frontState(cells).String(),
 		ProtocolType: frontProtocol(cells, protocolTypeOf), Protocol: frontProtocol(cells, protocolOf),
 		Members: []MemberView{}, Offsets: m.overview(s, id).offsetViews(s), Broadcast: true,
 	}

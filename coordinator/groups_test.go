@@ -185,7 +185,7 @@ func TestManyAtOnce(t *testing.T) {
 	config.Shards, config.InitialRebalanceDelay = shards, time.Millisecond
 	var journals [shards]memoryJournal
 	groups, err := New(func() Config { return config }, Env{
-		Clock: clock.Real{}, Journals: func(shard int32) Journal { return &journals[shard] }, View: anyView,
+		Clock: clock.Real{}, Journals: func(shard int32) Journal { return &journals[shard] }, View: func() View { return anyView() },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -261,7 +261,7 @@ func TestIdleShardsCostNothing(t *testing.T) {
 	manual := clock.NewManual(time.UnixMilli(1))
 	config := DefaultConfig()
 	groups, err := New(func() Config { return config }, Env{
-		Clock: manual, Journals: func(int32) Journal { return &memoryJournal{} }, View: anyView,
+		Clock: manual, Journals: func(int32) Journal { return &memoryJournal{} }, View: func() View { return anyView() },
 	})
 	if err != nil {
 		t.Fatal(err)
