@@ -91,9 +91,10 @@ func (m *machine) broadcasts(s *step, id string) bool {
 
 // toBroadcast gives each member of a group that was shared so far a cell, which
 // goes on from where the group is unless it knows better from an earlier time.
-// The members then join anew and find their cells.
+// The members then join anew and find their cells. Those of the consumer protocol,
+// which is not served yet, stay as they are.
 func (m *machine) toBroadcast(s *step, base string) {
-	if g := m.groups[base]; g != nil && !g.idle() {
+	if g := m.groups[base]; g != nil && !g.idle() && !g.consumed() {
 		slots := map[string]int{}
 		for _, member := range g.order {
 			id := slotPrefix(base, member.clientID, member.clientHost)

@@ -68,7 +68,7 @@ func (m *machine) checkBroadcast() error {
 	listed := 0
 	for base, f := range m.facades {
 		listed += len(f.cells)
-		if g := m.groups[base]; f.mode == modeBroadcast && g != nil && !g.idle() {
+		if g := m.groups[base]; f.mode == modeBroadcast && g != nil && !g.idle() && !g.consumed() {
 			return fmt.Errorf("%s has members beside those in its cells", base)
 		}
 		if f.mode == modeCluster && f.taken() > 0 {
