@@ -95,7 +95,7 @@ type conversation struct {
 		text []string
 	}
 	starts   map[string]int64 // log starts, by topic-partition
-	modes    map[string]bool // broadcast or not, by group; "": of the others
+	modes    map[string]bool  // broadcast or not, by group; "": of the others
 	sessions map[string]*Session
 	open     map[string]bool // requests that have no answer yet
 }
@@ -103,7 +103,7 @@ type conversation struct {
 func newConversation(t *testing.T, change func(*Config)) *conversation {
 	t.Helper()
 	c := &conversation{
-		clock: clock.NewManual(time.UnixMilli(1_000_000)),
+		clock:  clock.NewManual(time.UnixMilli(1_000_000)),
 		starts: map[string]int64{}, modes: map[string]bool{}, sessions: map[string]*Session{},
 		config: DefaultConfig(), open: map[string]bool{}, topics: map[string]int{},
 	}
