@@ -73,7 +73,7 @@ func newGroupRewind(p process) *cobra.Command {
 			case req.To == "":
 				return usageError{errors.New("where to? --to earliest, latest, a time, an offset, or -N for N records back; or --undo; see --help")}
 			}
-			return f.do(cmd, p, args[0], "rewind", func(dry bool) any { req.DryRun = dry; return &req })
+			return f.do(cmd, p, args[0], "rewind", func(_ *server.RewindPlan, dry bool) any { req.DryRun = dry; return &req })
 		},
 	}
 	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
@@ -106,7 +106,12 @@ func newGroupSkip(p process) *cobra.Command {
 			if cmd.Flags().Changed("offset") {
 				req.Offset = &offset
 			}
-			return f.do(cmd, p, args[0], "skip", func(dry bool) any { req.DryRun = dry; return &req })
+			return f.do(cmd, p, args[0], "skip", func(seen *server.RewindPlan, dry bool) any {
+				if req.DryRun = dry; seen != nil && req.Offset == nil && len(seen.Partitions) > 0 {
+					req.Offset = seen.Partitions[0].Committed // the group may have got over that one meanwhile
+				}
+				return &req
+			})
 		},
 	}
 	c.Flags().StringVar(&req.Topic, "topic", "", "the `TOPIC` of the record")
@@ -117,29 +122,31 @@ func newGroupSkip(p process) *cobra.Command {
 	return c
 }
 
-// do shows the plan, asks, has it done and waits for it.
-func (f *rewinding) do(cmd *cobra.Command, p process, group, what string, body func(dry bool) any) error {
+// do shows the plan, asks, has it done and waits for it. The body is that of a
+// request; seen is the plan to which somebody said yes, nil while nobody has.
+func (f *rewinding) do(cmd *cobra.Command, p process, group, what string, body func(seen *server.RewindPlan, dry bool) any) error {
 	r := request{method: http.MethodPost, path: groupPath(group) + "/" + what}
 	var plan server.RewindPlan
+	var seen *server.RewindPlan
 	if f.dryRun || !f.yes {
-		r.body = body(true)
-		raw, err := f.ask(cmd.Context(), p, r, &plan)
+		seen = &server.RewindPlan{}
+		r.body = body(nil, true)
+		raw, err := f.ask(cmd.Context(), p, r, seen)
 		if err != nil {
 			return err
 		}
 		if f.dryRun {
-			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewindPlan(&plan) })
+			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewindPlan(seen) })
 		}
 		preview := groupFlags{output: outputTable}
-		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewindPlan(&plan) }); err != nil {
+		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewindPlan(seen) }); err != nil {
 			return err
 		}
 		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 			return err
 		}
 	}
-	plan = server.RewindPlan{}
-	r.body = body(false)
+	r.body = body(seen, false)
 	raw, err := f.ask(cmd.Context(), p, r, &plan)
 	if err != nil {
 		return err
