@@ -17,8 +17,9 @@ type ResetRequest struct {
 	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long
 	// ago), an offset, or -N for N records before what is committed.
 	To string `json:"to"`
-	// Topics to reset, all their partitions. None: all partitions for which the
-	// group has committed an offset.
+	// Topics to reset, all their partitions. Null: all partitions for which the
+	// group has committed an offset. A list of none is refused: who filled it
+	// from something empty did not mean all.
 	Topics []string `json:"topics"`
 	// DryRun only says what would be done.
 	DryRun bool `json:"dryRun"`
@@ -107,6 +108,9 @@ func (s *Server) planReset(v *coordinator.GroupView, req *ResetRequest) (*ResetP
 	if err != nil {
 		return nil, err
 	}
+	if req.Topics != nil && len(req.Topics) == 0 {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "the list of topics is empty: leave topics out for all that the group has committed; nothing was changed")
+	}
 	if single && len(req.Topics) != 1 {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset means another record in each topic: name the one topic to set to %s", req.To)
 	}
@@ -136,7 +140,7 @@ func (s *Server) resetKeys(v *coordinator.GroupView, topics []string) ([]partiti
 			if p.Offset >= 0 {
 				committed[key] = &p.Offset
 			}
-			if len(topics) == 0 {
+			if topics == nil {
 				keys = append(keys, key)
 			}
 		}

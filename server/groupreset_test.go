@@ -53,43 +53,45 @@ func TestResetPlans(t *testing.T) {
 	c.deleteRecords("t", 0, 2)
 	c.produceAt("t", 1, start.Add(-2*time.Hour), 5)
 	c.produceAt("u", 0, start, 5)
+	const all = "null"
 	for _, tc := range []struct {
 		name, to, topics string
 		status           int
 		want             string // the plan, or words of the error
 	}{
-		{"the start", "earliest", "", 200, "t-0 6>2 again=4 skipped=0; t-1 5>0 again=5 skipped=0; u-0 1>0 again=1 skipped=0"},
-		{"the end", "latest", "", 200, "t-0 6>12 again=0 skipped=6; t-1 5>5 again=0 skipped=0; u-0 1>5 again=0 skipped=4"},
-		{"one topic, all of it", "latest", `"t"`, 200, "t-0 6>12 again=0 skipped=6; t-1 5>5 again=0 skipped=0; t-2 ->0 again=0 skipped=0"},
-		{"a topic twice", "latest", `"u","u"`, 200, "u-0 1>5 again=0 skipped=4"},
+		{"the start", "earliest", all, 200, "t-0 6>2 again=4 skipped=0; t-1 5>0 again=5 skipped=0; u-0 1>0 again=1 skipped=0"},
+		{"the end", "latest", all, 200, "t-0 6>12 again=0 skipped=6; t-1 5>5 again=0 skipped=0; u-0 1>5 again=0 skipped=4"},
+		{"one topic, all of it", "latest", `["t"]`, 200, "t-0 6>12 again=0 skipped=6; t-1 5>5 again=0 skipped=0; t-2 ->0 again=0 skipped=0"},
+		{"a topic twice", "latest", `["u","u"]`, 200, "u-0 1>5 again=0 skipped=4"},
 		{
-			"a time", start.Add(-90 * time.Minute).UTC().Format(time.RFC3339), `"t"`, 200,
+			"a time", start.Add(-90 * time.Minute).UTC().Format(time.RFC3339), `["t"]`, 200,
 			"t-0 6>4 again=2 skipped=0; t-1 5>5 again=0 skipped=0 (no record is of that time or later: the end); " +
 				"t-2 ->0 again=0 skipped=0 (no record is of that time or later: the end)",
 		},
-		{"so long ago", "90m", `"u"`, 200, "u-0 1>0 again=1 skipped=0"},
-		{"in another zone", start.Add(-3 * time.Hour).In(time.FixedZone("x", 3600)).Format(time.RFC3339), `"u"`, 200, "u-0 1>0 again=1 skipped=0"},
-		{"an offset", "3", `"t"`, 200, "t-0 6>3 again=3 skipped=0; t-1 5>3 again=2 skipped=0; t-2 ->0 again=0 skipped=0 (there is no record 3 yet: the end)"},
-		{"an offset that is gone", "1", `"t"`, 200, "t-0 6>2 again=4 skipped=0 (record 1 is gone: the first one that is left); t-1 5>1 again=4 skipped=0; " +
+		{"so long ago", "90m", `["u"]`, 200, "u-0 1>0 again=1 skipped=0"},
+		{"in another zone", start.Add(-3 * time.Hour).In(time.FixedZone("x", 3600)).Format(time.RFC3339), `["u"]`, 200, "u-0 1>0 again=1 skipped=0"},
+		{"an offset", "3", `["t"]`, 200, "t-0 6>3 again=3 skipped=0; t-1 5>3 again=2 skipped=0; t-2 ->0 again=0 skipped=0 (there is no record 3 yet: the end)"},
+		{"an offset that is gone", "1", `["t"]`, 200, "t-0 6>2 again=4 skipped=0 (record 1 is gone: the first one that is left); t-1 5>1 again=4 skipped=0; " +
 			"t-2 ->0 again=0 skipped=0 (there is no record 1 yet: the end)"},
-		{"back", "-3", `"t"`, 200, "t-0 6>3 again=3 skipped=0; t-1 5>2 again=3 skipped=0; t-2 ->- again=0 skipped=0 (nothing is committed, so it stays as it is)"},
-		{"back beyond the start", "-100", "", 200, "t-0 6>2 again=4 skipped=0 (record 0 is gone: the first one that is left); t-1 5>0 again=5 skipped=0; u-0 1>0 again=1 skipped=0"},
-		{"the smallest number", "-9223372036854775808", `"u"`, 200, "u-0 1>0 again=1 skipped=0"},
-		{"an offset of all topics", "3", "", 400, "name the one topic"},
-		{"an offset of two topics", "3", `"t","u"`, 400, "name the one topic"},
-		{"no topic", "latest", `"none"`, 404, "there is no topic none"},
-		{"the coordinator's own", "latest", `"__consumer_offsets"`, 404, "there is no topic __consumer_offsets to read"},
-		{"nothing", "", "", 400, "is not earliest, latest"},
-		{"in the future", "-15m", "", 400, "is not earliest, latest"},
-		{"words", "yesterday", "", 400, "to=yesterday is not earliest"},
-		{"a sign", "+3", `"u"`, 400, "is not earliest"},
+		{"back", "-3", `["t"]`, 200, "t-0 6>3 again=3 skipped=0; t-1 5>2 again=3 skipped=0; t-2 ->- again=0 skipped=0 (nothing is committed, so it stays as it is)"},
+		{"back beyond the start", "-100", all, 200, "t-0 6>2 again=4 skipped=0 (record 0 is gone: the first one that is left); t-1 5>0 again=5 skipped=0; u-0 1>0 again=1 skipped=0"},
+		{"the smallest number", "-9223372036854775808", `["u"]`, 200, "u-0 1>0 again=1 skipped=0"},
+		{"an offset of all topics", "3", all, 400, "name the one topic"},
+		{"an offset of two topics", "3", `["t","u"]`, 400, "name the one topic"},
+		{"no topic", "latest", `["none"]`, 404, "there is no topic none"},
+		{"the coordinator's own", "latest", `["__consumer_offsets"]`, 404, "there is no topic __consumer_offsets to read"},
+		{"nothing", "", all, 400, "is not earliest, latest"},
+		{"in the future", "-15m", all, 400, "is not earliest, latest"},
+		{"words", "yesterday", all, 400, "to=yesterday is not earliest"},
+		{"a sign", "+3", `["u"]`, 400, "is not earliest"},
+		{"a list of no topics", "latest", `[]`, 400, "the list of topics is empty"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c.commit("g", "t", 0, 6)
 			c.commit("g", "t", 1, 5)
 			c.commit("g", "u", 0, 1)
 			body := func(dry bool) string {
-				return fmt.Sprintf(`{"to":%q,"topics":[%s],"dryRun":%t}`, tc.to, tc.topics, dry)
+				return fmt.Sprintf(`{"to":%q,"topics":%s,"dryRun":%t}`, tc.to, tc.topics, dry)
 			}
 			if tc.status != http.StatusOK {
 				var e server.APIError

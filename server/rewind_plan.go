@@ -13,7 +13,8 @@ type RewindRequest struct {
 	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long
 	// ago), an offset, or -N for N records before what is committed.
 	To string `json:"to"`
-	// Topics to rewind. None: all that the group has committed offsets for.
+	// Topics to rewind. Null: all that the group has committed offsets for. A list
+	// of none is refused, as with ResetRequest.
 	Topics []string `json:"topics"`
 	// DryRun only says what would be done.
 	DryRun bool `json:"dryRun"`

@@ -66,7 +66,7 @@ func newGroupRewind(p process) *cobra.Command {
 		Args: oneGroup,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case undo && (req.To != "" || f.dryRun || len(req.Topics) > 0):
+			case undo && (req.To != "" || f.dryRun || cmd.Flags().Changed("topics")):
 				return usageError{errors.New("--undo takes back the last rewind as a whole: it goes without --to, --topics and --dry-run")}
 			case undo:
 				return f.undo(cmd, p, args[0])
