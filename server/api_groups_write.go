@@ -30,8 +30,10 @@ func apiBody(r *http.Request, v any) error {
 	if errors.Is(err, io.EOF) {
 		return nil // no body: nothing is set
 	}
-	if err == nil && d.More() {
-		err = errors.New("there is more behind the first value")
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more behind the first value")
+		}
 	}
 	if err != nil {
 		return protocol.Errorf(protocol.InvalidRequest, "the body: %v", err)

@@ -126,6 +126,7 @@ func TestResetPlans(t *testing.T) {
 	for body, words := range map[string]string{
 		`{"to":"latest","dryrn":true}`: "dryrn",
 		`{"to":"latest"} {}`:           "more behind",
+		`{"to":"latest"}}`:             "more behind",
 		`{"to":`:                       "the body",
 		`[]`:                           "the body",
 		``:                             "is not earliest",
