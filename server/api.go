@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"mime"
 	"net"
 	"net/http"
@@ -131,10 +132,19 @@ func (s *Server) apiAnswer(w http.ResponseWriter, status int, v any) {
 	}
 }
 
+// notNow refuses a request that is right in itself: the group is not where it
+// would have to be.
+type notNow struct{ error }
+
+func (e notNow) Unwrap() error { return e.error }
+
 // apiFailed sends an error, with the status that goes with its code or the one given.
 func (s *Server) apiFailed(w http.ResponseWriter, err error, status ...int) {
 	e := asError(err)
 	code := apiStatus(e.Code)
+	if errors.As(err, new(notNow)) {
+		code = http.StatusConflict
+	}
 	if len(status) > 0 {
 		code = status[0]
 	}

@@ -140,6 +140,9 @@ func (s *Server) askRewind(ctx context.Context, ask func(func(coordinator.Rewind
 	if err != nil {
 		return nil, err
 	}
+	if from.Code == protocol.InvalidRequest {
+		return nil, refuseNow("%s", from.Message) // what was asked for is right: it was planned here
+	}
 	if from.Code != protocol.NoError {
 		return nil, protocol.Errorf(from.Code, "%s", from.Message)
 	}

@@ -88,12 +88,12 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	}
 	switch {
 	case from == nil:
-		return nil, protocol.Errorf(protocol.InvalidRequest, "group %s has committed nothing for %s-%d: say which record to skip, by its offset",
+		return nil, refuseNow("group %s has committed nothing for %s-%d: say which record to skip, by its offset",
 			Quoted(v.ID), Quoted(req.Topic), req.Partition)
 	case *from < 0 || req.Count < 0 || *from > *from+count:
 		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset and a number of records are not negative")
 	case at != nil && *from+count <= *at:
-		return nil, protocol.Errorf(protocol.InvalidRequest, "group %s is past record %d of %s-%d already: it has committed %d",
+		return nil, refuseNow("group %s is past record %d of %s-%d already: it has committed %d",
 			Quoted(v.ID), *from+count-1, Quoted(req.Topic), req.Partition, *at)
 	}
 	find, _, err := parseReset(strconv.FormatInt(*from+count, 10), s.clock.Now())
@@ -111,6 +111,11 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	plan := newRewindPlan(v, req.DryRun)
 	plan.Partitions = append(plan.Partitions, x)
 	return plan, nil
+}
+
+// refuseNow is an error of where the group is.
+func refuseNow(format string, args ...any) error {
+	return notNow{protocol.Errorf(protocol.InvalidRequest, format, args...)}
 }
 
 func newRewindPlan(v *coordinator.GroupView, dryRun bool) *RewindPlan {

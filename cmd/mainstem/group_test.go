@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -29,6 +30,7 @@ import (
 //	produce TOPIC PARTITION N            N records
 //	commit GROUP TOPIC PARTITION OFFSET  of a group without members
 //	member start|stop GROUP TOPIC        one at a time; started, it has read all and committed that
+//	exits CODE COMMAND                   runs it, and demands that exit code
 //	like FILE                            compares stdout; spans of time, sizes, ids and runs of blanks are alike
 func TestGroupScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,6 +51,7 @@ func TestGroupScripts(t *testing.T) {
 			"produce": scripted(func(b *scriptBroker, args []string) error { return b.produce(args[0], args[1], args[2]) }),
 			"commit":  scripted(func(b *scriptBroker, args []string) error { return b.commit(args[0], args[1], args[2], args[3]) }),
 			"member":  scripted(func(b *scriptBroker, args []string) error { return b.member(args[0], args[1], args[2]) }),
+			"exits":   exits,
 			"like": func(ts *testscript.TestScript, _ bool, args []string) {
 				got, want := alike(ts.ReadFile("stdout")), alike(ts.ReadFile(args[0]))
 				if d := cmp.Diff(want, got); d != "" {
@@ -71,6 +74,19 @@ func scripted(do func(*scriptBroker, []string) error) func(*testscript.TestScrip
 			args[i] = strings.NewReplacer(`\n`, "\n", `\e`, "\x1b").Replace(args[i])
 		}
 		ts.Check(do(b, args))
+	}
+}
+
+// exits runs a command that ends with the code that its first argument is.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
+		code, err = failed.ExitCode(), nil
+	}
+	ts.Check(err)
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
 }
 
