@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ func TestRewindRefusals(t *testing.T) {
 	}{
 		{"rewind/undo", `{}`, http.StatusConflict, "no rewind to undo"},
 		{"skip", `{"topic":"t","partition":0,"offset":1}`, http.StatusConflict, "is past record 1 of t-0 already"},
+		{"skip", `{"topic":"t","partition":0,"offset":3}`, http.StatusConflict, "there is no record 3 of t-0 yet"},
 		{"skip", `{"topic":"t","partition":1}`, http.StatusConflict, "has committed nothing for t-1"},
 		{"skip", `{"topic":"t","partition":0,"offset":-1}`, http.StatusBadRequest, "not negative"},
 		{"skip", `{"topic":"t","partition":0,"count":-1}`, http.StatusBadRequest, "not negative"},
@@ -34,6 +36,73 @@ func TestRewindRefusals(t *testing.T) {
 		b.apiAsk("POST", "/api/v1/groups/g/"+tc.verb, tc.body, tc.status, &e)
 		if e.Code != "INVALID_REQUEST" || !strings.Contains(e.Message, tc.words) {
 			t.Errorf("%s %s: %+v, want %q", tc.verb, tc.body, e, tc.words)
+		}
+	}
+}
+
+// TestSkipPlans: a skip passes over what it names and nothing else.
+func TestSkipPlans(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 2)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b", "c", "d", "e", "f", "g", "h")
+	c.deleteRecords("t", 0, 2)
+	for _, tc := range []struct {
+		name        string
+		committed   int64
+		request     string
+		to, skipped int64
+		refused     string
+	}{
+		{name: "the next one", committed: 4, request: `"partition":0`, to: 5, skipped: 1},
+		{name: "the next ones", committed: 4, request: `"partition":0,"count":3`, to: 7, skipped: 3},
+		{name: "the next one, named", committed: 4, request: `"partition":0,"offset":4`, to: 5, skipped: 1},
+		{name: "from before it on", committed: 4, request: `"partition":0,"offset":3,"count":3`, to: 6, skipped: 2},
+		{name: "the first that is left", committed: 0, request: `"partition":0,"offset":2`, to: 3, skipped: 1},
+		{name: "all and more", committed: 4, request: `"partition":0,"count":100`, to: 8, skipped: 4},
+		{name: "the last one", committed: 7, request: `"partition":0`, to: 8, skipped: 1},
+		{
+			name: "one that comes later", committed: 4, request: `"partition":0,"offset":6,"count":2`,
+			refused: "group g has 2 records of t-0 to read before record 6, and would never get them: " +
+				"if they are to be skipped as well, say so with the offset 4 and a count of 4",
+		},
+		{
+			name: "one that comes later, the others are gone", committed: 0, request: `"partition":0,"offset":4`,
+			refused: "has 2 records of t-0 to read before record 4, and would never get them: " +
+				"if they are to be skipped as well, say so with the offset 2 and a count of 3",
+		},
+		{name: "at the end", committed: 8, request: `"partition":0`, refused: "there is no record 8 of t-0 yet"},
+		{name: "behind the end", committed: 8, request: `"partition":0,"offset":9`, refused: "there is no record 9 of t-0 yet"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c.commit("g", "t", 0, tc.committed)
+			before := b.committed("g")
+			if tc.refused != "" {
+				var e server.APIError
+				b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"t",`+tc.request+`}`, http.StatusConflict, &e)
+				if now := b.committed("g"); !strings.Contains(e.Message, tc.refused) || now != before {
+					t.Errorf("%+v, want %q; %s became %s", e, tc.refused, before, now)
+				}
+				return
+			}
+			for _, dry := range []string{"true", "false"} {
+				var plan server.RewindPlan
+				b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"t",`+tc.request+`,"dryRun":`+dry+`}`, http.StatusOK, &plan)
+				if p := plan.Partitions[0]; len(plan.Partitions) != 1 || *p.To != tc.to || p.Skipped != tc.skipped || p.Again != 0 {
+					t.Errorf("dry run %s: %+v to %d", dry, p, *p.To)
+				}
+			}
+			if now := b.committed("g"); now != fmt.Sprintf("t-0=%d ", tc.to) {
+				t.Errorf("now it is %s", now)
+			}
+		})
+	}
+	var e server.APIError
+	for _, topic := range []string{"none", "__consumer_offsets"} {
+		b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"`+topic+`","partition":0,"offset":0}`, http.StatusNotFound, &e)
+		if want := "there is no topic " + topic + " to read"; !strings.Contains(e.Message, want) {
+			t.Errorf("%+v, want %q", e, want)
 		}
 	}
 }

@@ -71,12 +71,14 @@ func (s *Server) planRewind(v *coordinator.GroupView, req *RewindRequest) (*Rewi
 	return plan, nil
 }
 
-// planSkip is planRewind for records that are to be passed over.
+// planSkip is planRewind for records that are to be passed over. A group goes on
+// at one offset, so that of a record which is not the next one would take others
+// along: that must be asked for.
 func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPlan, error) {
 	if err := rewindable(v); err != nil {
 		return nil, err
 	}
-	_, committed, err := s.resetKeys(v, nil)
+	_, committed, err := s.resetKeys(v, []string{req.Topic})
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +94,6 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 			Quoted(v.ID), Quoted(req.Topic), req.Partition)
 	case *from < 0 || req.Count < 0 || *from > *from+count:
 		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset and a number of records are not negative")
-	case at != nil && *from+count <= *at:
-		return nil, refuseNow("group %s is past record %d of %s-%d already: it has committed %d",
-			Quoted(v.ID), *from+count-1, Quoted(req.Topic), req.Partition, *at)
 	}
 	find, _, err := parseReset(strconv.FormatInt(*from+count, 10), s.clock.Now())
 	if err != nil {
@@ -104,6 +103,9 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	if err != nil {
 		return nil, err
 	}
+	if err := skippable(v, &p, *from, count); err != nil {
+		return nil, err
+	}
 	x, err := s.measured(p)
 	if err != nil {
 		return nil, err
@@ -111,6 +113,27 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	plan := newRewindPlan(v, req.DryRun)
 	plan.Partitions = append(plan.Partitions, x)
 	return plan, nil
+}
+
+// skippable refuses to skip count records from an offset on if there are none, or
+// if others would go with them.
+func skippable(v *coordinator.GroupView, p *ResetPartition, from, count int64) error {
+	name := Quoted(p.Topic) + "-" + strconv.Itoa(int(p.Partition))
+	if from >= p.End {
+		return refuseNow("there is no record %d of %s yet, so there is nothing to skip: it ends before %d", from, name, p.End)
+	}
+	if p.Committed == nil {
+		return nil
+	}
+	if at := *p.Committed; from+count <= at {
+		return refuseNow("group %s is past record %d of %s already: it has committed %d", Quoted(v.ID), from+count-1, name, at)
+	}
+	if next := max(*p.Committed, p.LogStart); from > next {
+		return refuseNow("group %s has %s of %s to read before record %d, and would never get them: "+
+			"if they are to be skipped as well, say so with the offset %d and a count of %d",
+			Quoted(v.ID), counted(int(from-next), "record"), name, from, next, from-next+count)
+	}
+	return nil
 }
 
 // refuseNow is an error of where the group is.

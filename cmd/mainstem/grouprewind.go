@@ -85,8 +85,10 @@ func newGroupRewind(p process) *cobra.Command {
 
 const groupSkipLong = `Take a group past records that it cannot get over, while it is at work. The records
 stay in the log; other groups are not concerned. Without --offset it is the record at
-the committed offset, where the group is stuck. As with rewind, the group rebalances
-twice, and for an hour "group rewind NAME --undo" has the record delivered after all.`
+the committed offset, where the group is stuck. One further on is refused, as the
+group would never get those between; --offset and --count can take them in. As with
+rewind, the group rebalances twice, and for an hour "group rewind NAME --undo" has the
+record delivered after all.`
 
 func newGroupSkip(p process) *cobra.Command {
 	var f rewinding
