@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -55,7 +54,7 @@ type groupFigure struct {
 	lag        Lag
 	most       int64 // records, of one partition
 	topics     []groupTopicFigure
-	partitions []GroupPartition
+	partitions []GroupPartition // with labels for members, clients and hosts
 }
 
 // groupTopicFigure sums up one topic of a group.
@@ -188,7 +187,7 @@ func (c *groupCollector) collectGroup(gauge func(*prometheus.Desc, float64, ...s
 		partition := strconv.Itoa(int(p.Partition))
 		gauge(d.offset, float64(*p.Committed), g.group, p.Topic, partition)
 		gauge(d.lag, float64(p.Lag.Records), g.group, p.Topic, partition)
-		who := []string{name, g.group, p.Topic, partition, label(p.Host), label(p.Member), label(p.Client)}
+		who := []string{name, g.group, p.Topic, partition, p.Host, p.Member, p.Client}
 		gauge(d.xOffset, float64(*p.Committed), who...)
 		gauge(d.xLag, float64(p.Lag.Records), who...)
 		gauge(d.xSeconds, p.Lag.Seconds, who...)
@@ -259,7 +258,7 @@ func (c *groupCollector) gatherGroups(f *groupFigures) bool {
 			g.topics, f.truncated = nil, true
 		}
 		if partitions <= c.most {
-			g.partitions = all
+			g.partitions = labelled(all)
 		} else {
 			f.truncated = true
 		}
@@ -305,13 +304,4 @@ func (c *groupCollector) gatherTopics(f *groupFigures) {
 		}
 		return true
 	})
-}
-
-// label makes a client's words fit for a label: one that is not UTF-8 would have
-// the whole scrape refused.
-func label(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return printable(s)
 }

@@ -191,6 +191,29 @@ func TestGroupMetricsBounded(t *testing.T) {
 	}
 }
 
+// TestGroupMetricsOfLongNames: what clients call themselves makes no scrape large,
+// and groups whose names differ at the end only, or in what is not UTF-8, stay two.
+func TestGroupMetricsOfLongNames(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	long, odd := strings.Repeat("\u00fc", 15_000), strings.Repeat("\xff", 30_000)
+	groups := []string{long + "1", long + "2", odd + "1", odd + "2", strings.Repeat("x", 256), strings.Repeat("\xff", 100)}
+	for _, group := range groups {
+		c.commit(group, "t", 0, 0)
+	}
+	text := series(scrape(t, b.server.GroupCollector()), "kafka_consumergroup")
+	if n := strings.Count(text, "kafka_consumergroup_members{"); n != len(groups) || strings.Count(text, strings.Repeat("x", 256)+`"`) == 0 {
+		t.Errorf("%d groups, want %d", n, len(groups))
+	}
+	for line := range strings.Lines(text) {
+		if len(line) > 800 { // \ is two bytes there
+			t.Errorf("%d bytes: %s", len(line), line)
+		}
+	}
+}
+
 // TestGroupMetricsOnASlowDisk: a scrape waits a second for the coordinator, and
 // then shows what it knew before. Who asks over HTTP is told so after a while.
 func TestGroupMetricsOnASlowDisk(t *testing.T) {
