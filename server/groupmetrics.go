@@ -53,6 +53,7 @@ type groupFigure struct {
 	members    int
 	lag        Lag
 	most       int64 // records, of one partition
+	measured   bool  // all its partitions: lag.Seconds is the truth
 	topics     []groupTopicFigure
 	partitions []GroupPartition // with labels for members, clients and hosts
 }
@@ -173,7 +174,9 @@ func (c *groupCollector) collectGroup(gauge func(*prometheus.Desc, float64, ...s
 	gauge(d.members, float64(g.members), g.group)
 	gauge(d.xSum, float64(g.lag.Records), name, g.group)
 	gauge(d.xMax, float64(g.most), name, g.group)
-	gauge(d.xMaxSec, g.lag.Seconds, name, g.group)
+	if g.measured {
+		gauge(d.xMaxSec, g.lag.Seconds, name, g.group)
+	}
 	for _, t := range g.topics {
 		gauge(d.offsetSum, float64(t.offsets), g.group, t.topic)
 		gauge(d.lagSum, float64(t.lag), g.group, t.topic)
@@ -190,7 +193,9 @@ func (c *groupCollector) collectGroup(gauge func(*prometheus.Desc, float64, ...s
 		who := []string{name, g.group, p.Topic, partition, p.Host, p.Member, p.Client}
 		gauge(d.xOffset, float64(*p.Committed), who...)
 		gauge(d.xLag, float64(p.Lag.Records), who...)
-		gauge(d.xSeconds, p.Lag.Seconds, who...)
+		if p.Error == "" {
+			gauge(d.xSeconds, p.Lag.Seconds, who...)
+		}
 	}
 }
 
@@ -252,7 +257,8 @@ func (c *groupCollector) gatherGroups(f *groupFigures) bool {
 		}
 		// Of groups beyond the bound only the sums are shown: they need no look
 		// into the log.
-		all := c.s.measureTo(v, partitions <= c.most)
+		g.measured = partitions <= c.most
+		all := c.s.measureTo(v, g.measured)
 		g.sum(all)
 		if topics += len(g.topics); topics > c.most {
 			g.topics, f.truncated = nil, true
@@ -274,6 +280,7 @@ func (g *groupFigure) sum(all []GroupPartition) {
 		if p.Lag == nil {
 			continue
 		}
+		g.measured = g.measured && p.Error == ""
 		g.lag.add(p.Lag)
 		g.most = max(g.most, p.Lag.Records)
 		if n := len(g.topics); n == 0 || g.topics[n-1].topic != p.Topic {
