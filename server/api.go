@@ -70,20 +70,27 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 
 // stranger says why a request is not served, or nothing. The address tells
 // who is on this machine. A name in Host that is not this machine's is a page of
-// that name, which had its own name lead here (DNS rebinding); Origin names the
-// page of a script, and Sec-Fetch-Site says what a browser knows of it. What
-// changes something must have a content type that no form can send.
+// that name, which had its own name lead here (DNS rebinding), and a proxy on
+// this machine, which would let in everybody who reaches it, gives itself away by
+// an address there that is not this machine's, or by a header of proxies. Origin
+// names the page of a script, and Sec-Fetch-Site says what a browser knows of it.
+// What changes something must have a content type that no form can send.
 func stranger(r *http.Request) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !peer.Addr().Unmap().IsLoopback() {
+	local := localAddr(r)
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !sameMachine(peer.Addr().Unmap(), local) {
 		return "this API serves the broker's own machine only: run the command there, or come through a tunnel (ssh -L)"
 	}
-	if !localHost(r.Host, false) {
-		return "the Host header must be an address or localhost, such as 127.0.0.1:9644"
+	if !localHost(r.Host, local) {
+		return "the Host header must be localhost or an address of this machine, such as 127.0.0.1:9644"
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if len(r.Header.Values(name)) > 0 {
+			return "proxies are not served, as everybody could come through them: the request has the header " + name
+		}
 	}
 	for _, origin := range r.Header.Values("Origin") {
 		u, err := url.Parse(origin)
-		if err != nil || !localHost(u.Host, true) {
+		if err != nil || !localHost(u.Host, netip.Addr{}) {
 			return "web pages are not served: the request has the Origin of another machine"
 		}
 	}
@@ -100,9 +107,29 @@ func stranger(r *http.Request) string {
 	return ""
 }
 
-// localHost reports whether HOST or HOST:PORT is localhost or an address,
-// perhaps one of this machine only.
-func localHost(hostport string, loopback bool) bool {
+// localAddr is the address at which a request arrived; zero: it is not known.
+func localAddr(r *http.Request) netip.Addr {
+	a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return netip.Addr{}
+	}
+	at, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap()
+}
+
+// sameMachine reports whether an address is of this machine. Who connects from
+// the very address to which he connects is on it: answers to that address do
+// not leave it.
+func sameMachine(a, local netip.Addr) bool {
+	return a.IsLoopback() || a == local && a.IsValid()
+}
+
+// localHost reports whether HOST or HOST:PORT is localhost or an address of this
+// machine.
+func localHost(hostport string, local netip.Addr) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
@@ -112,7 +139,7 @@ func localHost(hostport string, loopback bool) bool {
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	address, err := netip.ParseAddr(host)
-	return err == nil && (!loopback || address.Unmap().IsLoopback())
+	return err == nil && sameMachine(address.Unmap(), local)
 }
 
 // apiAnswer sends a value as JSON.

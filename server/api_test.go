@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -49,11 +51,22 @@ func TestAPIGuard(t *testing.T) {
 		{"IPv4 in IPv6", "GET", func(r *http.Request) { r.RemoteAddr = "[::ffff:127.0.0.1]:1" }, ok, ""},
 		{"localhost", "GET", func(r *http.Request) { r.Host = "LocalHost:9644" }, ok, ""},
 		{"without a port", "GET", func(r *http.Request) { r.Host = "localhost" }, ok, ""},
-		{"another address of this machine", "GET", func(r *http.Request) { r.Host = "10.1.2.3:9644" }, ok, ""},
+		{"another address of this machine", "GET", func(r *http.Request) { r.RemoteAddr, r.Host = "10.1.2.3:1", "10.1.2.3:9644" }, ok, ""},
+		{"the same, IPv4 in IPv6", "GET", func(r *http.Request) { r.RemoteAddr, r.Host = "[::ffff:10.1.2.3]:1", "localhost" }, ok, ""},
+		{"a tunnel to the other address", "GET", func(r *http.Request) { r.RemoteAddr = "10.1.2.3:1" }, ok, ""},
 		{"a page of this machine", "GET", func(r *http.Request) { r.Header.Set("Origin", "http://localhost:3000") }, ok, ""},
 		{"typed into a browser", "GET", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "none") }, ok, ""},
 
-		{"another machine", "GET", func(r *http.Request) { r.RemoteAddr = "10.1.2.3:50000" }, refused, "own machine only"},
+		{"another machine", "GET", func(r *http.Request) { r.RemoteAddr = "10.1.2.4:50000" }, refused, "own machine only"},
+		{"another machine, where it came in is not known", "GET", func(r *http.Request) {
+			r.RemoteAddr = "10.1.2.3:50000"
+			*r = *r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, nil))
+		}, refused, "own machine only"},
+		{"a proxy of this machine", "GET", func(r *http.Request) { r.Header.Set("X-Forwarded-For", "10.1.2.4") }, refused, "proxies are not served"},
+		{"a proxy by the standard", "GET", func(r *http.Request) { r.Header.Set("Forwarded", "for=10.1.2.4") }, refused, "header Forwarded"},
+		{"a cache", "GET", func(r *http.Request) { r.Header.Set("Via", "1.1 x") }, refused, "header Via"},
+		{"a proxy without a header", "GET", func(r *http.Request) { r.RemoteAddr, r.Host = "127.0.0.6:1", "10.9.9.9:9644" }, refused, "the Host header"},
+		{"any address", "GET", func(r *http.Request) { r.Host = "0.0.0.0:9644" }, refused, "the Host header"},
 		{"another machine, IPv6", "GET", func(r *http.Request) { r.RemoteAddr = "[fe80::1%eth0]:1" }, refused, "own machine only"},
 		{"nobody knows who", "GET", func(r *http.Request) { r.RemoteAddr = "@" }, refused, "own machine only"},
 		{"DNS rebinding", "GET", func(r *http.Request) { r.Host = "evil.example:9644" }, refused, "the Host header"},
@@ -78,6 +91,8 @@ func TestAPIGuard(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := b.apiRequest(c.method, "/api/v1/groups", "")
+			local := &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 9644}
+			r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, local))
 			c.change(r)
 			w := httptest.NewRecorder()
 			b.server.API().ServeHTTP(w, r)

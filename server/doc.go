@@ -22,7 +22,7 @@
 // api_groups_write.go, api_rewind.go; groupjson.go (what is shown of groups),
 // grouplag.go (how far behind they are), groupwhy.go (what holds them up),
 // groupreset.go and rewind_plan.go (moving what they committed), groupmetrics.go,
-// words.go.
+// grouplabels.go, words.go.
 //
 // Invariants:
 //   - The answers of a connection leave in the order of its requests; the work
