@@ -49,7 +49,7 @@ func newGroupReset(p process) *cobra.Command {
 				if err := preview.reset(cmd, p, args[0], &req, cmd.ErrOrStderr()); err != nil {
 					return err
 				}
-				if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+				if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 					return err
 				}
 			}
@@ -136,7 +136,7 @@ func newGroupDelete(p process) *cobra.Command {
 					counted(s.Partitions, "partition", "partitions")); err != nil {
 					return err
 				}
-				if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+				if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 					return err
 				}
 			}

@@ -144,7 +144,7 @@ func (f *rewinding) do(cmd *cobra.Command, p process, group, what string, body f
 		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewindPlan(seen) }); err != nil {
 			return err
 		}
-		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+		if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 			return err
 		}
 	}
@@ -170,7 +170,7 @@ func (f *rewinding) undo(cmd *cobra.Command, p process, group string) error {
 		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewound(&now) }); err != nil {
 			return err
 		}
-		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
+		if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +49,7 @@ func newLogSalvage(p process) *cobra.Command {
 				if dryRun {
 					return errDryRun
 				}
-				return confirm(cmd.InOrStdin(), cmd.OutOrStdout(), yes)
+				return confirm(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), yes)
 			}
 			if err = salvage(vfs.OS{}, dir, do, cmd.OutOrStdout(), cmd.ErrOrStderr(), ask); errors.Is(err, errDryRun) {
 				return printf(cmd.OutOrStdout(), "\nnothing was done (--dry-run)\n")
@@ -73,8 +74,8 @@ type salvageOptions struct {
 
 var errDryRun = errors.New("only a dry run")
 
-// confirm asks the person at the terminal.
-func confirm(in io.Reader, out io.Writer, yes bool) error {
+// confirm asks the person at the terminal. The end of ctx, ctrl-C, is a no.
+func confirm(ctx context.Context, in io.Reader, out io.Writer, yes bool) error {
 	if yes {
 		return nil
 	}
@@ -84,14 +85,27 @@ func confirm(in io.Reader, out io.Writer, yes bool) error {
 	if err := printf(out, "\ntype yes to go on: "); err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
+	type line struct {
+		text string
+		err  error
 	}
-	if strings.TrimSpace(answer) != "yes" {
-		return couldNotRun{errors.New("not confirmed; nothing was changed")}
+	typed := make(chan line, 1)
+	go func() { // a read of a terminal cannot be called off: it ends with the process
+		text, err := bufio.NewReader(in).ReadString('\n')
+		typed <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return errors.Join(printf(out, "\n"), couldNotRun{errors.New("not confirmed; nothing was changed")})
+	case l := <-typed:
+		if l.err != nil && !errors.Is(l.err, io.EOF) {
+			return fmt.Errorf("read the answer: %w", l.err)
+		}
+		if ctx.Err() != nil || strings.TrimSpace(l.text) != "yes" {
+			return couldNotRun{errors.New("not confirmed; nothing was changed")}
+		}
+		return nil
 	}
-	return nil
 }
 
 // salvage shows the plan, asks, and does it.
