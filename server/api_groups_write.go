@@ -63,7 +63,7 @@ func (s *Server) deleteGroup(ctx context.Context, id string) error {
 	req.Version, req.Groups = 2, []string{id}
 	resp, err := await(ctx, s, func(reply func(*kmsg.DeleteGroupsResponse)) { s.groups.DeleteGroups(req, reply) })
 	if err != nil {
-		return err
+		return maybeDone(err)
 	}
 	switch code := protocol.ErrorCode(resp.Groups[0].ErrorCode); code {
 	case protocol.NoError:
@@ -147,7 +147,7 @@ func (s *Server) reset(ctx context.Context, plan *ResetPlan) error {
 	}
 	resp, err := await(ctx, s, func(reply func(*kmsg.OffsetCommitResponse)) { s.groups.CommitOffsets(req, coordinator.Caller{}, reply) })
 	if err != nil {
-		return err
+		return maybeDone(err)
 	}
 	for i := range resp.Topics {
 		for _, p := range resp.Topics[i].Partitions {

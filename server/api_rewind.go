@@ -76,7 +76,7 @@ func (s *Server) rewind(ctx context.Context, plan *RewindPlan) (status int, err 
 	req := coordinator.RewindRequest{Group: plan.Group, ID: s.rewindID(), Marks: marks}
 	done, err := s.askRewind(ctx, func(reply func(coordinator.RewindStatus)) { s.groups.Rewind(req, reply) })
 	if err != nil {
-		return 0, err
+		return 0, maybeDone(err)
 	}
 	plan.ID = done.ID
 	s.log.Info("a group is rewound", zap.String("group", plan.Group), zap.String("rewind", plan.ID), zap.Int("partitions", len(plan.Partitions)))
@@ -126,6 +126,7 @@ func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
 		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) {
 			s.groups.UndoRewind(v.ID, req.ID, s.rewindID(), reply)
 		})
+		err = maybeDone(err)
 	}
 	if err != nil {
 		s.apiFailed(w, err)

@@ -3,9 +3,15 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -105,4 +111,39 @@ func TestSkipPlans(t *testing.T) {
 			t.Errorf("%+v, want %q", e, want)
 		}
 	}
+}
+
+// TestResetOnASlowDisk: who gets no answer is told that the deed may be done yet.
+func TestResetOnASlowDisk(t *testing.T) {
+	var stalled atomic.Bool
+	gate := make(chan struct{})
+	wall := clock.NewManual(clock.Real{}.Now())
+	b := startBroker(t, options{clock: wall, hook: func(op vfs.Op) error {
+		if stalled.Load() && op.Kind == vfs.KindSync {
+			<-gate
+		}
+		return nil
+	}})
+	release := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(release) // before the broker closes
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b")
+	c.commit("g", "t", 0, 2)
+	stalled.Store(true)
+	before := b.groups.Metrics().Commits
+	answer, r := httptest.NewRecorder(), b.apiRequest("POST", "/api/v1/groups/g/reset", `{"to":"earliest"}`)
+	var answered atomic.Bool
+	go func() {
+		defer answered.Store(true)
+		b.server.API().ServeHTTP(answer, r)
+	}()
+	until(t, "the commit has reached its shard", func() bool { return b.groups.Metrics().Commits > before || answered.Load() }, func() {})
+	until(t, "the request ends", answered.Load, func() { wall.Advance(time.Second) })
+	if body := answer.Body.String(); answer.Code != http.StatusServiceUnavailable || !strings.Contains(body, "may be done yet") {
+		t.Errorf("%d %s", answer.Code, body)
+	}
+	release()
+	until(t, "it is done", func() bool { return b.committed("g") == "t-0=0 " }, func() {})
 }

@@ -56,6 +56,14 @@ func await[R any](ctx context.Context, s *Server, start func(reply func(R))) (R,
 	}
 }
 
+// maybeDone is the error of a deed whose end is not known: it may be done yet.
+func maybeDone(err error) error {
+	if e := asError(err); e != nil && e.Code == protocol.RequestTimedOut {
+		return protocol.Errorf(e.Code, "%s; what was asked for may be done yet, so look before you ask again", messageOf(e))
+	}
+	return err
+}
+
 // inspectOne is inspect for one group, which must exist.
 func (s *Server) inspectOne(ctx context.Context, id string) (*coordinator.GroupView, error) {
 	if _, ok := s.meta.Image().Topic(cluster.OffsetsTopic); !ok {

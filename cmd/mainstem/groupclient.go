@@ -129,7 +129,7 @@ func (f *groupFlags) ask(ctx context.Context, p process, r request, v any) ([]by
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, unreachable(address, err)
+		return nil, passing{unreachable(address, err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, httpAnswerMax))
@@ -171,6 +171,12 @@ func (r *request) build(ctx context.Context, address string) (*http.Request, err
 	return req, nil
 }
 
+// passing is an error that may be over in a moment: nobody answers, or the broker
+// cannot tell yet.
+type passing struct{ error }
+
+func (e passing) Unwrap() error { return e.error }
+
 // unreachable says what to do about a broker that does not answer.
 func unreachable(address string, err error) error {
 	var op *net.OpError
@@ -206,5 +212,9 @@ func refusedBy(address string, status int, raw []byte) error {
 	case status == http.StatusBadRequest:
 		return usageError{errors.New(e.Message)}
 	}
-	return fmt.Errorf("%s%s (%s)", e.Message, next, e.Code)
+	err := fmt.Errorf("%s%s (%s)", e.Message, next, e.Code)
+	if status == http.StatusServiceUnavailable {
+		return passing{err}
+	}
+	return err
 }

@@ -166,6 +166,9 @@ func (f *rewinding) undo(cmd *cobra.Command, p process, group string) error {
 		if err != nil {
 			return err
 		}
+		if now.Phase == "none" {
+			return fmt.Errorf("group %s has no rewind to undo: there was none, or it is more than an hour ago", server.Quoted(now.Group))
+		}
 		preview := groupFlags{output: outputTable}
 		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewound(&now) }); err != nil {
 			return err
@@ -182,28 +185,40 @@ func (f *rewinding) undo(cmd *cobra.Command, p process, group string) error {
 		return err
 	}
 	if now.ID == "" {
-		return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewound(&now) })
+		return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) {
+			t.printf("group %s: the rewind is called off\n", server.Quoted(now.Group))
+		})
 	}
 	return f.await(cmd, p, group, now.ID)
 }
 
-// await waits until a rewind is done and shows it.
+// await waits until a rewind is done and shows it. A broker that is started again
+// goes on with it, so one that cannot tell for a moment is asked again.
 func (f *rewinding) await(cmd *cobra.Command, p process, group, id string) error {
-	ctx, cancel := context.WithTimeout(cmd.Context(), f.wait)
+	ctx, cancel := cmd.Context(), func() {}
+	if f.wait > 0 {
+		ctx, cancel = context.WithTimeout(ctx, f.wait)
+	}
 	defer cancel()
 	tick := time.NewTicker(rewindPoll)
 	defer tick.Stop()
+	var last error // of a broker that did not answer
 	for {
 		var now server.GroupRewind
-		raw, err := f.ask(cmd.Context(), p, request{path: groupPath(group) + "/rewind"}, &now)
-		if err != nil {
-			return err
-		}
+		raw, err := f.ask(ctx, p, request{path: groupPath(group) + "/rewind"}, &now)
 		switch {
+		case err != nil && (f.wait <= 0 || !errors.As(err, new(passing))):
+			return fmt.Errorf("the rewind of group %s was begun and goes on, but it cannot be looked at: %w", server.Quoted(group), err)
+		case err != nil:
+			if ctx.Err() == nil {
+				last = err
+			}
 		case now.ID != id:
 			return fmt.Errorf("the rewind of group %s was followed by another one, or undone", server.Quoted(group))
 		case now.Phase == "done" || f.wait <= 0:
 			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewound(&now) })
+		default:
+			last = nil
 		}
 		select {
 		case <-tick.C:
@@ -211,10 +226,19 @@ func (f *rewinding) await(cmd *cobra.Command, p process, group, id string) error
 			if cmd.Context().Err() != nil {
 				return fmt.Errorf("not waited for: %w; the rewind goes on", cmd.Context().Err())
 			}
-			return notInTime{fmt.Errorf("group %s has not given up its partitions within %s; the rewind goes on: `mainstem group why %s` says whom it waits for, --undo calls it off",
-				server.Quoted(group), f.wait, server.Quoted(group))}
+			return f.late(group, last)
 		}
 	}
+}
+
+// late says why a rewind was not seen to end.
+func (f *rewinding) late(group string, unanswered error) error {
+	if unanswered != nil {
+		return notInTime{fmt.Errorf("the rewind of group %s was begun and goes on, but after %s it is not known how far it is: %w",
+			server.Quoted(group), f.wait, unanswered)}
+	}
+	return notInTime{fmt.Errorf("group %s has not given up its partitions within %s; the rewind goes on: `mainstem group why %s` says whom it waits for, --undo calls it off",
+		server.Quoted(group), f.wait, server.Quoted(group))}
 }
 
 func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
@@ -250,10 +274,6 @@ func (t *groupTable) rewound(r *server.GroupRewind) {
 	what := "rewind"
 	if r.Undo {
 		what = "undo of a rewind"
-	}
-	if r.Phase == "none" {
-		t.printf("group %s: no rewind is under way or can be undone\n", server.Quoted(r.Group))
-		return
 	}
 	t.rows([]string{"TOPIC", "PARTITION", "BEFORE", "TO"}, nil, len(r.Partitions), func(i int) (cells, more []string) {
 		x := &r.Partitions[i]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,7 +17,7 @@ import (
 )
 
 // apiOfTest answers a command that speaks to a broker, one request at a time,
-// in the order given, and keeps the bodies.
+// in the order given, the last one as often as it is asked, and keeps the bodies.
 type apiOfTest struct {
 	*httptest.Server
 
@@ -40,12 +41,10 @@ func startAPI(t *testing.T, answers ...apiAnswer) *apiOfTest {
 		if err := json.NewDecoder(r.Body).Decode(&body); err == nil {
 			a.bodies = append(a.bodies, body)
 		}
-		if len(a.answers) == 0 {
-			t.Errorf("%s %s: nobody expected that", r.Method, r.URL)
-			return
-		}
 		next := a.answers[0]
-		a.answers = a.answers[1:]
+		if len(a.answers) > 1 {
+			a.answers = a.answers[1:]
+		}
 		w.WriteHeader(next.status)
 		if err := json.NewEncoder(w).Encode(next.body); err != nil {
 			t.Error(err)
@@ -102,5 +101,49 @@ func TestSkipIsPinned(t *testing.T) {
 				t.Errorf("asked for %s", a.bodies[len(a.bodies)-1])
 			}
 		})
+	}
+}
+
+// TestRewindOverAStart: a broker that cannot tell for a moment is waited for; one
+// that does not come back in time leaves the rewind under way, and that is said.
+func TestRewindOverAStart(t *testing.T) {
+	t.Parallel()
+	begun := apiAnswer{http.StatusAccepted, server.RewindPlan{Group: "g", ID: "1"}}
+	loads := apiAnswer{http.StatusServiceUnavailable, server.APIError{Code: "COORDINATOR_LOAD_IN_PROGRESS", Message: "it loads"}}
+	done := apiAnswer{http.StatusOK, server.GroupRewind{Group: "g", ID: "1", Phase: "done"}}
+	broken := apiAnswer{http.StatusInternalServerError, server.APIError{Code: "UNKNOWN_SERVER_ERROR", Message: "broken"}}
+	args := []string{"g", "--to", "1h", "--yes"}
+
+	out, _, err := startAPI(t, begun, loads, loads, done).typed(t.Context(), newGroupRewind(process{}), "", args...)
+	if err != nil || !strings.Contains(out, "done") {
+		t.Errorf("%s, %v", out, err)
+	}
+	_, _, err = startAPI(t, begun, loads).typed(t.Context(), newGroupRewind(process{}), "", append(args, "--wait", "500ms")...)
+	if !errors.As(err, new(notInTime)) || !strings.Contains(err.Error(), "was begun and goes on") || !strings.Contains(err.Error(), "it loads") {
+		t.Errorf("%v", err)
+	}
+	for name, api := range map[string]*apiOfTest{"an error that stays": startAPI(t, begun, broken), "no wait": startAPI(t, begun, loads)} {
+		args := args
+		if name == "no wait" {
+			args = append(args, "--wait", "0s")
+		}
+		_, _, err = api.typed(t.Context(), newGroupRewind(process{}), "", args...)
+		if err == nil || errors.As(err, new(notInTime)) || !strings.Contains(err.Error(), "was begun and goes on") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestUndoWords: what is called off is said to be, and nobody is asked about nothing.
+func TestUndoWords(t *testing.T) {
+	t.Parallel()
+	none := apiAnswer{http.StatusOK, server.GroupRewind{Group: "g", Phase: "none"}}
+	out, _, err := startAPI(t, none).typed(t.Context(), newGroupRewind(process{}), "", "g", "--undo", "--yes")
+	if err != nil || out != "group g: the rewind is called off\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	_, asked, err := startAPI(t, none).typed(t.Context(), newGroupRewind(process{}), "yes\n", "g", "--undo")
+	if err == nil || !strings.Contains(err.Error(), "has no rewind to undo") || asked != "" {
+		t.Errorf("%q, %v", asked, err)
 	}
 }
