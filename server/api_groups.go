@@ -60,12 +60,14 @@ func (s *Server) apiDescribeGroup(w http.ResponseWriter, r *http.Request) {
 		s.apiAnswer(w, http.StatusOK, d)
 		return
 	}
-	v, err := s.inspectOne(r.Context(), id)
+	v, rewind, err := s.inspectRewound(r.Context(), id)
 	if err != nil {
 		s.apiFailed(w, err)
 		return
 	}
-	s.apiAnswer(w, http.StatusOK, detail(v, s.measure(v)))
+	d := detail(v, s.measure(v))
+	d.Rewind = rewind
+	s.apiAnswer(w, http.StatusOK, d)
 }
 
 func rateOf(text string) (time.Duration, error) {
@@ -81,12 +83,12 @@ func rateOf(text string) (time.Duration, error) {
 
 // apiWhyGroup answers GET /api/v1/groups/{group}/why.
 func (s *Server) apiWhyGroup(w http.ResponseWriter, r *http.Request) {
-	v, err := s.inspectOne(r.Context(), r.PathValue("group"))
+	v, rewind, err := s.inspectRewound(r.Context(), r.PathValue("group"))
 	if err != nil {
 		s.apiFailed(w, err)
 		return
 	}
 	img := s.meta.Image()
 	retention := s.configs.Duration(img, "offsets.retention.minutes", time.Minute)
-	s.apiAnswer(w, http.StatusOK, explain(v, s.measure(v), partitionCounts(img), retention, s.clock.Now()))
+	s.apiAnswer(w, http.StatusOK, explain(v, &rewind, s.measure(v), partitionCounts(img), retention, s.clock.Now()))
 }

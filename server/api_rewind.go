@@ -136,6 +136,18 @@ func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
 	s.apiAnswer(w, rewindStatus(now), now)
 }
 
+// inspectRewound is inspectOne with the newest rewind of the group; zero: none.
+func (s *Server) inspectRewound(ctx context.Context, id string) (v *coordinator.GroupView, rewind RewindInShort, err error) {
+	if v, err = s.inspectOne(ctx, id); err != nil || v.Broadcast {
+		return v, rewind, err // each member of a broadcast group has its own
+	}
+	r, err := s.askRewind(ctx, func(reply func(coordinator.RewindStatus)) { s.groups.RewindStatus(v.ID, reply) })
+	if err == nil && r.ID != "" {
+		rewind = RewindInShort{ID: r.ID, Phase: r.Phase, Started: utc(r.Started), UndoUntil: utc(r.UndoUntil)}
+	}
+	return v, rewind, err
+}
+
 func (s *Server) askRewind(ctx context.Context, ask func(func(coordinator.RewindStatus))) (*GroupRewind, error) {
 	from, err := await(ctx, s, ask)
 	if err != nil {

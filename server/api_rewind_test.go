@@ -113,6 +113,25 @@ func TestSkipPlans(t *testing.T) {
 	}
 }
 
+// TestRewindIsShown: a group's description has its newest rewind.
+func TestRewindIsShown(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b")
+	c.commit("g", "t", 0, 2)
+	var plan server.RewindPlan
+	b.apiAsk("POST", "/api/v1/groups/g/rewind", `{"to":"earliest"}`, http.StatusOK, &plan)
+	for _, path := range []string{"/api/v1/groups/g", "/api/v1/groups/g?rate=100ms"} {
+		var d server.GroupDetail
+		b.apiAsk("GET", path, "", http.StatusOK, &d)
+		if r := d.Rewind; r.ID != plan.ID || r.ID == "" || r.Phase != "done" || r.Started.IsZero() || r.UndoUntil.IsZero() {
+			t.Errorf("%s: %+v", path, r)
+		}
+	}
+}
+
 // TestResetOnASlowDisk: who gets no answer is told that the deed may be done yet.
 func TestResetOnASlowDisk(t *testing.T) {
 	var stalled atomic.Bool

@@ -40,9 +40,9 @@ func BytesRead(s *Server) (n int64) {
 
 // Explain is what /why answers for a group as it is seen at some moment.
 func Explain(
-	v *coordinator.GroupView, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time,
+	v *coordinator.GroupView, rewind RewindInShort, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time,
 ) GroupWhy {
-	return explain(v, partitions, partitionsOf, retention, now)
+	return explain(v, &rewind, partitions, partitionsOf, retention, now)
 }
 
 // Rates is how the lag of a group changed between two looks.

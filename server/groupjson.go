@@ -36,10 +36,22 @@ type GroupDetail struct {
 	GroupSummary
 
 	Leader       string           `json:"leader,omitempty"` // a member id
+	Rewind       RewindInShort    `json:"rewind,omitzero"`  // the newest; not there: none is under way or can be undone
 	MemberList   []GroupMember    `json:"memberList"`
 	PartitionLag []GroupPartition `json:"partitionList"` // by topic and number
 	Rate         *GroupRate       `json:"rate,omitempty"`
 }
+
+// RewindInShort is a rewind of a group without its places; see GroupRewind.
+type RewindInShort struct {
+	ID        string    `json:"id"`
+	Phase     string    `json:"phase"` // emptying, done
+	Started   time.Time `json:"started"`
+	UndoUntil time.Time `json:"undoUntil,omitzero"`
+}
+
+// emptying reports whether members are giving up what they own.
+func (r *RewindInShort) emptying() bool { return r.Phase == string(coordinator.RewindEmptying) }
 
 // GroupMember is one member of a group.
 type GroupMember struct {

@@ -183,13 +183,13 @@ func (s *Server) rated(ctx context.Context, id string, over time.Duration) (*Gro
 	if !clock.WaitEither(s.clock, over, ctx.Done(), s.lifetime.Done()) {
 		return nil, protocol.Errorf(protocol.RequestTimedOut, "the request ended before the rate was measured")
 	}
-	after, err := s.inspectOne(ctx, id)
+	after, rewind, err := s.inspectRewound(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	second, took := s.measure(after), s.clock.Now().Sub(begun)
 	d := detail(after, second)
-	d.Rate = rates(first, second, took)
+	d.Rate, d.Rewind = rates(first, second, took), rewind
 	return &d, nil
 }
 

@@ -21,7 +21,7 @@ type GroupWhy struct {
 // GroupReason is one thing that holds a group up, or that will.
 type GroupReason struct {
 	// Kind is for programs: initial-delay, join, newcomer, assignment, sync (what
-	// a rebalance waits for), silent, idle, unassigned, stuck.
+	// a rebalance waits for), rewind, silent, idle, unassigned, stuck.
 	Kind   string    `json:"kind"`
 	Member string    `json:"member,omitempty"`
 	Client string    `json:"client,omitempty"`
@@ -35,7 +35,9 @@ type GroupReason struct {
 const stuckAfter = time.Minute
 
 // explain says how a group is. partitionsOf tells how many partitions a topic has.
-func explain(v *coordinator.GroupView, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time) GroupWhy {
+func explain(
+	v *coordinator.GroupView, rewind *RewindInShort, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time,
+) GroupWhy {
 	e := explanation{view: v, now: now, members: map[string]*coordinator.MemberView{}}
 	for i := range v.Members {
 		e.members[v.Members[i].ID] = &v.Members[i]
@@ -43,9 +45,14 @@ func explain(v *coordinator.GroupView, partitions []GroupPartition, partitionsOf
 	for _, b := range v.Blockers {
 		e.blocked(b)
 	}
+	if rewind.emptying() {
+		e.add("rewind", "", time.Time{}, "a rewind began %s ago: the members give up all partitions, and get them again once nobody owns any; "+
+			"until then nothing that they commit for the partitions that move counts; `group rewind %s --undo` calls it off",
+			SpanText(now.Sub(rewind.Started)), Quoted(v.ID))
+	}
 	if len(v.Members) > 0 {
 		e.silent()
-		if v.State == "Stable" {
+		if v.State == "Stable" && !rewind.emptying() { // then they are to have nothing
 			e.idle(partitionsOf)
 			e.stuck(partitions)
 		}

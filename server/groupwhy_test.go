@@ -111,7 +111,7 @@ stuck b app/h: t-1: 5 records behind, and nothing was committed for 20 min, sinc
 			"no members, nobody ever joined; each committed offset goes 7 d after its commit (offsets.retention.minutes)",
 		},
 	} {
-		got := server.Explain(&c.view, c.partitions, func(string) int { return 2 }, 7*24*time.Hour, now)
+		got := server.Explain(&c.view, server.RewindInShort{}, c.partitions, func(string) int { return 2 }, 7*24*time.Hour, now)
 		lines := []string{got.Summary}
 		for _, r := range got.Reasons {
 			who := strings.ReplaceAll(r.Member, "\n", `\n`)
@@ -129,6 +129,31 @@ stuck b app/h: t-1: 5 records behind, and nothing was committed for 20 min, sinc
 		if d := cmp.Diff(c.want, strings.Join(lines, "\n")); d != "" {
 			t.Errorf("%s: (-want +got)\n%s", c.name, d)
 		}
+	}
+}
+
+// TestWhyRewound: a rewind under way is the reason, not that members have nothing;
+// one that is done is none.
+func TestWhyRewound(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_700_000_000_000)
+	view := coordinator.GroupView{
+		ID: "g g", State: "Stable", Since: now.Add(-time.Second), Generation: 5, Members: []coordinator.MemberView{consumer(now, "a", 3)},
+	}
+	kinds := func(phase string) (all string) {
+		rewind := server.RewindInShort{ID: "1", Phase: phase, Started: now.Add(-5 * time.Second)}
+		for _, r := range server.Explain(&view, rewind, nil, func(string) int { return 2 }, time.Hour, now).Reasons {
+			all += r.Kind + ": " + r.Text + "\n"
+		}
+		return all
+	}
+	const want = "rewind: a rewind began 5 s ago: the members give up all partitions, and get them again once nobody owns any; " +
+		"until then nothing that they commit for the partitions that move counts; `group rewind \"g g\" --undo` calls it off\n"
+	if got := kinds("emptying"); got != want {
+		t.Errorf("%s", got)
+	}
+	if got := kinds("done"); strings.Contains(got, "rewind") || !strings.Contains(got, "idle") || !strings.Contains(got, "unassigned") {
+		t.Errorf("%s", got)
 	}
 }
 

@@ -73,6 +73,10 @@ func (t *groupTable) describe(d *server.GroupDetail) {
 		t.printf("; %s", rateText(d.Rate))
 	}
 	t.printf("\n")
+	if d.Rewind.Phase == "emptying" {
+		t.printf("rewind: under way for %s; `mainstem group why %s` says whom it waits for\n",
+			server.SpanText(t.now.Sub(d.Rewind.Started)), server.Quoted(d.Group))
+	}
 	if len(d.PartitionLag) > 0 {
 		t.printf("\n")
 		t.partitions(d)

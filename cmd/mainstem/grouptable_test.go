@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,25 @@ CLIENT      HOST  INSTANCE  HEARD      ASSIGNED                      LAG  OUT IN
 c           h     -         1 min ago  -                             0    -       -           m
 `, wide.String()); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+// TestRewindUnderWay: a description says so, and where to look.
+func TestRewindUnderWay(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_700_000_000_000)
+	for phase, want := range map[string]string{
+		"":         "",
+		"done":     "",
+		"emptying": "rewind: under way for 7 s; `mainstem group why \"g g\"` says whom it waits for\n",
+	} {
+		d := server.GroupDetail{GroupSummary: server.GroupSummary{Group: "g g", Type: "classic", State: "Stable"}}
+		d.Rewind = server.RewindInShort{ID: "1", Phase: phase, Started: now.Add(-7 * time.Second)}
+		var out bytes.Buffer
+		(&groupTable{reportPrinter: reportPrinter{out: &out}, now: now}).describe(&d)
+		if _, got, _ := strings.Cut(out.String(), "bytes\n"); got != want {
+			t.Errorf("%s: %q", phase, got)
+		}
 	}
 }
 
