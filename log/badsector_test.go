@@ -102,11 +102,7 @@ func TestRetentionAfterAFailedRead(t *testing.T) {
 		f.append(500, 1)
 	}
 	f.restart()
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
+	mem, fault := f.openFaulty()
 	fault.SetHook(vfs.FailFrom(1, vfs.KindRead, vfs.ErrIO))
 	if err := f.control(1, KindLogStart, 60, f.log.Partition(1).lastEpoch()); err != nil {
 		t.Fatal(err)

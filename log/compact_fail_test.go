@@ -15,11 +15,7 @@ import (
 func sideNeighbours(t *testing.T) (*fixture, *vfs.Mem, *vfs.Fault) {
 	t.Helper()
 	f := newFixture(t, relocating())
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
+	mem, fault := f.openFaulty()
 	for range 9 {
 		f.append(300, 1)
 	}

@@ -136,11 +136,7 @@ func TestEveryOperationFails(t *testing.T) {
 func TestFailedSyncStopsTheLog(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.append(100, 1)
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
+	_, fault := f.openFaulty()
 	fault.SetHook(vfs.FailNth(fault.Count(vfs.KindSync)+1, vfs.KindSync, vfs.ErrIO))
 	p := f.log.Partition(1)
 	for base := model.Offset(3); base < 12; base += 3 {
@@ -169,11 +165,7 @@ func TestFailedSyncStopsTheLog(t *testing.T) {
 func TestFailedWrite(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.append(100, 1, 2)
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
+	mem, fault := f.openFaulty()
 	segments := f.log.Stats().Segments
 	fault.SetHook(vfs.ShortNth(fault.Count(vfs.KindWrite)+1, 50, vfs.ErrNoSpace))
 	p := f.log.Partition(1)

@@ -57,11 +57,7 @@ func (f *fixture) leftBehind(second Position, seed uint64) {
 // the log.
 func (f *fixture) failWrite(id model.PartitionID) {
 	f.t.Helper()
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
+	mem, fault := f.openFaulty()
 	fault.SetHook(vfs.ShortNth(fault.Count(vfs.KindWrite)+1, garbageSize, vfs.ErrIO))
 	if err := appendTo(f.t, f.log, f.log.Partition(id), f.ends[id], 3, 1500).err(); err == nil {
 		f.t.Fatal("the write did not fail")

@@ -120,11 +120,7 @@ func TestReadSources(t *testing.T) {
 func TestReadError(t *testing.T) {
 	f := newFixture(t, Config{RingBytes: 1})
 	f.append(1000, 1, 1)
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
+	_, fault := f.openFaulty()
 	fault.SetHook(func(op vfs.Op) error {
 		if op.Is(vfs.KindReadCached) {
 			return vfs.ErrWouldBlock

@@ -106,6 +106,18 @@ func (f *fixture) mem() *vfs.Mem {
 	return m
 }
 
+// openFaulty closes the log and opens it on the same disk, on which hooks of the
+// fault fail operations from here on.
+func (f *fixture) openFaulty() (*vfs.Mem, *vfs.Fault) {
+	f.t.Helper()
+	mem := f.mem()
+	f.close()
+	fault := vfs.NewFault(mem, nil)
+	f.disk.fs = fault
+	f.open()
+	return mem, fault
+}
+
 // stop ends a log whose disk is dead.
 func (f *fixture) stop() {
 	// Its disk is dead: all that Close could say is known.

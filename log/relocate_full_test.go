@@ -63,11 +63,7 @@ func TestRelocateOnAFullDisk(t *testing.T) {
 // Copies of what is deleted while they are made are of no use, and go.
 func TestRelocatedTooLate(t *testing.T) {
 	f := newFixture(t, relocating())
-	mem := f.mem()
-	f.close()
-	fault := vfs.NewFault(mem, nil)
-	f.disk.fs = fault
-	f.open()
+	_, fault := f.openFaulty()
 	for range 3 {
 		f.append(3000, 1)
 	}
