@@ -60,6 +60,13 @@ import (
 //
 // Names can be LONGn, n letters, and ODD.
 func TestConversations(t *testing.T) {
+	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) string { return talk.play(t, d) })
+}
+
+// eachConversation plays testdata/*.txt, each by itself. play returns what has to
+// be the command's planned output.
+func eachConversation(t *testing.T, play func(*testing.T, *conversation, *datadriven.TestData) string) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no conversations: %v", err)
@@ -68,9 +75,7 @@ func TestConversations(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				talk := newConversation(t, nil)
-				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-					return talk.play(t, d)
-				})
+				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return play(t, talk, d) })
 				talk.shut()
 				for tag := range talk.open {
 					t.Errorf("request %s was never answered", tag)

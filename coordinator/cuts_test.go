@@ -1,11 +1,8 @@
 package coordinator
 
 import (
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/cockroachdb/datadriven"
 )
@@ -25,7 +22,7 @@ var reloadCodes = map[string]bool{
 // ones only as reloadCodes says, and none may be missing.
 func TestConversationsReloaded(t *testing.T) {
 	t.Parallel()
-	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) {
+	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) string {
 		got := talk.play(t, d)
 		if atRest(talk) && d.Cmd != "close" && d.Cmd != "unload" {
 			talk.restart(t)
@@ -38,6 +35,7 @@ func TestConversationsReloaded(t *testing.T) {
 				d.Fatalf(t, "request %s: %s, not %s", tag, code, want)
 			}
 		}
+		return d.Expected
 	})
 }
 
@@ -46,7 +44,7 @@ func TestConversationsReloaded(t *testing.T) {
 func TestConversationsCut(t *testing.T) {
 	t.Parallel()
 	checked := 0
-	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) {
+	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) string {
 		talk.play(t, d)
 		for _, j := range talk.journals {
 			records := j.all()
@@ -58,33 +56,10 @@ func TestConversationsCut(t *testing.T) {
 				checked++
 			}
 		}
+		return d.Expected
 	})
 	if checked < 1000 {
 		t.Errorf("only %d cuts", checked)
-	}
-}
-
-// eachConversation plays testdata/*.txt in another way than planned.
-func eachConversation(t *testing.T, play func(*testing.T, *conversation, *datadriven.TestData)) {
-	t.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no conversations: %v", err)
-	}
-	for _, path := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				talk := newConversation(t, nil)
-				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-					play(t, talk, d)
-					return d.Expected
-				})
-				talk.shut()
-				for tag := range talk.open {
-					t.Errorf("request %s was never answered", tag)
-				}
-			})
-		})
 	}
 }
 
