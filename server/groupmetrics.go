@@ -109,7 +109,7 @@ func (s *Server) groupCollector(most int) *groupCollector {
 		groups:     d("mainstem_groups", "Groups by kind and state.", "kind", "state"),
 		rebalances: d("mainstem_group_rebalances_total", "Generations formed."),
 		expired:    d("mainstem_group_expired_offsets_total", "Committed offsets that went as their retention was over."),
-		ignored:    d("mainstem_group_rewind_ignored_commits_total", "Offsets of before a rewind that members committed after it began: answered, and forgotten."),
+		ignored:    d("mainstem_group_rewind_ignored_commits_total", "Offsets of before a rewind that members committed after it began: answered, and used only if it is called off."),
 		commits:    d("mainstem_group_commits_total", "Offsets committed, one for each partition."),
 		cells:      d("mainstem_group_cells", "Members of broadcast groups, present and past, for which offsets or a group are kept."),
 		shards:     d("mainstem_group_shards_loaded", "Partitions of __consumer_offsets whose groups are served."),
