@@ -81,7 +81,7 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 		m.scheduleExpiry(s)
 	}
 	count, size := commitSize(req)
-	s.records = slices.Grow(s.records, count)
+	s.records, s.cuts = slices.Grow(s.records, count), slices.Grow(s.cuts, count)
 	room := newArena(size)
 	limit := min(s.config.OffsetMetadataMax, stringMax)
 	for i := range req.Topics {
@@ -102,6 +102,7 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 				continue
 			}
 			s.record(room.offsetRecord(req.Group, topic.Topic, p.Partition, committedOf(s, req, p, now.id)))
+			s.cut()
 			// The record has it now; the request waits for the answer with the rest.
 			p.Metadata = nil
 			s.commits++

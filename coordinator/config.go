@@ -47,8 +47,8 @@ type Config struct {
 	OffsetsRetention time.Duration
 	// OffsetsCheckInterval is offsets.retention.check.interval.ms.
 	OffsetsCheckInterval time.Duration
-	// BatchBytesMax bounds the records of one append; a single larger record
-	// goes alone. It must fit the internal topic's max.message.bytes.
+	// BatchBytesMax bounds the records of one append; those of one request that
+	// are more go together all the same, up to 32 times as many.
 	BatchBytesMax int
 	// LoadRetry is the pause before a failed load is tried again.
 	LoadRetry time.Duration

@@ -12,6 +12,7 @@ import (
 func (m *machine) restoreConsumers(s *step) {
 	for _, g := range m.consumers() {
 		m.restoreConsumer(s, g)
+		s.cut()
 	}
 }
 

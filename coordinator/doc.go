@@ -51,6 +51,9 @@
 //     machine (group.stored, offsets, rewind, and consumer but for what it calls
 //     soft): handlers return records, and only replay applies them, when the
 //     handler is done or asks for it (machine.apply), before they go to the outbox.
+//   - What one request or one deadline changes in a group is one append: a crash keeps
+//     all of it or nothing. Changes of many groups, and of offsets by themselves, may be
+//     several.
 //   - An answer, a read's too, leaves when all that it may have seen, be it held
 //     or under way, is below the high watermark. If an append is lost, the shard
 //     drops its machine and what is held first, answers

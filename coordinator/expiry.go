@@ -24,6 +24,7 @@ func (m *machine) expireOffsets(s *step) {
 					if c.expired(s, since) {
 						expired++
 						s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
+						s.cut()
 					}
 				}
 			}
@@ -33,6 +34,7 @@ func (m *machine) expireOffsets(s *step) {
 		}
 		if expired == g.offsets.size() && g.empty() && g.idle() {
 			m.deleteEmpty(s, g)
+			s.cut()
 		}
 	}
 	if len(m.groups) > 0 {

@@ -158,6 +158,7 @@ func (m *machine) restore(s *step) {
 	}
 	for _, base := range m.bases() {
 		m.broadcasts(s, base) // the rules may have changed meanwhile
+		s.cut()
 	}
 	m.restoreRewinds(s)
 	if len(m.groups) > 0 {

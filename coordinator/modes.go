@@ -51,6 +51,7 @@ func (sh *shard) review(bases []string) {
 	sh.postAside(reviewing(func(m *machine, s *step) {
 		for _, base := range some {
 			m.broadcasts(s, base)
+			s.cut()
 		}
 		sh.review(bases[len(some):])
 	}))

@@ -10,6 +10,11 @@ import (
 // keep the disk busy while the next is made; each holds its batch in memory.
 const flightsMax = 4
 
+// unitLimits is how many times an append's limit the records may take that one
+// request makes: they go as one append, so that a crash keeps all of them or none.
+// Only what is larger still is cut where it has to be; loads mend what that leaves.
+const unitLimits = 32
+
 // outbox carries what the steps of one loaded machine decide to its journal.
 // While an append is under way, further records are held, and go as one append
 // when it is done: the slower the disk, the more commits share a batch, and
@@ -26,8 +31,9 @@ type outbox struct {
 	// Held; these belong to whoever drains the shard's mailbox.
 
 	records []Record
-	size    int // bytes of their keys and values
-	taken   int // records taken since the load, held ones included
+	cuts    []int // values of taken up to which an append may go; the last is taken
+	size    int   // bytes of their keys and values
+	taken   int   // records taken since the load, held ones included
 	answers []heldAnswers
 
 	mu struct {
@@ -50,8 +56,9 @@ func newOutbox(journal Journal, wake func(), lost func(error, []answer)) *outbox
 }
 
 // add takes what a step has decided, and sends it unless it has to wait. One
-// append has at most limit bytes of keys and values, or one record.
-func (o *outbox) add(records []Record, answers []answer, limit int) {
+// append has at most limit bytes of keys and values, or what lies between two cuts.
+// Those are numbers of records, ascending up to all.
+func (o *outbox) add(records []Record, cuts []int, answers []answer, limit int) {
 	switch {
 	case len(records) == 0 && len(answers) == 0:
 		return
@@ -62,6 +69,9 @@ func (o *outbox) add(records []Record, answers []answer, limit int) {
 		o.records = records
 	default:
 		o.records = append(o.records, records...)
+	}
+	for _, cut := range cuts {
+		o.cuts = append(o.cuts, o.taken+cut)
 	}
 	o.taken += len(records)
 	for i := range records {
@@ -129,21 +139,41 @@ func (o *outbox) end(err error, answers []answer) {
 	deliver(answers, protocol.NoError)
 }
 
+// share is how many of the records go as one append, and their bytes.
+func (o *outbox) share(limit int) (n, size int) {
+	sent := o.taken - len(o.records)
+	at, bytes, most := 0, 0, limit*unitLimits // the first goes in any case
+	for _, cut := range o.cuts {
+		for ; at < cut-sent; at++ {
+			more := o.records[at].size()
+			switch {
+			case at == 0 || bytes+more <= most:
+				bytes += more
+			case n == 0:
+				return at, bytes
+			default:
+				return n, size
+			}
+		}
+		n, size, most = at, bytes, limit
+	}
+	return n, size
+}
+
 // next takes the records of one append out, and the answers that wait for no
 // later one.
 func (o *outbox) next(limit int) ([]Record, []answer) {
-	n, size := 1, o.records[0].size()
-	for n < len(o.records) && size+o.records[n].size() <= limit {
-		size += o.records[n].size()
-		n++
-	}
+	n, size := o.share(limit)
 	records := o.records[:n:n]
 	o.records = o.records[n:]
 	o.size -= size
-	if len(o.records) == 0 {
-		o.records = nil
-	}
 	safe := o.taken - len(o.records)
+	for len(o.cuts) > 0 && o.cuts[0] <= safe {
+		o.cuts = o.cuts[1:]
+	}
+	if len(o.records) == 0 {
+		o.records, o.cuts = nil, nil
+	}
 	var answers []answer
 	for len(o.answers) > 0 && o.answers[0].after <= safe {
 		answers = append(answers, o.answers[0].answers...)
@@ -159,7 +189,7 @@ func (o *outbox) discard() []answer {
 	for _, held := range o.answers {
 		answers = append(answers, held.answers...)
 	}
-	o.records, o.size, o.answers = nil, 0, nil
+	o.records, o.cuts, o.size, o.answers = nil, nil, 0, nil
 	return answers
 }
 

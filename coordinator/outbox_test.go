@@ -37,13 +37,18 @@ func newOutboxTest(t *testing.T, limit int) *outboxTest {
 	return o
 }
 
-// step adds a step with records of these keys, and an answer of the name.
+// step adds a step with records of these keys, and an answer of the name. What
+// ends with + stands or falls with the record behind it.
 func (o *outboxTest) step(name string, keys ...string) {
 	var records []Record
-	for _, key := range keys {
+	var cuts []int
+	for i, key := range keys {
 		records = append(records, Record{Key: []byte(key)})
+		if !strings.HasSuffix(key, "+") {
+			cuts = append(cuts, i+1)
+		}
 	}
-	o.outbox.add(records, []answer{func(code protocol.ErrorCode) {
+	o.outbox.add(records, cuts, []answer{func(code protocol.ErrorCode) {
 		if code != protocol.NoError {
 			name += "!"
 		}
@@ -118,6 +123,29 @@ func TestOutboxSendsFullBatches(t *testing.T) {
 	}
 }
 
+// TestOutboxKeepsRequestsWhole: what belongs together goes as one append, even
+// above the limit, unless it is very much above it.
+func TestOutboxKeepsRequestsWhole(t *testing.T) {
+	t.Parallel()
+	o := newOutboxTest(t, 4)
+	o.step("sent", "0")
+	o.step("two requests", "a+", "b", "cc+", "dd")
+	o.step("small ones", "e", "f+", "g")
+	o.want("append 0", "append a+ b", "append cc+ dd", "append e f+ g")
+	o.journal.release(-1)
+	o.want("sent", "two requests", "small ones")
+	huge := strings.Repeat("h", 4*unitLimits/2)
+	o.step("as large as can be", huge[1:]+"+", huge)
+	o.want("append " + huge[1:] + "+ " + huge)
+	o.step("larger", huge+"+", huge[1:]+"+", "i+", "j")
+	o.want("append "+huge+"+", "append "+huge[1:]+"+ i+ j")
+	o.journal.release(-1)
+	o.want("as large as can be", "larger")
+	if o.outbox.records != nil || o.outbox.cuts != nil || o.outbox.size != 0 {
+		t.Errorf("left: %d records of %d bytes, %d cuts", len(o.outbox.records), o.outbox.size, len(o.outbox.cuts))
+	}
+}
+
 // TestOutboxLoses: after a loss nothing that is held goes out; its owner takes
 // the answers.
 func TestOutboxLoses(t *testing.T) {
@@ -143,7 +171,11 @@ func TestOutboxLetsGo(t *testing.T) {
 	for i := range records {
 		records[i].Key = fmt.Appendf(nil, "%04d", i)
 	}
-	o.outbox.add(records, nil, o.limit)
+	cuts := make([]int, len(records))
+	for i := range cuts {
+		cuts[i] = i + 1
+	}
+	o.outbox.add(records, cuts, nil, o.limit)
 	for i := range records {
 		if sent := i < flightsMax; sent != (records[i].Key == nil) {
 			t.Errorf("record %d: key %q", i, records[i].Key)

@@ -188,6 +188,7 @@ func (m *machine) restoreRewinds(s *step) {
 		case g.emptyHanded():
 			m.prepareRebalance(s, g, "nobody was given anything: a rewind was under way")
 		}
+		s.cut()
 	}
 }
 

@@ -120,10 +120,12 @@ func (sh *shard) newStep(config *Config) *step {
 }
 
 // execute lets the machine decide and then, by replay alone, change what is
-// durable: live state and reloaded state cannot drift apart.
+// durable: live state and reloaded state cannot drift apart. What it decides is
+// kept or lost as a whole.
 func (sh *shard) execute(s *step, run func(*machine, *step)) {
 	run(sh.machine, s)
 	sh.machine.apply(s)
+	s.cut()
 }
 
 // commit hands a step's records and answers to the outbox.
@@ -136,7 +138,7 @@ func (sh *shard) commit(s *step) {
 		return
 	}
 	sh.stats.publish(sh.machine, s)
-	sh.outbox.add(s.records, s.answers, s.config.BatchBytesMax)
+	sh.outbox.add(s.records, s.cuts, s.answers, s.config.BatchBytesMax)
 }
 
 // serve puts a machine into service.

@@ -22,7 +22,8 @@ type step struct {
 	starts func(topic string, partition int32) int64 // where partitions begin; nil: at 0
 
 	records []Record
-	applied int // of records
+	cuts    []int // numbers of records after which an append may end, ascending
+	applied int   // of records
 	answers []answer
 	events  []Event
 	commits int // partition offsets accepted
@@ -32,6 +33,14 @@ type step struct {
 func (s *step) record(r Record) {
 	r.Timestamp = s.wall()
 	s.records = append(s.records, r)
+}
+
+// cut tells that what was recorded so far stands by itself, whatever follows: it
+// need not be in one append with that.
+func (s *step) cut() {
+	if n := len(s.records); n > 0 && (len(s.cuts) == 0 || s.cuts[len(s.cuts)-1] < n) {
+		s.cuts = append(s.cuts, n)
+	}
 }
 
 func (s *step) answer(a answer)       { s.answers = append(s.answers, a) }

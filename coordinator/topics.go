@@ -89,6 +89,7 @@ func (s *step) drop(room *arena, group, topic string, offsets map[int32]committe
 	slices.Sort(gone)
 	for _, partition := range gone {
 		s.record(Record{Key: room.offsetKey(group, topic, partition)})
+		s.cut()
 	}
 	return len(gone)
 }

@@ -74,6 +74,7 @@ func (m *machine) topicsChanged(s *step, names []string) {
 		if matched || g.consumer.topicsHash(s.view) != g.consumer.hash {
 			m.bump(s, g, "subscribed topics changed")
 			m.assign(s, g)
+			s.cut()
 		}
 	}
 }
