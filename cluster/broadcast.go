@@ -29,22 +29,3 @@ func (r *Resolver) Broadcast(img *Image, group string) bool {
 	}
 	return false
 }
-
-// BroadcastChanged lists the groups for which Broadcast may have changed between
-// two images, or says that it may have for any.
-func (r *Resolver) BroadcastChanged(before, after *Image) (all bool, groups []string) {
-	if r.Text(before, BroadcastPrefixesKey) != r.Text(after, BroadcastPrefixesKey) {
-		return true, nil
-	}
-	for name := range before.GroupConfigs {
-		if r.Broadcast(before, name) != r.Broadcast(after, name) {
-			groups = append(groups, name)
-		}
-	}
-	for name := range after.GroupConfigs {
-		if _, seen := before.GroupConfigs[name]; !seen && r.Broadcast(before, name) != r.Broadcast(after, name) {
-			groups = append(groups, name)
-		}
-	}
-	return false, groups
-}

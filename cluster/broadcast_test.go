@@ -22,7 +22,8 @@ func TestBroadcast(t *testing.T) {
 	}
 }
 
-func TestBroadcastChanged(t *testing.T) {
+// GroupsChanged finds the groups on which something else is set, and no others.
+func TestGroupsChanged(t *testing.T) {
 	r := NewResolver(nil)
 	set := func(prefixes string, modes ...string) *Image {
 		img := &Image{GroupConfigs: map[string]map[string]string{}, BrokerConfigs: map[string]string{}}
@@ -40,15 +41,19 @@ func TestBroadcastChanged(t *testing.T) {
 		want          []string
 	}{
 		{set(""), set(""), false, nil},
-		{set(""), set("", "g", "cluster"), false, nil},
+		{set(""), set("", "g", "cluster"), false, []string{"g"}},
+		{set("", "g", "cluster"), set("", "g", "cluster"), false, nil},
+		{set("", "same", "cluster", "changed", "cluster", "gone", "cluster"), set("", "same", "cluster", "changed", "broadcast", "new", "cluster"), false, []string{"changed", "gone", "new"}},
 		{set(""), set("", "g", "broadcast"), false, []string{"g"}},
 		{set("", "g", "broadcast", "h", "broadcast"), set("", "h", "broadcast"), false, []string{"g"}},
 		{set("", "g", "broadcast"), set("", "g", "cluster"), false, []string{"g"}},
 		{set("g", "g", "cluster"), set("g"), false, []string{"g"}},
-		{set("g"), set("g", "g", "broadcast"), false, nil},
+		{set("g"), set("g", "g", "broadcast"), false, []string{"g"}},
 		{set(""), set("g"), true, nil},
 	} {
-		if all, got := r.BroadcastChanged(c.before, c.after); all != c.all || !slices.Equal(got, c.want) {
+		all, got := r.GroupsChanged(c.before, c.after)
+		slices.Sort(got)
+		if all != c.all || !slices.Equal(got, c.want) {
 			t.Errorf("%v -> %v: all %v, groups %q; want %v, %q", c.before.GroupConfigs, c.after.GroupConfigs, all, got, c.all, c.want)
 		}
 	}

@@ -116,6 +116,10 @@ func brokerGroupDefs() []ConfigDef {
 		{Name: "group.consumer.heartbeat.interval.ms", Rule: intFrom(1), Default: "5000", Doc: "How often members of a consumer-protocol group send heartbeats, unless their group says."},
 		{Name: "group.consumer.min.heartbeat.interval.ms", Rule: intFrom(1), Default: "5000", Doc: "The shortest heartbeat interval that a consumer-protocol group may have."},
 		{Name: "group.consumer.max.heartbeat.interval.ms", Rule: intFrom(1), Default: "15000", Doc: "The longest heartbeat interval that a consumer-protocol group may have."},
+		{
+			Name: assignorsKey, Rule: someOf(assignorUniform, assignorRange), Default: "uniform,range",
+			Doc: "The ways of dealing out partitions that members of a consumer-protocol group may ask for; the first is used if none does.",
+		},
 		{Name: "group.consumer.max.size", Rule: intFrom(1), Default: "2147483647", Doc: "The most members of one consumer-protocol group."},
 		{
 			Name: BroadcastPrefixesKey, Rule: list(), Dynamic: ClusterWide,

@@ -17,7 +17,7 @@ controller.quorum.fetch.timeout.ms controller.quorum.request.timeout.ms controll
 controller.quorum.voters controller.quota.window.num controller.quota.window.size.seconds controller.socket.timeout.ms
 create.topic.policy.class.name delegation.token.expiry.check.interval.ms delegation.token.expiry.time.ms
 delegation.token.max.lifetime.ms delegation.token.secret.key delete.records.purgatory.purge.interval.requests
-early.start.listeners enable.zookeeper fetch.purgatory.purge.interval.requests group.consumer.assignors
+early.start.listeners enable.zookeeper fetch.purgatory.purge.interval.requests
 group.consumer.migration.policy group.consumer.regex.refresh.interval.ms
 group.coordinator.append.linger.ms group.coordinator.new.enable group.coordinator.rebalance.protocols
 group.coordinator.threads group.share.assignors group.share.delivery.count.limit group.share.enable

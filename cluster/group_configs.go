@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,11 @@ import (
 const (
 	consumerSessionKey   = "consumer.session.timeout.ms"
 	consumerHeartbeatKey = "consumer.heartbeat.interval.ms"
+	consumerAssignorKey  = "mainstem.consumer.assignor"
+	assignorsKey         = "group.consumer.assignors" // the broker's
+
+	assignorUniform = "uniform"
+	assignorRange   = "range"
 )
 
 // groupConfigDefs are the group settings that this broker obeys. Their defaults
@@ -30,6 +37,10 @@ func groupConfigDefs() []ConfigDef {
 			Name: ConsumeModeKey, Rule: oneOf(consumeCluster, consumeBroadcast), Default: consumeCluster,
 			Doc: "cluster: the members of the group share the partitions. broadcast: each has all of them, and offsets of its own. " +
 				"A group that sets neither broadcasts if " + BroadcastPrefixesKey + " of the broker names it.",
+		},
+		{
+			Name: consumerAssignorKey, Rule: orEmpty(oneOf(assignorUniform, assignorRange)),
+			Doc: "How the partitions of a consumer-protocol group are dealt out: uniform or range. Empty: as most of its members ask for.",
 		},
 	}
 }
@@ -70,6 +81,7 @@ func (r *Resolver) groupChain(img *Image, configs map[string]string, d *ConfigDe
 // hold.
 type GroupSettings struct {
 	ConsumerSession, ConsumerHeartbeat time.Duration
+	ConsumerAssignor                   string
 }
 
 // GroupSettings returns what is set on a group.
@@ -83,7 +95,29 @@ func (i *Image) GroupSettings(group string) GroupSettings {
 		n, _ := strconv.ParseInt(strings.TrimSpace(set[key]), 10, 32)
 		return time.Duration(n) * time.Millisecond
 	}
-	return GroupSettings{ConsumerSession: ms(consumerSessionKey), ConsumerHeartbeat: ms(consumerHeartbeatKey)}
+	return GroupSettings{
+		ConsumerSession: ms(consumerSessionKey), ConsumerHeartbeat: ms(consumerHeartbeatKey),
+		ConsumerAssignor: strings.TrimSpace(set[consumerAssignorKey]),
+	}
+}
+
+// GroupsChanged lists the groups on which something else is set in a later image,
+// in no order, or says that a rule of all groups changed.
+func (r *Resolver) GroupsChanged(before, after *Image) (all bool, groups []string) {
+	if r.Text(before, BroadcastPrefixesKey) != r.Text(after, BroadcastPrefixesKey) {
+		return true, nil
+	}
+	for group, set := range after.GroupConfigs {
+		if !maps.Equal(set, before.GroupConfigs[group]) {
+			groups = append(groups, group)
+		}
+	}
+	for group, set := range before.GroupConfigs {
+		if _, ok := after.GroupConfigs[group]; !ok && len(set) > 0 {
+			groups = append(groups, group)
+		}
+	}
+	return false, groups
 }
 
 // checkGroupBounds holds what is set on a group against the broker's bounds.
@@ -107,6 +141,10 @@ func (r *Resolver) checkGroupBounds(img *Image, configs map[string]string) error
 		if most := r.Int(img, b.most); n > most {
 			return protocol.Errorf(protocol.InvalidConfig, "%s=%d is more than the broker allows: %s is %d.", b.key, n, b.most, most)
 		}
+	}
+	if name := strings.TrimSpace(configs[consumerAssignorKey]); name != "" && !slices.Contains(r.List(img, assignorsKey), name) {
+		return protocol.Errorf(protocol.InvalidConfig, "%s=%s is not among the broker's: %s is %s.",
+			consumerAssignorKey, name, assignorsKey, r.Text(img, assignorsKey))
 	}
 	if session, beat := number(consumerSessionKey), number(consumerHeartbeatKey); session <= beat {
 		return protocol.Errorf(protocol.InvalidConfig, "%s=%d must be more than %s=%d.", consumerSessionKey, session, consumerHeartbeatKey, beat)

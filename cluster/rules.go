@@ -92,6 +92,14 @@ func oneOf(values ...string) Rule {
 	}}
 }
 
+// orEmpty lets a value be empty, too.
+func orEmpty(r Rule) Rule {
+	filled := r.ok
+	r.Expect += ", or empty"
+	r.ok = func(v string) bool { return v == "" || filled(v) }
+	return r
+}
+
 func listOf(values ...string) Rule {
 	return Rule{Type: TypeList, Expect: "a list of " + strings.Join(values, ", "), ok: func(v string) bool {
 		for _, e := range ParseList(v) {
@@ -101,6 +109,15 @@ func listOf(values ...string) Rule {
 		}
 		return true
 	}}
+}
+
+// someOf is listOf without the empty list.
+func someOf(values ...string) Rule {
+	r := listOf(values...)
+	listed := r.ok
+	r.Expect += ", and not empty"
+	r.ok = func(v string) bool { return listed(v) && len(ParseList(v)) > 0 }
+	return r
 }
 
 // replicaList is the form of the throttles: "*" or partition:broker pairs.

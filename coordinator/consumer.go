@@ -34,6 +34,7 @@ type resolvedRegex struct {
 
 // consumerSoft is what dies with the machine.
 type consumerSoft struct {
+	assignor   string    // that made the targets; "": not known, they were loaded
 	refresh    bool      // a subscribed topic may have changed since hash was made
 	lookedAt   time.Time // when its topics were last compared with hash
 	assignedAt time.Time

@@ -44,7 +44,7 @@ func (g *group) describeConsumer(s *step) kmsg.ConsumerGroupDescribeResponseGrou
 	c := g.consumer
 	d := kmsg.NewConsumerGroupDescribeResponseGroup()
 	d.Group, d.State = g.id, c.state().String()
-	d.Epoch, d.AssignmentEpoch, d.AssignorName = c.epoch, c.assignmentEpoch, c.assignor(s)
+	d.Epoch, d.AssignmentEpoch, d.AssignorName = c.epoch, c.assignmentEpoch, c.assignor(s, g.id)
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		member := c.members[id]
 		dm := kmsg.NewConsumerGroupDescribeResponseGroupMember()

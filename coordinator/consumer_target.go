@@ -75,7 +75,8 @@ func (m *machine) retarget(s *step, g *group) {
 	c := g.consumer
 	spec := c.spec(s.view)
 	deal := assign.Uniform
-	if c.assignor(s) == assignorRange {
+	c.soft.assignor = c.assignor(s, g.id)
+	if c.soft.assignor == assignorRange {
 		deal = assign.Range
 	}
 	for i, target := range deal(spec) {
@@ -96,7 +97,10 @@ const (
 
 // assignor is the one in use: what is set on the group, else what most members
 // ask for, else the broker's first.
-func (c *consumerGroup) assignor(s *step) string {
+func (c *consumerGroup) assignor(s *step, group string) string {
+	if set := s.view.Rules(group).Assignor; set != "" {
+		return set
+	}
 	best, votes := s.config.Assignors[0], 0
 	for _, name := range s.config.Assignors { // of equals the first
 		if n := c.index.assignors[name]; n > votes {
@@ -104,6 +108,16 @@ func (c *consumerGroup) assignor(s *step) string {
 		}
 	}
 	return best
+}
+
+// redeal makes another assignment if another assignor is to make it now.
+func (m *machine) redeal(s *step, id string) {
+	g := m.groups[id]
+	if g == nil || !g.consumed() || g.consumer.soft.assignor == g.consumer.assignor(s, id) {
+		return
+	}
+	m.bump(s, g, "it is to be dealt out in another way")
+	m.assign(s, g)
 }
 
 // spec is the assignor's task.

@@ -151,7 +151,7 @@ func (h *shapedTopics) setRules(t *testing.T, d *datadriven.TestData) {
 		rules = map[string]Rules{}
 	}
 	ms := func(name string) time.Duration { return time.Duration(a.millis(name, 0)) * time.Millisecond }
-	rules[a.text("g", "g")] = Rules{Session: ms("session"), Heartbeat: ms("heartbeat")}
+	rules[a.text("g", "g")] = Rules{Session: ms("session"), Heartbeat: ms("heartbeat"), Assignor: a.text("assignor", "")}
 	h.rules = rules
 }
 

@@ -52,7 +52,7 @@ import (
 //	     [rebalance=D] [assignor=A] [client=C] [v=N]   epoch 0, also by default, says what a join must
 //	describe-consumer [g=(G,...)] [v=N]
 //	topics T:PARTITIONS ...               what there is from now on; then names have ids
-//	rules g=G [session=D] [heartbeat=D]   what is set on a group
+//	rules g=G [session=D] [heartbeat=D] [assignor=A]   what is set on a group
 //	advance D                             moves the clock
 //	journal hold|flow|release|lose|refuse|accept|break-load|heal-load|close-gate|open-gate
 //	load | unload | close | restart       restart: a new coordinator over the same journals
@@ -237,6 +237,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		c.reshape(t, d)
 	case "rules":
 		c.shaped.setRules(t, d)
+		c.groups.RulesChanged([]string{arguments{t, d}.text("g", "g")})
 	case "seed":
 		c.seed(t, d)
 	case "advance":

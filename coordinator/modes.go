@@ -22,8 +22,8 @@ const (
 const reviewsMax = 100
 
 // RulesChanged tells that the rules of groups may have changed, nil: of all.
-// Members of a group whose mode did are asked to join it anew. It never waits
-// for a shard.
+// Members of a group whose mode did are asked to join it anew, and a group that
+// is to be dealt out in another way is, at once. It never waits for a shard.
 func (g *Groups) RulesChanged(groups []string) {
 	if groups == nil {
 		for _, sh := range g.shards {
@@ -32,7 +32,7 @@ func (g *Groups) RulesChanged(groups []string) {
 		return
 	}
 	for _, id := range groups {
-		g.shards[g.Shard(id)].postAside(reviewing(func(m *machine, s *step) { m.broadcasts(s, id) }))
+		g.shards[g.Shard(id)].postAside(reviewing(func(m *machine, s *step) { m.rulesChanged(s, id) }))
 	}
 }
 
@@ -50,11 +50,16 @@ func (sh *shard) review(bases []string) {
 	some := bases[:min(reviewsMax, len(bases))]
 	sh.postAside(reviewing(func(m *machine, s *step) {
 		for _, base := range some {
-			m.broadcasts(s, base)
+			m.rulesChanged(s, base)
 			s.cut()
 		}
 		sh.review(bases[len(some):])
 	}))
+}
+
+func (m *machine) rulesChanged(s *step, id string) {
+	m.broadcasts(s, id)
+	m.redeal(s, id)
 }
 
 // bases lists all groups that are no cells, those too of which there are only

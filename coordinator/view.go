@@ -40,6 +40,7 @@ type Rules struct {
 	Broadcast bool          // every member gets every partition
 	Session   time.Duration // consumer.session.timeout.ms
 	Heartbeat time.Duration // consumer.heartbeat.interval.ms
+	Assignor  string        // mainstem.consumer.assignor
 }
 
 // session is how long a silent member of a consumer group stays. A group keeps

@@ -73,6 +73,7 @@ func (v groupView) Racks(topic model.TopicID, partition int32) []string {
 func (v groupView) Rules(group string) coordinator.Rules {
 	set := v.img.GroupSettings(group)
 	return coordinator.Rules{
-		Broadcast: v.configs.Broadcast(v.img, group), Session: set.ConsumerSession, Heartbeat: set.ConsumerHeartbeat,
+		Broadcast: v.configs.Broadcast(v.img, group),
+		Session:   set.ConsumerSession, Heartbeat: set.ConsumerHeartbeat, Assignor: set.ConsumerAssignor,
 	}
 }

@@ -34,7 +34,7 @@ func (s *Server) serveOffsets() {
 		if len(reshaped) > 0 {
 			s.tasks.start(func() { s.groups.TopicsChanged(reshaped) })
 		}
-		if all, changed := s.settings.configs.BroadcastChanged(before, after); all {
+		if all, changed := s.settings.configs.GroupsChanged(before, after); all {
 			s.tasks.start(func() { s.groups.RulesChanged(nil) })
 		} else if len(changed) > 0 {
 			s.tasks.start(func() { s.groups.RulesChanged(changed) })

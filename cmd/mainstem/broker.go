@@ -258,6 +258,7 @@ func (b *broker) groupConfig() coordinator.Config {
 		Default: ms("group.consumer.heartbeat.interval.ms"),
 		Min:     ms("group.consumer.min.heartbeat.interval.ms"), Max: ms("group.consumer.max.heartbeat.interval.ms"),
 	}
+	c.Assignors = r.List(img, "group.consumer.assignors")
 	c.ConsumerMembersMax = int(r.Int(img, "group.consumer.max.size"))
 	c.OffsetMetadataMax = int(r.Int(img, "offset.metadata.max.bytes"))
 	c.OffsetsRetention = r.Duration(img, "offsets.retention.minutes", time.Minute)
