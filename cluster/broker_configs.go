@@ -23,6 +23,7 @@ const (
 	RelocateBelowKey       = "mainstem.relocate.below.percent"
 	RelocateRateKey        = "mainstem.relocate.bytes.per.second"
 	LogLevelKey            = "mainstem.log.level"
+	RebalanceProtocolsKey  = "group.coordinator.rebalance.protocols"
 	DiskWarnKey            = "mainstem.disk.free.warn.bytes"
 	DiskMinKey             = "mainstem.disk.free.min.bytes"
 	DiskBallastKey         = "mainstem.disk.ballast.bytes"
@@ -106,6 +107,10 @@ func brokerNetworkDefs() []ConfigDef {
 
 func brokerGroupDefs() []ConfigDef {
 	return []ConfigDef{
+		{
+			Name: RebalanceProtocolsKey, Rule: rebalanceProtocols(), Default: "classic,consumer",
+			Doc: "The protocols that groups may use. Without consumer, members of that protocol are refused, and clients that choose by themselves take classic.",
+		},
 		{Name: "group.initial.rebalance.delay.ms", Rule: intFrom(0), Default: "3000", Doc: "How long a new group waits for more members before its first rebalance."},
 		{Name: "group.min.session.timeout.ms", Rule: intFrom(0), Default: "6000", Doc: "The shortest session timeout that a member may ask for."},
 		{Name: "group.max.session.timeout.ms", Rule: intFrom(0), Default: "1800000", Doc: "The longest session timeout that a member may ask for."},

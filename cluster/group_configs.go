@@ -21,6 +21,20 @@ const (
 	assignorRange   = "range"
 )
 
+// ProtocolConsumer is KIP-848's in the list of rebalance protocols.
+const ProtocolConsumer = "consumer"
+
+// rebalanceProtocols are the protocols that groups may use, with those of Kafka's
+// that do not exist here; groups without any protocol would be none.
+func rebalanceProtocols() Rule {
+	const classic = "classic"
+	r := listOf(classic, ProtocolConsumer, "share", "streams")
+	listed := r.ok
+	r.Expect += ", with classic among them"
+	r.ok = func(v string) bool { return listed(v) && slices.Contains(ParseList(v), classic) }
+	return r
+}
+
 // groupConfigDefs are the group settings that this broker obeys. Their defaults
 // are the broker's settings of the same meaning.
 func groupConfigDefs() []ConfigDef {

@@ -19,6 +19,12 @@ import (
 // match internal topics. A group of more than 64 members is assigned anew after
 // a pause of a millisecond for each.
 func (s *Server) consumerGroupHeartbeat(c *call, req *kmsg.ConsumerGroupHeartbeatRequest) {
+	if !s.settings.consumerGroups() {
+		resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
+		resp.ErrorCode = c.failed(protocol.UnsupportedVersion)
+		c.answer(resp)
+		return
+	}
 	who := coordinator.Caller{ClientID: c.header.ClientID, ClientHost: "/" + c.conn.address}
 	s.groups.ConsumerHeartbeat(req, who, func(resp *kmsg.ConsumerGroupHeartbeatResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))

@@ -15,6 +15,16 @@ import (
 // Differs from Kafka: nothing known.
 func (s *Server) consumerGroupDescribe(c *call, req *kmsg.ConsumerGroupDescribeRequest) {
 	req.Groups = distinct(req.Groups, itself)
+	if !s.settings.consumerGroups() {
+		resp := kmsg.NewPtrConsumerGroupDescribeResponse()
+		for _, id := range req.Groups {
+			g := kmsg.NewConsumerGroupDescribeResponseGroup()
+			g.Group, g.ErrorCode = id, c.failed(protocol.UnsupportedVersion)
+			resp.Groups = append(resp.Groups, g)
+		}
+		c.answer(resp)
+		return
+	}
 	s.groups.DescribeConsumerGroups(req, func(resp *kmsg.ConsumerGroupDescribeResponse) {
 		for i := range resp.Groups {
 			g := &resp.Groups[i]

@@ -55,13 +55,7 @@ func GroupCollector(s *Server, most int) prometheus.Collector { return s.groupCo
 
 // ServeConsumerGroups adds the rows of consumer groups to the table, before Start.
 func ServeConsumerGroups(s *Server) {
-	for _, a := range []api{
-		{key: protocol.KeyConsumerGroupHeartbeat, max: 1, handle: typed((*Server).consumerGroupHeartbeat)},
-		{
-			key: protocol.KeyConsumerGroupDescribe, max: 1, handle: typed((*Server).consumerGroupDescribe),
-			weigher: weighed((*Server).weighConsumerGroupDescribe),
-		},
-	} {
+	for _, a := range consumerRows() {
 		a.stats = s.metrics.api(a.key.String(), a.max)
 		s.table.rows[a.key] = &a
 	}

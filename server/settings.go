@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type fixedSettings struct {
 	offsetsPartitions  int32
 	offsetsSegment     int64
 	describePartitions int32
+	consumerGroups     bool
 	idleMax            time.Duration
 }
 
@@ -45,6 +47,7 @@ func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settin
 		offsetsPartitions:  int32(number("offsets.topic.num.partitions")),
 		offsetsSegment:     max(number(cluster.OffsetsSegmentKey), offsetsSegmentMin),
 		describePartitions: int32(number("max.request.partition.size.limit")),
+		consumerGroups:     slices.Contains(configs.List(img, cluster.RebalanceProtocolsKey), cluster.ProtocolConsumer),
 		idleMax:            configs.Duration(img, "connections.max.idle.ms", time.Millisecond),
 	}}
 }
@@ -55,6 +58,7 @@ func (s *settings) partitionsDefault() int32  { return s.fixed.partitions }
 func (s *settings) offsetsPartitions() int32  { return s.fixed.offsetsPartitions }
 func (s *settings) offsetsSegment() string    { return strconv.FormatInt(s.fixed.offsetsSegment, 10) }
 func (s *settings) idleMax() time.Duration    { return s.fixed.idleMax }
+func (s *settings) consumerGroups() bool      { return s.fixed.consumerGroups }
 func (s *settings) replicationDefault() int16 { return s.fixed.replicationFactor }
 
 func (s *settings) connectionsMax() int {

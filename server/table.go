@@ -108,6 +108,14 @@ func rows() []api {
 	}
 }
 
+// consumerRows are those of KIP-848's groups, which are not in the table yet.
+func consumerRows() []api {
+	return []api{
+		{key: protocol.KeyConsumerGroupHeartbeat, min: 0, max: 1, handle: typed((*Server).consumerGroupHeartbeat)},
+		{key: protocol.KeyConsumerGroupDescribe, min: 0, max: 1, handle: typed((*Server).consumerGroupDescribe), weigher: weighed((*Server).weighConsumerGroupDescribe)},
+	}
+}
+
 func newTable(m *metrics) *table {
 	t := &table{strangers: &api{stats: m.api("other", 0)}}
 	all := rows()
