@@ -30,8 +30,9 @@ func (m *machine) consumers() []*group {
 }
 
 // restoreConsumer makes the soft part of a freshly loaded consumer group, after
-// mending what a crash between two appends of one step left behind. Members get
-// a whole session from now, as nobody knows when they were last heard of.
+// mending what is not whole: another broker, or a damaged log, may have left only
+// some of the records of a change. Members get a whole session from now, as nobody
+// knows when they were last heard of.
 func (m *machine) restoreConsumer(s *step, g *group) {
 	m.mend(s, g)
 	c := g.consumer
@@ -40,6 +41,9 @@ func (m *machine) restoreConsumer(s *step, g *group) {
 	}
 	// Topics may have changed while the shard was not here.
 	c.soft.refresh = true
+	if g.incomplete(s.view) {
+		m.bump(s, g, "the loaded assignment leaves somebody or something out")
+	}
 	for _, id := range slices.Sorted(maps.Keys(c.members)) { // timers fire in the order they were set in
 		member := c.members[id]
 		if member.meta.instance != nil { // of two of one instance, the one read last is in it
@@ -84,6 +88,38 @@ func (m *machine) mend(s *step, g *group) {
 		s.record(consumerEpochRecord(g.id, nextEpoch(highest), c.hash))
 	}
 	m.apply(s)
+}
+
+// incomplete reports whether a loaded group passes for assigned, though not all
+// are or not to all. Where topics changed, the next heartbeat sees to it; and a
+// rewind takes partitions away on purpose.
+func (g *group) incomplete(v View) bool {
+	c := g.consumer
+	emptying := g.rewind != nil && g.rewind.phase == rewindEmptying
+	return c.epoch == c.assignmentEpoch && nextEpoch(c.epoch) > c.epoch && !emptying &&
+		!c.dealt(v) && c.topicsHash(v) == c.hash
+}
+
+// dealt reports whether the targets are of all members and of all partitions that
+// they subscribe to, as far as counting tells.
+func (c *consumerGroup) dealt(v View) bool {
+	var there, meant int
+	for name := range c.index.subscribers {
+		if t, ok := v.Topic(name); ok && !t.ID.IsZero() {
+			there += int(t.Partitions)
+		}
+	}
+	for _, member := range c.members {
+		if member.current.blank() {
+			return false // it may have joined when the targets were made
+		}
+		for topic, list := range c.targets[member.id] {
+			if c.subscribes(v, member.meta, topic) {
+				meant += len(list)
+			}
+		}
+	}
+	return there == meant
 }
 
 // survivors are the members that say who they are, one for each instance: the

@@ -13,7 +13,7 @@ import (
 )
 
 // loaded replays records and restores, as a shard does.
-func loaded(records []Record) (*machine, []Record, error) {
+func loaded(records []Record, v View) (*machine, []Record, error) {
 	m := newMachine()
 	for _, r := range records {
 		if err := m.replay(r); err != nil {
@@ -21,16 +21,17 @@ func loaded(records []Record) (*machine, []Record, error) {
 		}
 	}
 	config := DefaultConfig()
-	s := &step{now: time.UnixMilli(1000), config: &config, view: anyView(), suffix: func() string { return "x" }}
+	s := &step{now: time.UnixMilli(1000), config: &config, view: v, suffix: func() string { return "x" }}
 	m.restore(s)
 	m.apply(s)
 	return m, s.records, nil
 }
 
 // checkLoad loads records and checks the machine that comes of it; what is
-// loaded again, with what was mended, needs no mending.
-func checkLoad(records []Record) error {
-	m, mended, err := loaded(records)
+// loaded again, with what was mended, needs no mending. From there the groups
+// find to an assignment in which nothing and nobody is left out.
+func checkLoad(records []Record, v testView) error {
+	m, mended, err := loaded(records, v)
 	if err != nil {
 		return err
 	}
@@ -41,10 +42,13 @@ func checkLoad(records []Record) error {
 	if err := checkMachine(m); err != nil {
 		return err
 	}
-	if _, more, err := loaded(records); err != nil || len(more) > 0 {
+	if _, more, err := loaded(records, v); err != nil || len(more) > 0 {
 		return fmt.Errorf("loaded again: %d records more, %w", len(more), err)
 	}
-	return nil
+	if len(v.all) == 0 { // there is nothing to deal out
+		return nil
+	}
+	return checkSettles(m, v)
 }
 
 // compacted is the last record of each key, in the order of the log.
@@ -62,14 +66,43 @@ func compacted(records []Record) []Record {
 	return out
 }
 
+// kafkaTopics are the topics that Kafka's groups had, told apart by how many
+// partitions they were given.
+func kafkaTopics(t *testing.T, records []Record) testView {
+	t.Helper()
+	names := map[int]string{4: "alpha", 3: "beta", 1: "alphabet"}
+	all := partitions{}
+	for _, r := range records {
+		if binary.BigEndian.Uint16(r.Key) != memberTargetKey || r.Value == nil {
+			continue
+		}
+		c := newConsumerGroup()
+		apply, err := decodeConsumerValue(memberTargetKey, r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(c, "")
+		all = all.or(c.targets[""])
+	}
+	var topics []Topic
+	for id, list := range all {
+		topics = append(topics, Topic{Name: names[len(list)], ID: id, Partitions: int32(len(list))})
+	}
+	if len(topics) != len(names) {
+		t.Fatalf("topics %v", topics)
+	}
+	return viewOf(topics...)
+}
+
 // TestKafkasLogCut loads every prefix of what Kafka wrote, as it is and
 // compacted: whatever a crash kept is made whole.
 func TestKafkasLogCut(t *testing.T) {
 	t.Parallel()
 	records := kafkaRecords(t)
+	v := kafkaTopics(t, records)
 	for end := range len(records) + 1 {
 		for name, part := range map[string][]Record{"cut": records[:end], "compacted": compacted(records[:end])} {
-			if err := checkLoad(part); err != nil {
+			if err := checkLoad(part, v); err != nil {
 				t.Errorf("%s after %d records: %v", name, end, err)
 			}
 		}
@@ -118,6 +151,11 @@ func drawConsumerRecord(t *rapid.T, group string) Record {
 	}
 }
 
+// someTopics are those that drawConsumerRecord speaks of.
+func someTopics() testView {
+	return viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 4}, Topic{Name: "u", ID: model.TopicID{2}, Partitions: 3})
+}
+
 func consumerRecords(group string) *rapid.Generator[Record] {
 	return rapid.Custom(func(t *rapid.T) Record { return drawConsumerRecord(t, group) })
 }
@@ -126,6 +164,7 @@ func consumerRecords(group string) *rapid.Generator[Record] {
 // not depend on the order of its records, nor does what a load makes of it.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
+	v := someTopics()
 	rapid.Check(t, func(rt *rapid.T) {
 		records := compacted(rapid.SliceOfN(consumerRecords("g"), 0, 20).Draw(rt, "records"))
 		shuffled := rapid.Permutation(records).Draw(rt, "shuffled")
@@ -141,11 +180,11 @@ func TestAnyOrder(t *testing.T) {
 		if d := diff(durable(one), durable(other)); d != "" {
 			rt.Fatalf("in order (-) and shuffled (+):\n%s", d)
 		}
-		if err := checkLoad(records); err != nil {
+		if err := checkLoad(records, v); err != nil {
 			rt.Fatal(err)
 		}
-		first, _, _ := loaded(records)
-		second, _, _ := loaded(shuffled)
+		first, _, _ := loaded(records, v)
+		second, _, _ := loaded(shuffled, v)
 		if d := diff(durable(first), durable(second)); d != "" {
 			rt.Fatalf("loaded in order (-) and shuffled (+):\n%s", d)
 		}
@@ -156,7 +195,7 @@ func TestAnyOrder(t *testing.T) {
 // and with both kinds of groups under one name.
 func TestAnyRecords(t *testing.T) {
 	t.Parallel()
-	classic := newGroup("g").snapshot()
+	classic, v := newGroup("g").snapshot(), someTopics()
 	rapid.Check(t, func(rt *rapid.T) {
 		records := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Record {
 			switch rapid.IntRange(0, 9).Draw(rt, "classic") {
@@ -167,7 +206,7 @@ func TestAnyRecords(t *testing.T) {
 			}
 			return drawConsumerRecord(rt, "g")
 		}), 0, 30).Draw(rt, "records")
-		if err := checkLoad(records); err != nil {
+		if err := checkLoad(records, v); err != nil {
 			rt.Fatal(err)
 		}
 	})

@@ -250,7 +250,7 @@ func checkConsumerAgain(t *testing.T, m *machine, r Record) {
 	if d := diff(durable(m), durable(again)); d != "" {
 		t.Fatalf("read (-) and written and read (+):\n%s", d)
 	}
-	if err := checkLoad([]Record{r}); err != nil {
+	if err := checkLoad([]Record{r}, anyView()); err != nil {
 		t.Fatal(err)
 	}
 }
