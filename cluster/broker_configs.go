@@ -125,6 +125,10 @@ func brokerGroupDefs() []ConfigDef {
 			Name: assignorsKey, Rule: someOf(assignorUniform, assignorRange), Default: "uniform,range",
 			Doc: "The ways of dealing out partitions that members of a consumer-protocol group may ask for; the first is used if none does.",
 		},
+		{
+			Name: "group.consumer.migration.policy", Rule: anyCase(oneOf("bidirectional", "upgrade", "downgrade", "disabled")), Default: "bidirectional",
+			Doc: "Whether a running group goes over to the consumer protocol when such a member joins (upgrade), back when only classic ones are left (downgrade), both or neither.",
+		},
 		{Name: "group.consumer.max.size", Rule: intFrom(1), Default: "2147483647", Doc: "The most members of one consumer-protocol group."},
 		{
 			Name: BroadcastPrefixesKey, Rule: list(), Dynamic: ClusterWide,

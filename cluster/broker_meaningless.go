@@ -18,7 +18,7 @@ controller.quorum.voters controller.quota.window.num controller.quota.window.siz
 create.topic.policy.class.name delegation.token.expiry.check.interval.ms delegation.token.expiry.time.ms
 delegation.token.max.lifetime.ms delegation.token.secret.key delete.records.purgatory.purge.interval.requests
 early.start.listeners enable.zookeeper fetch.purgatory.purge.interval.requests
-group.consumer.migration.policy group.consumer.regex.refresh.interval.ms
+group.consumer.regex.refresh.interval.ms
 group.coordinator.append.linger.ms group.coordinator.new.enable
 group.coordinator.threads group.share.assignors group.share.delivery.count.limit group.share.enable
 group.share.heartbeat.interval.ms group.share.initialize.retry.interval.ms group.share.max.heartbeat.interval.ms

@@ -92,6 +92,13 @@ func oneOf(values ...string) Rule {
 	}}
 }
 
+// anyCase lets a value be written in capitals, too.
+func anyCase(r Rule) Rule {
+	lower := r.ok
+	r.ok = func(v string) bool { return lower(strings.ToLower(v)) }
+	return r
+}
+
 // orEmpty lets a value be empty, too.
 func orEmpty(r Rule) Rule {
 	filled := r.ok

@@ -41,6 +41,8 @@ type Config struct {
 	// Assignors is group.consumer.assignors: those that members may ask for. The
 	// first is used where none is asked for.
 	Assignors []string
+	// Migration is group.consumer.migration.policy.
+	Migration Migration
 	// OffsetMetadataMax is offset.metadata.max.bytes.
 	OffsetMetadataMax int
 	// OffsetsRetention is offsets.retention.minutes.
@@ -52,6 +54,21 @@ type Config struct {
 	BatchBytesMax int
 	// LoadRetry is the pause before a failed load is tried again.
 	LoadRetry time.Duration
+}
+
+// Migration says which way a running group may change its protocol.
+type Migration string
+
+// The values of group.consumer.migration.policy.
+const (
+	MigrateBoth  Migration = "bidirectional"
+	MigrateUp    Migration = "upgrade"   // to the consumer protocol, with the first member that joins by it
+	MigrateDown  Migration = "downgrade" // to the classic one, when only members of that are left
+	MigrateNever Migration = "disabled"
+)
+
+func (m Migration) known() bool {
+	return m == MigrateBoth || m == MigrateUp || m == MigrateDown || m == MigrateNever
 }
 
 // Bounded is a time that a user can set within bounds.
@@ -81,6 +98,7 @@ func DefaultConfig() Config {
 		ConsumerHeartbeat:     Bounded{Default: 5 * time.Second, Min: 5 * time.Second, Max: 15 * time.Second},
 		ConsumerMembersMax:    math.MaxInt32,
 		Assignors:             []string{assignorUniform, assignorRange},
+		Migration:             MigrateBoth,
 		OffsetMetadataMax:     4096,
 		OffsetsRetention:      7 * 24 * time.Hour,
 		OffsetsCheckInterval:  10 * time.Minute,
@@ -116,6 +134,7 @@ func (c Config) Validate() error {
 		{c.ConsumerHeartbeat.Default < c.ConsumerSession.Default, "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms"},
 		{c.ConsumerMembersMax > 0, "group.consumer.max.size must be at least 1"},
 		{c.assignorsKnown(), "group.consumer.assignors must name uniform, range or both"},
+		{c.Migration.known(), "group.consumer.migration.policy must be bidirectional, upgrade, downgrade or disabled"},
 		{c.OffsetMetadataMax >= 0, "offset.metadata.max.bytes must not be negative"},
 		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},
 		{c.OffsetsCheckInterval > 0, "offsets.retention.check.interval.ms must be positive"},

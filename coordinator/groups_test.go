@@ -69,6 +69,8 @@ func TestConfigValidate(t *testing.T) {
 		"check":    func(c *Config) { c.OffsetsCheckInterval = 0 },
 		"batch":    func(c *Config) { c.BatchBytesMax = 0 },
 		"retry":    func(c *Config) { c.LoadRetry = 0 },
+		"migrate":  func(c *Config) { c.Migration = "up" },
+		"assignor": func(c *Config) { c.Assignors = nil },
 	} {
 		c := DefaultConfig()
 		spoil(&c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -259,6 +260,7 @@ func (b *broker) groupConfig() coordinator.Config {
 		Min:     ms("group.consumer.min.heartbeat.interval.ms"), Max: ms("group.consumer.max.heartbeat.interval.ms"),
 	}
 	c.Assignors = r.List(img, "group.consumer.assignors")
+	c.Migration = coordinator.Migration(strings.ToLower(r.Text(img, "group.consumer.migration.policy")))
 	c.ConsumerMembersMax = int(r.Int(img, "group.consumer.max.size"))
 	c.OffsetMetadataMax = int(r.Int(img, "offset.metadata.max.bytes"))
 	c.OffsetsRetention = r.Duration(img, "offsets.retention.minutes", time.Minute)
