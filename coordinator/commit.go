@@ -71,6 +71,7 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 	code := checkCommit(g, req)
 	resp := commitResponse(req, code)
 	if code != protocol.NoError {
+		g.ignoreLate(s, req, resp)
 		return resp
 	}
 	g.hear(s, req.MemberID)

@@ -94,7 +94,7 @@ func (m *machine) beat(s *step, b *beat) *kmsg.ConsumerGroupHeartbeatResponse {
 	m.watchConsumer(s, g, member)
 	resp := beatFailed(b.req, &protocol.Error{})
 	resp.MemberID, resp.MemberEpoch = &member.id, member.current.epoch
-	resp.HeartbeatIntervalMillis = int32(s.heartbeat(g.id).Milliseconds())
+	resp.HeartbeatIntervalMillis = int32(member.pace(s, g).Milliseconds())
 	if b.joins() || b.full() || !member.current.assigned.equal(before.assigned) {
 		resp.Assignment = assignmentOf(member.current.assigned)
 	}
@@ -172,6 +172,7 @@ func (m *machine) advance(s *step, g *group, b *beat, member *consumerMember) *c
 	case before.state != memberUnrevoked || !before.revoking.within(next.revoking):
 		m.timers.set(key, s.in(member.meta.rebalanceTimeout)) // what it gave up before does not count
 	}
+	m.released(s, g)
 	return c.members[member.id]
 }
 

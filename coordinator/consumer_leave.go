@@ -41,6 +41,7 @@ func (m *machine) departConsumer(s *step, g *group, member *consumerMember) {
 	}
 	s.record(memberCurrentRecord(g.id, member.id, &current))
 	m.apply(s)
+	m.released(s, g)
 }
 
 // notConsumer says that a group is of another kind.
@@ -71,6 +72,7 @@ func (m *machine) fence(s *step, g *group, id, why string) {
 		s.event(Event{Kind: GroupEmptied, Group: g.id, Generation: c.epoch})
 	}
 	m.assignSoon(s, g)
+	m.released(s, g)
 }
 
 // expel writes that a member is gone.

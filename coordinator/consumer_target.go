@@ -72,16 +72,23 @@ func (m *machine) assignSoon(s *step, g *group) {
 
 // retarget writes what each member shall own from now on.
 func (m *machine) retarget(s *step, g *group) {
-	c := g.consumer
-	spec := c.spec(s.view)
+	c, marked := g.consumer, g.marked(s)
+	spec := c.spec(s.view, g.emptying.dealt)
+	if len(marked) > 0 {
+		g.emptying.dealt = make(map[string]partitions, len(spec.Members))
+	}
 	deal := assign.Uniform
 	c.soft.assignor = c.assignor(s, g.id)
 	if c.soft.assignor == assignorRange {
 		deal = assign.Range
 	}
 	for i, target := range deal(spec) {
-		id := spec.Members[i].ID
-		if !partitions(target).equal(c.targets[id]) {
+		id, target := spec.Members[i].ID, partitions(target)
+		if len(marked) > 0 {
+			g.emptying.dealt[id] = target
+			target = target.minus(marked)
+		}
+		if !target.equal(c.targets[id]) {
 			s.record(memberTargetRecord(g.id, id, target))
 		}
 	}
@@ -120,8 +127,9 @@ func (m *machine) redeal(s *step, id string) {
 	m.assign(s, g)
 }
 
-// spec is the assignor's task.
-func (c *consumerGroup) spec(v View) *assign.Spec {
+// spec is the assignor's task. Members shall keep what they have, or what dealt
+// says that they had before a rewind took it away.
+func (c *consumerGroup) spec(v View, dealt map[string]partitions) *assign.Spec {
 	spec := &assign.Spec{Members: make([]assign.Member, 0, len(c.members))}
 	ids := make(map[string]model.TopicID, len(c.index.subscribers))
 	for _, name := range slices.Sorted(maps.Keys(c.index.subscribers)) {
@@ -135,6 +143,9 @@ func (c *consumerGroup) spec(v View) *assign.Spec {
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		meta := c.members[id].meta
 		member := assign.Member{ID: id, Instance: deref(meta.instance), Rack: deref(meta.rack), Owned: c.targets[id]}
+		if before, ok := dealt[id]; ok {
+			member.Owned = before
+		}
 		for _, list := range [][]string{meta.topics, c.regexes[deref(meta.regex)].topics} {
 			for _, name := range list {
 				if topic, ok := ids[name]; ok {

@@ -213,6 +213,22 @@ func (g *group) standing() standing {
 	return standing{kindClassic, int8(g.state)}
 }
 
+// number is the generation, or the epoch of a consumer group.
+func (g *group) number() int32 {
+	if g.consumer != nil {
+		return g.consumer.epoch
+	}
+	return g.generation
+}
+
+// size is the number of members.
+func (g *group) size() int {
+	if g.consumer != nil {
+		return len(g.consumer.members)
+	}
+	return len(g.order)
+}
+
 // discharge takes a member out and passes the leadership on.
 func (g *group) discharge(id string) {
 	g.remove(id)

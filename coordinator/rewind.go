@@ -72,7 +72,7 @@ type RewindStatus struct {
 // done: with members that takes two rebalances. Groups without members are done
 // at once. Refused are INVALID_REQUEST (no marks, or bad ones), GROUP_ID_NOT_FOUND,
 // UNKNOWN_TOPIC_OR_PARTITION, and INCONSISTENT_GROUP_PROTOCOL for members that do
-// not consume, or that use the consumer protocol.
+// not consume.
 func (g *Groups) Rewind(req RewindRequest, reply func(RewindStatus)) {
 	g.askRewind(req.Group, reply, func(m *machine, s *step) *protocol.Error { return m.rewindTo(s, &req) })
 }
@@ -169,9 +169,6 @@ func (m *machine) rewindTo(s *step, req *RewindRequest) *protocol.Error {
 // rewindable refuses groups whose members would not notice.
 func (g *group) rewindable() *protocol.Error {
 	switch {
-	case g.consumed():
-		return protocol.Errorf(protocol.InconsistentGroupProtocol,
-			"the members of group %q use the consumer protocol (KIP-848), with which a running group cannot be rewound yet: stop them first", g.id)
 	case len(g.order) > 0 && g.protocolType != consumerType:
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
 			"the members of group %q speak %q, not %q: what they do with committed offsets is not known", g.id, g.protocolType, consumerType)

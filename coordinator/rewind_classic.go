@@ -13,17 +13,20 @@ import (
 // that they own something yet.
 const emptyRoundsMax = 3
 
-// emptying is how far a classic group has come in giving up what it owns. It is
-// soft: after a restart it begins anew.
+// emptying is how far a group has come in giving up what it owns. It is soft:
+// after a restart it begins anew.
 type emptying struct {
-	// holding are the members that may own something: they have not fetched their
-	// empty assignment. Nil: none was handed out since.
+	// holding are the members of a classic group that may own something: they have
+	// not fetched their empty assignment. Nil: none was handed out since.
 	holding map[string]struct{}
 	rounds  int
 	ignored int // commits
 	// latest is the newest that each marked partition was committed meanwhile. It
 	// is not taken, unless the rewind is called off.
 	latest offsetTable
+	// dealt is what the members of a consumer group would have, by their ids: they
+	// get it back in the end.
+	dealt map[string]partitions
 }
 
 // startRewind makes a rewind durable. A group without members is rewound at
@@ -35,13 +38,15 @@ func (m *machine) startRewind(s *step, g *group, r *rewind) {
 	m.timers.cancel(timerKey{timerRewind, g.id, ""})
 	s.record(rewindRecord(g.id, r))
 	m.apply(s)
-	s.event(Event{Kind: RewindStarted, Group: g.id, Generation: g.generation, Members: len(g.order), Count: r.count()})
+	s.event(Event{Kind: RewindStarted, Group: g.id, Generation: g.number(), Members: g.size(), Count: r.count()})
 	m.goOnEmptying(s, g)
 }
 
 // goOnEmptying takes the first step of a rewind that is durable.
 func (m *machine) goOnEmptying(s *step, g *group) {
 	switch {
+	case g.consumed():
+		m.takeMarked(s, g)
 	case len(g.order) == 0:
 		m.commitMarks(s, g, 0) // nobody is left who could commit from before
 	case g.emptying.holding == nil && (g.state == stateStable || g.state == stateCompleting):
@@ -52,7 +57,7 @@ func (m *machine) goOnEmptying(s *step, g *group) {
 // emptiesNext reports whether the generation that is being formed shall own
 // nothing. If the one before owned nothing, the marks are committed instead.
 func (m *machine) emptiesNext(s *step, g *group) bool {
-	if g.rewind == nil || g.rewind.phase != rewindEmptying {
+	if !g.isEmptying() {
 		return false
 	}
 	e := &g.emptying
@@ -92,7 +97,7 @@ func (m *machine) gaveUp(s *step, g *group, id string) {
 		return
 	}
 	delete(e.holding, id)
-	if len(e.holding) == 0 && g.state == stateStable && g.rewind != nil && g.rewind.phase == rewindEmptying {
+	if len(e.holding) == 0 && g.state == stateStable && g.isEmptying() {
 		m.prepareRebalance(s, g, "nobody owns anything now: "+g.rewind.String())
 	}
 }
@@ -100,7 +105,7 @@ func (m *machine) gaveUp(s *step, g *group, id string) {
 // mayOwn reports whether the member has yet to be told that it owns nothing.
 func (g *group) mayOwn(id string) bool {
 	_, ok := g.emptying.holding[id]
-	return ok && g.rewind != nil && g.rewind.phase == rewindEmptying
+	return ok && g.isEmptying()
 }
 
 // commitMarks ends the first phase: marks and the end of it are one step, whose
@@ -126,7 +131,7 @@ func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 	g.emptying.holding, g.emptying.rounds, g.emptying.latest = nil, 0, nil
 	m.timers.set(timerKey{timerRewind, g.id, ""}, s.at(done.expires()))
 	m.scheduleExpiry(s)
-	s.event(Event{Kind: RewindEnded, Group: g.id, Generation: g.generation, Count: done.count()})
+	s.event(Event{Kind: RewindEnded, Group: g.id, Generation: g.number(), Count: done.count()})
 }
 
 // settle is what marks come to in the end: what is committed meanwhile is what an
@@ -151,11 +156,12 @@ func (e *emptying) settle(s *step, topics []rewindTopic) []rewindTopic {
 	return settled
 }
 
-// callOffRewind forgets a rewind that is not done, and takes what was committed
-// for its partitions meanwhile after all. Members that own nothing by now rebalance
-// once more.
-func (m *machine) callOffRewind(s *step, g *group) {
-	handedOut, latest := g.emptying.holding != nil, g.emptying.latest
+// forgetRewind forgets a rewind that is not done, takes what was committed for its
+// partitions meanwhile after all, and reports whether members of a classic group
+// own nothing by now: they have to rebalance once more.
+func (m *machine) forgetRewind(s *step, g *group) (handedOut bool) {
+	latest := g.emptying.latest
+	handedOut = g.emptying.holding != nil
 	g.emptying = emptying{}
 	s.record(Record{Key: rewindKey(g.id)})
 	var room arena
@@ -168,9 +174,7 @@ func (m *machine) callOffRewind(s *step, g *group) {
 		}
 	}
 	m.apply(s)
-	if handedOut && g.state == stateStable {
-		m.prepareRebalance(s, g, "the rewind was called off")
-	}
+	return handedOut
 }
 
 // restoreRewinds goes on with rewinds after a load. One that is not done begins
@@ -183,7 +187,7 @@ func (m *machine) restoreRewinds(s *step) {
 			m.timers.set(timerKey{timerRewind, id, ""}, s.at(g.rewind.expires()))
 		}
 		switch {
-		case g.rewind != nil && g.rewind.phase == rewindEmptying && !g.consumed():
+		case g.isEmptying():
 			m.goOnEmptying(s, g)
 		case g.emptyHanded():
 			m.prepareRebalance(s, g, "nobody was given anything: a rewind was under way")
@@ -254,6 +258,9 @@ func (g *group) ignored(s *step, req *kmsg.OffsetCommitRequest, topic string, no
 	if g.rewind.phase == rewindEmptying {
 		c := committedOf(s, req, p, now.id)
 		c.metadata = ""
+		if g.late(req) && c.offset <= g.newest(s, topic, now.id, p.Partition) {
+			return true // of an epoch of which others are further
+		}
 		if g.emptying.latest == nil {
 			g.emptying.latest = offsetTable{}
 		}
