@@ -43,7 +43,7 @@ func (f *facade) taken() int {
 
 // working lists the cells with members, in order.
 func working(cells []*group) []*group {
-	return slices.DeleteFunc(slices.Clone(cells), func(cell *group) bool { return len(cell.order) == 0 })
+	return slices.DeleteFunc(slices.Clone(cells), func(cell *group) bool { return len(cell.order) == 0 && !cell.consumed() })
 }
 
 // enlist makes a new group known to its base, if it is a cell.
@@ -91,10 +91,18 @@ func (m *machine) routed(s *step, id, memberID string, instance *string, c Calle
 	if cell == nil {
 		return m.groups[id]
 	}
-	if cell.checkMember(memberID, instance) == protocol.NoError {
+	if cell.recognizes(memberID, instance) {
 		m.bind(s, c.Session, cell)
 	}
 	return cell
+}
+
+// recognizes reports whether the caller is the member that it says it is.
+func (g *group) recognizes(memberID string, instance *string) bool {
+	if g.consumer != nil {
+		return g.consumer.identify(g.id, memberID, instance) == nil
+	}
+	return g.checkMember(memberID, instance) == protocol.NoError
 }
 
 // offsetsFor finds whose offsets an OffsetFetch is about. Only the newest clients
@@ -108,35 +116,32 @@ func (m *machine) offsetsFor(s *step, req *kmsg.OffsetFetchRequestGroup, c Calle
 	if id := deref(req.MemberID); id != "" {
 		cell := m.cellOf(base, id, nil, c.Session)
 		switch {
-		case cell == nil || cell.byID[id] == nil:
+		case cell == nil || !cell.recognizes(id, nil):
 			return nil, protocol.UnknownMemberID
+		case cell.consumer != nil: // its epoch is looked at like that of any group's member
 		case req.MemberEpoch >= 0 && req.MemberEpoch != cell.generation:
 			return nil, protocol.IllegalGeneration
 		}
 		m.bind(s, c.Session, cell)
 		return cell.fetching(), protocol.NoError
 	}
-	var own []*group
-	for cell := range m.sessions[c.Session] {
-		if cellBelongs(cell.id, base) {
-			own = append(own, cell)
-		}
-	}
+	own := m.own(c.Session, base)
 	if len(own) == 1 {
 		return own[0].fetching(), protocol.NoError
 	}
-	return m.guess(s, base, c)
+	return m.guess(s, base, c, either(own, m.facades[base].sorted()))
 }
 
-// guess takes a caller whose connection no member has used yet for the member
-// that looks like it and has to fetch next. If that may be several, it has to ask
-// again: members that use another connection for this send a heartbeat on it
-// soon.
-func (m *machine) guess(s *step, base string, c Caller) (*group, protocol.ErrorCode) {
+// guess takes a caller whose connection no member has used yet, or several have,
+// for the member that looks like it and has to fetch next. If that may be several,
+// it has to ask again: members that use another connection for this send a
+// heartbeat on it soon.
+func (m *machine) guess(s *step, base string, c Caller, cells []*group) (*group, protocol.ErrorCode) {
 	var alike, due []*group
 	waits := false
-	for _, cell := range m.facades[base].sorted() {
-		if len(cell.order) == 0 || cell.order[0].clientID != c.ClientID || cell.order[0].clientHost != c.ClientHost {
+	for _, cell := range cells {
+		who, ok := m.occupant(s, cell)
+		if !ok || who.clientID != c.ClientID || who.clientHost != c.ClientHost {
 			continue
 		}
 		alike = append(alike, cell)

@@ -39,6 +39,9 @@ func (b *beat) check(config *Config) *protocol.Error {
 		return bad("The request has more or longer names than a group can hold.")
 	}
 	if b.joins() {
+		if _, cell := baseOf(req.Group); cell {
+			return protocol.Errorf(protocol.InvalidGroupID, "GroupId is that of a broadcast group's member: join the group itself.")
+		}
 		switch {
 		case req.RebalanceTimeoutMillis == unchanged:
 			return bad("RebalanceTimeoutMs must be provided in first request.")

@@ -27,6 +27,14 @@ func (g *Groups) DescribeConsumerGroups(req *kmsg.ConsumerGroupDescribeRequest, 
 		resp.Groups[i] = d
 	}
 	g.askGroups(req.Groups, func(i int, m *machine, s *step) {
+		if cells, ok := m.front(s, req.Groups[i]); ok {
+			if frontKind(cells) != kindConsumer {
+				failed(i, protocol.GroupIDNotFound, notConsumer(req.Groups[i]))
+				return
+			}
+			resp.Groups[i] = describeConsumerFront(s, req.Groups[i], cells)
+			return
+		}
 		switch g := m.groups[req.Groups[i]]; {
 		case g == nil:
 			failed(i, protocol.GroupIDNotFound, messageOf(protocol.GroupIDNotFound, req.Groups[i]))

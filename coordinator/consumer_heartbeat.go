@@ -68,8 +68,21 @@ func beatFailed(req *kmsg.ConsumerGroupHeartbeatRequest, err *protocol.Error) *k
 	return resp
 }
 
-// beat handles a heartbeat. All that can refuse it comes before its first record.
+// beat handles a heartbeat, in a broadcast group as one in the member's cell.
 func (m *machine) beat(s *step, b *beat) *kmsg.ConsumerGroupHeartbeatResponse {
+	if err := m.place(s, b); err != nil {
+		return beatFailed(b.req, err)
+	}
+	resp := m.beatGroup(s, b)
+	if resp.ErrorCode == 0 && b.req.MemberEpoch >= epochJoin {
+		m.attend(s, b, resp.Assignment != nil && len(resp.Assignment.Topics) > 0)
+	}
+	return resp
+}
+
+// beatGroup handles a heartbeat in the group that it names. All that can refuse
+// it comes before its first record.
+func (m *machine) beatGroup(s *step, b *beat) *kmsg.ConsumerGroupHeartbeatResponse {
 	if b.req.MemberEpoch < epochJoin {
 		return m.leaveConsumer(s, b)
 	}
@@ -178,7 +191,7 @@ func (m *machine) advance(s *step, g *group, b *beat, member *consumerMember) *c
 
 // heartbeat is how often members of a consumer group shall send one.
 func (s *step) heartbeat(group string) time.Duration {
-	return s.config.ConsumerHeartbeat.resolve(s.view.Rules(group).Heartbeat)
+	return s.config.ConsumerHeartbeat.resolve(s.rules(group).Heartbeat)
 }
 
 func ownedOf(req *kmsg.ConsumerGroupHeartbeatRequest) partitions {

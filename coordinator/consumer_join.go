@@ -67,6 +67,7 @@ func (m *machine) succeedConsumer(s *step, g *group, former *consumerMember, b *
 	current := memberCurrent{assigned: former.current.assigned}
 	m.timers.cancel(timerKey{timerSession, g.id, former.id})
 	m.timers.cancel(timerKey{timerRebalance, g.id, former.id})
+	m.unbind(g)
 	c.expel(s, g.id, former.id)
 	s.record(memberMetaRecord(g.id, id, former.meta))
 	s.record(memberTargetRecord(g.id, id, target))
@@ -82,9 +83,10 @@ func (m *machine) declassify(s *step, g *group) {
 		m.timers.cancel(timerKey{timerSession, g.id, id})
 	}
 	m.dropRewind(s, g)
+	m.unbind(g)
 	offsets, stored := g.offsets, g.stored
 	fresh := newGroup(g.id)
-	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind = offsets, stored, g.counted, g.rewind
+	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind, fresh.cell = offsets, stored, g.counted, g.rewind, g.cell
 	*g = *fresh
 	if stored != nil {
 		s.record(Record{Key: groupKey(g.id)})

@@ -42,6 +42,7 @@ func (m *machine) departConsumer(s *step, g *group, member *consumerMember) {
 	s.record(memberCurrentRecord(g.id, member.id, &current))
 	m.apply(s)
 	m.released(s, g)
+	m.unbind(g)
 }
 
 // notConsumer says that a group is of another kind.
@@ -57,6 +58,7 @@ func (m *machine) fence(s *step, g *group, id, why string) {
 	member := c.members[id]
 	m.timers.cancel(timerKey{timerSession, g.id, id})
 	m.timers.cancel(timerKey{timerRebalance, g.id, id})
+	m.unbind(g)
 	c.expel(s, g.id, id)
 	m.apply(s)
 	if regex := deref(member.meta.regex); regex != "" && c.index.regexUsers[regex] == 0 {

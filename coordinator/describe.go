@@ -17,7 +17,12 @@ func (g *Groups) DescribeGroups(req *kmsg.DescribeGroupsRequest, reply func(*kms
 	resp.Version = req.Version
 	resp.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(req.Groups))
 	g.askGroups(req.Groups, func(i int, m *machine, s *step) {
-		if cells, ok := m.front(s, req.Groups[i]); ok {
+		cells, ok := m.front(s, req.Groups[i])
+		switch {
+		case ok && frontKind(cells) == kindConsumer:
+			resp.Groups[i] = describeDead(req.Version, req.Groups[i], notClassic(req.Groups[i]))
+			return
+		case ok:
 			resp.Groups[i] = describeFront(req.Groups[i], cells)
 			return
 		}
@@ -26,7 +31,7 @@ func (g *Groups) DescribeGroups(req *kmsg.DescribeGroupsRequest, reply func(*kms
 			resp.Groups[i] = describeDead(req.Version, req.Groups[i], *messageOf(protocol.GroupIDNotFound, req.Groups[i]))
 		case g.consumer != nil:
 			// A tool that is told so asks by ConsumerGroupDescribe.
-			resp.Groups[i] = describeDead(req.Version, g.id, "Group "+g.id+" is not a classic group.")
+			resp.Groups[i] = describeDead(req.Version, g.id, notClassic(g.id))
 		default:
 			resp.Groups[i] = g.describe()
 		}
@@ -36,6 +41,9 @@ func (g *Groups) DescribeGroups(req *kmsg.DescribeGroupsRequest, reply func(*kms
 		resp.Groups[i] = d
 	}, func() { reply(resp) })
 }
+
+// notClassic says that a group is of another kind.
+func notClassic(group string) string { return "Group " + group + " is not a classic group." }
 
 func describeDead(version int16, id, why string) kmsg.DescribeGroupsResponseGroup {
 	d := kmsg.NewDescribeGroupsResponseGroup()
@@ -96,7 +104,7 @@ func (m *machine) list(s *step, req *kmsg.ListGroupsRequest) []kmsg.ListGroupsRe
 	}
 	fronts := m.fronts(s)
 	for base, cells := range fronts {
-		add(base, frontProtocol(cells, protocolTypeOf), frontState(cells).String(), kindClassic)
+		add(base, frontProtocol(cells, protocolTypeOf), frontStateName(cells), frontKind(cells))
 	}
 	for id, g := range m.groups {
 		if fronts[id] != nil {

@@ -35,6 +35,16 @@ func (m *machine) fronts(s *step) map[string][]*group {
 func frontState(cells []*group) groupState {
 	state := stateEmpty
 	for _, cell := range cells {
+		if cell.consumer != nil {
+			switch cell.consumer.state() {
+			case consumerStable:
+				return stateStable
+			case consumerAssigning, consumerReconciling:
+				state = statePreparing
+			case consumerEmpty, consumerStateCount:
+			}
+			continue
+		}
 		switch cell.state {
 		case stateStable:
 			return stateStable
@@ -61,7 +71,13 @@ func frontProtocol(cells []*group, of func(*group) string) string {
 	return common
 }
 
-func protocolTypeOf(g *group) string { return g.protocolType }
+func protocolTypeOf(g *group) string {
+	if g.consumer != nil {
+		return consumerType
+	}
+	return g.protocolType
+}
+
 func protocolOf(g *group) string     { return g.protocol }
 
 func describeFront(id string, cells []*group) kmsg.DescribeGroupsResponseGroup {
@@ -80,7 +96,7 @@ func describeFront(id string, cells []*group) kmsg.DescribeGroupsResponseGroup {
 // inspectFront shows the members of all cells and the lowest of their offsets.
 func (m *machine) inspectFront(s *step, id string, cells []*group) GroupView {
 	v := GroupView{
-		ID: id, Kind: kindClassic.String(), State: frontState(cells).String(),
+		ID: id, Kind: frontKind(cells).String(), State: frontStateName(cells),
 		ProtocolType: frontProtocol(cells, protocolTypeOf), Protocol: frontProtocol(cells, protocolOf),
 		Members: []MemberView{}, Offsets: m.overview(s, id).offsetViews(s), Broadcast: true,
 	}

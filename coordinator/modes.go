@@ -81,35 +81,28 @@ func (m *machine) bases() []string {
 }
 
 // broadcasts reports whether every member of the group gets every partition. If
-// members are there that came under another rule, they are out of the group first.
+// members are there that came under another rule, they are out of the group first;
+// if they cannot be as yet, the former rule is in force.
 func (m *machine) broadcasts(s *step, id string) bool {
 	if _, cell := baseOf(id); cell {
 		return false // a cell is asked for by its name: a group like any other
 	}
-	on := s.view.Rules(id).Broadcast
-	if on {
-		m.toBroadcast(s, id)
-	} else if m.facades[id] != nil {
-		m.toCluster(s, id)
+	if s.view.Rules(id).Broadcast {
+		return m.toBroadcast(s, id)
 	}
-	return on
+	return !m.toCluster(s, id)
 }
 
 // toBroadcast gives each member of a group that was shared so far a cell, which
 // goes on from where the group is unless it knows better from an earlier time.
-// The members then join anew and find their cells. Those of the consumer protocol,
-// which is not served yet, stay as they are.
-func (m *machine) toBroadcast(s *step, base string) {
-	if g := m.groups[base]; g != nil && !g.idle() && !g.consumed() {
-		slots := map[string]int{}
-		for _, member := range g.order {
-			id := slotPrefix(base, member.clientID, member.clientHost)
-			if member.instance != nil {
-				id = staticCell(base, *member.instance)
-			} else {
-				slots[id]++
-				id += strconv.Itoa(slots[id] - 1)
-			}
+// The members then join anew and find their cells. It reports whether that is so
+// now: a group that is held up goes on as it is.
+func (m *machine) toBroadcast(s *step, base string) bool {
+	if g := m.groups[base]; g != nil && !g.idle() {
+		if g.moving() || g.size()*g.offsets.size() > copiesMax {
+			return false
+		}
+		for _, id := range g.futureCells() {
 			if len(id) <= stringMax {
 				m.copyOffsets(s, g.offsets, id, false)
 			}
@@ -121,14 +114,60 @@ func (m *machine) toBroadcast(s *step, base string) {
 	if f := m.facades[base]; f != nil {
 		f.mode = modeBroadcast
 	}
+	return true
+}
+
+// copiesMax bounds the offsets that are copied in one step, when each member of a
+// group gets all that the group has. Above it the members have to be stopped first.
+const copiesMax = 500_000
+
+// moving reports whether the group is being rewound: then its offsets are not yet
+// those that it shall go on from.
+func (g *group) moving() bool { return g.rewind != nil && g.rewind.phase == rewindEmptying }
+
+// size is the number of members.
+func (g *group) size() int {
+	if g.consumer != nil {
+		return len(g.consumer.members)
+	}
+	return len(g.order)
+}
+
+// futureCells lists the cells that the members of a shared group will have.
+func (g *group) futureCells() []string {
+	var ids []string
+	slots := map[string]int{}
+	add := func(instance *string, clientID, clientHost string) {
+		if instance != nil {
+			ids = append(ids, staticCell(g.id, *instance))
+			return
+		}
+		prefix := slotPrefix(g.id, clientID, clientHost)
+		ids = append(ids, prefix+strconv.Itoa(slots[prefix]))
+		slots[prefix]++
+	}
+	for _, member := range g.order {
+		add(member.instance, member.clientID, member.clientHost)
+	}
+	if g.consumer != nil {
+		for _, id := range slices.Sorted(maps.Keys(g.consumer.members)) {
+			meta := g.consumer.members[id].meta
+			add(meta.instance, meta.clientID, meta.clientHost)
+		}
+	}
+	return ids
 }
 
 // toCluster lets the group go on from where the slowest member of its broadcast
-// is, so that no record is missed. The cells stay until their offsets expire.
-func (m *machine) toCluster(s *step, base string) {
+// is, so that no record is missed. The cells stay until their offsets expire. It
+// reports whether that is so now: while a member is being rewound, all go on.
+func (m *machine) toCluster(s *step, base string) bool {
 	f := m.facades[base]
-	if f.mode == modeCluster {
-		return
+	switch {
+	case f == nil || f.mode == modeCluster:
+		return true
+	case slices.ContainsFunc(f.sorted(), (*group).moving):
+		return false
 	}
 	if f.mode == modeBroadcast || f.taken() > 0 {
 		cells := f.sorted()
@@ -142,6 +181,7 @@ func (m *machine) toCluster(s *step, base string) {
 		m.apply(s)
 	}
 	f.mode = modeCluster
+	return true
 }
 
 // either is the first of the two lists that is not empty.
@@ -177,6 +217,10 @@ func (m *machine) copyOffsets(s *step, from offsetTable, to string, over bool) {
 func (m *machine) disband(s *step, g *group, reason string) {
 	for _, id := range slices.Sorted(maps.Keys(g.pendingJoin)) {
 		m.dismiss(s, g, id, protocol.UnknownMemberID, reason)
+	}
+	if g.consumer != nil {
+		m.disbandConsumers(s, g, reason)
+		return
 	}
 	for _, member := range slices.Clone(g.order) {
 		m.dismiss(s, g, member.id, protocol.UnknownMemberID, reason)

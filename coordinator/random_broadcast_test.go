@@ -61,14 +61,14 @@ func (m *machine) checkBroadcast() error {
 		if f := m.facades[base]; f == nil || f.cells[id] != g {
 			return fmt.Errorf("%s is not found from its base", id)
 		}
-		if n := len(g.order) + len(g.pendingJoin); n > 1 {
+		if n := g.size() + len(g.pendingJoin); n > 1 {
 			return fmt.Errorf("%s has %d members", id, n)
 		}
 	}
 	listed := 0
 	for base, f := range m.facades {
 		listed += len(f.cells)
-		if g := m.groups[base]; f.mode == modeBroadcast && g != nil && !g.idle() && !g.consumed() {
+		if g := m.groups[base]; f.mode == modeBroadcast && g != nil && !g.idle() {
 			return fmt.Errorf("%s has members beside those in its cells", base)
 		}
 		if f.mode == modeCluster && f.taken() > 0 {

@@ -1,7 +1,10 @@
 package coordinator
 
 import (
+	"cmp"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -81,7 +84,8 @@ func (m *machine) bind(s *step, session *Session, cell *group) {
 	m.sessions[session][cell] = struct{}{}
 }
 
-// unbind forgets the connections of a cell's member, who is no longer in it.
+// unbind forgets the connections of a cell's member, who is no longer in it. Of
+// other groups there are none.
 func (m *machine) unbind(cell *group) {
 	for session := range cell.sessions {
 		delete(m.sessions[session], cell)
@@ -89,7 +93,19 @@ func (m *machine) unbind(cell *group) {
 			delete(m.sessions, session)
 		}
 	}
-	cell.sessions = nil
+	cell.sessions, cell.heard = nil, time.Time{}
+}
+
+// own lists the cells of the base that have members which use the session, by name.
+func (m *machine) own(session *Session, base string) []*group {
+	var cells []*group
+	for cell := range m.sessions[session] {
+		if cellBelongs(cell.id, base) {
+			cells = append(cells, cell)
+		}
+	}
+	slices.SortFunc(cells, func(a, b *group) int { return cmp.Compare(a.id, b.id) })
+	return cells
 }
 
 func (m *machine) sessionClosed(session *Session) {

@@ -10,9 +10,6 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// Members of the consumer protocol, once there are any, find their cells by the
-// same rules: seat for an epoch of 0, routed for every other request.
-//
 // Each member of a broadcast group is alone in a group of its own, the cell:
 //
 //	BASE::member::i:INSTANCE         a static member's
@@ -54,21 +51,37 @@ func (m *machine) seat(s *step, req *kmsg.JoinGroupRequest, c Caller) (string, p
 	}
 	switch {
 	case req.InstanceID != nil:
-		return m.takePlace(s, req.Group, staticCell(req.Group, *req.InstanceID))
+		return m.seatStatic(s, req)
 	case req.MemberID != "":
 		if cell := m.cellOf(req.Group, req.MemberID, nil, c.Session); cell != nil {
 			return cell.id, protocol.NoError
 		}
 		return "", protocol.UnknownMemberID
 	}
-	return m.takeSlot(s, req.Group, c)
+	return m.takeSlot(s, req.Group, c, s.config.MembersMax)
 }
 
-// takeSlot gives a new member the lowest place that no living process has.
-func (m *machine) takeSlot(s *step, base string, c Caller) (string, protocol.ErrorCode) {
+// seatStatic lets the classic protocol's rule decide who has the place: the later
+// one. A member of the consumer protocol is out then, too.
+func (m *machine) seatStatic(s *step, req *kmsg.JoinGroupRequest) (string, protocol.ErrorCode) {
+	id := staticCell(req.Group, *req.InstanceID)
+	if cell := m.groups[id]; cell != nil && cell.consumed() {
+		if req.MemberID != "" {
+			return "", protocol.FencedInstanceID
+		}
+		m.disband(s, cell, "a process of its name uses the classic protocol now")
+	}
+	return m.takePlace(req.Group, id, s.config.MembersMax)
+}
+
+// takeSlot gives a new member the lowest place that no living process has. Several
+// members may share a connection, so one that joins over it has a place of its own;
+// but where a member that uses it is silent, its client has forgotten it and joins
+// anew.
+func (m *machine) takeSlot(s *step, base string, c Caller, most int) (string, protocol.ErrorCode) {
 	prefix := slotPrefix(base, c.ClientID, c.ClientHost)
-	for cell := range m.sessions[c.Session] {
-		if strings.HasPrefix(cell.id, prefix) {
+	for _, cell := range m.own(c.Session, base) {
+		if strings.HasPrefix(cell.id, prefix) && m.silent(s, cell) {
 			m.disband(s, cell, "its client joins anew")
 			return cell.id, protocol.NoError
 		}
@@ -78,10 +91,9 @@ func (m *machine) takeSlot(s *step, base string, c Caller) (string, protocol.Err
 		cell := m.groups[id]
 		switch {
 		case cell == nil || cell.idle():
-			return m.takePlace(s, base, id)
+			return m.takePlace(base, id, most)
 		case len(cell.sessions) > 0: // its process is there
-		case !cell.heardOf() && s.now.Before(m.loadedAt.Add(reattach)):
-			// Nobody knows whose connection this is until its next heartbeat.
+		case m.unheard(s, cell):
 			return "", protocol.CoordinatorLoadInProgress
 		default:
 			m.disband(s, cell, "its connection closed and another process took its place")
@@ -90,15 +102,32 @@ func (m *machine) takeSlot(s *step, base string, c Caller) (string, protocol.Err
 	}
 }
 
-// takePlace applies group.max.size to one who wants a cell that may be empty.
-func (m *machine) takePlace(s *step, base, id string) (string, protocol.ErrorCode) {
+// silent reports whether a cell's member should have been heard of by now: clients
+// send several heartbeats in the time of a session.
+func (m *machine) silent(s *step, cell *group) bool {
+	who, ok := m.occupant(s, cell)
+	return ok && s.now.Sub(who.heard) > who.session/2
+}
+
+// unheard reports whether nobody knows whose connection a cell's member has until
+// its next heartbeat, as the shard was loaded a moment ago.
+func (m *machine) unheard(s *step, cell *group) bool {
+	patience := reattach
+	if cell.consumed() {
+		patience = max(patience, 2*s.heartbeat(cell.id))
+	}
+	return !cell.heardOf() && s.now.Before(m.loadedAt.Add(patience))
+}
+
+// takePlace applies the bound of members to one who wants a cell that may be empty.
+func (m *machine) takePlace(base, id string, most int) (string, protocol.ErrorCode) {
 	if len(id) > stringMax {
 		return "", protocol.InvalidGroupID
 	}
 	if cell := m.groups[id]; cell != nil && !cell.idle() {
 		return id, protocol.NoError
 	}
-	if f := m.facades[base]; f != nil && f.taken() >= s.config.MembersMax {
+	if f := m.facades[base]; f != nil && f.taken() >= most {
 		return "", protocol.GroupMaxSizeReached
 	}
 	return id, protocol.NoError
@@ -107,6 +136,9 @@ func (m *machine) takePlace(s *step, base, id string) (string, protocol.ErrorCod
 // heardOf reports whether whoever is in the group was heard of since the load:
 // a member id that was only given out is not older than that.
 func (g *group) heardOf() bool {
+	if g.consumed() {
+		return !g.heard.IsZero()
+	}
 	for _, member := range g.order {
 		if member.heard.IsZero() {
 			return false
@@ -138,5 +170,5 @@ func (m *machine) cellOf(base, memberID string, instance *string, session *Sessi
 // knows reports whether the id is a member's, or was given to one who is to join.
 func (g *group) knows(memberID string) bool {
 	_, pending := g.pendingJoin[memberID]
-	return pending || g.byID[memberID] != nil
+	return pending || g.byID[memberID] != nil || g.consumer != nil && g.consumer.members[memberID] != nil
 }

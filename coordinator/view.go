@@ -46,7 +46,13 @@ type Rules struct {
 // session is how long a silent member of a consumer group stays. A group keeps
 // its setting when the broker's bounds move, and is held to them.
 func (s *step) session(group string) time.Duration {
-	return s.config.ConsumerSession.resolve(s.view.Rules(group).Session)
+	return s.config.ConsumerSession.resolve(s.rules(group).Session)
+}
+
+// rules are what is set on a group; members' cells have those of their base.
+func (s *step) rules(group string) Rules {
+	base, _ := baseOf(group)
+	return s.view.Rules(base)
 }
 
 // TopicsChanged tells the groups that topics of these names were created, were

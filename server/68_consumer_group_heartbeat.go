@@ -3,7 +3,6 @@ package server
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -25,8 +24,7 @@ func (s *Server) consumerGroupHeartbeat(c *call, req *kmsg.ConsumerGroupHeartbea
 		c.answer(resp)
 		return
 	}
-	who := coordinator.Caller{ClientID: c.header.ClientID, ClientHost: "/" + c.conn.address}
-	s.groups.ConsumerHeartbeat(req, who, func(resp *kmsg.ConsumerGroupHeartbeatResponse) {
+	s.groups.ConsumerHeartbeat(req, c.caller(), func(resp *kmsg.ConsumerGroupHeartbeatResponse) {
 		c.failed(protocol.ErrorCode(resp.ErrorCode))
 		c.encodeWeighed(resp, beatBytes(resp))
 	})
