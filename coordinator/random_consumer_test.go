@@ -3,6 +3,7 @@ package coordinator
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -44,6 +45,7 @@ func TestRandomConsumers(t *testing.T) {
 				"obey": w.obeyAny, "crash": w.crash, "leave": w.leave, "change": w.change, "stranger": w.stranger,
 				"give up": w.giveUp, "commit": w.commit, "classic": w.classic, "delete": w.deleteGroup,
 				"topics": w.reshape, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
+				"hang up": w.hangUp, "switch": w.switchMode,
 			})
 			w.end(rt)
 		})
@@ -71,6 +73,8 @@ type client struct {
 	asked   int        // counts its requests
 	waits   bool       // for the answer to the last one
 	gone    bool
+
+	connection int // of the world's; it may be shared
 }
 
 func (c *client) fenced() {
@@ -105,10 +109,14 @@ type consumerWorld struct {
 	shaped  shapedTopics
 	made    int
 	bad     string
+
+	switched map[string]bool // groups that have been in broadcast mode
 }
 
 func newConsumerWorld(rt *rapid.T) *consumerWorld {
-	w := &consumerWorld{world: world{clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}}}
+	w := &consumerWorld{world: world{
+		clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}, broadcast: map[string]bool{},
+	}, switched: map[string]bool{}}
 	w.shaped.all = []Topic{{Name: "t", ID: model.TopicID{1}, Partitions: 3}}
 	w.start(rt)
 	return w
@@ -121,15 +129,48 @@ func (w *consumerWorld) start(rt *rapid.T) {
 	config.OffsetsRetention, config.OffsetsCheckInterval = 2*time.Minute, time.Minute
 	groups, err := New(func() Config { return config }, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return w.journal },
-		View:         func() View { return w.shaped.view() },
+		View:         w.view,
 		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
 	})
 	if err != nil {
 		rt.Fatal(err)
 	}
 	w.groups = groups
+	for i := range w.connections {
+		w.connections[i] = groups.NewSession()
+	}
 	go func() { _ = w.groups.Load(0) }() // a failure is retried
 	synctest.Wait()
+}
+
+func (w *consumerWorld) view() View {
+	v := w.shaped.view()
+	v.modes = maps.Clone(w.broadcast)
+	return v
+}
+
+func (w *consumerWorld) switchMode(rt *rapid.T) {
+	w.world.switchMode(rt)
+	for group, on := range w.broadcast {
+		w.switched[group] = w.switched[group] || on
+	}
+}
+
+// hangUp ends a connection; what was under way on it is not heard of any more.
+func (w *consumerWorld) hangUp(rt *rapid.T) {
+	at := rapid.IntRange(0, len(w.connections)-1).Draw(rt, "connection")
+	w.connections[at].Close()
+	w.connections[at] = w.groups.NewSession()
+	for _, c := range w.clients {
+		if c.connection == at && c.waits {
+			c.giveUp()
+		}
+	}
+}
+
+// caller is the client on its connection. Most look alike.
+func (w *consumerWorld) callerOf(c *client) Caller {
+	return Caller{ClientID: "c", ClientHost: "h", Session: w.connections[c.connection]}
 }
 
 // someClient returns one that lives; there are at most five.
@@ -151,6 +192,7 @@ func (w *consumerWorld) someClient(rt *rapid.T) *client {
 func (w *consumerWorld) enroll(rt *rapid.T, c *client) {
 	w.made++
 	c.id = "m" + strconv.Itoa(w.made)
+	c.connection = rapid.IntRange(0, len(w.connections)-1).Draw(rt, "connection")
 	c.subscribe(rt)
 	w.clients = append(w.clients, c)
 }
@@ -174,7 +216,7 @@ func (w *consumerWorld) beat(c *client, lost bool) {
 	c.asked++
 	asked := c.asked
 	c.waits = true
-	w.groups.ConsumerHeartbeat(req, Caller{ClientID: "c", ClientHost: "h"}, expect(&w.world, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
+	w.groups.ConsumerHeartbeat(req, w.callerOf(c), expect(&w.world, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
 		if c.asked != asked || c.gone {
 			return // it gave up on this one
 		}
@@ -259,7 +301,10 @@ func (w *consumerWorld) round(*rapid.T) {
 
 // giveUp lets a client wait no longer for an answer.
 func (w *consumerWorld) giveUp(rt *rapid.T) {
-	c := w.someClient(rt)
+	w.someClient(rt).giveUp()
+}
+
+func (c *client) giveUp() {
 	c.asked++
 	c.waits, c.full = false, true
 }
@@ -279,7 +324,7 @@ func (w *consumerWorld) leave(rt *rapid.T) {
 		req.MemberEpoch = epochAway
 	}
 	c.gone = true
-	w.groups.ConsumerHeartbeat(req, Caller{}, expect(&w.world, func(*kmsg.ConsumerGroupHeartbeatResponse) {}))
+	w.groups.ConsumerHeartbeat(req, w.callerOf(c), expect(&w.world, func(*kmsg.ConsumerGroupHeartbeatResponse) {}))
 }
 
 func (w *consumerWorld) change(rt *rapid.T) {
@@ -311,7 +356,7 @@ func (w *consumerWorld) commit(rt *rapid.T) {
 	c := w.someClient(rt)
 	req := commitRequest(c.group, "t", 0, 1)
 	req.Version, req.MemberID, req.Generation = 9, c.id, c.epoch+rapid.Int32Range(-1, 0).Draw(rt, "off by")
-	w.groups.CommitOffsets(req, Caller{}, expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
+	w.groups.CommitOffsets(req, w.callerOf(c), expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
 }
 
 // classic tries to join by the other protocol, and to make use of it.
@@ -365,7 +410,10 @@ func (w *consumerWorld) checkClients(rt *rapid.T) {
 			if c.gone || other.gone || c.group != other.group || len(c.working.and(other.working)) == 0 {
 				continue
 			}
-			if c.epoch == other.epoch && c.life == other.life || m != nil && m.vouches(c) && m.vouches(other) {
+			if m != nil && m.memberOf(c) != m.memberOf(other) {
+				continue // each has all partitions
+			}
+			if !w.switched[c.group] && c.epoch == other.epoch && c.life == other.life || m != nil && m.vouches(c) && m.vouches(other) {
 				rt.Fatalf("%s of epoch %d and %s of epoch %d both work on %v", c.id, c.epoch, other.id, other.epoch, c.working.and(other.working))
 			}
 		}
@@ -385,12 +433,22 @@ func (w *consumerWorld) checkClients(rt *rapid.T) {
 
 // vouches reports whether the client is a member as it believes to be.
 func (m *machine) vouches(c *client) bool {
-	g := m.groups[c.group]
-	if g == nil || g.consumer == nil || g.consumer.members[c.id] == nil {
+	g := m.memberOf(c)
+	if g == nil {
 		return false
 	}
 	current := g.consumer.members[c.id].current
 	return c.epoch == current.epoch || c.epoch == current.previous
+}
+
+// memberOf is the group or the cell that the client is in.
+func (m *machine) memberOf(c *client) *group {
+	for id, g := range m.groups {
+		if base, _ := baseOf(id); base == c.group && g.consumer != nil && g.consumer.members[c.id] != nil {
+			return g
+		}
+	}
+	return nil
 }
 
 // end lets all come to rest, and then to an end.
@@ -403,8 +461,7 @@ func (w *consumerWorld) end(rt *rapid.T) {
 		w.groups.TopicsChanged([]string{name})
 	}
 	for _, c := range w.clients {
-		c.asked++
-		c.waits, c.full = false, true
+		c.giveUp()
 	}
 	for range 30 { // strangers and those that are gone time out meanwhile
 		w.round(rt)
@@ -415,10 +472,12 @@ func (w *consumerWorld) end(rt *rapid.T) {
 	w.check(rt)
 	m := w.groups.shards[0].machine
 	for _, c := range w.clients {
-		g := m.groups[c.group]
+		g := m.memberOf(c)
 		switch {
 		case c.gone:
-		case g == nil || g.consumer == nil || g.consumer.members[c.id] == nil:
+		case g != nil && g.cell != w.broadcast[c.group]:
+			rt.Fatalf("%s is in %s, broadcast is %v", c.id, g.id, w.broadcast[c.group])
+		case g == nil:
 			if c.instance == nil && len(w.clients) <= 4 {
 				rt.Fatalf("%s could not get into its group", c.id)
 			}
