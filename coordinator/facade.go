@@ -78,7 +78,7 @@ func protocolTypeOf(g *group) string {
 	return g.protocolType
 }
 
-func protocolOf(g *group) string     { return g.protocol }
+func protocolOf(g *group) string { return g.protocol }
 
 func describeFront(id string, cells []*group) kmsg.DescribeGroupsResponseGroup {
 	d := kmsg.NewDescribeGroupsResponseGroup()

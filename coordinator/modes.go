@@ -99,7 +99,7 @@ func (m *machine) broadcasts(s *step, id string) bool {
 // now: a group that is held up goes on as it is.
 func (m *machine) toBroadcast(s *step, base string) bool {
 	if g := m.groups[base]; g != nil && !g.idle() {
-		if g.moving() || g.size()*g.offsets.size() > copiesMax {
+		if g.isEmptying() || g.size()*g.offsets.size() > copiesMax {
 			return false
 		}
 		for _, id := range g.futureCells() {
@@ -120,18 +120,6 @@ func (m *machine) toBroadcast(s *step, base string) bool {
 // copiesMax bounds the offsets that are copied in one step, when each member of a
 // group gets all that the group has. Above it the members have to be stopped first.
 const copiesMax = 500_000
-
-// moving reports whether the group is being rewound: then its offsets are not yet
-// those that it shall go on from.
-func (g *group) moving() bool { return g.rewind != nil && g.rewind.phase == rewindEmptying }
-
-// size is the number of members.
-func (g *group) size() int {
-	if g.consumer != nil {
-		return len(g.consumer.members)
-	}
-	return len(g.order)
-}
 
 // futureCells lists the cells that the members of a shared group will have.
 func (g *group) futureCells() []string {
@@ -166,7 +154,7 @@ func (m *machine) toCluster(s *step, base string) bool {
 	switch {
 	case f == nil || f.mode == modeCluster:
 		return true
-	case slices.ContainsFunc(f.sorted(), (*group).moving):
+	case slices.ContainsFunc(f.sorted(), (*group).isEmptying):
 		return false
 	}
 	if f.mode == modeBroadcast || f.taken() > 0 {
