@@ -10,7 +10,8 @@ import (
 // What one member may say of itself. What it sends is kept in one record.
 const (
 	topicNamesMax = 1 << 15
-	ownedMax      = 1 << 20
+	ownedMax      = 1 << 20 // partitions
+	ownedTopics   = 1 << 17 // entries for them
 )
 
 // check finds what is wrong with a heartbeat by itself.
@@ -84,7 +85,8 @@ func (b *beat) fits(config *Config) bool {
 	for i := range req.Topics {
 		owned += len(req.Topics[i].Partitions)
 	}
-	return len(req.SubscribedTopicNames) <= topicNamesMax && size <= config.GroupBytesMax && owned <= ownedMax
+	return len(req.SubscribedTopicNames) <= topicNamesMax && size <= config.GroupBytesMax &&
+		owned <= ownedMax && len(req.Topics) <= ownedTopics
 }
 
 // metaOf is what a member says of itself, where it does not repeat it from before.

@@ -22,6 +22,7 @@ func (g *Groups) ConsumerHeartbeat(
 		reply(beatFailed(req, err))
 		return
 	}
+	b.owned = ownedOf(req)
 	q := question[*kmsg.ConsumerGroupHeartbeatResponse]{
 		req.Group, protocol.NoError, reply,
 		func(code protocol.ErrorCode) *kmsg.ConsumerGroupHeartbeatResponse {
@@ -127,7 +128,6 @@ func (m *machine) knownConsumer(b *beat) (*consumerMember, *protocol.Error) {
 		return nil, err
 	}
 	member := g.consumer.members[req.MemberID]
-	b.owned = ownedOf(req)
 	return member, member.checkEpoch(b)
 }
 
@@ -195,11 +195,11 @@ func (s *step) heartbeat(group string) time.Duration {
 }
 
 func ownedOf(req *kmsg.ConsumerGroupHeartbeatRequest) partitions {
-	owned := partitions{}
+	owned := parts{}
 	for _, t := range req.Topics {
-		owned.put(t.TopicID, t.Partitions)
+		owned.add(t.TopicID, t.Partitions)
 	}
-	return owned
+	return newPartitions(owned)
 }
 
 // assignmentOf shows a set; the answer may share its lists, which never change.

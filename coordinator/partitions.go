@@ -13,16 +13,30 @@ import (
 // sets may share lists. The nil map is the empty set.
 type partitions map[model.TopicID][]int32
 
-// newPartitions takes what a peer or a record claims: in any order, with doubles.
-func newPartitions(topics map[model.TopicID][]int32) partitions {
-	p := make(partitions, len(topics))
-	for topic, list := range topics {
+// parts is what a peer or a record says that a set is: in any order, with doubles,
+// and a topic in any number of parts.
+type parts map[model.TopicID][]int32
+
+// add takes another part; list becomes the set's.
+func (c parts) add(topic model.TopicID, list []int32) {
+	if before, ok := c[topic]; ok {
+		c[topic] = append(before, list...)
+		return
+	}
+	c[topic] = slices.Clip(list)
+}
+
+// newPartitions orders what is claimed, in no more time for many parts than for few.
+func newPartitions(c parts) partitions {
+	p := make(partitions, len(c))
+	for topic, list := range c {
 		p.put(topic, list)
 	}
 	return p
 }
 
-// put adds to a set that is being made; list becomes the set's.
+// put adds to a set that is being made; list becomes the set's. It goes over all
+// that the set has of the topic.
 func (p partitions) put(topic model.TopicID, list []int32) {
 	if before := p[topic]; len(before) > 0 {
 		list = slices.Concat(before, list)

@@ -1,9 +1,11 @@
 package coordinator
 
 import (
+	"encoding/binary"
 	"slices"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -34,6 +36,38 @@ func TestPartitions(t *testing.T) {
 	}
 	if !(partitions{topicA: {1, 3}}).within(p) || q.within(p) || !partitions(nil).within(p) || p.within(nil) {
 		t.Errorf("within %v", p)
+	}
+}
+
+// TestParts: a topic that is named very often costs no more than one that is named
+// once, be it by a member or in a damaged record.
+func TestParts(t *testing.T) {
+	const count = 50_000
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	encoded := appendCompactLen(nil, count)
+	for i := range int32(count) {
+		p := (i * 7) % 1000
+		req.Topics = append(req.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: topicA, Partitions: []int32{p, p + 1}})
+		encoded = append(encoded, topicA[:]...)
+		encoded = appendCompactLen(encoded, 1)
+		encoded = binary.BigEndian.AppendUint32(encoded, uint32(p))
+		encoded = append(encoded, 0) // no tags
+	}
+	for name, c := range map[string]struct {
+		make func() partitions
+		most float64 // allocations besides those of the parts
+		want int
+	}{
+		"owned":  {func() partitions { return ownedOf(req) }, 100, 1001},
+		"record": {func() partitions { c := cursor{rest: encoded, ok: true}; return c.partitions() }, count + 1000, 1000},
+	} {
+		var got partitions
+		if n := testing.AllocsPerRun(1, func() { got = c.make() }); n > c.most {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+		if list := got[topicA]; len(list) != c.want || !slices.IsSorted(list) || len(got) != 1 {
+			t.Errorf("%s: %d partitions of %d topics", name, len(list), len(got))
+		}
 	}
 }
 

@@ -139,7 +139,7 @@ func (c *cursor) tags(known func(tag uint32, field *cursor)) {
 func (c *cursor) partitions() partitions {
 	const topicMin, indexSize = 18, 4
 	n := c.count(topicMin)
-	out := make(partitions, n)
+	out := make(parts, n)
 	for range n {
 		topic := c.topicID()
 		list := make([]int32, c.count(indexSize))
@@ -147,9 +147,9 @@ func (c *cursor) partitions() partitions {
 			list[i] = c.i32()
 		}
 		c.tags(nil)
-		out.put(topic, list)
+		out.add(topic, list)
 	}
-	return out
+	return newPartitions(out)
 }
 
 func appendCompactLen(b []byte, n int) []byte { return binary.AppendUvarint(b, uint64(n)+1) }

@@ -72,10 +72,11 @@ func beatAfterLoad(g *group, id string) *beat {
 		req.MemberEpoch = epochJoin
 		return &beat{req: req}
 	}
-	for topic, list := range member.current.assigned {
+	owned := member.current.assigned
+	for topic, list := range owned {
 		req.Topics = append(req.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: topic, Partitions: list})
 	}
-	return &beat{req: req}
+	return &beat{req: req, owned: owned}
 }
 
 // checkShares checks that of members with one and the same topic none has two
