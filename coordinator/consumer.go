@@ -3,6 +3,7 @@ package coordinator
 import (
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ type consumerSoft struct {
 	refresh    bool      // a subscribed topic may have changed since hash was made
 	lookedAt   time.Time // when its topics were last compared with hash
 	assignedAt time.Time
+	compiled   map[string]*regexp.Regexp // patterns in use, some of them
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the

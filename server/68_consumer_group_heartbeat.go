@@ -15,7 +15,8 @@ import (
 // Differs from Kafka: a member of a group that is gone is told UNKNOWN_MEMBER_ID
 // and joins again, where GROUP_ID_NOT_FOUND ends Java's consumer. A static member
 // that was fenced may join again with its own member id at once. Patterns never
-// match internal topics. A group of more than 64 members is assigned anew after
+// match internal topics, and have at most 1,024 bytes and some 2,048 steps when their
+// repeats are written out. A group of more than 64 members is assigned anew after
 // a pause of a millisecond for each.
 func (s *Server) consumerGroupHeartbeat(c *call, req *kmsg.ConsumerGroupHeartbeatRequest) {
 	if !s.settings.consumerGroups() {
