@@ -105,7 +105,7 @@ const (
 // assignor is the one in use: what is set on the group, else what most members
 // ask for, else the broker's first.
 func (c *consumerGroup) assignor(s *step, group string) string {
-	if set := s.view.Rules(group).Assignor; set != "" {
+	if set := s.rules(group).Assignor; set != "" {
 		return set
 	}
 	best, votes := s.config.Assignors[0], 0
