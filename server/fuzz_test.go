@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/server"
 )
 
 // FuzzRequests sends any bytes as the body of any request. The broker must
 // answer or hang up, soon, without taking memory that the bytes do not pay
 // for, and must still serve others.
 func FuzzRequests(f *testing.F) {
-	for _, key := range []int16{0, 1, 2, 3, 8, 9, 10, 11, 13, 14, 19, 20, 32, 37, 44, 60, 75} {
+	for _, key := range []int16{0, 1, 2, 3, 8, 9, 10, 11, 13, 14, 19, 20, 32, 37, 44, 60, 68, 69, 75} {
 		req := kmsg.RequestForKey(key)
 		for _, version := range []int16{0, 4, 7, 12} {
 			if version <= req.MaxVersion() {
@@ -24,7 +26,8 @@ func FuzzRequests(f *testing.F) {
 			}
 		}
 	}
-	b := startBroker(f, options{})
+	f.Add(int16(68), int16(1), joinRequest("g", "m", "t").AppendTo(nil))
+	b := startBroker(f, options{tune: server.ServeConsumerGroups})
 	b.dial().createTopic("t", 1)
 	f.Fuzz(func(t *testing.T, key, version int16, body []byte) {
 		if len(body) > 1<<16 {
