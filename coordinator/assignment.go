@@ -37,7 +37,7 @@ func readAssignment(b []byte) ([]AssignedTopic, bool) {
 		}
 		out = append(out, t)
 	}
-	slices.SortStableFunc(out, func(a, b AssignedTopic) int { return strings.Compare(a.Topic, b.Topic) })
+	sortTopics(out)
 	merged := out[:0]
 	for _, t := range out {
 		if n := len(merged); n > 0 && merged[n-1].Topic == t.Topic {
@@ -50,6 +50,10 @@ func readAssignment(b []byte) ([]AssignedTopic, bool) {
 		slices.Sort(merged[i].Partitions)
 	}
 	return merged, true
+}
+
+func sortTopics(topics []AssignedTopic) {
+	slices.SortStableFunc(topics, func(a, b AssignedTopic) int { return strings.Compare(a.Topic, b.Topic) })
 }
 
 func readAssignedTopic(b []byte) (t AssignedTopic, rest []byte, ok bool) {

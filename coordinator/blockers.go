@@ -24,6 +24,18 @@ const (
 	// BlockedBySync: the member has not fetched its assignment. The others work
 	// already; if it stays away they will have to rebalance.
 	BlockedBySync BlockerKind = "sync"
+
+	// Of consumer groups:
+
+	// BlockedByPause: a large group is dealt out anew after a pause.
+	BlockedByPause BlockerKind = "assign"
+	// BlockedByRevoke: the member has not shown that it gave the partitions up.
+	BlockedByRevoke BlockerKind = "revoke"
+	// BlockedByHolder: the member waits for partitions that another holds.
+	BlockedByHolder BlockerKind = "holder"
+	// BlockedByBeat: the member has not come since it could go on; or it is a
+	// static one that left, and has yet to come back.
+	BlockedByBeat BlockerKind = "heartbeat"
 )
 
 // Blocker is one thing that a group's rebalance waits for.
@@ -31,6 +43,11 @@ type Blocker struct {
 	Kind   BlockerKind
 	Member string    // its id; "" for the group itself
 	Until  time.Time // when the wait ends at the latest; zero: nobody knows
+	// Of consumer groups: which partitions it is about, who holds them if that is
+	// another member, and since when that is to give them up (zero: unknown).
+	Partitions []AssignedTopic
+	Holder     string
+	Since      time.Time
 }
 
 // blockers lists what the group waits for, members in the order in which they
@@ -41,13 +58,13 @@ func (m *machine) blockers(g *group) []Blocker {
 		return m.joinBlockers(g)
 	case stateCompleting:
 		end := m.timers.at(timerKey{timerSync, g.id, ""})
-		return []Blocker{{BlockedByLeader, g.leader, m.earlier(end, g, g.leader)}}
+		return []Blocker{{Kind: BlockedByLeader, Member: g.leader, Until: m.earlier(end, g, g.leader)}}
 	case stateStable:
 		var out []Blocker
 		end := m.timers.at(timerKey{timerSync, g.id, ""})
 		for _, member := range g.order {
 			if _, ok := g.pendingSync[member.id]; ok {
-				out = append(out, Blocker{BlockedBySync, member.id, m.earlier(end, g, member.id)})
+				out = append(out, Blocker{Kind: BlockedBySync, Member: member.id, Until: m.earlier(end, g, member.id)})
 			}
 		}
 		return out
@@ -64,11 +81,11 @@ func (m *machine) joinBlockers(g *group) []Blocker {
 	var out []Blocker
 	for _, member := range g.order {
 		if member.join == nil {
-			out = append(out, Blocker{BlockedByJoin, member.id, m.earlier(end, g, member.id)})
+			out = append(out, Blocker{Kind: BlockedByJoin, Member: member.id, Until: m.earlier(end, g, member.id)})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(g.pendingJoin)) {
-		out = append(out, Blocker{BlockedByNewcomer, id, m.earlier(end, g, id)})
+		out = append(out, Blocker{Kind: BlockedByNewcomer, Member: id, Until: m.earlier(end, g, id)})
 	}
 	return out
 }

@@ -35,6 +35,7 @@ type resolvedRegex struct {
 
 // consumerSoft is what dies with the machine.
 type consumerSoft struct {
+	settled    int32     // the newest epoch that all members have come to
 	assignor   string    // that made the targets; "": not known, they were loaded
 	refresh    bool      // a subscribed topic may have changed since hash was made
 	lookedAt   time.Time // when its topics were last compared with hash

@@ -18,7 +18,7 @@ func (m *machine) replayConsumer(version uint16, r Record) error {
 			return nil
 		}
 		g.consumer.forget(version, key)
-		m.settleConsumer(g)
+		m.settleConsumer(g, r.Timestamp)
 		return nil
 	}
 	apply, err := decodeConsumerValue(version, r.Value)
@@ -35,17 +35,25 @@ func (m *machine) replayConsumer(version uint16, r Record) error {
 		g.stored = nil // of two kinds, the later one in the log is the group's
 	}
 	apply(g.consumer, key.item)
-	m.settleConsumer(g)
+	m.settleConsumer(g, r.Timestamp)
 	return nil
 }
 
-// settleConsumer follows up on a change of a group's consumer part.
-func (m *machine) settleConsumer(g *group) {
+// settleConsumer follows up on a change of a group's consumer part, that came at
+// some time in ms.
+func (m *machine) settleConsumer(g *group, at int64) {
 	if g.consumer.gone() {
 		g.consumer = nil
 		m.forget(g)
 	}
-	m.recount(g)
+	before := g.counted
+	if m.recount(g); g.counted != before {
+		g.since = at
+	}
+	if c := g.consumer; c != nil && c.state() == consumerStable && c.soft.settled < c.epoch {
+		c.soft.settled = c.epoch
+		m.settled++
+	}
 }
 
 // forget takes out what a tombstone names.

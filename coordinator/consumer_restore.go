@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -195,9 +194,5 @@ func (c *consumerGroup) strangers(members map[string]bool) []string {
 
 // watchConsumer gives a member its session timeout from now.
 func (m *machine) watchConsumer(s *step, g *group, member *consumerMember) {
-	session := s.session(g.id)
-	if classic := member.meta.classic; classic != nil {
-		session = time.Duration(classic.sessionTimeout) * time.Millisecond
-	}
-	m.timers.set(timerKey{timerSession, g.id, member.id}, s.now.Add(session))
+	m.timers.set(timerKey{timerSession, g.id, member.id}, s.now.Add(s.sessionOf(g.id, member)))
 }

@@ -15,18 +15,20 @@ type GroupView struct {
 	ID string
 	// Code says why there is nothing but the id: GROUP_ID_NOT_FOUND, or what is
 	// the matter with the group's shard. NoError: the rest is there.
-	Code         protocol.ErrorCode
-	Kind         string    // as ListGroups names the type
-	State        string    // Kafka's name
-	Since        time.Time // when it came into that state; zero: unknown
-	Generation   int32
-	ProtocolType string // "": nobody ever joined, offsets were committed only
-	Protocol     string // chosen by the members; "" while there is none
-	Leader       string // a member id; "": none
-	Members      []MemberView
-	Newcomers    int // given a member id, yet to join with it
-	Offsets      []TopicOffsets
-	Blockers     []Blocker // what the running rebalance waits for
+	Code       protocol.ErrorCode
+	Kind       string    // as ListGroups names the type
+	State      string    // Kafka's name
+	Since      time.Time // when it came into that state; zero: unknown
+	Generation int32     // of a consumer group its epoch
+	// AssignmentEpoch is the epoch of a consumer group's newest assignment.
+	AssignmentEpoch int32
+	ProtocolType    string // "": nobody ever joined, offsets were committed only
+	Protocol        string // chosen by the members; "" while there is none; of a consumer group the assignor
+	Leader          string // a member id; "": none
+	Members         []MemberView
+	Newcomers       int // given a member id, yet to join with it
+	Offsets         []TopicOffsets
+	Blockers        []Blocker // what the running rebalance waits for
 	// Broadcast: every member has all partitions, and is alone in a group of its
 	// own, which is shown besides; Offsets are the lowest of the members.
 	Broadcast bool
@@ -48,6 +50,8 @@ type MemberView struct {
 	// and Assignment.
 	Consumes        bool
 	Metadata, Given []byte
+
+	Consumer *ConsumerView // of a consumer group's member, in place of those bytes
 }
 
 // TopicOffsets is what a group has committed for one topic.
@@ -67,6 +71,9 @@ type PartitionOffset struct {
 // Subscription lists the topics that the member asks for, in order; false if
 // its metadata is not a consumer's, or cannot be read.
 func (v *MemberView) Subscription() ([]string, bool) {
+	if v.Consumer != nil {
+		return v.Consumer.Subscription(), true
+	}
 	topics := map[string]struct{}{}
 	if !v.Consumes || !readSubscription(v.Metadata, topics) {
 		return nil, false
@@ -78,6 +85,9 @@ func (v *MemberView) Subscription() ([]string, bool) {
 // that is not a consumer's, or cannot be read. A member that was given nothing
 // has none.
 func (v *MemberView) Assignment() ([]AssignedTopic, bool) {
+	if v.Consumer != nil {
+		return v.Consumer.Current(), true
+	}
 	if !v.Consumes {
 		return nil, false
 	}
@@ -131,6 +141,9 @@ func (m *machine) inspectAll(s *step) []GroupView {
 // inspect copies what may change. Metadata and assignments are never changed in
 // place, and are read by who wants to know, not on the shard.
 func (m *machine) inspect(s *step, g *group) GroupView {
+	if g.consumer != nil {
+		return m.inspectConsumer(s, g)
+	}
 	now := g.standing()
 	v := GroupView{
 		ID: g.id, Kind: now.kind.String(), State: now.stateName(), Since: timeOf(g.since), Generation: g.generation,

@@ -33,6 +33,9 @@ func viewText(v *GroupView) []string {
 	}
 	lines := []string{fmt.Sprintf("   %s: %s %s since=%s gen=%d type=%q protocol=%q leader=%q newcomers=%d",
 		v.ID, v.Kind, v.State, momentText(v.Since), v.Generation, v.ProtocolType, v.Protocol, v.Leader, v.Newcomers)}
+	if v.AssignmentEpoch != 0 {
+		lines[0] += fmt.Sprintf(" assigned=%d", v.AssignmentEpoch)
+	}
 	for i := range v.Members {
 		m := &v.Members[i]
 		topics, knowsTopics := m.Subscription()
@@ -40,6 +43,10 @@ func viewText(v *GroupView) []string {
 		lines = append(lines, fmt.Sprintf("      member %s%s client=%s@%s heard=%s expires=%s session=%s rebalance=%s topics=%v,%v given=%v,%v",
 			m.ID, named("instance", deref(m.Instance)), m.ClientID, m.ClientHost, momentText(m.Heard), momentText(m.Expires),
 			m.SessionTimeout, m.RebalanceTimeout, topics, knowsTopics, given, knowsGiven))
+		if c := m.Consumer; c != nil {
+			lines = append(lines, fmt.Sprintf("         %s epoch=%d%s%s classic=%v revoking=%v target=%v",
+				c.State, c.Epoch, named("rack", c.Rack), named("pattern", c.Pattern), c.Classic, c.Revoking(), c.Target()))
+		}
 	}
 	for _, t := range v.Offsets {
 		for _, p := range t.Partitions {
@@ -47,7 +54,11 @@ func viewText(v *GroupView) []string {
 		}
 	}
 	for _, b := range v.Blockers {
-		lines = append(lines, fmt.Sprintf("      waits: %s%s until=%s", b.Kind, named("member", b.Member), momentText(b.Until)))
+		line := fmt.Sprintf("      waits: %s%s until=%s", b.Kind, named("member", b.Member), momentText(b.Until))
+		if len(b.Partitions) > 0 {
+			line += fmt.Sprintf(" partitions=%v%s since=%s", b.Partitions, named("holder", b.Holder), momentText(b.Since))
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -20,6 +20,7 @@ type machine struct {
 	offsetCount int
 	census      census
 	timers      timers
+	settled     int // epochs of consumer groups that all members came to, since it was last published
 
 	// Of broadcast groups.
 	facades  map[string]*facade // by base
@@ -141,6 +142,7 @@ func (m *machine) forget(g *group) {
 // half done is mended first.
 func (m *machine) restore(s *step) {
 	m.loadedAt = s.now
+	m.settled = 0 // long ago
 	m.sweep(s)
 	m.restoreConsumers(s)
 	for _, g := range m.groups {

@@ -8,7 +8,7 @@ type Metrics struct {
 	Cells        int                // groups of single members of broadcast groups, as counted above
 	Offsets      int                // committed offsets held
 	Commits      uint64             // partition offsets accepted since the start
-	Rebalances   uint64             // generations formed since the start
+	Rebalances   uint64             // generations formed, and epochs that all members came to, since the start
 	Expired      uint64             // offsets that went as their retention was over
 	Ignored      uint64             // commits of before a rewind, answered and forgotten
 	ShardsLoaded int
@@ -69,6 +69,8 @@ func (t *stats) publish(m *machine, s *step) {
 	t.offsets.Store(int64(m.offsetCount))
 	t.commits.Add(uint64(s.commits))
 	t.ignored.Add(uint64(s.ignored))
+	t.rebalances.Add(uint64(m.settled))
+	m.settled = 0
 	for i := range s.events {
 		if e := &s.events[i]; e.Kind == GenerationFormed {
 			t.rebalances.Add(1)
