@@ -15,8 +15,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// httpHeaderMax is how long a client may take to send its request's header.
-const httpHeaderMax = 10 * time.Second
+const (
+	// httpHeaderMax is how long a client may take to send its request's header.
+	httpHeaderMax = 10 * time.Second
+	// httpRequestMax is the same for the whole request, and how long one and its
+	// answer may take: more than a group is watched for, and the wait for it.
+	httpRequestMax = 2 * time.Minute
+	// httpIdleMax is how long a connection stays open without a request: longer than
+	// scrapers pause as a rule.
+	httpIdleMax = 3 * time.Minute
+	// httpConnsMax is the most connections at a time. Who opens more, or takes no
+	// answers, must not use up the memory and the descriptors of Kafka's clients.
+	httpConnsMax = 100
+)
 
 // httpIndex answers who asks for nothing.
 const httpIndex = `Mainstem
@@ -81,7 +92,9 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", h.ready)
-	h.server = http.Server{Handler: mux, ReadHeaderTimeout: httpHeaderMax}
+	h.server = http.Server{
+		Handler: mux, ReadHeaderTimeout: httpHeaderMax, ReadTimeout: httpRequestMax, WriteTimeout: httpRequestMax, IdleTimeout: httpIdleMax,
+	}
 	go func() {
 		defer close(h.served)
 		nl := &httpListener{Listener: sparing(nl, func(net.Conn) {}), log: log}

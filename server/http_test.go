@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -24,13 +25,7 @@ func serveHealth(t *testing.T, checks []server.Check) func(path string) (status 
 // openHealth is serveHealth for who needs the server too.
 func openHealth(t *testing.T, checks []server.Check) (*server.Health, func(path string) (status int, body string)) {
 	t.Helper()
-	var lc net.ListenConfig
-	free, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	must(t, err)
-	address := free.Addr().String()
-	must(t, free.Close())
-	h, err := server.ServeHealth(t.Context(), address, zap.NewNop(), server.NewRegistry(), checks)
-	must(t, err)
+	h, address := listenHealth(t, checks...)
 	t.Cleanup(func() { must(t, h.Close()) })
 	return h, func(path string) (int, string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
@@ -42,6 +37,19 @@ func openHealth(t *testing.T, checks []server.Check) (*server.Health, func(path 
 		must(t, resp.Body.Close())
 		return resp.StatusCode, string(body)
 	}
+}
+
+// listenHealth opens the health server at a free port; the caller closes it.
+func listenHealth(t *testing.T, checks ...server.Check) (h *server.Health, address string) {
+	t.Helper()
+	var lc net.ListenConfig
+	free, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	address = free.Addr().String()
+	must(t, free.Close())
+	h, err = server.ServeHealth(t.Context(), address, zap.NewNop(), server.NewRegistry(), checks)
+	must(t, err)
+	return h, address
 }
 
 // TestHTTPIndex: who opens the address without a path sees what there is, and
@@ -120,4 +128,54 @@ func TestKafkaOnTheHTTPPort(t *testing.T) {
 	if got := logs.FilterMessageSnippet("a Kafka client came to the port of metrics").Len(); got != 1 {
 		t.Errorf("%d lines, want 1: %v", got, logs.All())
 	}
+}
+
+// TestHTTPConnections: who opens many connections and keeps them leaves
+// descriptors for others; those that are open go on, and room comes back.
+func TestHTTPConnections(t *testing.T) {
+	const most = 100
+	h, address := listenHealth(t)
+	defer func() { must(t, h.Close()) }()
+	var open []net.Conn
+	for range most {
+		nc, ok := askKeeping(t, address)
+		if !ok {
+			t.Fatalf("connection %d was refused", len(open)+1)
+		}
+		open = append(open, nc)
+	}
+	if _, ok := askKeeping(t, address); ok {
+		t.Errorf("more than %d connections are served", most)
+	}
+	if !asked(t, open[0]) {
+		t.Error("an open connection is not served any more")
+	}
+	must(t, open[0].Close())
+	for ok := false; !ok; { // until the server has noticed
+		_, ok = askKeeping(t, address)
+	}
+}
+
+// askKeeping opens a connection and asks once; it is closed with the test.
+func askKeeping(t *testing.T, address string) (nc net.Conn, ok bool) {
+	t.Helper()
+	var d net.Dialer
+	nc, err := d.DialContext(t.Context(), "tcp", address)
+	must(t, err)
+	t.Cleanup(func() { _ = nc.Close() })
+	return nc, asked(t, nc)
+}
+
+// asked asks for /livez and reports whether there was an answer.
+func asked(t *testing.T, nc net.Conn) bool {
+	t.Helper()
+	if _, err := io.WriteString(nc, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		return false
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err != nil {
+		return false
+	}
+	must(t, resp.Body.Close())
+	return resp.StatusCode == http.StatusOK
 }
