@@ -15,6 +15,10 @@
 // consume.go, endtoend.go, disk.go and machine.go (what it ran on), memory.go,
 // stats.go, judge.go, report.go and tables.go (samples to a table), progress.go.
 //
+// Of groups: groups.go (their rows and targets), groupsrun.go (rounds that are
+// more than one load), groupload.go, groupmember.go, groupcommit.go,
+// grouprebalance.go and grouprebalance848.go (the load process's part).
+//
 // Of the storage table: storage.go (its rows), storagetargets.go, batch.go and
 // batches.go (a load that costs the same wherever it goes), spread.go and watch.go
 // (many partitions), syncasync.go, restart.go and recovery.go (until a broker answers
@@ -24,10 +28,11 @@
 // compacted topic read back), scrape.go (metrics) and taken.go (files).
 //
 // Invariants: a broker is measured only while the other one is idle or stopped;
-// every figure of the report is from this run; a target stands in targets.go or
-// storagetargets.go and nowhere else.
+// every figure of the report is from this run; a target stands in targets.go,
+// groups.go or storagetargets.go and nowhere else.
 //
 // Goroutines: those of harness (one per broker process, one per Sampler), one per
 // load process, which ends with it, and one per watch, here; those of promise in a
-// soak; in a load process one or two per producer.
+// soak; in a load process one or two per producer,
+// and one per connection of groups.
 package main

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -202,8 +203,8 @@ func TestGoals(t *testing.T) {
 		if g.by <= 0 || g.words() == "?" {
 			t.Errorf("goal for %s, %s: by %v, %q", g.row, g.metric, g.by, g.words())
 		}
-		if key := g.row + "/" + g.metric; seen[key] {
-			t.Errorf("two goals for %s", key)
+		if key := fmt.Sprintf("%s/%s/%d", g.row, g.metric, g.rule); seen[key] {
+			t.Errorf("two goals of one kind for %s", key)
 		} else {
 			seen[key] = true
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -16,7 +15,7 @@ import (
 // load is what one load process does. It runs apart from the one that
 // measures, and apart from the broker, so that each one's CPU time is its own.
 type load struct {
-	Op         string // produce, batches, consume, e2e, live or backlog.
+	Op         string // produce, batches, consume, e2e, live, backlog, or one of groups.
 	Addr       string
 	Topics     []string
 	Partitions int // Of each topic.
@@ -42,6 +41,8 @@ type load struct {
 	Keys int
 	// Readers is how many clients read a backlog.
 	Readers int
+	// Group is what there is to do with groups.
+	Group groupLoad
 }
 
 // outcome is what a load process saw.
@@ -52,10 +53,12 @@ type outcome struct {
 	Batches  int64
 	Requests int64 // Produce or Fetch.
 	Seconds  float64
-	P50, P99 float64 // Milliseconds, for e2e and live.
+	P50, P99 float64 // Milliseconds, for e2e, live, commits and rebalances.
 	// AckP50 and AckP99 are milliseconds until an acknowledgement, for batches
 	// and live.
 	AckP50, AckP99 float64
+	// IDs are the members that live on, one a group.
+	IDs []string
 }
 
 // perBatch is how many records fit beside the batch's header.
@@ -91,7 +94,7 @@ func runLoad(in io.Reader, out io.Writer) error {
 	case "backlog":
 		o, err = l.readBacklog(ctx)
 	default:
-		err = fmt.Errorf("unknown load %q", l.Op)
+		o, err = l.groups(ctx)
 	}
 	if err != nil {
 		return err

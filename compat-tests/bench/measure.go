@@ -70,18 +70,20 @@ func costs(o outcome, cpu float64, peak harness.Peak) sample {
 	out := sample{
 		mAmount:    float64(o.Records),
 		mRate:      float64(o.Records) / o.Seconds,
-		mBytes:     float64(o.Bytes) / 1e6 / o.Seconds,
-		mPerGB:     cpu / (float64(o.Bytes) / 1e9),
 		mPerRecord: cpu * 1e6 / float64(o.Records),
 		mPeakAnon:  mib(peak.Anon),
 		mPeakFile:  mib(peak.File),
 		mFiles:     float64(peak.Descriptors),
 	}
+	if o.Bytes > 0 {
+		out[mBytes] = float64(o.Bytes) / 1e6 / o.Seconds
+		out[mPerGB] = cpu / (float64(o.Bytes) / 1e9)
+	}
 	if o.Batches > 0 {
 		out[mRecords] = float64(o.Records) / float64(o.Batches)
 		out[mPerBatch] = cpu * 1e6 / float64(o.Batches)
 	}
-	if o.Requests > 0 {
+	if o.Requests > 0 && o.Batches > 0 {
 		out[mBatches] = float64(o.Batches) / float64(o.Requests)
 	}
 	if o.P50 > 0 {

@@ -28,6 +28,7 @@ type result struct {
 	failed  error
 	disks   []disk // One a round.
 	idle    map[harness.Target]float64
+	lacks   []harness.Target // Left out, as they have not what the row needs.
 	samples map[harness.Target][]sample
 }
 
@@ -114,6 +115,14 @@ func (t *report) diskOf(row string) disk {
 	}
 }
 
+// without leaves a target out of the row.
+func (r *result) without(target harness.Target) { r.lacks = append(r.lacks, target) }
+
+// measures tells whether the row is measured on a target.
+func (r *result) measures(target harness.Target) bool {
+	return (r.row.alone == "" || r.row.alone == target) && !slices.Contains(r.lacks, target)
+}
+
 func (r *result) add(target harness.Target, s sample) {
 	r.samples[target] = append(r.samples[target], s)
 }
@@ -122,7 +131,7 @@ func (r *result) add(target harness.Target, s sample) {
 func (r *result) rounds(targets []harness.Target) int {
 	n := -1
 	for _, t := range targets {
-		if r.row.once != t && (r.row.alone == "" || r.row.alone == t) {
+		if r.row.once != t && r.measures(t) {
 			if got := len(r.samples[t]); n < 0 || got < n {
 				n = got
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
@@ -30,6 +31,8 @@ type row struct {
 	once harness.Target
 	// extra rows are no part of "all".
 	extra bool
+	// needs names an API that a broker must have, or it is left out of the row.
+	needs harness.API
 	// most, if any, is how many rounds the row gets at most: long ones have few.
 	most int
 	// props are broker properties of a cold row by target.
@@ -112,13 +115,15 @@ func speedRows() []row {
 			load: l, topics: 10, partitions: per, alone: harness.Mainstem, gib: 0.8, cost: 25, run: runEqual,
 		})
 	}
-	return append(rows,
+	rows = append(rows,
 		row{name: "memory", title: "memory at rest, and while 1 KiB is produced and consumed; fresh brokers", load: producing(2e6, kib, mibBatch, 1), cold: true, gib: 2, cost: 60, run: runMemory},
 		row{name: "startup", title: "start after a clean stop, and after kill -9 under load; fresh brokers", load: producing(4e6, kib, mibBatch, 1), cold: true, gib: 4, cost: 50, run: runStartup},
 	)
+	return append(rows, groupRows()...)
 }
 
-// pick finds rows of a table by names, by prefixes ending in *, or all.
+// pick finds rows of a table by names, by prefixes ending in *, by what stands
+// in front of a hyphen (groups) where no row has that name, or all.
 func pick(t table, names string) ([]row, error) {
 	rows := t.rows()
 	var picked []row
@@ -132,9 +137,10 @@ func pick(t table, names string) ([]row, error) {
 	}
 	for name := range strings.SplitSeq(names, ",") {
 		found := false
+		exact := slices.ContainsFunc(rows, func(r row) bool { return r.name == name })
 		for _, r := range rows {
 			prefix, wild := strings.CutSuffix(name, "*")
-			if r.name == name || (wild && strings.HasPrefix(r.name, prefix)) {
+			if r.name == name || (wild && strings.HasPrefix(r.name, prefix)) || (!exact && strings.HasPrefix(r.name, name+"-")) {
 				picked, found = append(picked, r), true
 			}
 		}

@@ -49,6 +49,14 @@ func (s *stand) begin(r row) {
 	s.row, s.names, s.created, s.amount, s.place = r, nil, 0, 0, 0
 }
 
+// has tells whether the broker has an API; 0 is none that needs looking for.
+func (s *stand) has(api harness.API) (bool, error) {
+	if api == 0 {
+		return true, nil
+	}
+	return harness.Advertises(s.broker.Addr(), api)
+}
+
 func (s *stand) admin(do func(context.Context, *kadm.Client) error) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.broker.Addr()))
 	if err != nil {

@@ -22,6 +22,9 @@ func (t *report) writeRows(b *strings.Builder) {
 	b.WriteString("\n")
 	for _, r := range t.results {
 		title := fmt.Sprintf("**%s** %s (%d rounds)", r.row.name, r.row.title, r.rounds(t.targets))
+		for _, target := range r.lacks {
+			title += fmt.Sprintf("; **skipped on %s**, which does not advertise %s", target, r.row.needs)
+		}
 		if r.failed != nil {
 			text := strings.ReplaceAll(strings.ReplaceAll(r.failed.Error(), "\n", " "), "|", "/")
 			fmt.Fprintf(b, "| %s | FAILED: %s |%s\n", title, text[:min(len(text), 300)], strings.Repeat(" |", len(t.targets)))

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // goal is what Mainstem has to reach in one metric of one row.
 type goal struct {
 	row, metric string
@@ -73,6 +75,7 @@ func metricOrder() []string {
 		mRestAnon, mRestFile, mPeakAnon, mPeakFile, mFiles, mStart, mStartKill, mAckKill,
 	}
 	order = append(order, storageMetrics()...)
+	order = append(order, groupMetrics()...)
 	return append(order, backlogMetrics()...)
 }
 
@@ -86,7 +89,7 @@ func isPeak(metric string) bool {
 }
 
 // goals is the whole claim: that of both tables.
-func goals() []goal { return append(speedGoals(), storageGoals()...) }
+func goals() []goal { return slices.Concat(speedGoals(), groupGoals(), storageGoals()) }
 
 func speedGoals() []goal {
 	return []goal{

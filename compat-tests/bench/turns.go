@@ -57,6 +57,14 @@ func (b *bench) prepare(r row, res *result) error {
 		if r.alone != "" && r.alone != s.target {
 			continue
 		}
+		if has, err := s.has(r.needs); err != nil || !has {
+			if err != nil {
+				return err
+			}
+			res.without(s.target)
+			b.clock.say("%s: %s is left out: it does not advertise %s", r.name, s.target, r.needs)
+			continue
+		}
 		err := alone(b.stands, s, func() error {
 			w, err := s.prepare()
 			b.report.warm(w)
@@ -99,7 +107,7 @@ func (b *bench) turns(ctx context.Context, res *result, once func(harness.Target
 		res.disks = append(res.disks, d)
 		for i := range b.targets {
 			target := b.targets[(i+round)%len(b.targets)]
-			if (r.alone != "" && r.alone != target) || (round > 0 && r.once == target) {
+			if !res.measures(target) || (round > 0 && r.once == target) {
 				continue
 			}
 			if ctx.Err() != nil {

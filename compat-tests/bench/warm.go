@@ -166,6 +166,8 @@ func (s *stand) piece(records int) (sample, error) {
 	case l.Op == "consume":
 		// All of it: part of what is fetched would not be counted.
 		return s.measure(s.row.load)
+	case l.Group.Members > 0:
+		return s.measureAsIs(s.placed(l))
 	case s.partitions() > 1:
 		out, err := s.spreadAndRead(s.placed(l))
 		if err != nil {

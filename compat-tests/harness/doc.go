@@ -3,9 +3,10 @@
 //
 // Files in reading order: broker.go (what a test sees), process.go (one child
 // process with its log), mainstem.go and kafka.go (the two targets), jars.go
-// (Apache Kafka from Maven Central), conn.go (a bare connection), ready.go (when
-// a broker counts as up), usage.go (what a process costs), tools.go (kcat and
-// Kafka's command line tools), dirs.go (cache, scratch directories, free ports).
+// (Apache Kafka from Maven Central), conn.go (a bare connection), advertised.go
+// (what a broker offers), ready.go (when a broker counts as up), usage.go (what
+// a process costs), tools.go (kcat and Kafka's command line tools), dirs.go
+// (cache, scratch directories, free ports).
 //
 // Goroutines: one per running process, which waits for its end (process.go),
 // and one per Sampler, ended by Sampler.Stop (usage.go). Children are killed by
