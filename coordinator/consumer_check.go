@@ -49,7 +49,7 @@ func (b *beat) check(config *Config) *protocol.Error {
 		case !b.told() || len(req.Topics) > 0:
 			return bad("TopicPartitions must be empty when (re-)joining.")
 		case req.SubscribedTopicNames == nil && req.SubscribedTopicRegex == nil:
-			return bad("Either topic names or a pattern must be provided in first request.")
+			return bad("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.")
 		}
 	}
 	if a := req.ServerAssignor; a != nil && !slices.Contains(config.Assignors, *a) {

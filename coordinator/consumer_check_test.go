@@ -38,3 +38,16 @@ func TestBeatBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestBeatWords: a client library may look for Kafka's words.
+func TestBeatWords(t *testing.T) {
+	t.Parallel()
+	config := DefaultConfig()
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Version, req.Group, req.MemberID, req.RebalanceTimeoutMillis = 1, "g", "m", 1
+	req.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	err := (&beat{req: req}).check(&config)
+	if want := "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining."; err == nil || err.Message != want {
+		t.Errorf("%v", err)
+	}
+}

@@ -183,7 +183,7 @@ func (m *machine) advance(s *step, g *group, b *beat, member *consumerMember) *c
 	case next.state != memberUnrevoked:
 		m.timers.cancel(key)
 	case before.state != memberUnrevoked || !before.revoking.within(next.revoking):
-		m.timers.set(key, s.in(member.meta.rebalanceTimeout)) // what it gave up before does not count
+		m.awaitRevocation(s, g, member) // what it gave up before does not count
 	}
 	m.released(s, g)
 	return c.members[member.id]

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -18,7 +19,14 @@ func (m *machine) restoreConsumers(s *step) {
 // consumers are the consumer groups, by name: what goes over them writes, and
 // the same requests shall always write the same log.
 func (m *machine) consumers() []*group {
-	var groups []*group
+	count := 0
+	for _, n := range m.census[kindConsumer] {
+		count += n
+	}
+	if count == 0 {
+		return nil
+	}
+	groups := make([]*group, 0, count)
 	for _, g := range m.groups {
 		if g.consumer != nil {
 			groups = append(groups, g)
@@ -50,7 +58,7 @@ func (m *machine) restoreConsumer(s *step, g *group) {
 		}
 		m.watchConsumer(s, g, member)
 		if member.current.state == memberUnrevoked {
-			m.timers.set(timerKey{timerRebalance, g.id, member.id}, s.in(member.meta.rebalanceTimeout))
+			m.awaitRevocation(s, g, member)
 		}
 	}
 	m.assignSoon(s, g)
@@ -195,4 +203,14 @@ func (c *consumerGroup) strangers(members map[string]bool) []string {
 // watchConsumer gives a member its session timeout from now.
 func (m *machine) watchConsumer(s *step, g *group, member *consumerMember) {
 	m.timers.set(timerKey{timerSession, g.id, member.id}, s.now.Add(s.sessionOf(g.id, member)))
+}
+
+// awaitRevocation gives a member its rebalance timeout from now to give up what it
+// has to. Another broker's records may name none: then it is as long as a session.
+func (m *machine) awaitRevocation(s *step, g *group, member *consumerMember) {
+	timeout := time.Duration(member.meta.rebalanceTimeout) * time.Millisecond
+	if timeout < 0 {
+		timeout = s.sessionOf(g.id, member)
+	}
+	m.timers.set(timerKey{timerRebalance, g.id, member.id}, s.now.Add(timeout))
 }

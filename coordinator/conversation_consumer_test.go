@@ -41,6 +41,7 @@ func (c *conversation) seed(t *testing.T, d *datadriven.TestData) {
 	d.MaybeScanArgs(t, "classic", &classic)
 	d.MaybeScanArgs(t, "instance", &instance)
 	d.MaybeScanArgs(t, "regex", &regex)
+	d.MaybeScanArgs(t, "rebalance", &meta.rebalanceTimeout)
 	if instance != "" {
 		meta.instance = &instance
 	}

@@ -47,7 +47,7 @@ import (
 //	trim T-P=OFFSET                       what is below is gone
 //	delete-topic T | create-topic T      all exist, but those that were deleted
 //	seed [g=G] [member=ID] [epoch=N] [state=N] [assigned=(T-P,...)] [revoking=(T-P,...)] [topics=(T,...)]
-//	     [instance=I] [regex=R] [classic=PROTOCOL] [skip=(KIND,...)]   records of a consumer group's member
+//	     [instance=I] [regex=R] [classic=PROTOCOL] [rebalance=MS] [skip=(KIND,...)]   records of a consumer group's member
 //	beat [g=G] member=ID [epoch=N] [instance=I] [rack=R] [topics=(T,...)] [regex=R] [owned=(T-P,...)]
 //	     [rebalance=D] [assignor=A] [client=C] [v=N]   epoch 0, also by default, says what a join must
 //	describe-consumer [g=(G,...)] [v=N]

@@ -98,8 +98,13 @@ func (m *machine) joinGroup(s *step, w *joinWait, caller Caller) {
 			w.refuse(s, protocol.UnknownMemberID, req.MemberID)
 			return
 		}
+		// All that can refuse it comes before the first record.
 		if req.ProtocolType == "" || len(offers) == 0 {
 			w.refuse(s, protocol.InconsistentGroupProtocol, "")
+			return
+		}
+		if bytesOf(offers) > s.config.GroupBytesMax {
+			w.refuse(s, protocol.GroupMaxSizeReached, "")
 			return
 		}
 		if g != nil {

@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -69,8 +68,7 @@ func (g *Groups) TopicsChanged(names []string) {
 }
 
 func (m *machine) topicsChanged(s *step, names []string) {
-	for _, id := range slices.Sorted(maps.Keys(m.groups)) { // in order: it writes
-		g := m.groups[id]
+	for _, g := range m.consumers() {
 		if !g.consumed() {
 			continue
 		}

@@ -11,6 +11,11 @@ import (
 // where this one stopped.
 const roundsMax = 32
 
+// workMax bounds what all rounds may look at together: members of pools. Only where
+// thousands of members subscribe to different ones of thousands of topics does an
+// assignment remain less even for it.
+const workMax = 1 << 24
+
 // apartMin is how far two members' loads must be apart for a move to help.
 const apartMin = 2
 
@@ -33,15 +38,17 @@ func (p *plan) level() {
 	for _, l := range order {
 		l.fill(load)
 	}
+	rounds := p.rounds()
 	// The widest differences come first, since what evens them may even others.
-	for apart := slices.Max(load); apart > apartMin; apart = apart * 3 / 4 {
+	for apart := slices.Max(load); apart > apartMin && rounds > 0; apart = apart * 3 / 4 {
+		rounds--
 		for _, l := range order {
 			l.even(load, apart)
 		}
 	}
 	// A move in one pool may call for one in another. Each lessens the sum of
 	// the squares of all loads, so this ends, mostly at once.
-	for range roundsMax {
+	for range min(roundsMax, rounds) {
 		moved := false
 		for _, l := range order {
 			moved = l.even(load, apartMin) || moved
@@ -50,6 +57,15 @@ func (p *plan) level() {
 			return
 		}
 	}
+}
+
+// rounds is how often all pools may be looked through at a bearable price.
+func (p *plan) rounds() int {
+	work := 1
+	for i := range p.pools {
+		work += len(p.pools[i].members)
+	}
+	return workMax / work
 }
 
 // fill gives what has no owner to the least loaded, of them to the first.

@@ -187,3 +187,26 @@ func cloneOwned(owned map[model.TopicID][]int32) map[model.TopicID][]int32 {
 	}
 	return owned
 }
+
+// TestRounds: evening out has a price that does not grow with topics times members.
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pools, members int
+		least, most    int
+	}{
+		{1, 10, 2 * roundsMax, workMax},
+		{100, 1000, 2 * roundsMax, workMax},
+		{10_000, 1000, 1, 2},
+		{1000, 100_000, 0, 0},
+	} {
+		p := &plan{pools: make([]pool, c.pools)}
+		shared := make([]int32, c.members)
+		for i := range p.pools {
+			p.pools[i].members = shared
+		}
+		if n := p.rounds(); n < c.least || n > c.most {
+			t.Errorf("%d pools of %d members: %d rounds", c.pools, c.members, n)
+		}
+	}
+}
