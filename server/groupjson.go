@@ -19,16 +19,19 @@ type GroupList struct {
 // GroupSummary is one group in short.
 type GroupSummary struct {
 	Group        string    `json:"group"`
-	Type         string    `json:"type"`           // classic
+	Type         string    `json:"type"`           // classic, consumer
 	State        string    `json:"state"`          // Kafka's name
 	Since        time.Time `json:"since,omitzero"` // of the state
 	ProtocolType string    `json:"protocolType"`   // "": offsets were committed, but nobody ever joined
-	Protocol     string    `json:"protocol"`       // of the classic groups: the assignor; "" while there is none
-	Generation   int32     `json:"generation"`
-	Members      int       `json:"members"`
-	Topics       int       `json:"topics"`     // with committed offsets
-	Partitions   int       `json:"partitions"` // with committed offsets
-	Lag          Lag       `json:"lag"`        // the sum; of the seconds the most
+	Protocol     string    `json:"protocol"`       // of consumers the assignor; "" while there is none
+	Generation   int32     `json:"generation"`     // of a consumer group: its epoch
+	// AssignmentEpoch, of a consumer group, is the epoch of its newest assignment:
+	// less than Generation until the next one is made.
+	AssignmentEpoch int32 `json:"assignmentEpoch,omitempty"`
+	Members         int   `json:"members"`
+	Topics          int   `json:"topics"`     // with committed offsets
+	Partitions      int   `json:"partitions"` // with committed offsets
+	Lag             Lag   `json:"lag"`        // the sum; of the seconds the most
 }
 
 // GroupDetail is one group with all that is known of it.
@@ -65,6 +68,20 @@ type GroupMember struct {
 	Subscription   []string        `json:"subscription"` // null: not a consumer's, or unreadable
 	Assignment     []AssignedTopic `json:"assignment"`   // null: the same
 	Lag            Lag             `json:"lag"`
+
+	*GroupConsumer // of a consumer group's member only
+}
+
+// GroupConsumer is what is known besides of a consumer group's member. The
+// assignment is what it may own now.
+type GroupConsumer struct {
+	Protocol string          `json:"protocol"` // consumer, or classic: it joined by the old one
+	Epoch    int32           `json:"epoch"`    // that the member has come to; -2: a static member that is away
+	State    string          `json:"state"`    // stable, revoking, waiting, behind, away
+	Rack     string          `json:"rack,omitempty"`
+	Pattern  string          `json:"pattern,omitempty"` // that it subscribes to
+	Target   []AssignedTopic `json:"target"`            // what it shall own in the end
+	Revoking []AssignedTopic `json:"revoking"`          // what it has yet to give up
 }
 
 // AssignedTopic is what a member was given of a topic.
@@ -149,7 +166,7 @@ type partitionKey struct {
 func summarize(v *coordinator.GroupView, partitions []GroupPartition) GroupSummary {
 	s := GroupSummary{
 		Group: v.ID, Type: v.Kind, State: v.State, Since: utc(v.Since), ProtocolType: v.ProtocolType, Protocol: v.Protocol,
-		Generation: v.Generation, Members: len(v.Members), Topics: len(v.Offsets),
+		Generation: v.Generation, AssignmentEpoch: v.AssignmentEpoch, Members: len(v.Members), Topics: len(v.Offsets),
 	}
 	for i := range v.Offsets {
 		s.Partitions += len(v.Offsets[i].Partitions)
@@ -182,11 +199,9 @@ func detail(v *coordinator.GroupView, partitions []GroupPartition) GroupDetail {
 			shown.Subscription = append([]string{}, topics...)
 		}
 		if given, ok := m.Assignment(); ok {
-			shown.Assignment = make([]AssignedTopic, 0, len(given))
-			for _, t := range given {
-				shown.Assignment = append(shown.Assignment, AssignedTopic(t))
-			}
+			shown.Assignment = assigned(given)
 		}
+		shown.GroupConsumer = consumerOf(m.Consumer)
 		d.MemberList = append(d.MemberList, shown)
 	}
 	for i := range d.MemberList {
@@ -202,6 +217,28 @@ func detail(v *coordinator.GroupView, partitions []GroupPartition) GroupDetail {
 		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Member, b.Member))
 	})
 	return d
+}
+
+func consumerOf(c *coordinator.ConsumerView) *GroupConsumer {
+	if c == nil {
+		return nil
+	}
+	shown := &GroupConsumer{
+		Protocol: "consumer", Epoch: c.Epoch, State: c.State, Rack: c.Rack, Pattern: c.Pattern,
+		Target: assigned(c.Target()), Revoking: assigned(c.Revoking()),
+	}
+	if c.Classic {
+		shown.Protocol = "classic"
+	}
+	return shown
+}
+
+func assigned(topics []coordinator.AssignedTopic) []AssignedTopic {
+	out := make([]AssignedTopic, 0, len(topics))
+	for _, t := range topics {
+		out = append(out, AssignedTopic(t))
+	}
+	return out
 }
 
 // utc is a time as the API shows it, to the millisecond.

@@ -107,7 +107,7 @@ func (s *Server) groupCollector(most int) *groupCollector {
 		xSum:     d("kafka_consumergroup_group_sum_lag", "Lag of all partitions, added up.", "cluster_name", "group"),
 
 		groups:     d("mainstem_groups", "Groups by kind and state.", "kind", "state"),
-		rebalances: d("mainstem_group_rebalances_total", "Generations formed."),
+		rebalances: d("mainstem_group_rebalances_total", "Generations formed, and epochs that all members of a consumer group came to."),
 		expired:    d("mainstem_group_expired_offsets_total", "Committed offsets that went as their retention was over."),
 		ignored:    d("mainstem_group_rewind_ignored_commits_total", "Offsets of before a rewind that members committed after it began: answered, and used only if it is called off."),
 		commits:    d("mainstem_group_commits_total", "Offsets committed, one for each partition."),

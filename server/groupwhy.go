@@ -21,7 +21,8 @@ type GroupWhy struct {
 // GroupReason is one thing that holds a group up, or that will.
 type GroupReason struct {
 	// Kind is for programs: initial-delay, join, newcomer, assignment, sync (what
-	// a rebalance waits for), rewind, silent, idle, unassigned, stuck.
+	// a rebalance waits for), assign, revoke, holder, heartbeat (the same of a
+	// consumer group), rewind, silent, idle, unassigned, stuck.
 	Kind   string    `json:"kind"`
 	Member string    `json:"member,omitempty"`
 	Client string    `json:"client,omitempty"`
@@ -100,7 +101,68 @@ func (e *explanation) blocked(b coordinator.Blocker) {
 		add("the leader has not sent the assignment; %s; out in %s", e.heard(e.members[b.Member]), left)
 	case coordinator.BlockedBySync:
 		add("has not fetched its assignment; %s; out in %s, and then the others have to rebalance", e.heard(e.members[b.Member]), left)
+	default:
+		e.unsettled(b)
 	}
+}
+
+// unsettled is what a consumer group waits for.
+func (e *explanation) unsettled(b coordinator.Blocker) {
+	left, member := e.left(b.Until), e.members[b.Member]
+	add := func(format string, args ...any) { e.add(string(b.Kind), b.Member, b.Until, format, args...) }
+	switch {
+	case b.Kind == coordinator.BlockedByPause:
+		add("the members changed, and the next assignment is made in %s at the latest: in a large group it comes after a pause", left)
+	case b.Kind == coordinator.BlockedByRevoke:
+		since := ""
+		if !b.Since.IsZero() {
+			since = " for " + SpanText(e.now.Sub(b.Since))
+		}
+		add("has to give up %s%s and has not said that it did; %s; out in %s. It does with its next poll: "+
+			"is it busy with what it polled last (max.poll.interval.ms)?", setText(b.Partitions), since, e.heard(member), left)
+	case b.Kind == coordinator.BlockedByHolder:
+		add("waits for %s, which %s holds; that is out in %s", setText(b.Partitions), e.called(b.Holder), left)
+	case member != nil && member.Consumer != nil && member.Consumer.State == coordinator.MemberAway:
+		add("a static member that left%s and may come back: nobody gets its partitions until then; out in %s", e.instance(member), left)
+	case len(b.Partitions) > 0:
+		add("gets %s with its next heartbeat; %s; out in %s", setText(b.Partitions), e.heard(member), left)
+	default:
+		add("has not come since there is a new assignment; %s; out in %s", e.heard(member), left)
+	}
+}
+
+func (e *explanation) instance(m *coordinator.MemberView) string {
+	if m.Instance == nil {
+		return ""
+	}
+	return " (" + Quoted(*m.Instance) + ")"
+}
+
+// called names a member as people know it: by its client and host.
+func (e *explanation) called(id string) string {
+	m := e.members[id]
+	if m == nil {
+		return "the member " + Quoted(id)
+	}
+	return fmt.Sprintf("%s at %s (member %s)", Quoted(m.ClientID), Quoted(strings.TrimPrefix(m.ClientHost, "/")), Quoted(id))
+}
+
+// setTopicsMax is how many topics a sentence names.
+const setTopicsMax = 3
+
+// setText lists partitions in a sentence, such as "3 partitions (orders 0 1, audit 0)".
+func setText(topics []coordinator.AssignedTopic) string {
+	n, names := 0, make([]string, 0, setTopicsMax+1)
+	for i, t := range topics {
+		n += len(t.Partitions)
+		switch {
+		case i < setTopicsMax:
+			names = append(names, Quoted(t.Topic)+" "+RangesText(t.Partitions))
+		case i == setTopicsMax:
+			names = append(names, "...")
+		}
+	}
+	return fmt.Sprintf("%s (%s)", counted(n, "partition"), strings.Join(names, "; "))
 }
 
 // silent are members that may be gone: of a healthy one something is heard
@@ -195,11 +257,20 @@ func (e *explanation) summary(retention time.Duration) string {
 		return fmt.Sprintf("rebalancing%s: waits for %d of %s to join", since, waiting, counted(len(v.Members)+v.Newcomers, "member"))
 	case "CompletingRebalance":
 		return fmt.Sprintf("rebalancing%s: %s joined, generation %d waits for its assignment", since, members, v.Generation)
+	case "Assigning":
+		return fmt.Sprintf("rebalancing%s: %s, epoch %d waits for its assignment", since, members, v.Generation)
+	case "Reconciling":
+		return fmt.Sprintf("rebalancing%s: %d of %s have yet to come to epoch %d", since, e.yetToSettle(), members, v.Generation)
 	case "Stable":
-		if len(e.reasons) == 0 {
-			return fmt.Sprintf("stable%s with %s in generation %d: nothing stands in its way", since, members, v.Generation)
+		word := "generation"
+		if v.AssignmentEpoch > 0 {
+			word = "epoch"
 		}
-		return fmt.Sprintf("stable%s with %s in generation %d", since, members, v.Generation)
+		text := fmt.Sprintf("stable%s with %s in %s %d", since, members, word, v.Generation)
+		if len(e.reasons) == 0 {
+			text += ": nothing stands in its way"
+		}
+		return text
 	case "Empty":
 		if v.ProtocolType == "" {
 			return fmt.Sprintf("no members, nobody ever joined; each committed offset goes %s after its commit (offsets.retention.minutes)", SpanText(retention))
@@ -208,6 +279,17 @@ func (e *explanation) summary(retention time.Duration) string {
 	default:
 		return strings.ToLower(v.State) + since
 	}
+}
+
+// yetToSettle counts the members that something is still to happen with.
+func (e *explanation) yetToSettle() int {
+	waiting := map[string]bool{}
+	for _, b := range e.view.Blockers {
+		if b.Member != "" {
+			waiting[b.Member] = true
+		}
+	}
+	return len(waiting)
 }
 
 // heard says when a member was heard of.

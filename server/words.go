@@ -55,3 +55,21 @@ func counted(n int, what string) string {
 
 // sorted are the keys of a map in order.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// RangesText shortens ascending numbers.
+func RangesText(numbers []int32) string {
+	var parts []string
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		part := strconv.Itoa(int(numbers[i]))
+		if j > i {
+			part += "-" + strconv.Itoa(int(numbers[j]))
+		}
+		parts = append(parts, part)
+		i = j + 1
+	}
+	return strings.Join(parts, ",")
+}

@@ -82,8 +82,8 @@ func newGroupList(p process) *cobra.Command {
 			return f.show(cmd, p, request{path: "/api/v1/groups", query: q}, &list, func(t *groupTable) { t.list(&list) })
 		},
 	}
-	c.Flags().StringVar(&state, "state", "", "only groups in these `STATES`: Empty, PreparingRebalance, CompletingRebalance, Stable")
-	c.Flags().StringVar(&kind, "type", "", "only groups of these `TYPES`: classic")
+	c.Flags().StringVar(&state, "state", "", "only groups in these `STATES`: Empty, Stable; of classic groups PreparingRebalance, CompletingRebalance; of consumer groups Assigning, Reconciling")
+	c.Flags().StringVar(&kind, "type", "", "only groups of these `TYPES`: classic, consumer")
 	f.register(c, outputTable, outputWide, outputJSON)
 	return c
 }

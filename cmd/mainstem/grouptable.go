@@ -63,7 +63,14 @@ func (t *groupTable) describe(d *server.GroupDetail) {
 	}
 	t.printf(", %s", counted(d.Members, "member", "members"))
 	if d.ProtocolType != "" {
-		t.printf(", protocol %s, generation %d", protocolText(&d.GroupSummary), d.Generation)
+		word := "generation"
+		if d.Type == consumerType {
+			word = "epoch"
+		}
+		t.printf(", protocol %s, %s %d", protocolText(&d.GroupSummary), word, d.Generation)
+		if d.AssignmentEpoch > 0 && d.AssignmentEpoch < d.Generation {
+			t.printf(" (assigned: %d)", d.AssignmentEpoch)
+		}
 	}
 	t.printf("\nlag: %s records, %s", lagText(&d.Lag), disk.Bytes(d.Lag.Bytes))
 	if d.Lag.Records > 0 {
@@ -118,24 +125,35 @@ func (t *groupTable) partitions(d *server.GroupDetail) {
 	}
 }
 
+// consumerType is the type of a group whose members use the consumer protocol.
+const consumerType = "consumer"
+
 func (t *groupTable) members(d *server.GroupDetail) {
-	t.rows([]string{"CLIENT", "HOST", "INSTANCE", "HEARD", "ASSIGNED", "LAG"}, []string{"OUT IN", "SUBSCRIBED", "MEMBER"},
-		len(d.MemberList), func(i int) (cells, more []string) {
-			m := &d.MemberList[i]
-			heard, left := "not yet", "-"
-			if !m.Heard.IsZero() {
-				heard = t.ago(m.Heard) + " ago"
-			}
-			if !m.Expires.IsZero() {
-				left = server.SpanText(m.Expires.Sub(t.now))
-			}
-			client := nameText(m.Client)
-			if m.Member == d.Leader {
-				client += " (leader)"
-			}
-			return []string{client, hostText(m.Host), nameText(m.Instance), heard, assignedText(m.Assignment), lagText(&m.Lag)},
-				[]string{left, topicsText(m.Subscription), server.Quoted(m.Member)}
-		})
+	head, wide := []string{"CLIENT", "HOST", "INSTANCE", "HEARD", "ASSIGNED", "LAG"}, []string{"OUT IN", "SUBSCRIBED", "MEMBER"}
+	if d.Type == consumerType {
+		head, wide = append(head, "STATE"), append(wide, "EPOCH", "TARGET", "RACK", "PROTOCOL")
+	}
+	t.rows(head, wide, len(d.MemberList), func(i int) (cells, more []string) {
+		m := &d.MemberList[i]
+		heard, left := "not yet", "-"
+		if !m.Heard.IsZero() {
+			heard = t.ago(m.Heard) + " ago"
+		}
+		if !m.Expires.IsZero() {
+			left = server.SpanText(m.Expires.Sub(t.now))
+		}
+		client := nameText(m.Client)
+		if m.Member == d.Leader {
+			client += " (leader)"
+		}
+		cells = []string{client, hostText(m.Host), nameText(m.Instance), heard, assignedText(m.Assignment), lagText(&m.Lag)}
+		more = []string{left, subscribedText(m), server.Quoted(m.Member)}
+		if c := m.GroupConsumer; c != nil {
+			cells = append(cells, c.State)
+			more = append(more, strconv.Itoa(int(c.Epoch)), assignedText(c.Target), nameText(c.Rack), c.Protocol)
+		}
+		return cells, more
+	})
 }
 
 func (t *groupTable) why(w *server.GroupWhy) {
@@ -220,7 +238,7 @@ func assignedText(topics []server.AssignedTopic) string {
 	var all []string
 	for _, a := range topics {
 		if len(a.Partitions) > 0 {
-			all = append(all, server.Quoted(a.Topic)+" "+rangesText(a.Partitions))
+			all = append(all, server.Quoted(a.Topic)+" "+server.RangesText(a.Partitions))
 		}
 	}
 	if len(all) == 0 {
@@ -229,22 +247,13 @@ func assignedText(topics []server.AssignedTopic) string {
 	return strings.Join(all, " and ")
 }
 
-// rangesText shortens ascending numbers.
-func rangesText(numbers []int32) string {
-	var parts []string
-	for i := 0; i < len(numbers); {
-		j := i
-		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
-			j++
-		}
-		part := strconv.Itoa(int(numbers[i]))
-		if j > i {
-			part += "-" + strconv.Itoa(int(numbers[j]))
-		}
-		parts = append(parts, part)
-		i = j + 1
+// subscribedText lists the topics, and the pattern that named some of them.
+func subscribedText(m *server.GroupMember) string {
+	text := topicsText(m.Subscription)
+	if m.GroupConsumer != nil && m.Pattern != "" {
+		text += " by " + server.Quoted(m.Pattern)
 	}
-	return strings.Join(parts, ",")
+	return text
 }
 
 func topicsText(topics []string) string {

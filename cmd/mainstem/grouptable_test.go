@@ -72,6 +72,47 @@ c           h     -         1 min ago  -                             0    -     
 	}
 }
 
+// TestConsumerGroupTables: of a consumer group the epochs, and how far each member has come.
+func TestConsumerGroupTables(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_700_000_000_000)
+	topics := func(partitions ...int32) []server.AssignedTopic {
+		return []server.AssignedTopic{{Topic: "t", Partitions: partitions}}
+	}
+	d := server.GroupDetail{
+		GroupSummary: server.GroupSummary{
+			Group: "g", Type: "consumer", State: "Assigning", ProtocolType: "consumer", Protocol: "uniform", Generation: 4, AssignmentEpoch: 3, Members: 2,
+		},
+		MemberList: []server.GroupMember{
+			{Member: "a", Client: "c", Host: "/h", Heard: now, Expires: now.Add(45 * time.Second), Subscription: []string{"t"}, Assignment: topics(0), GroupConsumer: &server.GroupConsumer{
+				Protocol: "consumer", Epoch: 2, State: "revoking", Rack: "r 1", Pattern: "t.*", Target: topics(0), Revoking: topics(1),
+			}},
+			{Member: "b", Client: "c", Host: "/h", Heard: now, Subscription: []string{"t"}, GroupConsumer: &server.GroupConsumer{
+				Protocol: "classic", Epoch: 3, State: "waiting", Target: topics(1),
+			}},
+		},
+	}
+	for form, want := range map[bool]string{false: `group g: consumer, Assigning, 2 members, protocol uniform, epoch 4 (assigned: 3)
+lag: 0 records, 0 bytes
+
+CLIENT  HOST  INSTANCE  HEARD     ASSIGNED  LAG  STATE
+c       h     -         0 ms ago  t 0       0    revoking
+c       h     -         0 ms ago  -         0    waiting
+`, true: `group g: consumer, Assigning, 2 members, protocol uniform, epoch 4 (assigned: 3)
+lag: 0 records, 0 bytes
+
+CLIENT  HOST  INSTANCE  HEARD     ASSIGNED  LAG  STATE     OUT IN  SUBSCRIBED  MEMBER  EPOCH  TARGET  RACK   PROTOCOL
+c       h     -         0 ms ago  t 0       0    revoking  45 s    t by t.*    a       2      t 0     "r 1"  consumer
+c       h     -         0 ms ago  -         0    waiting   -       t           b       3      t 1     -      classic
+`} {
+		var out bytes.Buffer
+		(&groupTable{reportPrinter: reportPrinter{out: &out}, wide: form, now: now}).describe(&d)
+		if d := cmp.Diff(want, out.String()); d != "" {
+			t.Errorf("(-want +got)\n%s", d)
+		}
+	}
+}
+
 // TestRewindUnderWay: a description says so, and where to look.
 func TestRewindUnderWay(t *testing.T) {
 	t.Parallel()
