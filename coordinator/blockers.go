@@ -25,7 +25,7 @@ const (
 	// already; if it stays away they will have to rebalance.
 	BlockedBySync BlockerKind = "sync"
 
-	// Of consumer groups:
+	// Those that follow are of consumer groups.
 
 	// BlockedByPause: a large group is dealt out anew after a pause.
 	BlockedByPause BlockerKind = "assign"

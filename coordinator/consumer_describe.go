@@ -59,7 +59,8 @@ func (g *group) describeConsumer(s *step) kmsg.ConsumerGroupDescribeResponseGrou
 		dm.MemberID, dm.MemberEpoch = id, member.current.epoch
 		dm.InstanceID, dm.RackID = member.meta.instance, member.meta.rack
 		dm.ClientID, dm.ClientHost = member.meta.clientID, member.meta.clientHost
-		dm.SubscribedTopics, dm.SubscribedTopicRegex = member.meta.topics, member.meta.regex
+		pattern := deref(member.meta.regex) // of none Kafka shows an empty one
+		dm.SubscribedTopics, dm.SubscribedTopicRegex = member.meta.topics, &pattern
 		dm.Assignment = describedSet(s.view, member.current.assigned)
 		dm.TargetAssignment = describedSet(s.view, c.targets[id])
 		dm.MemberType = memberTypeConsumer

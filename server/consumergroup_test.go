@@ -72,7 +72,7 @@ func (c *client) described(t *testing.T, member string) {
 	}
 	g := resp.Groups[0]
 	if g.State != "Stable" || len(g.Members) != 1 || g.Members[0].MemberID != member || g.AuthorizedOperations == 0 ||
-		g.Members[0].Assignment.TopicPartitions[0].Topic != "t" {
+		g.Members[0].Assignment.TopicPartitions[0].Topic != "t" || g.Members[0].SubscribedTopicRegex == nil {
 		t.Errorf("%+v", g)
 	}
 	list := ask[*kmsg.ListGroupsResponse](c, 5, kmsg.NewPtrListGroupsRequest())
