@@ -54,6 +54,9 @@ func (w *talk) fill(v reflect.Value, data any) error {
 		if !ok {
 			return fmt.Errorf("nothing is saved as %s", s)
 		}
+		if saved.Kind() == reflect.Pointer && !saved.IsNil() {
+			saved = saved.Elem()
+		}
 		if v.Kind() == reflect.Pointer {
 			v.Set(reflect.New(v.Type().Elem()))
 			v = v.Elem()
