@@ -20,7 +20,8 @@
 //	rebalance.go     from the first join to the next generation, and time-outs
 //	session.go       connections; slots.go: the places of a broadcast group's members
 //	broadcast.go     which member a request is about; modes.go: to broadcast and back
-//	facade.go        broadcast groups as tools see them
+//	broadcast_consumer.go   members of the consumer protocol in them
+//	facade.go        broadcast groups as tools see them; facade_consumer.go: with such members
 //	sync.go          SyncGroup; heartbeat.go, leave.go
 //	commit.go        OffsetCommit; offsets.go: the table; fetch.go: OffsetFetch
 //	topics.go        which offsets outlive their topic: none

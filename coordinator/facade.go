@@ -102,6 +102,7 @@ func (m *machine) inspectFront(s *step, id string, cells []*group) GroupView {
 	}
 	for _, cell := range cells {
 		one := m.inspect(s, cell)
+		v.Cells = append(v.Cells, one)
 		v.Members = append(v.Members, one.Members...)
 		v.Newcomers += one.Newcomers
 		v.Blockers = append(v.Blockers, one.Blockers...)

@@ -32,6 +32,8 @@ type GroupView struct {
 	// Broadcast: every member has all partitions, and is alone in a group of its
 	// own, which is shown besides; Offsets are the lowest of the members.
 	Broadcast bool
+	Cells     []GroupView // of a broadcast group: the members' own groups, by name
+	Cell      bool        // it is one of those
 }
 
 // MemberView is one member of a GroupView.
@@ -148,7 +150,7 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 	v := GroupView{
 		ID: g.id, Kind: now.kind.String(), State: now.stateName(), Since: timeOf(g.since), Generation: g.generation,
 		ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader,
-		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g),
+		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g), Cell: g.cell,
 	}
 	v.Members = make([]MemberView, 0, len(g.order))
 	for _, member := range g.order {

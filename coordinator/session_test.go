@@ -128,3 +128,61 @@ func TestCellsLiveWithTheirBase(t *testing.T) {
 		t.Error("a cell of another group is taken for one")
 	}
 }
+
+// What a switch to broadcast would copy has a bound, above which the group goes on
+// as it is until its members were stopped.
+func TestSwitchIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := false
+		config := DefaultConfig()
+		config.Shards = 1
+		groups, err := New(func() Config { return config }, Env{
+			Clock: clock.NewManual(time.UnixMilli(1_000_000)), Journals: func(int32) Journal { return &memoryJournal{} },
+			View: func() View {
+				view := anyView()
+				view.modes = map[string]bool{"g": on}
+				return view
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer groups.Close()
+		if err := groups.Load(0); err != nil {
+			t.Fatal(err)
+		}
+		commit := commitRequest("g", "t", 0, 1)
+		for i := int32(1); i < 5001; i++ {
+			commit.Topics[0].Partitions = append(commit.Topics[0].Partitions, kmsg.OffsetCommitRequestTopicPartition{Partition: i})
+		}
+		groups.CommitOffsets(commit, Caller{}, func(*kmsg.OffsetCommitResponse) {})
+		beat := func(id string, epoch int32) {
+			req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+			req.Version, req.Group, req.MemberID, req.MemberEpoch, req.RebalanceTimeoutMillis = 1, "g", id, epoch, 1000
+			req.SubscribedTopicNames, req.Topics = []string{"t"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+			groups.ConsumerHeartbeat(req, Caller{ClientID: "c"}, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
+				if r.ErrorCode != 0 {
+					t.Errorf("%s at %d: %s", id, epoch, codeText(r.ErrorCode))
+				}
+			})
+		}
+		for i := range 100 {
+			beat(strconv.Itoa(i), epochJoin)
+		}
+		on = true
+		groups.RulesChanged(nil)
+		if n := groups.Metrics().Cells; n != 0 {
+			t.Fatalf("%d cells of a group with %d offsets and 100 members", n, len(commit.Topics[0].Partitions))
+		}
+		beat("late", epochJoin) // the former mode is in force
+		on = false
+		for i := range 100 {
+			beat(strconv.Itoa(i), epochLeave)
+		}
+		on = true
+		groups.RulesChanged([]string{"g"})
+		if n := groups.Metrics().Cells; n != 1 {
+			t.Errorf("%d cells", n)
+		}
+	})
+}

@@ -65,7 +65,7 @@ func (s *Server) apiDescribeGroup(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, err)
 		return
 	}
-	d := detail(v, s.measure(v))
+	d := s.describe(v, s.measure(v))
 	d.Rewind = rewind
 	s.apiAnswer(w, http.StatusOK, d)
 }

@@ -171,7 +171,7 @@ func TestGroupWithMember(t *testing.T) {
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
 	}
-	want := `{"group":"g","type":"classic","state":"Stable","since":"TIME","protocolType":"consumer","protocol":"cooperative-sticky",` +
+	want := `{"group":"g","type":"classic","mode":"cluster","state":"Stable","since":"TIME","protocolType":"consumer","protocol":"cooperative-sticky",` +
 		`"generation":1,"members":1,"topics":1,"partitions":1,"lag":{"records":2,"bytes":BYTES,"seconds":SECONDS},"leader":"MEMBER",` +
 		`"memberList":[{"member":"MEMBER","client":"app","host":"/127.0.0.1","heard":"TIME","expires":"TIME","sessionTimeout":45,` +
 		`"subscription":["t"],"assignment":[{"topic":"t","partitions":[0,1]}],"lag":{"records":2,"bytes":BYTES,"seconds":SECONDS}}],` +

@@ -20,6 +20,7 @@ type GroupList struct {
 type GroupSummary struct {
 	Group        string    `json:"group"`
 	Type         string    `json:"type"`           // classic, consumer
+	Mode         string    `json:"mode"`           // cluster, broadcast; member: one member's of a broadcast group
 	State        string    `json:"state"`          // Kafka's name
 	Since        time.Time `json:"since,omitzero"` // of the state
 	ProtocolType string    `json:"protocolType"`   // "": offsets were committed, but nobody ever joined
@@ -41,7 +42,8 @@ type GroupDetail struct {
 	Leader       string           `json:"leader,omitempty"` // a member id
 	Rewind       RewindInShort    `json:"rewind,omitzero"`  // the newest; not there: none is under way or can be undone
 	MemberList   []GroupMember    `json:"memberList"`
-	PartitionLag []GroupPartition `json:"partitionList"` // by topic and number
+	PartitionLag []GroupPartition `json:"partitionList"` // by topic and number; of a broadcast group the lowest of the members
+	Cells        []GroupCell      `json:"cells,omitempty"`
 	Rate         *GroupRate       `json:"rate,omitempty"`
 }
 
@@ -165,7 +167,7 @@ type partitionKey struct {
 // summarize fills in what does not need the members.
 func summarize(v *coordinator.GroupView, partitions []GroupPartition) GroupSummary {
 	s := GroupSummary{
-		Group: v.ID, Type: v.Kind, State: v.State, Since: utc(v.Since), ProtocolType: v.ProtocolType, Protocol: v.Protocol,
+		Group: v.ID, Type: v.Kind, Mode: modeOf(v), State: v.State, Since: utc(v.Since), ProtocolType: v.ProtocolType, Protocol: v.Protocol,
 		Generation: v.Generation, AssignmentEpoch: v.AssignmentEpoch, Members: len(v.Members), Topics: len(v.Offsets),
 	}
 	for i := range v.Offsets {

@@ -95,7 +95,10 @@ func (s *Server) measure(v *coordinator.GroupView) []GroupPartition { return s.m
 
 // measureTo is measure in records alone, unless it is to look into the log.
 func (s *Server) measureTo(v *coordinator.GroupView, deep bool) []GroupPartition {
-	given := owners(v, partitionCounts(s.meta.Image()))
+	var given map[partitionKey]owner
+	if !v.Broadcast { // there each partition is everybody's
+		given = owners(v, partitionCounts(s.meta.Image()))
+	}
 	out := make([]GroupPartition, 0, len(given))
 	now := s.clock.Now()
 	for i := range v.Offsets {
@@ -188,7 +191,7 @@ func (s *Server) rated(ctx context.Context, id string, over time.Duration) (*Gro
 		return nil, err
 	}
 	second, took := s.measure(after), s.clock.Now().Sub(begun)
-	d := detail(after, second)
+	d := s.describe(after, second)
 	d.Rate, d.Rewind = rates(first, second, took), rewind
 	return &d, nil
 }

@@ -57,7 +57,11 @@ func (t *groupTable) list(l *server.GroupList) {
 }
 
 func (t *groupTable) describe(d *server.GroupDetail) {
-	t.printf("group %s: %s, %s", server.Quoted(d.Group), d.Type, d.State)
+	t.printf("group %s: %s, ", server.Quoted(d.Group), d.Type)
+	if d.Mode == "broadcast" {
+		t.printf("broadcast, ")
+	}
+	t.printf("%s", d.State)
 	if !d.Since.IsZero() {
 		t.printf(" for %s", server.SpanText(t.now.Sub(d.Since)))
 	}
@@ -92,6 +96,45 @@ func (t *groupTable) describe(d *server.GroupDetail) {
 		t.printf("\n")
 		t.members(d)
 	}
+	if len(d.Cells) > 0 {
+		t.printf("\n")
+		t.cells(d)
+	}
+}
+
+// cells prints what each member of a broadcast group has consumed.
+func (t *groupTable) cells(d *server.GroupDetail) {
+	type line struct {
+		cell *server.GroupCell
+		p    *server.GroupPartition
+	}
+	var lines []line
+	for i := range d.Cells {
+		c := &d.Cells[i]
+		if len(c.PartitionLag) == 0 {
+			lines = append(lines, line{cell: c})
+		}
+		for j := range c.PartitionLag {
+			lines = append(lines, line{c, &c.PartitionLag[j]})
+		}
+	}
+	t.rows([]string{"MEMBER'S GROUP", "AT WORK", "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "BEHIND"}, []string{"MEMBER"},
+		len(lines), func(i int) (cells, more []string) {
+			c, p := lines[i].cell, lines[i].p
+			atWork := "no"
+			if c.Member != "" {
+				atWork = "yes"
+			}
+			cells, more = []string{server.Quoted(c.Group), atWork}, []string{nameText(c.Member)}
+			switch {
+			case p == nil:
+				return append(cells, "-", "-", "-", "-", lagText(&c.Lag), behindText(&c.Lag)), more
+			case p.Lag == nil:
+				return append(cells, server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10), "-", "-"), more
+			}
+			return append(cells, server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10),
+				lagText(p.Lag), behindText(p.Lag)), more
+		})
 }
 
 func (t *groupTable) partitions(d *server.GroupDetail) {

@@ -113,6 +113,34 @@ c       h     -         0 ms ago  -         0    waiting   -       t           b
 	}
 }
 
+// TestBroadcastTable: what each member of a broadcast group has consumed.
+func TestBroadcastTable(t *testing.T) {
+	t.Parallel()
+	committed := int64(7)
+	d := server.GroupDetail{
+		GroupSummary: server.GroupSummary{Group: "g", Type: "consumer", Mode: "broadcast", State: "Stable", Members: 1},
+		Cells: []server.GroupCell{
+			{Group: "g::member::c:c@h#0", Member: "m", Lag: server.Lag{Records: 2}, PartitionLag: []server.GroupPartition{
+				{Topic: "t", Partition: 0, Committed: &committed, End: 9, Lag: &server.Lag{Records: 2, Seconds: 60}},
+				{Topic: "t", Partition: 1, End: 4},
+			}},
+			{Group: "g::member::i:\u009b", Lag: server.Lag{Records: 5, Seconds: 60}},
+		},
+	}
+	var out bytes.Buffer
+	(&groupTable{reportPrinter: reportPrinter{out: &out}}).describe(&d)
+	if d := cmp.Diff(`group g: consumer, broadcast, Stable, 1 member
+lag: 0 records, 0 bytes
+
+MEMBER'S GROUP         AT WORK  TOPIC  PARTITION  COMMITTED  END  LAG  BEHIND
+g::member::c:c@h#0     yes      t      0          7          9    2    1 min
+g::member::c:c@h#0     yes      t      1          -          4    -    -
+"g::member::i:\u009b"  no       -      -          -          -    5    1 min
+`, out.String()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
 // TestRewindUnderWay: a description says so, and where to look.
 func TestRewindUnderWay(t *testing.T) {
 	t.Parallel()

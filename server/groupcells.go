@@ -1,0 +1,71 @@
+package server
+
+import "github.com/mainstem-mq/mainstem/coordinator"
+
+// How groups are consumed, as mode says.
+const (
+	modeCluster   = "cluster"   // members share the partitions
+	modeBroadcast = "broadcast" // each member has all of them
+	modeMember    = "member"    // the group is that of one member of a broadcast group
+)
+
+// cellPartitionsMax bounds the partitions that one answer lists of all members of
+// a broadcast group; the lag of each is told in any case.
+const cellPartitionsMax = 10_000
+
+// GroupCell is what one member of a broadcast group has consumed, or the one that
+// was in its place before: the next one goes on from there.
+type GroupCell struct {
+	Group  string `json:"group"`            // its name, by which any tool can ask for it
+	Member string `json:"member,omitempty"` // not there: nobody is in it now
+	Lag    Lag    `json:"lag"`
+	// PartitionLag is as in GroupDetail; null: there are too many for one answer.
+	PartitionLag []GroupPartition `json:"partitionList"`
+}
+
+func modeOf(v *coordinator.GroupView) string {
+	switch {
+	case v.Broadcast:
+		return modeBroadcast
+	case v.Cell:
+		return modeMember
+	}
+	return modeCluster
+}
+
+// describe shows one group, and of a broadcast group what each member has.
+func (s *Server) describe(v *coordinator.GroupView, partitions []GroupPartition) GroupDetail {
+	d := detail(v, partitions)
+	if !v.Broadcast {
+		return d
+	}
+	lags, listed := map[string]Lag{}, 0
+	for i := range v.Cells {
+		cell := s.cellOf(&v.Cells[i], listed < cellPartitionsMax)
+		listed += len(cell.PartitionLag)
+		lags[cell.Member] = cell.Lag
+		d.Cells = append(d.Cells, cell)
+	}
+	for i := range d.MemberList {
+		m := &d.MemberList[i]
+		m.Lag = lags[m.Member]
+	}
+	return d
+}
+
+func (s *Server) cellOf(v *coordinator.GroupView, list bool) GroupCell {
+	cell := GroupCell{Group: v.ID}
+	if len(v.Members) > 0 {
+		cell.Member = v.Members[0].ID
+	}
+	partitions := s.measureTo(v, list)
+	for i := range partitions {
+		if lag := partitions[i].Lag; lag != nil {
+			cell.Lag.add(lag)
+		}
+	}
+	if list {
+		cell.PartitionLag = partitions
+	}
+	return cell
+}

@@ -1,0 +1,70 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+// TestGroupCells: a broadcast group is shown as one, with what each member has
+// consumed, also one that is away.
+func TestGroupCells(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 1)
+	for range 5 {
+		c.produce("t", 0, "a", "b")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	admin := newKgo(t, b)
+	setConsumeMode(ctx, t, admin, "g", "broadcast")
+	at := func(client string, offset int64) *kgo.Client {
+		cl := newKgo(t, b, kgo.ClientID(client), kgo.ConsumeTopics("t"), kgo.ConsumerGroup("g"), kgo.DisableAutoCommit(),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		poll(ctx, t, cl, map[string]int{}, 2)
+		cl.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{"t": {0: {Epoch: -1, Offset: offset}}}, nil)
+		return cl
+	}
+	at("x", 4)
+	at("y", 7)
+	at("z", 9).Close()
+
+	var d server.GroupDetail
+	b.apiAsk("GET", "/api/v1/groups/g", "", http.StatusOK, &d)
+	if d.Mode != "broadcast" || d.Members != 2 || d.Lag.Records != 6 || len(d.PartitionLag) != 1 || d.PartitionLag[0].Member != "" {
+		t.Errorf("the group: %+v", d)
+	}
+	type shown struct {
+		group     string
+		atWork    bool
+		lag       int64
+		committed int64
+	}
+	want := []shown{
+		{"g::member::c:x@127.0.0.1#0", true, 6, 4}, {"g::member::c:y@127.0.0.1#0", true, 3, 7}, {"g::member::c:z@127.0.0.1#0", false, 1, 9},
+	}
+	if len(d.Cells) != len(want) {
+		t.Fatalf("members' groups: %+v", d.Cells)
+	}
+	for i, cell := range d.Cells {
+		got := shown{cell.Group, cell.Member != "", cell.Lag.Records, *cell.PartitionLag[0].Committed}
+		if got != want[i] {
+			t.Errorf("%+v, want %+v", got, want[i])
+		}
+	}
+	for _, m := range d.MemberList {
+		if lag := map[string]int64{"x": 6, "y": 3}[m.Client]; m.Lag.Records != lag {
+			t.Errorf("%s is %d behind, want %d", m.Client, m.Lag.Records, lag)
+		}
+	}
+	var cell server.GroupDetail
+	b.apiAsk("GET", "/api/v1/groups/"+"g::member::c:y@127.0.0.1%230", "", http.StatusOK, &cell)
+	if cell.Mode != "member" || cell.Members != 1 || cell.Lag.Records != 3 || len(cell.Cells) > 0 {
+		t.Errorf("a member's group: %+v", cell)
+	}
+}
