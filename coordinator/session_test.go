@@ -171,6 +171,7 @@ func TestSwitchIsBounded(t *testing.T) {
 		}
 		on = true
 		groups.RulesChanged(nil)
+		synctest.Wait()
 		if n := groups.Metrics().Cells; n != 0 {
 			t.Fatalf("%d cells of a group with %d offsets and 100 members", n, len(commit.Topics[0].Partitions))
 		}
@@ -181,6 +182,7 @@ func TestSwitchIsBounded(t *testing.T) {
 		}
 		on = true
 		groups.RulesChanged([]string{"g"})
+		synctest.Wait()
 		if n := groups.Metrics().Cells; n != 1 {
 			t.Errorf("%d cells", n)
 		}
