@@ -130,10 +130,13 @@ func (m *machine) inspectAll(s *step) []GroupView {
 	views := make([]GroupView, 0, len(m.groups))
 	fronts := m.fronts(s)
 	for base, cells := range fronts {
-		views = append(views, m.inspectFront(s, base, cells))
+		v := m.inspectFront(s, base, cells)
+		views = append(views, v.Cells...) // groups like others here
+		v.Cells = nil
+		views = append(views, v)
 	}
 	for id, g := range m.groups {
-		if fronts[id] == nil {
+		if base, _ := baseOf(id); fronts[base] == nil {
 			views = append(views, m.inspect(s, g))
 		}
 	}
