@@ -152,10 +152,7 @@ func rewindable(v *coordinator.GroupView) error {
 	case v.Broadcast:
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
 			"each member of group %s has all partitions and offsets of its own (broadcast): rewind them one by one, by their names in the list of groups", Quoted(v.ID))
-	case v.Kind == "consumer" && v.State != "Empty":
-		return protocol.Errorf(protocol.InconsistentGroupProtocol,
-			"the members of group %s use the consumer protocol (KIP-848), with which a running group cannot be rewound yet: stop them, then reset it", Quoted(v.ID))
-	case len(v.Members) > 0 && v.ProtocolType != "consumer":
+	case v.Kind == "classic" && len(v.Members) > 0 && v.ProtocolType != "consumer":
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
 			"the members of group %s speak %s, not the consumers' protocol: what they do with committed offsets is not known", Quoted(v.ID), Quoted(v.ProtocolType))
 	}
