@@ -91,6 +91,7 @@ func (m *machine) completeJoin(s *step, g *group) {
 			m.dismiss(s, g, member.id, protocol.UnknownMemberID, "it did not join in time")
 		}
 	}
+	m.dropHolders(s, g)
 	if len(g.order) > 0 && !g.electLeader() {
 		// Only static members, and none came: their sessions will end this.
 		m.timers.set(timerKey{timerJoin, g.id, ""}, s.in(g.rebalanceTimeout()))

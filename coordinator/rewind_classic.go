@@ -7,10 +7,12 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// emptyRoundsMax bounds how often a group is emptied whose members say each time
-// that they own something yet.
+// emptyRoundsMax bounds how often a group is emptied whose members each time own
+// something yet, as they say, or join without having fetched what they are given.
 const emptyRoundsMax = 3
 
 // emptying is how far a group has come in giving up what it owns. It is soft:
@@ -61,11 +63,26 @@ func (m *machine) emptiesNext(s *step, g *group) bool {
 		return false
 	}
 	e := &g.emptying
-	if e.holding != nil && len(e.holding) == 0 && (e.rounds >= emptyRoundsMax || !g.owns()) {
+	if e.holding != nil && len(e.holding) == 0 && !g.owns() {
 		m.commitMarks(s, g, g.generation)
 		return false
 	}
 	return true
+}
+
+// dropHolders puts out who does not give up what it owns in a number of rounds:
+// so it does. Broken clients do that, and members that a storm of others keeps
+// from fetching their assignment; these join again.
+func (m *machine) dropHolders(s *step, g *group) {
+	e := &g.emptying
+	if !g.isEmptying() || e.rounds < emptyRoundsMax {
+		return
+	}
+	for _, member := range slices.Clone(g.order) {
+		if _, holds := e.holding[member.id]; holds || claims(member.shown(g.protocol)) {
+			m.dismiss(s, g, member.id, protocol.UnknownMemberID, "it does not give up what it owns: "+g.rewind.String())
+		}
+	}
 }
 
 // giveNothing stores and hands out a generation in which nobody owns anything.
@@ -113,7 +130,7 @@ func (g *group) mayOwn(id string) bool {
 func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 	done := *g.rewind
 	done.phase, done.ended, done.ignoreBelow = rewindDone, s.wall(), ignoreBelow
-	done.topics = g.emptying.settle(s, done.topics)
+	done.topics = g.emptying.settle(s, &done)
 	var room arena
 	for _, t := range done.topics {
 		now := s.topic(t.name)
@@ -135,16 +152,16 @@ func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 }
 
 // settle is what marks come to in the end: what is committed meanwhile is what an
-// undo goes back to, and further than a mark that only skips. Below the log start
-// there is nothing to read.
-func (e *emptying) settle(s *step, topics []rewindTopic) []rewindTopic {
-	settled := make([]rewindTopic, 0, len(topics))
-	for _, t := range topics {
+// undo goes back to, and further than a mark that only skips, or an undo that
+// leaves the group where it was. Below the log start there is nothing to read.
+func (e *emptying) settle(s *step, r *rewind) []rewindTopic {
+	settled := make([]rewindTopic, 0, len(r.topics))
+	for _, t := range r.topics {
 		t.partitions = slices.Clone(t.partitions)
 		for i := range t.partitions {
 			p := &t.partitions[i]
 			if c, ok := e.latest.get(t.name, p.partition); ok && c.topic == t.id {
-				if p.mark > p.saved {
+				if p.mark > p.saved || p.mark == p.saved && r.undoes {
 					p.mark = max(p.mark, c.offset)
 				}
 				p.saved = c.offset
