@@ -91,7 +91,7 @@ func (s *Server) apiResetGroup(w http.ResponseWriter, r *http.Request) {
 	}
 	var plan *ResetPlan
 	if err == nil {
-		plan, err = s.planReset(v, &req)
+		plan, err = s.planReset(r.Context(), v, &req)
 	}
 	if err == nil && !req.DryRun {
 		err = s.reset(r.Context(), plan)

@@ -35,7 +35,7 @@ type RewoundPlace struct {
 // apiRewindGroup answers POST /api/v1/groups/{group}/rewind.
 func (s *Server) apiRewindGroup(w http.ResponseWriter, r *http.Request) {
 	var req RewindRequest
-	s.apiRewind(w, r, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planRewind(v, &req) })
+	s.apiRewind(w, r, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planRewind(r.Context(), v, &req) })
 }
 
 // apiSkip answers POST /api/v1/groups/{group}/skip.

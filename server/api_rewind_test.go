@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -109,6 +110,105 @@ func TestSkipPlans(t *testing.T) {
 		b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"`+topic+`","partition":0,"offset":0}`, http.StatusNotFound, &e)
 		if want := "there is no topic " + topic + " to read"; !strings.Contains(e.Message, want) {
 			t.Errorf("%+v, want %q", e, want)
+		}
+	}
+}
+
+// TestRewindPlans: what a dry run says is what is done, also with its own offsets
+// in place of the wish, after the group and the log have moved on.
+func TestRewindPlans(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 2)
+	c.createTopic("u", 1)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b", "c", "d", "e", "f", "g", "h")
+	c.produce("u", 0, "a", "b")
+	c.deleteRecords("t", 0, 2)
+	for _, tc := range []struct {
+		name, request string
+		again         int64
+		now           string
+	}{
+		{"earliest", `"to":"earliest"`, 5, "t-0=2 u-0=0 "},
+		{"latest", `"to":"latest"`, 0, "t-0=8 u-0=2 "},
+		{"so many back", `"to":"-2"`, 3, "t-0=4 u-0=0 "},
+		{"what is gone", `"to":"-5"`, 5, "t-0=2 u-0=0 "},
+		{"an offset", `"to":"5","topics":["t"]`, 1, "t-0=5 u-0=1 "},
+		{"beyond the end", `"to":"99","topics":["t"]`, 0, "t-0=8 u-0=1 "},
+		{"a time", `"to":"1970-01-01T00:00:00Z"`, 5, "t-0=2 u-0=0 "},
+		{"later", `"to":"2100-01-01T00:00:00Z"`, 0, "t-0=8 u-0=2 "},
+		{"offsets", `"offsets":{"t":{"0":3},"u":{"0":1}}`, 3, "t-0=3 u-0=1 "},
+		{"one offset", `"offsets":{"t":{"0":3}}`, 3, "t-0=3 u-0=1 "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c.commit("g", "t", 0, 6)
+			c.commit("g", "u", 0, 1)
+			const path = "/api/v1/groups/g/rewind"
+			var dry, done server.RewindPlan
+			b.apiAsk("POST", path, `{`+tc.request+`,"dryRun":true}`, http.StatusOK, &dry)
+			if before := b.committed("g"); before != "t-0=6 u-0=1 " {
+				t.Fatalf("a dry run made it %s", before)
+			}
+			again := int64(0)
+			for _, p := range dry.Partitions {
+				again += p.Again
+			}
+			if again != tc.again {
+				t.Errorf("%d records again: %+v", again, dry.Partitions)
+			}
+			// The group has read on when somebody says yes.
+			c.commit("g", "t", 0, 7)
+			offsets, err := json.Marshal(dry.Offsets())
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.apiAsk("POST", path, fmt.Sprintf(`{"offsets":%s}`, offsets), http.StatusOK, &done)
+			if now := b.committed("g"); now != tc.now || done.ID == "" {
+				t.Errorf("now it is %s, want %s", now, tc.now)
+			}
+			var undone server.GroupRewind
+			b.apiAsk("POST", path+"/undo", `{"id":"`+done.ID+`"}`, http.StatusOK, &undone)
+			b.apiAsk("POST", path+"/undo", `{}`, http.StatusConflict, &server.APIError{})
+			if now := b.committed("g"); undone.ID == "" || !undone.Undo || !strings.HasPrefix(now, "t-0=7 ") && !strings.HasPrefix(now, "t-0=8 ") {
+				t.Errorf("undone: %+v, %s", undone, now)
+			}
+		})
+	}
+}
+
+// TestPlannedOffsets: what is wrong with offsets in place of a wish.
+func TestPlannedOffsets(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b")
+	c.commit("g", "t", 0, 1)
+	for _, verb := range []string{"rewind", "reset"} {
+		for body, want := range map[string]struct {
+			status int
+			words  string
+		}{
+			`{"offsets":{"t":{"0":0}},"to":"earliest"}`:        {http.StatusBadRequest, "go without them"},
+			`{"offsets":{"t":{"0":0}},"topics":["t"]}`:         {http.StatusBadRequest, "go without them"},
+			`{"offsets":{"t":{"0":-1}}}`:                       {http.StatusBadRequest, "not negative"},
+			`{"offsets":{"t":{}}}`:                             {http.StatusBadRequest, "no partition of topic t"},
+			`{"offsets":{"t":{"0":0,"1":0}}}`:                  {http.StatusNotFound, "is not there"},
+			`{"offsets":{"none":{"0":0}}}`:                     {http.StatusNotFound, "there is no topic none"},
+			`{"offsets":{"__consumer_offsets":{"0":0}}}`:       {http.StatusNotFound, "there is no topic"},
+			`{"offsets":{"t":{"0":0}}} {"offsets":{"t":null}}`: {http.StatusBadRequest, "more behind"},
+		} {
+			var e server.APIError
+			b.apiAsk("POST", "/api/v1/groups/g/"+verb, body, want.status, &e)
+			if !strings.Contains(e.Message, want.words) {
+				t.Errorf("%s %s: %+v", verb, body, e)
+			}
+		}
+		var plan server.ResetPlan
+		b.apiAsk("POST", "/api/v1/groups/g/"+verb, `{"offsets":{}}`, http.StatusOK, &plan)
+		if now := b.committed("g"); len(plan.Partitions) > 0 || now != "t-0=1 " {
+			t.Errorf("%+v, now %s", plan, now)
 		}
 	}
 }

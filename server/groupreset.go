@@ -2,6 +2,8 @@ package server
 
 import (
 	"cmp"
+	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -21,6 +23,9 @@ type ResetRequest struct {
 	// group has committed an offset. A list of none is refused: who filled it
 	// from something empty did not mean all.
 	Topics []string `json:"topics"`
+	// Offsets, by topic and partition, in place of To and Topics: those of a dry
+	// run, so that what somebody was shown is what is done, however long that took.
+	Offsets map[string]map[int32]int64 `json:"offsets,omitempty"`
 	// DryRun only says what would be done.
 	DryRun bool `json:"dryRun"`
 }
@@ -45,6 +50,29 @@ type ResetPartition struct {
 	Again   int64  `json:"again"`
 	Skipped int64  `json:"skipped"`
 	Note    string `json:"note,omitempty"`
+}
+
+// Offsets are where the partitions of the plan go, for a request that does what
+// the plan says. Those that stay are not among them.
+func (p *ResetPlan) Offsets() map[string]map[int32]int64 {
+	to := plannedOffsets{}
+	for i := range p.Partitions {
+		to.add(&p.Partitions[i])
+	}
+	return to
+}
+
+// plannedOffsets are offsets by topic and partition.
+type plannedOffsets map[string]map[int32]int64
+
+func (o plannedOffsets) add(p *ResetPartition) {
+	if p.To == nil {
+		return
+	}
+	if o[p.Topic] == nil {
+		o[p.Topic] = map[int32]int64{}
+	}
+	o[p.Topic][p.Partition] = *p.To
 }
 
 // resetTo finds the new offset of one partition.
@@ -103,7 +131,11 @@ func resetTime(at time.Time) resetTo {
 }
 
 // planReset says what a request will do to a group; doing it takes the same plan.
-func (s *Server) planReset(v *coordinator.GroupView, req *ResetRequest) (*ResetPlan, error) {
+// It ends early if nobody waits for it any more: looking for a time reads the log.
+func (s *Server) planReset(ctx context.Context, v *coordinator.GroupView, req *ResetRequest) (*ResetPlan, error) {
+	if req.Offsets != nil {
+		return s.planOffsets(v, req)
+	}
 	find, single, err := parseReset(req.To, s.clock.Now())
 	if err != nil {
 		return nil, err
@@ -120,11 +152,53 @@ func (s *Server) planReset(v *coordinator.GroupView, req *ResetRequest) (*ResetP
 	}
 	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: make([]ResetPartition, 0, len(keys))}
 	for _, key := range keys {
+		if err := ctx.Err(); err != nil {
+			return nil, protocol.Errorf(protocol.RequestTimedOut, "nobody waits for the answer any more; nothing was changed")
+		}
 		p, err := s.planPartition(key, committed[key], find)
 		if err != nil {
 			return nil, err
 		}
 		plan.Partitions = append(plan.Partitions, p)
+	}
+	return plan, nil
+}
+
+// planOffsets is planReset for offsets that were planned before.
+func (s *Server) planOffsets(v *coordinator.GroupView, req *ResetRequest) (*ResetPlan, error) {
+	if req.To != "" || req.Topics != nil {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "offsets say where to, for each partition: to and topics go without them")
+	}
+	keys, committed, err := s.resetKeys(v, slices.Sorted(maps.Keys(req.Offsets)))
+	if err != nil {
+		return nil, err
+	}
+	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: []ResetPartition{}}
+	named := 0
+	for _, key := range keys {
+		offset, ok := req.Offsets[key.topic][key.partition]
+		if !ok {
+			continue
+		}
+		if offset < 0 {
+			return nil, protocol.Errorf(protocol.InvalidRequest, "an offset is not negative")
+		}
+		named++
+		p, err := s.planPartition(key, committed[key], func(*replication.Partition, replication.Offsets, *int64) (int64, string, error) {
+			return offset, "", nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		plan.Partitions = append(plan.Partitions, p)
+	}
+	for topic, partitions := range req.Offsets {
+		if named -= len(partitions); len(partitions) == 0 {
+			return nil, protocol.Errorf(protocol.InvalidRequest, "no partition of topic %s is named", Quoted(topic))
+		}
+	}
+	if named < 0 {
+		return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "a partition that is named is not there; nothing was changed")
 	}
 	return plan, nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
@@ -16,6 +17,8 @@ type RewindRequest struct {
 	// Topics to rewind. Null: all that the group has committed offsets for. A list
 	// of none is refused, as with ResetRequest.
 	Topics []string `json:"topics"`
+	// Offsets in place of To and Topics, as with ResetRequest.
+	Offsets map[string]map[int32]int64 `json:"offsets,omitempty"`
 	// DryRun only says what would be done.
 	DryRun bool `json:"dryRun"`
 }
@@ -49,11 +52,11 @@ type RewindPartition struct {
 }
 
 // planRewind says what a request will do to a group; doing it takes the same plan.
-func (s *Server) planRewind(v *coordinator.GroupView, req *RewindRequest) (*RewindPlan, error) {
+func (s *Server) planRewind(ctx context.Context, v *coordinator.GroupView, req *RewindRequest) (*RewindPlan, error) {
 	if err := rewindable(v); err != nil {
 		return nil, err
 	}
-	reset, err := s.planReset(v, &ResetRequest{To: req.To, Topics: req.Topics, DryRun: req.DryRun})
+	reset, err := s.planReset(ctx, v, &ResetRequest{To: req.To, Topics: req.Topics, Offsets: req.Offsets, DryRun: req.DryRun})
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +185,16 @@ func (s *Server) measured(p ResetPartition) (RewindPartition, error) {
 	}
 	x.Bytes = max(all.Bytes-rest.Bytes, 0)
 	return x, nil
+}
+
+// Offsets are where the partitions of the plan go, for a request that does what
+// the plan says. Those that stay are not among them.
+func (p *RewindPlan) Offsets() map[string]map[int32]int64 {
+	to := plannedOffsets{}
+	for i := range p.Partitions {
+		to.add(&p.Partitions[i].ResetPartition)
+	}
+	return to
 }
 
 // marks are a plan as the coordinator takes it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -46,15 +47,18 @@ func newGroupReset(p process) *cobra.Command {
 			if !yes && !dryRun {
 				preview := groupFlags{http: f.http, output: outputTable}
 				req.DryRun = true
-				if err := preview.reset(cmd, p, args[0], &req, cmd.ErrOrStderr()); err != nil {
+				seen, err := preview.reset(cmd, p, args[0], &req, cmd.ErrOrStderr())
+				if err != nil || len(seen.Offsets()) == 0 {
 					return err
 				}
 				if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 					return err
 				}
+				req.To, req.Topics, req.Offsets = "", nil, seen.Offsets() // 2h ago is later by now
 			}
 			req.DryRun = dryRun
-			return f.reset(cmd, p, args[0], &req, cmd.OutOrStdout())
+			_, err := f.reset(cmd, p, args[0], &req, cmd.OutOrStdout())
+			return err
 		},
 	}
 	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
@@ -66,14 +70,14 @@ func newGroupReset(p process) *cobra.Command {
 }
 
 // reset asks for one plan, to be done or not, and prints it.
-func (f *groupFlags) reset(cmd *cobra.Command, p process, group string, req *server.ResetRequest, out io.Writer) error {
+func (f *groupFlags) reset(cmd *cobra.Command, p process, group string, req *server.ResetRequest, out io.Writer) (*server.ResetPlan, error) {
 	var plan server.ResetPlan
 	r := request{method: http.MethodPost, path: groupPath(group) + "/reset", body: req}
 	raw, err := f.ask(cmd.Context(), p, r, &plan)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return f.print(out, raw, func(t *groupTable) { t.plan(&plan) })
+	return &plan, f.print(out, raw, func(t *groupTable) { t.plan(&plan) })
 }
 
 func (t *groupTable) plan(plan *server.ResetPlan) {
@@ -130,6 +134,9 @@ func newGroupDelete(p process) *cobra.Command {
 			var s server.GroupDetail
 			if _, err := f.ask(cmd.Context(), p, request{path: groupPath(args[0])}, &s); err != nil {
 				return err
+			}
+			if s.Members > 0 {
+				return fmt.Errorf("group %s has %s: stop them, then delete it", server.Quoted(s.Group), counted(s.Members, "member", "members"))
 			}
 			if !yes {
 				if err := printf(cmd.ErrOrStderr(), "group %s, %s, has offsets committed for %s\n", server.Quoted(s.Group), s.State,

@@ -73,7 +73,12 @@ func newGroupRewind(p process) *cobra.Command {
 			case req.To == "":
 				return usageError{errors.New("where to? --to earliest, latest, a time, an offset, or -N for N records back; or --undo; see --help")}
 			}
-			return f.do(cmd, p, args[0], "rewind", func(_ *server.RewindPlan, dry bool) any { req.DryRun = dry; return &req })
+			return f.do(cmd, p, args[0], "rewind", func(seen *server.RewindPlan, dry bool) any {
+				if req.DryRun = dry; seen != nil {
+					req.To, req.Topics, req.Offsets = "", nil, seen.Offsets() // 15m ago is later by now
+				}
+				return &req
+			})
 		},
 	}
 	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
@@ -141,6 +146,9 @@ func (f *rewinding) do(cmd *cobra.Command, p process, group, what string, body f
 			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewindPlan(seen) })
 		}
 		preview := groupFlags{output: outputTable}
+		if len(seen.Offsets()) == 0 { // nothing to ask about
+			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewindPlan(seen) })
+		}
 		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewindPlan(seen) }); err != nil {
 			return err
 		}
