@@ -3,10 +3,13 @@
 #
 #   ./run.sh CLIENT TARGET [quick|write]
 #
-# CLIENT  franzgo, kcat, javatools, compaction, behaviour, hostile, faults, or all
+# CLIENT  franzgo, kcat, javatools, compaction, javagroups, librdkafka,
+#         kafkapython, kafkajs, behaviour, hostile, faults, groups (the four
+#         clients with scenarios of groups, and franzgo), or all
 # TARGET  mainstem (default) or kafka
 # quick   leaves the slow tests out, and what needs a JVM and Apache Kafka's
-#         jars: those of compaction, and with `all quick` all of javatools
+#         jars: those of compaction, and with `all quick` all of javatools and of
+#         the clients with nothing but scenarios of groups
 # write   writes the tests that pass to allow.txt
 #
 # BROKER_BIN names a binary to test instead of building one.
@@ -27,9 +30,13 @@ write) test_flags=() report_flags=(-write) ;;
 	;;
 esac
 
-if [[ $client == all ]]; then
-	clients=(behaviour hostile faults franzgo kcat compaction)
-	[[ $mode == quick ]] || clients+=(javatools)
+grouped=(javagroups librdkafka kafkapython kafkajs)
+if [[ $client == all || $client == groups ]]; then
+	clients=("${grouped[@]}" franzgo)
+	if [[ $client == all ]]; then
+		clients=(behaviour hostile faults franzgo kcat compaction)
+		[[ $mode == quick ]] || clients+=(javatools "${grouped[@]}")
+	fi
 	status=0
 	for one in "${clients[@]}"; do
 		"./run.sh" "$one" "$target" "$mode" || status=1
@@ -39,7 +46,7 @@ fi
 
 case $client in
 behaviour | hostile | faults) dir=$client ;;
-franzgo | kcat | javatools | compaction) dir=clients/$client ;;
+franzgo | kcat | javatools | compaction | javagroups | librdkafka | kafkapython | kafkajs) dir=clients/$client ;;
 *)
 	echo "run.sh: unknown client '$client'" >&2
 	exit 2

@@ -5,7 +5,8 @@
 // process with its log), mainstem.go and kafka.go (the two targets), jars.go
 // (Apache Kafka from Maven Central), conn.go (a bare connection), advertised.go
 // (what a broker offers), ready.go (when a broker counts as up), usage.go (what
-// a process costs), tools.go (kcat and Kafka's command line tools), dirs.go
+// a process costs), tools.go (kcat and Kafka's command line tools), packages.go
+// (client libraries from their registries, programs that use them), dirs.go
 // (cache, scratch directories, free ports).
 //
 // Goroutines: one per running process, which waits for its end (process.go),

@@ -49,11 +49,16 @@ func JavaCommand(ctx context.Context, class string, args ...string) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	// C1 only and a small heap: short tools start faster.
-	return append([]string{
+	return append(lib.command(class), args...), nil
+}
+
+// command runs a main class: C1 only and a small heap, so that short tools start
+// faster.
+func (j jars) command(class string) []string {
+	return []string{
 		"java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-		"-Dlog4j2.level=ERROR", "-cp", lib.classPath, class,
-	}, args...), nil
+		"-Dlog4j2.level=ERROR", "-cp", j.classPath, class,
+	}
 }
 
 var ensureKcat = sync.OnceValues(func() (string, error) {

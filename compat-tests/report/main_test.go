@@ -57,6 +57,10 @@ func TestJudge(t *testing.T) {
 			events: []string{line("pass", "A"), line("skip", "B"), line("skip", "C")},
 		},
 		{
+			name: "a listed one is skipped on Kafka", allow: "A\nB\nC/x\n", target: "kafka", ok: true,
+			events: []string{line("pass", "A"), line("skip", "B"), line("skip", "C")},
+		},
+		{
 			name: "subtests count, not their parent", allow: "A/x\n", ok: true, says: []string{"GAP      A/y", "1 passed, 1 failed"},
 			events: []string{line("pass", "A/x"), line("fail", "A/y"), line("fail", "A"), line("fail", "")},
 		},

@@ -1,0 +1,40 @@
+package javagroups
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/groups"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+var shared testbroker.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
+
+func client(t *testing.T) *groups.Client {
+	t.Helper()
+	testbroker.Quick(t)
+	program, err := harness.JavaProgram(testbroker.Context(t, 5*time.Minute), filepath.Join("testdata", "Member.java"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &groups.Client{
+		Command: program,
+		Flavours: []groups.Flavour{
+			{Protocol: groups.Classic, Assignor: "range"},
+			{Protocol: groups.Classic, Assignor: "cooperative-sticky", Repeats: true},
+			{Protocol: groups.Consumer},
+		},
+		Static: true,
+	}
+}
+
+func TestCluster(t *testing.T) { groups.Cluster(t, &shared, client(t)) }
+
+func TestBroadcast(t *testing.T) { groups.Broadcast(t, &shared, client(t)) }
+
+func TestRewind(t *testing.T) { groups.Rewind(t, &shared, client(t)) }

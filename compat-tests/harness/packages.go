@@ -1,0 +1,130 @@
+package harness
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// install makes a directory of the cache once: its name has the hash of what it
+// is made from, so a half or old one is never used. fill works under the
+// name that it will keep, as a Python environment knows where it lies.
+func install(name, from string, fill func(dir string) error) (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(from))
+	dir := filepath.Join(cache, name+"-"+hex.EncodeToString(sum[:4]))
+	unlock, err := lock(dir + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	whole := filepath.Join(dir, ".whole")
+	if _, err := os.Stat(whole); err == nil {
+		return dir, nil
+	}
+	// A half one is of a run that was broken off.
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+		return "", err
+	}
+	if err := fill(dir); err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(whole, nil, 0o644)
+}
+
+// lock keeps other runs out until unlock.
+func lock(name string) (unlock func(), err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	// The lock goes with the file, or with the process.
+	unlock = func() { _ = f.Close() }
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		unlock()
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return unlock, nil
+}
+
+// command runs a command of an installation; what it prints is for its error.
+func command(ctx context.Context, dir string, argv ...string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", argv[0], err, out)
+	}
+	return nil
+}
+
+// JavaProgram compiles a source file that uses Apache Kafka's jars, and returns
+// the command that runs its class.
+func JavaProgram(ctx context.Context, source string) ([]string, error) {
+	lib, err := fetchJars(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		return nil, err
+	}
+	class := filepath.Base(source[:len(source)-len(filepath.Ext(source))])
+	dir, err := install("java-"+class, lib.classPath+string(text), func(dir string) error {
+		return command(ctx, "", "javac", "-d", dir, "-cp", lib.classPath, source)
+	})
+	if err != nil {
+		return nil, err
+	}
+	lib.classPath = dir + string(filepath.ListSeparator) + lib.classPath
+	return lib.command(class), nil
+}
+
+// Python installs a package from PyPI, as NAME==VERSION, and returns the
+// interpreter that has it.
+func Python(ctx context.Context, pinned string) (string, error) {
+	dir, err := install("python", pinned, func(dir string) error {
+		return errors.Join(
+			command(ctx, "", "python3", "-m", "venv", dir),
+			command(ctx, "", filepath.Join(dir, "bin", "pip"), "install", "-q", "--disable-pip-version-check", pinned))
+	})
+	if err != nil {
+		return "", fmt.Errorf("install %s (needs Python 3 with venv): %w", pinned, err)
+	}
+	return filepath.Join(dir, "bin", "python"), nil
+}
+
+// Node installs a package from npm, as NAME@VERSION, and returns the directory
+// for $NODE_PATH.
+func Node(ctx context.Context, pinned string) (string, error) {
+	dir, err := install("node", pinned, func(dir string) error {
+		return command(ctx, dir, "npm", "install", "--no-package-lock", "--no-save", "--no-audit", "--no-fund", "--prefix", dir, pinned)
+	})
+	if err != nil {
+		return "", fmt.Errorf("install %s (needs Node.js with npm): %w", pinned, err)
+	}
+	return filepath.Join(dir, "node_modules"), nil
+}
+
+// GoProgram builds a command of this module.
+func GoProgram(ctx context.Context, pkg string) (string, error) {
+	module, err := ModuleDir()
+	if err != nil {
+		return "", err
+	}
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(cache, "bin", fmt.Sprintf("%s-%d", filepath.Base(pkg), os.Getpid()))
+	return bin, command(ctx, module, "go", "build", "-o", bin, "./"+pkg)
+}
