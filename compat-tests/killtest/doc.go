@@ -4,8 +4,12 @@
 //
 //	go run ./killtest -cycles 200
 //	go run ./killtest -selfcheck
+//	go run ./killtest -groups 200 -cycles 10
 //
-// The load and the check are package promise.
+// With -groups it looks at many groups that consume and commit instead: no
+// commit goes back, no record is left out, no group stands still.
+//
+// The load and the check are package promise. Files: main.go, groups.go.
 //
 // A kill takes the process and leaves the kernel's page cache. What a power cut
 // leaves is tested in the log's own crash tests.

@@ -23,6 +23,8 @@ type options struct {
 	fullEvery       int
 	seed            uint64
 	selfCheck, keep bool
+	groups          int
+	every, session  time.Duration
 }
 
 func main() {
@@ -38,11 +40,23 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the times under load")
 	flag.BoolVar(&o.selfCheck, "selfcheck", false, "show that the check catches planted violations")
 	flag.BoolVar(&o.keep, "keep", false, "keep the data directory")
+	flag.IntVar(&o.groups, "groups", 0, "instead of the producers' records, look at so many groups that consume and commit (-rate is then 100 unless given)")
+	flag.DurationVar(&o.every, "every", 5*time.Second, "time between kills under groups")
+	flag.DurationVar(&o.session, "session", 10*time.Second, "session timeout of the groups")
 	flag.Parse()
+	if o.groups > 0 && !given("rate") {
+		o.rate = 100
+	}
 	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "killtest: FAILED:", err)
 		os.Exit(1)
 	}
+}
+
+// given tells whether a flag is on the command line.
+func given(name string) (yes bool) {
+	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -50,7 +64,11 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b, err := harness.Start(ctx, target, harness.Options{Props: harness.TestProps(), ReadyTimeout: 2 * time.Minute})
+	props := harness.TestProps()
+	if o.groups > 0 {
+		props = groupProps(o.session)
+	}
+	b, err := harness.Start(ctx, target, harness.Options{Props: props, ReadyTimeout: 2 * time.Minute})
 	if err != nil {
 		return err
 	}
@@ -62,6 +80,9 @@ func run(ctx context.Context, o options) (err error) {
 		}
 		err = b.Remove()
 	}()
+	if o.groups > 0 {
+		return runGroups(ctx, b, o)
+	}
 	l := promise.New(o.partitions)
 	if err := l.CreateTopic(ctx, b.Addr()); err != nil {
 		return err

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/promise"
+)
+
+// groupProps have both protocols' sessions be as long as asked for.
+func groupProps(session time.Duration) map[string]string {
+	props := harness.TestProps()
+	ms := fmt.Sprint(session.Milliseconds())
+	for _, name := range []string{"group.consumer.session.timeout.ms", "group.consumer.min.session.timeout.ms", "group.min.session.timeout.ms"} {
+		props[name] = ms
+	}
+	beat := fmt.Sprint(session.Milliseconds() / 10)
+	for _, name := range []string{"group.consumer.heartbeat.interval.ms", "group.consumer.min.heartbeat.interval.ms"} {
+		props[name] = beat
+	}
+	return props
+}
+
+// runGroups kills the broker under many groups that consume and commit.
+func runGroups(ctx context.Context, b harness.Broker, o options) error {
+	both, err := harness.Advertises(b.Addr(), harness.ConsumerGroupHeartbeat)
+	if err != nil {
+		return err
+	}
+	if !both {
+		fmt.Printf("the consumer protocol is SKIPPED: %s does not advertise %s\n", b.Target(), harness.ConsumerGroupHeartbeat)
+	}
+	c, err := promise.StartCrowd(ctx, b.Addr(), promise.CrowdOptions{
+		Groups: o.groups, Partitions: o.partitions, Rate: o.rate, Session: o.session, Both: both,
+	})
+	if err != nil {
+		return err
+	}
+	defer c.Stop()
+	fmt.Printf("%s, %d cycles, %d groups (%d of the consumer protocol) with %d members in all, %d partitions, %d rec/s, session timeout %v, a kill every %v\n",
+		b.Target(), o.cycles, o.groups, c.Consumers, c.Members(), o.partitions, o.rate, o.session, o.every)
+	if err := gather(ctx, c); err != nil {
+		return err
+	}
+	var all []time.Duration
+	for cycle := 1; cycle <= o.cycles; cycle++ {
+		took, err := killGroupsOnce(ctx, b, c, o.every)
+		if err != nil {
+			return fmt.Errorf("cycle %d: %w", cycle, err)
+		}
+		all = append(all, took.woke...)
+		fmt.Printf("cycle %d: first answer after %v, commits of all groups read %v later; progress of groups: %s; %d have made none yet\n",
+			cycle, b.StartTime().Round(time.Millisecond), took.read.Round(time.Millisecond), spread(took.woke), took.waiting)
+	}
+	if err := errors.Join(c.Finish(ctx, 3*o.session), c.Err()); err != nil {
+		return fmt.Errorf("the end: %w", err)
+	}
+	if err := c.Verify(ctx); err != nil {
+		return fmt.Errorf("the end: %w", err)
+	}
+	fmt.Printf("ok: %d cycles; each of %d records was consumed by each of %d groups and is committed; no commit went back; no group stood still for %v\n",
+		o.cycles, c.Records(), o.groups, o.session)
+	fmt.Printf("from the broker's first answer to a group's next progress: %s\n", spread(all))
+	return nil
+}
+
+// gather waits until every group has committed something.
+func gather(ctx context.Context, c *promise.Crowd) error {
+	const most = 2 * time.Minute
+	for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		took, waiting := c.History.Woke()
+		if waiting == 0 {
+			fmt.Printf("all groups work: %s\n", spread(took))
+			return nil
+		}
+		if time.Since(begin) > most || ctx.Err() != nil {
+			return errors.Join(fmt.Errorf("%d groups have committed nothing after %v", waiting, most), ctx.Err(), c.Err())
+		}
+	}
+}
+
+// life is what was seen of one life of the broker.
+type life struct {
+	read    time.Duration // Until the commits of all groups were answered.
+	woke    []time.Duration
+	waiting int
+}
+
+// killGroupsOnce kills the broker and looks at the life that follows.
+func killGroupsOnce(ctx context.Context, b harness.Broker, c *promise.Crowd, every time.Duration) (life, error) {
+	c.History.Down(time.Now())
+	if err := b.Kill(); err != nil {
+		return life{}, err
+	}
+	if err := b.Restart(); err != nil {
+		return life{}, err
+	}
+	back := time.Now()
+	c.History.Up(back)
+	if err := c.Verify(ctx); err != nil {
+		return life{}, err
+	}
+	l := life{read: time.Since(back)}
+	for time.Since(back) < every {
+		if err := errors.Join(c.Err(), ctx.Err()); err != nil {
+			return life{}, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	l.woke, l.waiting = c.History.Woke()
+	slices.Sort(l.woke)
+	return l, nil
+}

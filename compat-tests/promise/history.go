@@ -1,0 +1,211 @@
+package promise
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// History is what the members of many groups saw of a broker that is killed
+// again and again, and what it owes them: no acknowledged commit goes back, no
+// record is left out, and no group stands still for longer than its session
+// timeout while the broker is up.
+type History struct {
+	partitions int
+	patience   time.Duration
+	mu         struct {
+		sync.Mutex
+		groups map[string]*groupHistory
+		up     bool
+	}
+}
+
+// groupHistory is one group's part.
+type groupHistory struct {
+	parts []partHistory
+	// stood is how long the group made no progress while the broker was up,
+	// until since; lives of the broker that are shorter than a session add up.
+	stood time.Duration
+	since time.Time
+	// woke is how long after the broker's start it made the first progress, or
+	// negative before that.
+	woke time.Duration
+	back time.Time
+}
+
+// partHistory is a partition as one group sees it.
+type partHistory struct {
+	covered      int64 // All records below were consumed.
+	acked, tried int64 // Of commits; none: never.
+}
+
+// NewHistory is of groups that all consume a topic with so many partitions, and
+// may each stand still for as long as their session timeout.
+func NewHistory(groups []string, partitions int, session time.Duration) *History {
+	h := &History{partitions: partitions, patience: session}
+	h.mu.groups = map[string]*groupHistory{}
+	for _, name := range groups {
+		g := &groupHistory{parts: make([]partHistory, partitions), woke: -1}
+		for p := range g.parts {
+			g.parts[p] = partHistory{acked: none, tried: none}
+		}
+		h.mu.groups[name] = g
+	}
+	return h
+}
+
+// Up notes that the broker answers, from now on.
+func (h *History) Up(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.up = true
+	for _, g := range h.mu.groups {
+		g.since, g.back, g.woke = now, now, -1
+	}
+}
+
+// Down notes that the broker is about to be killed.
+func (h *History) Down(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.up = false
+	for _, g := range h.mu.groups {
+		g.stood += now.Sub(g.since)
+	}
+}
+
+// Floor is the offset below which nobody who is assigned a partition from now
+// on may resume.
+func (h *History) Floor(group string, partition int32) int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return max(0, h.mu.groups[group].parts[partition].acked)
+}
+
+// Resumed notes where a member begins to read what it was assigned, after its
+// Floor was asked for.
+func (h *History) Resumed(group string, partition int32, floor, offset int64) error {
+	if offset < floor {
+		return fmt.Errorf("%s: a member resumes partition %d at %d, and %d was committed", group, partition, offset, floor)
+	}
+	return nil
+}
+
+// Consumed notes a record that a member got.
+func (h *History) Consumed(group string, partition int32, offset int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := &h.mu.groups[group].parts[partition]
+	if offset > p.covered {
+		return fmt.Errorf("%s: partition %d goes on at %d, and nobody consumed %d", group, partition, offset, p.covered)
+	}
+	p.covered = max(p.covered, offset+1)
+	return nil
+}
+
+// Trying notes a commit that is about to be sent.
+func (h *History) Trying(group string, partition int32, offset int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := &h.mu.groups[group].parts[partition]
+	p.tried = max(p.tried, offset)
+}
+
+// Acknowledged notes a commit that the broker took: if it is further than those
+// before, the group makes progress.
+func (h *History) Acknowledged(group string, partition int32, offset int64, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g := h.mu.groups[group]
+	p := &g.parts[partition]
+	if offset <= p.acked {
+		return
+	}
+	p.acked = offset
+	if !h.mu.up {
+		return // The answer came before the kill.
+	}
+	g.stood, g.since = 0, now
+	if g.woke < 0 {
+		g.woke = now.Sub(g.back)
+	}
+}
+
+// Floors are what the commits of all groups must not be below from now on.
+func (h *History) Floors() map[string][]int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	floors := map[string][]int64{}
+	for name, g := range h.mu.groups {
+		for _, p := range g.parts {
+			floors[name] = append(floors[name], p.acked)
+		}
+	}
+	return floors
+}
+
+// Committed compares what the broker says is committed, none where nothing is,
+// with the Floors that were asked for before.
+func (h *History) Committed(group string, floors, got []int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var errs []error
+	for p, at := range got {
+		if tried := h.mu.groups[group].parts[p].tried; at < floors[p] || at > tried {
+			errs = append(errs, fmt.Errorf("%s: the committed offset of partition %d is %d, acknowledged was %d and tried %d", group, p, at, floors[p], tried))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Stuck are the groups that have stood still for too long.
+func (h *History) Stuck(now time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var errs []error
+	for name, g := range h.mu.groups {
+		stood := g.stood
+		if h.mu.up {
+			stood += now.Sub(g.since)
+		}
+		if stood > h.patience {
+			errs = append(errs, fmt.Errorf("%s has committed nothing further for %v while the broker was up", name, stood.Round(time.Millisecond)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Woke is how long after the broker's start each group made its first progress,
+// and how many have made none yet.
+func (h *History) Woke() (took []time.Duration, waiting int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range h.mu.groups {
+		if g.woke < 0 {
+			waiting++
+			continue
+		}
+		took = append(took, g.woke)
+	}
+	return took, waiting
+}
+
+// Finished compares the whole with where the partitions end: each record was
+// consumed by each group, and is committed.
+func (h *History) Finished(ends []int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var errs []error
+	for name, g := range h.mu.groups {
+		for p, part := range g.parts {
+			switch {
+			case part.covered != ends[p]:
+				errs = append(errs, fmt.Errorf("%s consumed partition %d to %d, and it ends at %d", name, p, part.covered, ends[p]))
+			case ends[p] > 0 && part.acked != ends[p]:
+				errs = append(errs, fmt.Errorf("%s committed partition %d to %d, and it ends at %d", name, p, part.acked, ends[p]))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

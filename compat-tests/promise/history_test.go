@@ -1,0 +1,202 @@
+package promise
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// tape plays what happened in a kill test of one group, "g", with a session
+// timeout of 10 s, and collects what is found wrong.
+type tape struct {
+	h      *History
+	now    time.Time
+	found  error
+	floors []int64
+}
+
+func newTape() *tape {
+	t := &tape{h: NewHistory([]string{"g"}, 2, 10*time.Second), now: time.Unix(1000, 0)}
+	t.h.Up(t.now)
+	return t
+}
+
+func (t *tape) note(err error) { t.found = errors.Join(t.found, err) }
+
+func (t *tape) wait(d time.Duration) {
+	t.now = t.now.Add(d)
+	t.note(t.h.Stuck(t.now))
+}
+
+// read has a member read offsets [from, to) of a partition.
+func (t *tape) read(partition int32, from, to int64) {
+	for offset := from; offset < to; offset++ {
+		t.note(t.h.Consumed("g", partition, offset))
+	}
+}
+
+func (t *tape) commit(partition int32, offset int64) {
+	t.h.Trying("g", partition, offset)
+	t.h.Acknowledged("g", partition, offset, t.now)
+}
+
+// kill ends the broker, which stays away for a minute.
+func (t *tape) kill() {
+	t.h.Down(t.now)
+	t.wait(time.Minute)
+	t.floors = t.h.Floors()["g"]
+	t.h.Up(t.now)
+}
+
+func (t *tape) assigned(partition int32, at int64) {
+	t.note(t.h.Resumed("g", partition, t.h.Floor("g", partition), at))
+}
+
+func (t *tape) committed(got ...int64) { t.note(t.h.Committed("g", t.floors, got)) }
+
+func (t *tape) finish(ends ...int64) { t.note(t.h.Finished(ends)) }
+
+// lived is a life of the broker as it should be: both partitions are read and
+// committed to 10, and in the one behind it to 20.
+func lived() *tape {
+	t := newTape()
+	for p := range int32(2) {
+		t.assigned(p, 0)
+		t.read(p, 0, 10)
+		t.wait(time.Second)
+		t.commit(p, 10)
+	}
+	t.kill()
+	t.committed(10, 10)
+	t.wait(2 * time.Second)
+	for p := range int32(2) {
+		t.assigned(p, 10)
+		t.read(p, 10, 20)
+		t.commit(p, 20)
+	}
+	return t
+}
+
+// What a broker may do is taken.
+func TestHistoryHonest(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		play func(t *tape)
+	}{
+		{"all goes well", func(*tape) {}},
+		{"read again what is not committed", func(t *tape) {
+			t.read(0, 20, 30)
+			t.kill()
+			t.committed(20, 20)
+			t.assigned(0, 20)
+			t.read(0, 20, 30)
+		}},
+		{"a commit without an answer was taken", func(t *tape) {
+			t.read(0, 20, 30)
+			t.h.Trying("g", 0, 30)
+			t.kill()
+			t.committed(30, 20)
+			t.assigned(0, 30)
+		}},
+		{"a commit without an answer was not taken", func(t *tape) {
+			t.read(0, 20, 30)
+			t.h.Trying("g", 0, 30)
+			t.kill()
+			t.committed(20, 20)
+			t.assigned(0, 20)
+		}},
+		{"a late answer to an old commit", func(t *tape) { t.commit(0, 15) }},
+		{"short lives, and progress in some", func(t *tape) {
+			for n := range int64(6) {
+				t.wait(4 * time.Second)
+				if n%2 == 0 {
+					t.read(0, 20+n, 22+n)
+					t.commit(0, 22+n)
+				}
+				t.kill()
+			}
+		}},
+		{"away for longer than a session", func(t *tape) { t.kill(); t.wait(9 * time.Second) }},
+		{"a group that never committed", func(t *tape) {
+			t.h = NewHistory([]string{"g"}, 2, 10*time.Second)
+			t.h.Up(t.now)
+			t.kill()
+			t.committed(none, none)
+		}},
+	} {
+		got := lived()
+		c.play(got)
+		if got.found != nil {
+			t.Errorf("%s: %v", c.what, got.found)
+		}
+	}
+	whole := lived()
+	whole.finish(20, 20)
+	if whole.found != nil {
+		t.Errorf("the end: %v", whole.found)
+	}
+}
+
+// What it may not do is found.
+func TestHistoryPlanted(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		play func(t *tape)
+	}{
+		{"a committed offset has gone back", func(t *tape) { t.kill(); t.committed(19, 20) }},
+		{"that of the last partition has", func(t *tape) { t.kill(); t.committed(20, 10) }},
+		{"a committed offset is lost", func(t *tape) { t.kill(); t.committed(none, 20) }},
+		{"a committed offset ran ahead", func(t *tape) { t.kill(); t.committed(21, 20) }},
+		{"a commit appears that nobody tried", func(t *tape) {
+			t.h = NewHistory([]string{"g"}, 2, 10*time.Second)
+			t.h.Up(t.now)
+			t.kill()
+			t.committed(0, none)
+		}},
+		{"a member resumes too early", func(t *tape) { t.kill(); t.assigned(1, 19) }},
+		{"a member resumes at the start", func(t *tape) { t.kill(); t.assigned(1, 0) }},
+		{"a record is left out", func(t *tape) { t.read(0, 21, 22) }},
+		{"a member begins too late", func(t *tape) { t.kill(); t.assigned(0, 25); t.read(0, 25, 26) }},
+		{"the group stands still", func(t *tape) { t.wait(10*time.Second + time.Millisecond) }},
+		{"it stands still after a kill", func(t *tape) { t.kill(); t.wait(11 * time.Second) }},
+		{"it stands still in three short lives", func(t *tape) {
+			for range 3 {
+				t.wait(4 * time.Second)
+				t.kill()
+			}
+		}},
+		{"it commits the same again and again", func(t *tape) {
+			for range 6 {
+				t.wait(2 * time.Second)
+				t.commit(0, 20)
+			}
+		}},
+		{"the last record is not consumed", func(t *tape) { t.finish(20, 21) }},
+		{"a partition was never consumed", func(t *tape) { t.finish(20, 20, 1) }},
+		{"what was consumed is not committed", func(t *tape) { t.read(0, 20, 21); t.finish(21, 20) }},
+	} {
+		got := lived()
+		if c.what == "a partition was never consumed" {
+			got.h.mu.groups["g"].parts = append(got.h.mu.groups["g"].parts, partHistory{acked: none, tried: none})
+		}
+		if got.found != nil {
+			t.Fatalf("before: %v", got.found)
+		}
+		c.play(got)
+		if got.found == nil {
+			t.Errorf("not seen: %s", c.what)
+		}
+	}
+}
+
+// Who has made progress since the broker is back, and how soon.
+func TestHistoryWoke(t *testing.T) {
+	got := lived()
+	if took, waiting := got.h.Woke(); len(took) != 1 || took[0] != 2*time.Second || waiting != 0 {
+		t.Errorf("woke after %v, %d wait", took, waiting)
+	}
+	got.kill()
+	if took, waiting := got.h.Woke(); len(took) != 0 || waiting != 1 {
+		t.Errorf("after a kill: woke after %v, %d wait", took, waiting)
+	}
+}
