@@ -212,7 +212,7 @@ func (p *Partition) flushLocked(s *cluster.TopicSettings, records, nowMs int64) 
 func storageError(err error) *protocol.Error {
 	switch {
 	case errors.Is(err, log.ErrCorrupt):
-		return protocol.Errorf(protocol.CorruptMessage, "%v: the range is fenced and nothing was truncated; see `mainstem log check`", err)
+		return protocol.Errorf(protocol.CorruptMessage, "%v: nothing was truncated; see `mainstem log check`", err)
 	case errors.Is(err, log.ErrOutOfRange):
 		return protocol.Errorf(protocol.OffsetOutOfRange, "%v", err)
 	case errors.Is(err, log.ErrDiskFull):

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
@@ -316,6 +317,7 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	res := part.Read(req, &r.data)
 	if res.Err != nil {
 		r.data.Release()
+		f.tellUnreadable(part, req.From, res.Err)
 		code := q.owner.lost(part, res.Err.Code, f.session != nil)
 		r.head.Error = protocol.ErrorCode(f.call.failed(code))
 		if code == protocol.NotLeaderOrFollower || code == protocol.FencedLeaderEpoch {
@@ -337,6 +339,18 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 		return turnFirst
 	}
 	return turnNone
+}
+
+// tellUnreadable tells the operator what the log or the disk refused to give. An
+// answer has no words, and clients try again and again after such an error.
+func (f *fetchCall) tellUnreadable(part *replication.Partition, from model.Offset, err *protocol.Error) {
+	if err.Code != protocol.CorruptMessage && err.Code != protocol.KafkaStorageError {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("topic", part.Topic().Name), zap.Int32("partition", part.Index()), zap.Int64("offset", int64(from)), zap.Error(err),
+	}
+	f.srv.warnWithin(&f.srv.unreadable, "records could not be read", append(fields, f.call.conn.who()...)...)
 }
 
 func countTopics(results []fetchResult) int {

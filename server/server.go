@@ -69,11 +69,14 @@ type Server struct {
 	offsets   offsetsTopic
 	conns     connSet
 	warnings  logLimit
-	backfills *backfills
-	seed      maphash.Seed
-	tasks     tasks
-	janitor   janitor
-	listeners []*listener
+	// unreadable limits what is said of records that could not be read: its own,
+	// so that no client drowns it, and slow, as each goes on asking.
+	unreadable logLimit
+	backfills  *backfills
+	seed       maphash.Seed
+	tasks      tasks
+	janitor    janitor
+	listeners  []*listener
 
 	lifetime context.Context // ends when Close begins
 	stop     context.CancelFunc
@@ -112,7 +115,8 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.conns.init()
 	s.seed, s.backfills = maphash.MakeSeed(), newBackfills(d.Log)
 	s.metrics.now.backfills = s.backfills.told
-	s.warnings = logLimit{clock: d.Clock}
+	s.warnings = logLimit{clock: d.Clock, most: 20, period: time.Second}
+	s.unreadable = logLimit{clock: d.Clock, most: 1, period: 10 * time.Second}
 	s.janitor = janitor{srv: s}
 	return s, nil
 }
@@ -184,7 +188,11 @@ func (s *Server) rest(d time.Duration) bool {
 
 // limitedWarn logs what clients can cause as often as they like.
 func (s *Server) limitedWarn(msg string, fields ...zap.Field) {
-	if ok, suppressed := s.warnings.allow(); ok {
+	s.warnWithin(&s.warnings, msg, fields...)
+}
+
+func (s *Server) warnWithin(limit *logLimit, msg string, fields ...zap.Field) {
+	if ok, suppressed := limit.allow(); ok {
 		if suppressed > 0 {
 			fields = append(fields, zap.Int("suppressed_before", suppressed))
 		}

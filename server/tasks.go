@@ -45,14 +45,13 @@ func (t *tasks) close() {
 	t.running.Wait()
 }
 
-// logLines is how many limited log lines a second may have.
-const logLines = 20
-
-// logLimit keeps clients from filling the log.
+// logLimit keeps clients from filling the log: so many lines in each period.
 type logLimit struct {
 	clock      clock.Clock
+	most       int
+	period     time.Duration
 	mu         sync.Mutex
-	second     time.Time
+	began      time.Time // the period
 	lines      int
 	suppressed int
 }
@@ -63,10 +62,10 @@ func (l *logLimit) allow() (bool, int) {
 	now := l.clock.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Sub(l.second) >= time.Second {
-		l.second, l.lines = now, 0
+	if now.Sub(l.began) >= l.period {
+		l.began, l.lines = now, 0
 	}
-	if l.lines >= logLines {
+	if l.lines >= l.most {
 		l.suppressed++
 		return false, 0
 	}
