@@ -158,11 +158,11 @@ func (m *machine) restore(s *step) {
 			m.prepareRebalance(s, g, "the loaded group is above group.max.size")
 		}
 	}
+	m.restoreRewinds(s) // first: one that can be done now holds up no switch
 	for _, base := range m.bases() {
 		m.broadcasts(s, base) // the rules may have changed meanwhile
 		s.cut()
 	}
-	m.restoreRewinds(s)
 	if len(m.groups) > 0 {
 		m.scheduleExpiry(s)
 	}

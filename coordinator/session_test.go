@@ -44,6 +44,7 @@ func (s *Session) join(t *testing.T, group string) *kmsg.JoinGroupResponse {
 	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription([]string{"t"})}}
 	var answered *kmsg.JoinGroupResponse
 	s.groups.Join(req, Caller{ClientID: "c", ClientHost: "/h", Session: s}, func(r *kmsg.JoinGroupResponse) { answered = r })
+	synctest.Wait() // the shard may be busy yet
 	if answered == nil || answered.ErrorCode != 0 {
 		t.Fatalf("the answer to a new member: %+v", answered)
 	}
