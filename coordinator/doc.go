@@ -43,7 +43,8 @@
 //	consumer_commit.go   offsets by member epochs; consumer_describe.go
 //	consumer_records.go  its record formats; records_codec.go: their parts
 //	rewind.go        a rewind of a running group; rewind_classic.go: its two
-//	                 rebalances; rewind_records.go: what is kept of it
+//	                 rebalances; rewind_consumer.go: its two assignments;
+//	                 rewind_records.go: what is kept of it
 //	timers.go        deadlines; metrics.go: counts
 //	assign/          a room of its own: who gets which partition, by KIP-848
 //

@@ -44,6 +44,7 @@ func TestRandomConsumers(t *testing.T) {
 				"": w.check, "beat": w.beatAny, "beat more": w.beatAny, "all beat": w.round, "all beat again": w.round,
 				"obey": w.obeyAny, "crash": w.crash, "leave": w.leave, "change": w.change, "stranger": w.stranger,
 				"give up": w.giveUp, "commit": w.commit, "classic": w.classic, "delete": w.deleteGroup,
+				"rewind": w.rewind, "undo": w.undo,
 				"topics": w.reshape, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
 				"hang up": w.hangUp, "switch": w.switchMode,
 			})
@@ -72,6 +73,8 @@ type client struct {
 	working partitions // what it works on
 	local   partitions // what it says that it owns: of the last assignment that it came to
 	target  partitions // what it was told to come to
+	told    int32      // in which epoch
+	took    map[part]int32
 	sent    partitions // what it last said
 	full    bool       // it says everything, as it does after an error
 	asked   int        // counts its requests
@@ -82,12 +85,17 @@ type client struct {
 }
 
 func (c *client) fenced() {
+	c.took = nil
 	c.epoch, c.working, c.local, c.target, c.sent = epochJoin, nil, nil, nil, nil
 }
 
 // release lets go of what it shall not have; take takes what it shall.
-func (c *client) release() { c.working = c.working.and(c.target) }
-func (c *client) take()    { c.working, c.local = c.target, c.target }
+func (c *client) release() { c.workOn(c.working.and(c.target)) }
+
+func (c *client) take() {
+	c.workOn(c.target)
+	c.local = c.target
+}
 
 func (c *client) request() *kmsg.ConsumerGroupHeartbeatRequest {
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
@@ -268,7 +276,7 @@ func (w *consumerWorld) heard(c *client, req *kmsg.ConsumerGroupHeartbeatRequest
 		c.sent = ownedOf(req)
 	}
 	if r.Assignment != nil {
-		c.target = partitions{}
+		c.target, c.told = partitions{}, c.epoch
 		for _, t := range r.Assignment.Topics {
 			c.target.put(t.TopicID, slices.Clone(t.Partitions))
 		}
@@ -354,13 +362,6 @@ func (w *consumerWorld) stranger(rt *rapid.T) {
 		nil, {}, {{TopicID: model.TopicID{1}, Partitions: []int32{0, 1, 7}}},
 	}).Draw(rt, "owned")
 	w.groups.ConsumerHeartbeat(req, Caller{}, expect(&w.world, func(*kmsg.ConsumerGroupHeartbeatResponse) {}))
-}
-
-func (w *consumerWorld) commit(rt *rapid.T) {
-	c := w.someClient(rt)
-	req := commitRequest(c.group, "t", 0, 1)
-	req.Version, req.MemberID, req.Generation = 9, c.id, c.epoch+rapid.Int32Range(-1, 0).Draw(rt, "off by")
-	w.groups.CommitOffsets(req, w.callerOf(c), expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
 }
 
 // classic tries to join by the other protocol, and to make use of it.
@@ -489,6 +490,7 @@ func (w *consumerWorld) end(rt *rapid.T) {
 			rt.Fatalf("%s works on %v, its target is %v, the group %s", c.id, c.working, g.consumer.targets[c.id], g.consumer.state())
 		}
 	}
+	w.checkRewound(rt)
 	w.clock.Advance(2 * time.Minute)
 	synctest.Wait()
 	w.check(rt)
@@ -517,10 +519,11 @@ func checkTargets(g *group, v View) error {
 	if c.epoch > c.assignmentEpoch || c.topicsHash(v) != c.hash {
 		return nil
 	}
-	dealt := partitions{}
+	taken := g.marked(&step{view: v})
+	dealt := taken
 	for id, target := range c.targets {
 		if len(dealt.and(target)) > 0 {
-			return fmt.Errorf("%v is meant for two members", dealt.and(target))
+			return fmt.Errorf("%v is meant for two members, or to be taken away (%v)", dealt.and(target), taken)
 		}
 		dealt = dealt.or(target)
 		for topic := range target {

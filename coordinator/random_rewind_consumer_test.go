@@ -1,0 +1,134 @@
+package coordinator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"pgregory.net/rapid"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// part is one partition. A client of the random world commits for it the epoch
+// in which it was told to take it: a position of an older one than the first
+// after a rewind is one of before.
+type part struct {
+	topic     model.TopicID
+	partition int32
+}
+
+// workOn makes a set the client's work; it notes what is new in it.
+func (c *client) workOn(set partitions) {
+	took := map[part]int32{}
+	for topic, list := range set {
+		for _, partition := range list {
+			p := part{topic, partition}
+			took[p] = c.told
+			if c.working.has(topic, partition) {
+				took[p] = c.took[p]
+			}
+		}
+	}
+	c.working, c.took = set, took
+}
+
+// commit commits one partition that a client works on, or, when it is in no
+// group, as a tool.
+func (w *consumerWorld) commit(rt *rapid.T) {
+	c := w.someClient(rt)
+	by := rapid.Int32Range(-1, 0).Draw(rt, "off by")
+	req := commitRequest(c.group, "t", 0, markMin-1)
+	if c.epoch+by >= 0 {
+		parts := slices.SortedFunc(maps.Keys(c.took), func(a, b part) int {
+			return slices.Compare(append(a.topic[:], byte(a.partition)), append(b.topic[:], byte(b.partition)))
+		})
+		if len(parts) == 0 {
+			return
+		}
+		p := rapid.SampledFrom(parts).Draw(rt, "partition")
+		t, ok := w.shaped.view().TopicByID(p.topic)
+		if !ok {
+			return
+		}
+		req = commitRequest(c.group, t.Name, p.partition, int64(c.took[p]))
+	}
+	req.Version, req.MemberID, req.Generation = 9, c.id, c.epoch+by
+	w.groups.CommitOffsets(req, w.callerOf(c), expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
+}
+
+// rewind takes a group somewhere, whatever it is doing.
+func (w *consumerWorld) rewind(rt *rapid.T) {
+	marks := TopicMarks{Topic: rapid.SampledFrom([]string{"t", "t", "u"}).Draw(rt, "topic")}
+	for partition := range int32(2) {
+		if rapid.Bool().Draw(rt, "partition") {
+			marks.Partitions = append(marks.Partitions, PartitionMark{Partition: partition, Offset: markMin})
+		}
+	}
+	req := RewindRequest{Group: w.group(rt), ID: "r", Marks: []TopicMarks{marks}}
+	w.groups.Rewind(req, expect(&w.world, func(RewindStatus) {}))
+}
+
+// checkRewound looks at what is left when all is quiet: no rewind is under way,
+// who works on what was marked took it after the marks were committed, and no
+// position of before came over them.
+func (w *consumerWorld) checkRewound(rt *rapid.T) {
+	m := w.groups.shards[0].machine
+	for _, g := range m.groups {
+		if g.isEmptying() {
+			rt.Fatalf("group %s is still being rewound", g.id)
+		}
+	}
+	for _, c := range w.clients {
+		g := m.groups[c.group]
+		if c.gone || g == nil || g.consumer == nil || g.consumer.members[c.id] == nil || g.rewind == nil {
+			continue
+		}
+		for p, told := range c.took {
+			if g.rewind.marks(p) && told < g.rewind.ignoreBelow {
+				rt.Fatalf("%s took %v in epoch %d, rewound before %d", c.id, p, told, g.rewind.ignoreBelow)
+			}
+		}
+	}
+	if err := checkPositions(w.journal.all()); err != nil {
+		rt.Fatal(err)
+	}
+}
+
+func (r *rewind) marks(p part) bool {
+	for _, t := range r.topics {
+		for _, mark := range t.partitions {
+			if t.id == p.topic && mark.partition == p.partition {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkPositions reads the log as it was written: once the marks are committed,
+// no position may come that was taken before.
+func checkPositions(records []Record) error {
+	m := newMachine()
+	for _, r := range records {
+		if r.Value != nil && r.Key[1] <= 1 && r.Key[0] == 0 {
+			var key kmsg.OffsetCommitKey
+			if err := key.ReadFrom(r.Key); err != nil {
+				return err
+			}
+			c, err := decodeOffset(r)
+			if err != nil {
+				return err
+			}
+			g := m.groups[key.Group]
+			if g != nil && g.rewind != nil && g.rewind.phase == rewindDone && g.rewind.marks(part{c.topic, key.Partition}) && c.offset < int64(g.rewind.ignoreBelow) {
+				return fmt.Errorf("%s of %s-%d: a position of epoch %d was stored, rewound before %d", key.Group, key.Topic, key.Partition, c.offset, g.rewind.ignoreBelow)
+			}
+		}
+		if err := m.replay(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
