@@ -59,7 +59,11 @@ func checkDurable(live *machine, records []Record) error {
 func checkMachine(m *machine) error {
 	var counted census
 	offsets := 0
+	var rewinds [rewindDone + 1]int
 	for id, g := range m.groups {
+		if g.rewind != nil {
+			rewinds[g.rewind.phase]++
+		}
 		counted.add(g.standing(), 1)
 		offsets += g.offsets.size()
 		if err := cmp.Or(g.checkRoster(), g.checkState(), m.checkTimers(g), m.checkConsumer(g)); err != nil {
@@ -68,6 +72,9 @@ func checkMachine(m *machine) error {
 	}
 	if err := m.checkBroadcast(); err != nil {
 		return err
+	}
+	if rewinds != m.rewinds {
+		return fmt.Errorf("rewinds counted as %v, in truth %v", m.rewinds, rewinds)
 	}
 	if counted != m.census || offsets != m.offsetCount {
 		return fmt.Errorf("counts %v and %d, in truth %v and %d", m.census, m.offsetCount, counted, offsets)

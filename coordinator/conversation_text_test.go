@@ -256,6 +256,11 @@ func metricsText(m Metrics) string {
 	if m.Ignored > 0 {
 		text += fmt.Sprintf(" ignored=%d", m.Ignored)
 	}
+	for _, phase := range []RewindPhase{RewindEmptying, RewindDone} {
+		if n := m.Rewinds[phase]; n > 0 {
+			text += fmt.Sprintf(" rewinds:%s=%d", phase, n)
+		}
+	}
 	for state := range stateCount {
 		text += fmt.Sprintf(" %s=%d", state, m.Groups[GroupClass{kindClassic.String(), state.String()}])
 	}

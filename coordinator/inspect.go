@@ -28,7 +28,8 @@ type GroupView struct {
 	Members         []MemberView
 	Newcomers       int // given a member id, yet to join with it
 	Offsets         []TopicOffsets
-	Blockers        []Blocker // what the running rebalance waits for
+	Blockers        []Blocker   // what the running rebalance waits for
+	Rewind          RewindPhase // of the newest that is not forgotten
 	// Broadcast: every member has all partitions, and is alone in a group of its
 	// own, which is shown besides; Offsets are the lowest of the members.
 	Broadcast bool
@@ -154,6 +155,9 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 		ID: g.id, Kind: now.kind.String(), State: now.stateName(), Since: timeOf(g.since), Generation: g.generation,
 		ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader,
 		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g), Cell: g.cell,
+	}
+	if g.rewind != nil {
+		v.Rewind = g.rewind.shown()
 	}
 	v.Members = make([]MemberView, 0, len(g.order))
 	for _, member := range g.order {

@@ -19,6 +19,7 @@ type machine struct {
 	groups      map[string]*group
 	offsetCount int
 	census      census
+	rewinds     [rewindDone + 1]int // groups by the phase of their rewind
 	timers      timers
 	settled     int // epochs of consumer groups that all members came to, since it was last published
 

@@ -4,13 +4,14 @@ import "sync/atomic"
 
 // Metrics is a count of what the coordinator holds and has done.
 type Metrics struct {
-	Groups       map[GroupClass]int // every class that there is, with its number
-	Cells        int                // groups of single members of broadcast groups, as counted above
-	Offsets      int                // committed offsets held
-	Commits      uint64             // partition offsets accepted since the start
-	Rebalances   uint64             // generations formed, and epochs that all members came to, since the start
-	Expired      uint64             // offsets that went as their retention was over
-	Ignored      uint64             // commits of before a rewind, answered and forgotten
+	Groups       map[GroupClass]int  // every class that there is, with its number
+	Cells        int                 // groups of single members of broadcast groups, as counted above
+	Offsets      int                 // committed offsets held
+	Commits      uint64              // partition offsets accepted since the start
+	Rebalances   uint64              // generations formed, and epochs that all members came to, since the start
+	Expired      uint64              // offsets that went as their retention was over
+	Rewinds      map[RewindPhase]int // of groups: under way, or done and can be undone yet
+	Ignored      uint64              // commits of before a rewind, answered and forgotten
 	ShardsLoaded int
 }
 
@@ -21,12 +22,15 @@ type GroupClass struct{ Type, State string }
 func (g *Groups) Metrics() Metrics {
 	total := Metrics{Groups: map[GroupClass]int{}}
 	var groups census
+	var emptying, done int64
 	for _, sh := range g.shards {
 		for kind := range groups {
 			for state := range groups[kind] {
 				groups[kind][state] += int(sh.stats.groups[kind][state].Load())
 			}
 		}
+		emptying += sh.stats.emptying.Load()
+		done += sh.stats.rewound.Load()
 		total.Cells += int(sh.stats.cells.Load())
 		total.Offsets += int(sh.stats.offsets.Load())
 		total.Commits += sh.stats.commits.Load()
@@ -37,6 +41,7 @@ func (g *Groups) Metrics() Metrics {
 			total.ShardsLoaded++
 		}
 	}
+	total.Rewinds = map[RewindPhase]int{RewindEmptying: int(emptying), RewindDone: int(done)}
 	for kind := range groups {
 		for state, n := range groups[kind] {
 			class := standing{groupKind(kind), int8(state)}
@@ -56,6 +61,8 @@ type stats struct {
 	rebalances atomic.Uint64
 	expired    atomic.Uint64
 	ignored    atomic.Uint64
+	emptying   atomic.Int64 // groups that are being rewound
+	rewound    atomic.Int64 // groups that were, and it can be undone yet
 }
 
 func (t *stats) publish(m *machine, s *step) {
@@ -65,6 +72,8 @@ func (t *stats) publish(m *machine, s *step) {
 			t.groups[kind][state].Store(int64(m.census[kind][state]))
 		}
 	}
+	t.emptying.Store(int64(m.rewinds[rewindEmptying]))
+	t.rewound.Store(int64(m.rewinds[rewindDone]))
 	t.cells.Store(int64(m.cells))
 	t.offsets.Store(int64(m.offsetCount))
 	t.commits.Add(uint64(s.commits))
@@ -87,6 +96,8 @@ func (t *stats) clear() {
 			t.groups[kind][state].Store(0)
 		}
 	}
+	t.emptying.Store(0)
+	t.rewound.Store(0)
 	t.cells.Store(0)
 	t.offsets.Store(0)
 }

@@ -113,12 +113,9 @@ func (m *machine) rewindStatus(id string) RewindStatus {
 	}
 	r := g.rewind
 	status.ID, status.Undoes, status.Started, status.Ended = r.id, r.undoes, timeOf(r.started), timeOf(r.ended)
-	status.Phase, status.Ignored = RewindEmptying, g.emptying.ignored
-	if r.phase == rewindDone {
-		status.Phase = RewindDone
-		if !r.undoes {
-			status.Until = r.expires()
-		}
+	status.Phase, status.Ignored = r.shown(), g.emptying.ignored
+	if r.phase == rewindDone && !r.undoes {
+		status.Until = r.expires()
 	}
 	for _, t := range r.topics {
 		marks := TopicMarks{Topic: t.name, ID: t.id, Partitions: make([]PartitionMark, 0, len(t.partitions))}
@@ -128,6 +125,14 @@ func (m *machine) rewindStatus(id string) RewindStatus {
 		status.Marks = append(status.Marks, marks)
 	}
 	return status
+}
+
+// shown is the phase as operators see it.
+func (r *rewind) shown() RewindPhase {
+	if r.phase == rewindDone {
+		return RewindDone
+	}
+	return RewindEmptying
 }
 
 func (m *machine) checkRewound(id string) *protocol.Error {

@@ -95,7 +95,7 @@ func (m *machine) replayOwn(r Record) error {
 	}
 	if r.Value == nil {
 		if g := m.groups[group]; g != nil {
-			g.rewind = nil
+			m.setRewind(g, nil)
 			m.forget(g)
 		}
 		return nil
@@ -104,8 +104,19 @@ func (m *machine) replayOwn(r Record) error {
 	if err != nil {
 		return fmt.Errorf("rewind of group %q: %w", group, err)
 	}
-	m.obtain(group).rewind = v
+	m.setRewind(m.obtain(group), v)
 	return nil
+}
+
+// setRewind replaces a group's rewind, nil for none, and counts.
+func (m *machine) setRewind(g *group, r *rewind) {
+	if g.rewind != nil {
+		m.rewinds[g.rewind.phase]--
+	}
+	if r != nil {
+		m.rewinds[r.phase]++
+	}
+	g.rewind = r
 }
 
 func decodeRewind(value []byte) (*rewind, error) {

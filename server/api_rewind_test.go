@@ -223,6 +223,11 @@ func TestRewindIsShown(t *testing.T) {
 	c.commit("g", "t", 0, 2)
 	var plan server.RewindPlan
 	b.apiAsk("POST", "/api/v1/groups/g/rewind", `{"to":"earliest"}`, http.StatusOK, &plan)
+	var list server.GroupList
+	b.apiAsk("GET", "/api/v1/groups", "", http.StatusOK, &list)
+	if len(list.Groups) != 1 || list.Groups[0].RewindPhase != "done" {
+		t.Errorf("%+v", list.Groups)
+	}
 	for _, path := range []string{"/api/v1/groups/g", "/api/v1/groups/g?rate=100ms"} {
 		var d server.GroupDetail
 		b.apiAsk("GET", path, "", http.StatusOK, &d)

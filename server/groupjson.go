@@ -33,6 +33,9 @@ type GroupSummary struct {
 	Topics          int   `json:"topics"`     // with committed offsets
 	Partitions      int   `json:"partitions"` // with committed offsets
 	Lag             Lag   `json:"lag"`        // the sum; of the seconds the most
+	// RewindPhase is of its newest rewind: emptying, done; not there: none is under
+	// way or can be undone.
+	RewindPhase string `json:"rewindPhase,omitempty"`
 }
 
 // GroupDetail is one group with all that is known of it.
@@ -168,7 +171,7 @@ type partitionKey struct {
 func summarize(v *coordinator.GroupView, partitions []GroupPartition) GroupSummary {
 	s := GroupSummary{
 		Group: v.ID, Type: v.Kind, Mode: modeOf(v), State: v.State, Since: utc(v.Since), ProtocolType: v.ProtocolType, Protocol: v.Protocol,
-		Generation: v.Generation, AssignmentEpoch: v.AssignmentEpoch, Members: len(v.Members), Topics: len(v.Offsets),
+		Generation: v.Generation, AssignmentEpoch: v.AssignmentEpoch, Members: len(v.Members), Topics: len(v.Offsets), RewindPhase: string(v.Rewind),
 	}
 	for i := range v.Offsets {
 		s.Partitions += len(v.Offsets[i].Partitions)

@@ -76,7 +76,7 @@ type groupDescriptions struct {
 	topicEnd, topicOldest                                       *prometheus.Desc
 	xOffset, xLag, xSeconds, xMax, xMaxSec, xTopic, xSum        *prometheus.Desc
 	groups, rebalances, expired, commits, ignored, shards, offs *prometheus.Desc
-	cells, truncated                                            *prometheus.Desc
+	cells, rewinds, truncated                                   *prometheus.Desc
 }
 
 // GroupCollector is what there is to know of groups, for a registry.
@@ -110,6 +110,7 @@ func (s *Server) groupCollector(most int) *groupCollector {
 		rebalances: d("mainstem_group_rebalances_total", "Generations formed, and epochs that all members of a consumer group came to."),
 		expired:    d("mainstem_group_expired_offsets_total", "Committed offsets that went as their retention was over."),
 		ignored:    d("mainstem_group_rewind_ignored_commits_total", "Offsets of before a rewind that members committed after it began: answered, and used only if it is called off."),
+		rewinds:    d("mainstem_group_rewinds", "Groups that are being rewound (emptying), or were and can be taken back yet (done).", "phase"),
 		commits:    d("mainstem_group_commits_total", "Offsets committed, one for each partition."),
 		cells:      d("mainstem_group_cells", "Members of broadcast groups, present and past, for which offsets or a group are kept."),
 		shards:     d("mainstem_group_shards_loaded", "Partitions of __consumer_offsets whose groups are served."),
@@ -125,7 +126,7 @@ func (c *groupCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, x := range []*prometheus.Desc{
 		d.offset, d.lag, d.offsetSum, d.lagSum, d.members, d.topicEnd, d.topicOldest,
 		d.xOffset, d.xLag, d.xSeconds, d.xMax, d.xMaxSec, d.xTopic, d.xSum,
-		d.groups, d.rebalances, d.expired, d.commits, d.ignored, d.shards, d.offs, d.cells, d.truncated,
+		d.groups, d.rebalances, d.expired, d.commits, d.ignored, d.shards, d.offs, d.cells, d.rewinds, d.truncated,
 	} {
 		ch <- x
 	}
@@ -145,6 +146,9 @@ func (c *groupCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.CounterValue, d.expired, float64(m.Expired))
 	send(prometheus.CounterValue, d.commits, float64(m.Commits))
 	send(prometheus.CounterValue, d.ignored, float64(m.Ignored))
+	for phase, n := range m.Rewinds {
+		send(prometheus.GaugeValue, d.rewinds, float64(n), string(phase))
+	}
 	send(prometheus.GaugeValue, d.cells, float64(m.Cells))
 	send(prometheus.GaugeValue, d.shards, float64(m.ShardsLoaded))
 	send(prometheus.GaugeValue, d.offs, float64(m.Offsets))

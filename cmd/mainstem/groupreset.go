@@ -135,7 +135,7 @@ func newGroupDelete(p process) *cobra.Command {
 			if _, err := f.ask(cmd.Context(), p, request{path: groupPath(args[0])}, &s); err != nil {
 				return err
 			}
-			if s.Members > 0 {
+			if !yes && s.Members > 0 { // nobody need be asked
 				return fmt.Errorf("group %s has %s: stop them, then delete it", server.Quoted(s.Group), counted(s.Members, "member", "members"))
 			}
 			if !yes {

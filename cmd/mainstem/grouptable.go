@@ -50,8 +50,12 @@ func (t *groupTable) list(l *server.GroupList) {
 	t.rows([]string{"GROUP", "TYPE", "STATE", "MEMBERS", "PARTITIONS", "LAG", "BEHIND"},
 		[]string{"BYTES", "PROTOCOL", "GENERATION", "SINCE"}, len(l.Groups), func(i int) (cells, more []string) {
 			g := &l.Groups[i]
+			state := g.State
+			if g.RewindPhase == "emptying" {
+				state += " (rewind)"
+			}
 			return []string{
-				server.Quoted(g.Group), g.Type, g.State, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
+				server.Quoted(g.Group), g.Type, state, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
 			}, []string{disk.Bytes(g.Lag.Bytes), protocolText(g), strconv.Itoa(int(g.Generation)), t.ago(g.Since)}
 		})
 }
