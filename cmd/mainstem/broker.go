@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -221,7 +219,8 @@ func (b *broker) topicSettings(t *cluster.Topic) *cluster.TopicSettings {
 }
 
 func (b *broker) openGroups() error {
-	groups, err := coordinator.New(b.groupConfig, coordinator.Env{
+	rules := groupRules{resolver: b.cfg.Resolver, meta: b.meta}
+	groups, err := coordinator.New(rules.config, coordinator.Env{
 		Clock:    b.clock,
 		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(b.partitions, b.clock, shard) },
 		Events:   b.groupEvent,
@@ -237,35 +236,6 @@ func (b *broker) openGroups() error {
 		return nil
 	})
 	return nil
-}
-
-// groupConfig reads the rules of groups.
-func (b *broker) groupConfig() coordinator.Config {
-	r, img := b.cfg.Resolver, b.meta.Image()
-	ms := func(key string) time.Duration { return r.Duration(img, key, time.Millisecond) }
-	c := coordinator.DefaultConfig()
-	c.Shards = int32(r.Int(img, "offsets.topic.num.partitions"))
-	if t, ok := img.Topic(cluster.OffsetsTopic); ok {
-		c.Shards = int32(len(t.Partitions))
-	}
-	c.SessionTimeoutMin, c.SessionTimeoutMax = ms("group.min.session.timeout.ms"), ms("group.max.session.timeout.ms")
-	c.MembersMax = int(r.Int(img, "group.max.size"))
-	c.InitialRebalanceDelay = ms("group.initial.rebalance.delay.ms")
-	c.ConsumerSession = coordinator.Bounded{
-		Default: ms("group.consumer.session.timeout.ms"),
-		Min:     ms("group.consumer.min.session.timeout.ms"), Max: ms("group.consumer.max.session.timeout.ms"),
-	}
-	c.ConsumerHeartbeat = coordinator.Bounded{
-		Default: ms("group.consumer.heartbeat.interval.ms"),
-		Min:     ms("group.consumer.min.heartbeat.interval.ms"), Max: ms("group.consumer.max.heartbeat.interval.ms"),
-	}
-	c.Assignors = r.List(img, "group.consumer.assignors")
-	c.Migration = coordinator.Migration(strings.ToLower(r.Text(img, "group.consumer.migration.policy")))
-	c.ConsumerMembersMax = int(r.Int(img, "group.consumer.max.size"))
-	c.OffsetMetadataMax = int(r.Int(img, "offset.metadata.max.bytes"))
-	c.OffsetsRetention = r.Duration(img, "offsets.retention.minutes", time.Minute)
-	c.OffsetsCheckInterval = ms("offsets.retention.check.interval.ms")
-	return c
 }
 
 func (b *broker) groupEvent(e coordinator.Event) {

@@ -24,8 +24,8 @@ func TestGroupConfig(t *testing.T) {
 		}
 	}()
 	of := func(static map[string]string) coordinator.Config {
-		b := &broker{meta: meta, cfg: Config{Resolver: cluster.NewResolver(static)}}
-		return b.groupConfig()
+		rules := groupRules{resolver: cluster.NewResolver(static), meta: meta}
+		return rules.config()
 	}
 	if diff := cmp.Diff(coordinator.DefaultConfig(), of(nil)); diff != "" {
 		t.Errorf("defaults (-coordinator +broker):\n%s", diff)
@@ -47,5 +47,31 @@ func TestGroupConfig(t *testing.T) {
 	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestGroupConfigChanges: the rules are read once for each image, and a change is
+// not missed.
+func TestGroupConfigChanges(t *testing.T) {
+	meta, err := cluster.Open(vfs.NewMem(), "data", cluster.Options{NodeID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := meta.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	rules := groupRules{resolver: cluster.NewResolver(nil), meta: meta}
+	first := rules.config().Shards
+	if n := testing.AllocsPerRun(100, func() { rules.config() }); n != 0 {
+		t.Errorf("%v allocations for the same rules as before", n)
+	}
+	// How many partitions the topic has is of the image, too.
+	if res := meta.CreateTopics([]cluster.TopicSpec{{Name: cluster.OffsetsTopic, Partitions: 3}}); res[0].Err != nil {
+		t.Fatal(res[0].Err)
+	}
+	if now := rules.config().Shards; first == 3 || now != 3 {
+		t.Errorf("%d shards, then %d", first, now)
 	}
 }

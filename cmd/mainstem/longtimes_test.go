@@ -27,7 +27,7 @@ func TestLongTimes(t *testing.T) {
 			"offsets.retention.minutes":           "2147483647",
 		})}}
 		const year = 365 * 24 * time.Hour
-		c := b.groupConfig()
+		c := groupConfig(b.cfg.Resolver, meta.Image())
 		if err := c.Validate(); err != nil {
 			t.Error(err)
 		}
