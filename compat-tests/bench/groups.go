@@ -102,11 +102,13 @@ const (
 	mFirstClean = "first offsets after a clean stop s"
 	mLoadKill   = "all offsets after kill -9 s"
 	mFirstKill  = "first offsets after kill -9 s"
+	mCPUClean   = "CPU s from a clean stop to all offsets"
+	mCPUKill    = "CPU s from kill -9 to all offsets"
 	mBareIdle   = "% of a core without groups"
 	mGroupsAnon = "anon MiB with groups"
 	mGroupsIdle = "% of a core with groups"
 )
 
 func groupMetrics() []string {
-	return []string{mFirstClean, mLoadClean, mFirstKill, mLoadKill, mBareIdle, mGroupsIdle, mGroupsAnon}
+	return []string{mFirstClean, mLoadClean, mCPUClean, mFirstKill, mLoadKill, mCPUKill, mBareIdle, mGroupsIdle, mGroupsAnon}
 }

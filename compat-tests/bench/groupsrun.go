@@ -34,11 +34,11 @@ func runOffsetsLoad(s *stand) (sample, error) {
 		}
 	}
 	for _, end := range []struct {
-		how                  func() error
-		metadata, first, all string
+		how                       func() error
+		metadata, first, all, cpu string
 	}{
-		{s.broker.Stop, mStart, mFirstClean, mLoadClean},
-		{s.broker.Kill, mStartKill, mFirstKill, mLoadKill},
+		{s.broker.Stop, mStart, mFirstClean, mLoadClean, mCPUClean},
+		{s.broker.Kill, mStartKill, mFirstKill, mLoadKill, mCPUKill},
 	} {
 		// What it puts off, such as a checkpoint, is behind it.
 		if err := errors.Join(s.toRest(), end.how()); err != nil {
@@ -48,6 +48,11 @@ func runOffsetsLoad(s *stand) (sample, error) {
 		if err != nil {
 			return nil, err
 		}
+		cpu, err := harness.ReadCPU(s.broker.PID())
+		if err != nil {
+			return nil, err
+		}
+		out[end.cpu] = cpu.Total().Seconds()
 		out[end.metadata], out[end.first], out[end.all] = s.broker.StartTime().Seconds(), first.Seconds(), all.Seconds()
 	}
 	return out, nil
