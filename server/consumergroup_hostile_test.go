@@ -70,7 +70,7 @@ func TestUnreadConsumerDescribes(t *testing.T) {
 	}
 	took := int64(after.HeapAlloc) - int64(before.HeapAlloc)
 	t.Logf("%d answers of %d bytes that nobody reads take %d", times, size, took)
-	if took > int64(times*size/2) {
+	if took > int64(times*size) { // as structs, before they are encoded, they would take several times that
 		t.Errorf("%d answers of %d bytes that nobody reads take %d", times, size, took)
 	}
 }
