@@ -19,7 +19,7 @@ type durableConsumer struct {
 
 // consumerTypes are compared field by field.
 var consumerTypes = gocmp.AllowUnexported(
-	committed{}, consumerMember{}, memberMeta{}, memberCurrent{}, classicMeta{}, offer{}, resolvedRegex{}, consumerIndex{},
+	committed{}, consumerMember{}, memberMeta{}, memberCurrent{}, classicMeta{}, offer{}, resolvedRegex{}, consumerIndex{}, topicList{},
 	rewind{}, rewindTopic{}, rewindMark{})
 
 func (c *consumerGroup) durable() *durableConsumer {

@@ -26,7 +26,8 @@ type Config struct {
 	InitialRebalanceDelay time.Duration
 	// GroupBytesMax bounds what the members of a group say of themselves, and
 	// what they are assigned: one record holds either. (In Kafka the internal
-	// topic's max.message.bytes does, with an error that names neither.)
+	// topic's max.message.bytes does, with an error that names neither.) In consumer
+	// groups, what several say alike counts once.
 	GroupBytesMax int
 	// JoinTimeout bounds the wait of a new member's JoinGroup: such a client
 	// knows no member id yet, so it cannot send heartbeats. Kafka's is fixed.

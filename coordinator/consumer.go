@@ -54,7 +54,9 @@ type consumerIndex struct {
 	assignors   map[string]int
 	offers      map[string]int // protocols of classic members
 	classics    int            // members that use the classic protocol
-	settled     int            // members with nothing left to do at assignmentEpoch
+	lists       map[uint64]topicList
+	bytes       int // of lists, patterns and what classic members offer
+	settled     int // members with nothing left to do at assignmentEpoch
 }
 
 func newConsumerGroup() *consumerGroup {
@@ -69,6 +71,7 @@ func newConsumerGroup() *consumerGroup {
 			regexUsers:  map[string]int{},
 			assignors:   map[string]int{},
 			offers:      map[string]int{},
+			lists:       map[uint64]topicList{},
 		},
 	}
 }
@@ -124,6 +127,8 @@ func (x *consumerIndex) add(m *consumerMember, assignmentEpoch int32, by int) {
 	if meta == nil {
 		return
 	}
+	x.bytes += by * meta.size()
+	x.list(meta.topics, by)
 	if meta.instance != nil {
 		switch {
 		case by > 0:

@@ -85,7 +85,7 @@ func (b *beat) fits(config *Config) bool {
 	for i := range req.Topics {
 		owned += len(req.Topics[i].Partitions)
 	}
-	return len(req.SubscribedTopicNames) <= topicNamesMax && size <= config.GroupBytesMax &&
+	return len(req.SubscribedTopicNames) <= topicNamesMax && size <= min(memberBytesMax, config.GroupBytesMax) &&
 		owned <= ownedMax && len(req.Topics) <= ownedTopics
 }
 

@@ -93,6 +93,9 @@ func (m *machine) beatGroup(s *step, b *beat) *kmsg.ConsumerGroupHeartbeatRespon
 		member, err = m.joinConsumer(s, b)
 	} else {
 		member, err = m.knownConsumer(b)
+		if err == nil {
+			err = m.groups[b.req.Group].consumer.room(member, b, s.config.GroupBytesMax)
+		}
 	}
 	if err != nil {
 		return beatFailed(b.req, err)

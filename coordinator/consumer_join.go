@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"cmp"
+
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -27,6 +29,9 @@ func (m *machine) joinConsumer(s *step, b *beat) (*consumerMember, *protocol.Err
 	if err == nil && member == nil && former == nil && len(g.consumer.members) >= s.config.ConsumerMembersMax {
 		err = protocol.Errorf(protocol.GroupMaxSizeReached,
 			"Group %s has %d members: group.consumer.max.size.", g.id, len(g.consumer.members))
+	}
+	if err == nil {
+		err = g.consumer.room(cmp.Or(member, former), b, s.config.GroupBytesMax)
 	}
 	if err != nil {
 		return nil, err

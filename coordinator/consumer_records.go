@@ -97,7 +97,10 @@ func (c *cursor) consumerValue(version uint16) func(*consumerGroup, string) {
 		return func(g *consumerGroup, _ string) { g.recorded, g.epoch, g.hash = true, epoch, hash }
 	case memberMetaKey:
 		meta := c.memberMeta()
-		return func(g *consumerGroup, id string) { g.change(id, func(m *consumerMember) { m.meta = meta }) }
+		return func(g *consumerGroup, id string) {
+			meta.topics = g.index.shared(meta.topics)
+			g.change(id, func(m *consumerMember) { m.meta = meta })
+		}
 	case assignmentEpochKey:
 		epoch := c.i32()
 		c.tags(nil)

@@ -35,6 +35,7 @@
 //	consumer_replay.go   how records change it, in any order
 //	consumer_restore.go  what a load makes of it, and mends
 //	consumer_heartbeat.go   a heartbeat, step by step; consumer_check.go: what it may say
+//	consumer_room.go     how much members may say together
 //	consumer_join.go     who joins, also in another's place; what members subscribe to
 //	reconcile.go         how a member comes to its target without ever sharing it
 //	consumer_target.go   when there is another assignment, and what it is; consumer_hash.go: what it depends on

@@ -1,0 +1,108 @@
+package coordinator
+
+import (
+	"hash/fnv"
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// memberBytesMax is the most that one member may subscribe to, in bytes of names: it
+// has to fit in one record, of which a heartbeat may write another one each time.
+const memberBytesMax = 1 << 20
+
+// nameBytes is what a name costs besides its bytes.
+const nameBytes = 16
+
+// topicList is the topics that a number of members name alike: most groups do so a
+// thousand times. It is kept once, and never changed.
+type topicList struct {
+	topics []string
+	users  int
+}
+
+func (l topicList) size() int {
+	n := nameBytes * len(l.topics)
+	for _, name := range l.topics {
+		n += len(name)
+	}
+	return n
+}
+
+// listKey tells lists apart. Should two have the same, one is not counted.
+func listKey(topics []string) uint64 {
+	sum := fnv.New64a()
+	var text []byte
+	for _, name := range topics {
+		text = append(append(text[:0], name...), 0)
+		_, _ = sum.Write(text) // a hash never fails
+	}
+	return sum.Sum64()
+}
+
+// list counts the use of a list of topics.
+func (x *consumerIndex) list(topics []string, by int) {
+	if len(topics) == 0 {
+		return
+	}
+	key := listKey(topics)
+	l := x.lists[key]
+	if l.users == 0 {
+		l.topics = topics
+		x.bytes += l.size()
+	}
+	if l.users += by; l.users > 0 {
+		x.lists[key] = l
+		return
+	}
+	x.bytes -= l.size()
+	delete(x.lists, key)
+}
+
+// shared is the list itself, or an equal one that a member has.
+func (x *consumerIndex) shared(topics []string) []string {
+	if l := x.lists[listKey(topics)]; slices.Equal(l.topics, topics) {
+		return l.topics
+	}
+	return topics
+}
+
+// size is how much of the group's room the member takes, but for its topics.
+func (m *memberMeta) size() int {
+	n := len(deref(m.regex))
+	if m.classic != nil {
+		n += bytesOf(m.classic.protocols)
+	}
+	return n
+}
+
+// room refuses a member that would take more room than it does, if the group has
+// none. Topics need not exist, so nothing else bounds what is said of them.
+func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protocol.Error {
+	if b.req.SubscribedTopicNames == nil && b.req.SubscribedTopicRegex == nil {
+		return nil
+	}
+	var old *memberMeta
+	grown := 0
+	if before != nil {
+		old = before.meta
+		grown -= old.size()
+		if l := c.index.lists[listKey(old.topics)]; l.users == 1 {
+			grown -= l.size()
+		}
+	}
+	meta := b.metaOf(old)
+	grown += meta.size()
+	others := c.index.lists[listKey(meta.topics)].users
+	if old != nil && slices.Equal(old.topics, meta.topics) {
+		others--
+	}
+	if others <= 0 {
+		grown += topicList{topics: meta.topics}.size()
+	}
+	if grown > 0 && c.index.bytes+grown > most {
+		return protocol.Errorf(protocol.GroupMaxSizeReached,
+			"The members of group %s name more topics together than a group can hold.", b.req.Group)
+	}
+	return nil
+}
