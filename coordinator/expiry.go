@@ -21,7 +21,11 @@ func (m *machine) expireOffsets(s *step) {
 					continue
 				}
 				for partition, c := range partitions {
-					if c.expired(s, since) {
+					from := since
+					if g.consumer != nil {
+						from = max(since, c.commitTime)
+					}
+					if c.expired(s, from) {
 						expired++
 						s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
 						s.cut()
@@ -47,11 +51,16 @@ func (m *machine) expireOffsets(s *step) {
 //
 //   - nobody joined ever, only offsets were committed: from the commit; and so
 //     in a consumer group, for topics that none of its members subscribes to;
+//   - a consumer group without members: from when the last one went, or from the
+//     commit if that is later (Kafka: from the commit, so that what is idle is lost
+//     when a group is stopped and started again);
 //   - all members are gone: from when the group became empty, if known;
 //   - consumers are at work: from the commit, for topics that none consumes;
 //   - otherwise it is unknown what is in use: never.
 func (g *group) expiresSince() (int64, bool) {
 	switch {
+	case g.consumer != nil && !g.consumed() && g.consumer.recorded:
+		return g.consumer.since, true
 	case g.protocolType == "", g.consumer != nil:
 		return noTime, true
 	case g.state == stateEmpty:

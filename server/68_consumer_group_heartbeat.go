@@ -17,7 +17,8 @@ import (
 // that was fenced may join again with its own member id at once. Patterns never
 // match internal topics, and have at most 1,024 bytes and some 2,048 steps when their
 // repeats are written out. A group of more than 64 members is assigned anew after
-// a pause of a millisecond for each.
+// a pause of a millisecond for each. Offsets of a group whose members have all gone
+// run from then on, not from their commits.
 func (s *Server) consumerGroupHeartbeat(c *call, req *kmsg.ConsumerGroupHeartbeatRequest) {
 	if !s.settings.consumerGroups() {
 		resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
