@@ -156,9 +156,7 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 		ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader,
 		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g), Cell: g.cell,
 	}
-	if g.rewind != nil {
-		v.Rewind = g.rewind.shown()
-	}
+	v.Rewind = g.rewind.shown()
 	v.Members = make([]MemberView, 0, len(g.order))
 	for _, member := range g.order {
 		var expires time.Time

@@ -129,7 +129,10 @@ func (m *machine) rewindStatus(id string) RewindStatus {
 
 // shown is the phase as operators see it.
 func (r *rewind) shown() RewindPhase {
-	if r.phase == rewindDone {
+	switch {
+	case r == nil:
+		return RewindNone
+	case r.phase == rewindDone:
 		return RewindDone
 	}
 	return RewindEmptying

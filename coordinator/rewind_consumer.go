@@ -52,8 +52,24 @@ func (m *machine) released(s *step, g *group) {
 	}
 	m.bump(s, g, "nobody owns what is to be rewound now: "+g.rewind.String())
 	m.commitMarks(s, g, c.epoch)
-	m.retargetNow(s, g)
+	if c.strange() {
+		m.assignSoon(s, g)
+	} else {
+		m.retargetNow(s, g)
+	}
 	g.emptying.dealt = nil
+}
+
+// strange reports whether a loaded group has a member of which it is not known what
+// it owns, as a damaged log leaves it: an assignment that was made at the load would
+// pass for one without it at the next.
+func (c *consumerGroup) strange() bool {
+	for _, member := range c.members {
+		if member.current.blank() {
+			return true
+		}
+	}
+	return false
 }
 
 // callOffRewind forgets a rewind that is not done; its members get back what it took.
