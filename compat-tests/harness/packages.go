@@ -125,6 +125,6 @@ func GoProgram(ctx context.Context, pkg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(cache, "bin", fmt.Sprintf("%s-%d", filepath.Base(pkg), os.Getpid()))
+	bin := filepath.Join(cache, "bin", "go-"+filepath.Base(filepath.Dir(pkg))+"-"+filepath.Base(pkg))
 	return bin, command(ctx, module, "go", "build", "-o", bin, "./"+pkg)
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/groups"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
 var shared testbroker.Shared
 
-func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
 
 // testTime bounds every test here.
 const testTime = 60 * time.Second

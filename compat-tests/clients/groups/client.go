@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
@@ -77,22 +75,11 @@ func serves(t *testing.T, shared *testbroker.Shared, protocol string) bool {
 	if protocol == Classic {
 		return true
 	}
-	conn, err := harness.Dial(shared.Addr(), scenarioTime)
+	ok, err := harness.Advertises(shared.Addr(), harness.ConsumerGroupHeartbeat)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	req := kmsg.NewPtrApiVersionsRequest()
-	answer, err := conn.Ask(req, scenarioTime)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, k := range answer.(*kmsg.ApiVersionsResponse).ApiKeys {
-		if k.ApiKey == int16(kmsg.ConsumerGroupHeartbeat) {
-			return true
-		}
-	}
-	return false
+	return ok
 }
 
 // each runs a scenario once for each flavour that the broker serves.

@@ -26,7 +26,8 @@ type load struct {
 
 func (w *world) newLoad() *load {
 	w.t.Helper()
-	cl := w.shared.Client(w.t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ClientID("load"))
+	cl := w.shared.Client(w.t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ClientID("load"),
+		kgo.ProducerBatchCompression(kgo.NoCompression())) // KafkaJS has no snappy
 	return &load{w: w, cl: cl, ends: make([]int64, w.partitions)}
 }
 

@@ -1,0 +1,39 @@
+package kafkajs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/groups"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+// version is what is installed.
+const version = "kafkajs@2.2.4"
+
+var shared testbroker.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
+
+func client(t *testing.T) *groups.Client {
+	t.Helper()
+	testbroker.Quick(t)
+	modules, err := harness.Node(testbroker.Context(t, 5*time.Minute), version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &groups.Client{
+		Command:  []string{"node", filepath.Join("testdata", "member.js")},
+		Env:      []string{"NODE_PATH=" + modules},
+		Flavours: []groups.Flavour{{Protocol: groups.Classic, Assignor: "roundrobin"}},
+	}
+}
+
+func TestCluster(t *testing.T) { groups.Cluster(t, &shared, client(t)) }
+
+func TestBroadcast(t *testing.T) { groups.Broadcast(t, &shared, client(t)) }
+
+func TestRewind(t *testing.T) { groups.Rewind(t, &shared, client(t)) }
