@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 // AssignedTopic is what a member was given of one topic.
@@ -76,4 +78,48 @@ func readAssignedTopic(b []byte) (t AssignedTopic, rest []byte, ok bool) {
 		t.Partitions[i] = int32(binary.BigEndian.Uint32(b[4*i:]))
 	}
 	return t, b[4*partitions:], true
+}
+
+// encodeAssignment is a ConsumerProtocolAssignment without user data. All of its
+// versions look the same: it has the one that its reader speaks.
+func encodeAssignment(version int16, topics []AssignedTopic) []byte {
+	b := binary.BigEndian.AppendUint16(make([]byte, 0, 64), uint16(version))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(topics)))
+	for _, t := range topics {
+		b = appendPlainString(b, t.Topic)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(t.Partitions)))
+		for _, partition := range t.Partitions {
+			b = appendInt32(b, partition)
+		}
+	}
+	return append(b, 0xff, 0xff, 0xff, 0xff)
+}
+
+// partitionsOf finds what names stand for now. What does not exist is left out.
+func partitionsOf(v View, topics []AssignedTopic) partitions {
+	found := map[model.TopicID][]int32{}
+	for _, named := range topics {
+		t, ok := v.Topic(named.Topic)
+		if !ok || t.ID.IsZero() {
+			continue
+		}
+		for _, partition := range named.Partitions {
+			if partition >= 0 && partition < t.Partitions {
+				found[t.ID] = append(found[t.ID], partition)
+			}
+		}
+	}
+	return newPartitions(found)
+}
+
+// namesOf is the opposite; topics come in the order of their names.
+func namesOf(v View, set partitions) []AssignedTopic {
+	out := make([]AssignedTopic, 0, len(set))
+	for id, list := range set {
+		if t, ok := v.TopicByID(id); ok {
+			out = append(out, AssignedTopic{Topic: t.Name, Partitions: list})
+		}
+	}
+	slices.SortFunc(out, func(a, b AssignedTopic) int { return strings.Compare(a.Topic, b.Topic) })
+	return out
 }

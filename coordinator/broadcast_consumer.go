@@ -119,14 +119,11 @@ func (m *machine) occupant(s *step, cell *group) (occupant, bool) {
 	return occupant{}, false
 }
 
-// disbandConsumers takes everybody out of a consumer group. Those who use the
-// consumer protocol go last: what is left without them would be a classic group.
+// disbandConsumers takes everybody out of a consumer group. It stays one, whoever
+// goes first.
 func (m *machine) disbandConsumers(s *step, g *group, reason string) {
-	for _, classic := range []bool{true, false} {
-		for _, id := range slices.Sorted(maps.Keys(g.consumer.members)) {
-			if (g.consumer.members[id].meta.classic != nil) == classic {
-				m.fence(s, g, id, reason)
-			}
-		}
+	for _, id := range slices.Sorted(maps.Keys(g.consumer.members)) {
+		m.expelConsumer(s, g, id)
+		m.shrunk(s, g, id, reason)
 	}
 }

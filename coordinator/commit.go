@@ -138,7 +138,7 @@ func checkCommit(g *group, req *kmsg.OffsetCommitRequest) protocol.ErrorCode {
 		return code
 	}
 	switch {
-	case req.Generation != g.generation:
+	case !g.current(req.MemberID, req.Generation):
 		return protocol.IllegalGeneration
 	case g.state == stateCompleting:
 		// The member knows the generation, yet its partitions are being dealt out.

@@ -42,6 +42,7 @@ type consumerSoft struct {
 	lookedAt   time.Time // when its topics were last compared with hash
 	assignedAt time.Time
 	compiled   map[string]*regexp.Regexp // patterns in use, some of them
+	refused    string                    // why it could not become a classic group when that was last tried
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the
@@ -93,6 +94,15 @@ func (c *consumerGroup) state() consumerState {
 // gone reports whether no record speaks of the group any more.
 func (c *consumerGroup) gone() bool {
 	return !c.recorded && c.assignmentEpoch == 0 && len(c.members) == 0 && len(c.targets) == 0 && len(c.regexes) == 0
+}
+
+// sorted lists the members by their ids.
+func (c *consumerGroup) sorted() []*consumerMember {
+	members := make([]*consumerMember, 0, len(c.members))
+	for _, id := range slices.Sorted(maps.Keys(c.members)) {
+		members = append(members, c.members[id])
+	}
+	return members
 }
 
 // sortedRegexes lists the patterns that members use.

@@ -92,6 +92,13 @@ func (b *beat) fits(config *Config) bool {
 // metaOf is what a member says of itself, where it does not repeat it from before.
 func (b *beat) metaOf(before *memberMeta) *memberMeta {
 	req := b.req
+	if b.classic != nil {
+		meta := *b.classic
+		if meta.instance == nil && before != nil {
+			meta.instance = before.instance
+		}
+		return &meta
+	}
 	meta := memberMeta{}
 	if before != nil {
 		meta = *before
@@ -130,7 +137,7 @@ func (b *beat) metaOf(before *memberMeta) *memberMeta {
 func (m *memberMeta) equal(o *memberMeta) bool {
 	return m.sameSubscription(o) && same(m.instance, o.instance) && same(m.assignor, o.assignor) &&
 		m.clientID == o.clientID && m.clientHost == o.clientHost && m.rebalanceTimeout == o.rebalanceTimeout &&
-		(m.classic == nil) == (o.classic == nil)
+		m.classic.equal(o.classic)
 }
 
 // sameSubscription reports whether an assignor would see no difference.

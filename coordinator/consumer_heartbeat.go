@@ -37,6 +37,8 @@ type beat struct {
 	req    *kmsg.ConsumerGroupHeartbeatRequest
 	caller Caller
 	owned  partitions // what the member says that it owns
+
+	classic *memberMeta // of a member that joins by the classic protocol: all that it says of itself
 }
 
 // The member epochs of those who come and go.

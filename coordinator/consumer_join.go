@@ -19,11 +19,14 @@ func (m *machine) joinConsumer(s *step, b *beat) (*consumerMember, *protocol.Err
 		return nil, nil //nolint:nilnil // a new member, and nothing wrong with it
 	}
 	if g.consumer == nil {
-		if !g.empty() {
-			return nil, &protocol.Error{Code: protocol.GroupIDNotFound, Message: *notConsumer(g.id)}
+		if len(g.order) == 0 {
+			m.declassify(s, g)
+			return nil, nil //nolint:nilnil // as above
 		}
-		m.declassify(s, g)
-		return nil, nil //nolint:nilnil // as above
+		if err := m.upgrade(s, g, b); err != nil {
+			return nil, err
+		}
+		g = m.groups[b.req.Group]
 	}
 	member, former, err := g.consumer.joiner(b)
 	if err == nil && member == nil && former == nil && len(g.consumer.members) >= s.config.ConsumerMembersMax {
@@ -37,8 +40,10 @@ func (m *machine) joinConsumer(s *step, b *beat) (*consumerMember, *protocol.Err
 		return nil, err
 	}
 	if former != nil {
-		return m.succeedConsumer(s, g, former, b), nil
+		return m.succeedConsumer(s, g, former, b.req.MemberID), nil
 	}
+	m.timers.cancel(timerKey{timerJoin, g.id, b.req.MemberID}) // it may have been a classic one
+	m.timers.cancel(timerKey{timerSync, g.id, b.req.MemberID})
 	return member, nil
 }
 
@@ -54,7 +59,8 @@ func (c *consumerGroup) joiner(b *beat) (member, former *consumerMember, err *pr
 		// One that lost its place for a moment is still itself. (Kafka refuses it
 		// until its session has ended, and clients do not come back from that.)
 		return c.members[id], nil, nil
-	case c.members[holder].current.epoch != epochAway:
+	case c.members[holder].current.epoch != epochAway && c.members[holder].meta.classic == nil:
+		// A classic member never says that it goes for a while.
 		return nil, nil, protocol.Errorf(protocol.UnreleasedInstanceID,
 			"Instance %s is in use by member %s until that leaves or its session ends.", *instance, holder)
 	}
@@ -63,15 +69,15 @@ func (c *consumerGroup) joiner(b *beat) (member, former *consumerMember, err *pr
 
 // succeedConsumer puts a new member into the place of a static one that went
 // away: what was meant for that is meant for this. Nobody else is disturbed.
-func (m *machine) succeedConsumer(s *step, g *group, former *consumerMember, b *beat) *consumerMember {
-	c, id := g.consumer, b.req.MemberID
+func (m *machine) succeedConsumer(s *step, g *group, former *consumerMember, id string) *consumerMember {
+	c := g.consumer
 	if c.members[id] != nil {
-		m.fence(s, g, id, "it takes the place of instance "+*b.req.InstanceID)
+		m.expelConsumer(s, g, id)
+		m.shrunk(s, g, id, "it takes the place of instance "+deref(former.meta.instance))
 	}
 	target := c.targets[former.id]
 	current := memberCurrent{assigned: former.current.assigned}
-	m.timers.cancel(timerKey{timerSession, g.id, former.id})
-	m.timers.cancel(timerKey{timerRebalance, g.id, former.id})
+	m.unwatch(g, former.id)
 	m.unbind(g)
 	c.expel(s, g.id, former.id)
 	s.record(memberMetaRecord(g.id, id, former.meta))
@@ -84,14 +90,22 @@ func (m *machine) succeedConsumer(s *step, g *group, former *consumerMember, b *
 // declassify makes room for a consumer group where there was a classic one
 // without members, or offsets only.
 func (m *machine) declassify(s *step, g *group) {
+	m.dropRewind(s, g)
+	m.vacate(s, g)
+}
+
+// vacate leaves of a classic group what groups of either kind have.
+func (m *machine) vacate(s *step, g *group) {
 	for id := range g.pendingJoin {
 		m.timers.cancel(timerKey{timerSession, g.id, id})
 	}
-	m.dropRewind(s, g)
+	m.timers.cancel(timerKey{timerJoin, g.id, ""})
+	m.timers.cancel(timerKey{timerSync, g.id, ""})
 	m.unbind(g)
 	offsets, stored := g.offsets, g.stored
 	fresh := newGroup(g.id)
 	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind, fresh.cell = offsets, stored, g.counted, g.rewind, g.cell
+	fresh.emptying = emptying{ignored: g.emptying.ignored, latest: g.emptying.latest}
 	*g = *fresh
 	if stored != nil {
 		s.record(Record{Key: groupKey(g.id)})

@@ -51,13 +51,29 @@ func notConsumer(group string) *string {
 	return &text
 }
 
-// fence removes a member of a consumer group. Who is left gets another
-// assignment: the epoch rises.
+// fence removes a member of a consumer group. If nobody is left who uses the
+// consumer protocol, the group becomes a classic one.
 func (m *machine) fence(s *step, g *group, id, why string) {
+	m.expelConsumer(s, g, id)
+	if m.downgrade(s, g, "member "+id+" is out, and nobody uses the other one any more") != nil {
+		s.event(Event{Kind: MemberRemoved, Group: g.id, Member: id, Reason: why})
+		return
+	}
+	m.shrunk(s, g, id, why)
+}
+
+// unwatch ends all that a member of a consumer group was given time for.
+func (m *machine) unwatch(g *group, id string) {
+	for _, kind := range []timerKind{timerSession, timerRebalance, timerJoin, timerSync} {
+		m.timers.cancel(timerKey{kind, g.id, id})
+	}
+}
+
+// expelConsumer takes a member out.
+func (m *machine) expelConsumer(s *step, g *group, id string) {
 	c := g.consumer
 	member := c.members[id]
-	m.timers.cancel(timerKey{timerSession, g.id, id})
-	m.timers.cancel(timerKey{timerRebalance, g.id, id})
+	m.unwatch(g, id)
 	m.unbind(g)
 	c.expel(s, g.id, id)
 	m.apply(s)
@@ -67,6 +83,11 @@ func (m *machine) fence(s *step, g *group, id, why string) {
 			m.apply(s)
 		}
 	}
+}
+
+// shrunk lets those who are left have another assignment: the epoch rises.
+func (m *machine) shrunk(s *step, g *group, id, why string) {
+	c := g.consumer
 	s.record(consumerEpochRecord(g.id, nextEpoch(c.epoch), c.topicsHash(s.view)))
 	m.apply(s)
 	s.event(Event{Kind: MemberRemoved, Group: g.id, Member: id, Generation: c.epoch, Members: len(c.members), Reason: why})

@@ -1,5 +1,7 @@
 package coordinator
 
+import "slices"
+
 // memberState is how far a member of a consumer group has come with what it
 // shall own; the numbers are the records'.
 type memberState int8
@@ -44,6 +46,22 @@ type memberMeta struct {
 type classicMeta struct {
 	sessionTimeout int32 // ms
 	protocols      []offer
+}
+
+// first is the protocol by which the member takes part: the one that it would
+// rather use. One without protocols is another broker's, and damaged.
+func (c *classicMeta) first() offer {
+	if len(c.protocols) == 0 {
+		return offer{}
+	}
+	return c.protocols[0]
+}
+
+func (c *classicMeta) equal(o *classicMeta) bool {
+	if c == nil || o == nil {
+		return c == o
+	}
+	return c.sessionTimeout == o.sessionTimeout && slices.EqualFunc(c.protocols, o.protocols, offer.equal)
 }
 
 // memberCurrent is what a member may own now. The zero value is a member that

@@ -117,7 +117,7 @@ func (c *consumerGroup) dealt(v View) bool {
 		}
 	}
 	for _, member := range c.members {
-		if member.current.blank() {
+		if member.current.blank() && len(c.targets[member.id]) == 0 {
 			return false // it may have joined when the targets were made
 		}
 		for topic, list := range c.targets[member.id] {

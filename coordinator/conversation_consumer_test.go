@@ -255,6 +255,7 @@ func consumerRecordText(r Record) string {
 		return err.Error()
 	}
 	c := newConsumerGroup()
+	c.change(key.item, func(m *consumerMember) { m.meta = &memberMeta{} }) // or a blank one is none
 	apply(c, key.item)
 	switch version {
 	case consumerEpochKey:

@@ -223,7 +223,17 @@ func (a arguments) join() *kmsg.JoinGroupRequest {
 	req.RebalanceTimeoutMillis = a.millis("rebalance", time.Minute)
 	req.ProtocolType, req.Reason = a.text("type", "consumer"), a.optional("reason")
 	if a.has("topics") {
-		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: owning(subscription(a.list("topics")), a.list("owns"))}}
+		metadata := owning(subscription(a.list("topics")), a.list("owns"))
+		if a.has("holds") || a.has("rack") {
+			metadata = racked(holding(a.list("topics"), a.list("holds")), int32(a.number("of", -1)), a.text("rack", ""))
+		}
+		names := a.list("offers")
+		if names == nil {
+			names = []string{"range"}
+		}
+		for _, name := range names {
+			req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: name, Metadata: metadata})
+		}
 	}
 	for _, p := range a.pairs("protocols") {
 		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: p[0], Metadata: []byte(p[1])})
@@ -242,6 +252,28 @@ func owning(b []byte, topics []string) []byte {
 		b = append(append(b, t...), 0, 0, 0, 1, 0, 0, 0, 0)
 	}
 	return b
+}
+
+// holding is a subscription of a member that owns partitions, T-P.
+func holding(topics, items []string) []byte {
+	b := subscription(topics)
+	b = binary.BigEndian.AppendUint32(b[:len(b)-4], uint32(len(items)))
+	for _, item := range items {
+		name, number, _ := strings.Cut(item, "-")
+		partition, err := strconv.Atoi(number)
+		if err != nil {
+			panic(err)
+		}
+		b = appendPlainString(b, name)
+		b = appendInt32(appendInt32(b, 1), int32(partition))
+	}
+	return b
+}
+
+// racked makes version 3 of version 1.
+func racked(b []byte, generation int32, rack string) []byte {
+	binary.BigEndian.PutUint16(b, 3)
+	return appendPlainString(appendInt32(b, generation), rack)
 }
 
 // subscription is version 1 of the consumer's, as clients send it.

@@ -24,9 +24,10 @@ import (
 // (as=TAG, or its number).
 //
 //	setup [shards=N] [SETTING=VALUE ...] a fresh coordinator, shards loaded
-//	config SETTING=VALUE ...             delay, size, bytes, session, retention, check, metadata, batch
+//	config SETTING=VALUE ...             delay, size, bytes, session, retention, check, metadata, batch,
+//	                                     migration, classic-size
 //	join [g=G] [member=ID] [instance=I] [client=C] [type=T] [protocols=(P:META,...)]
-//	     [topics=(T,...) [owns=(T,...)]] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
+//	     [topics=(T,...) [offers=(P,...)] [owns=(T,...) | holds=(T-P,...) [of=GENERATION]] [rack=R]] [session=D] [rebalance=D] [reason=R] [v=N] [as=TAG]
 //	     [conn=C] [host=H]                of this and of the next five: the connection it is from
 //	sync [g=G] member=ID gen=N [instance=I] [assign=(ID:TEXT,...)] [type=T] [protocol=P]
 //	     [give=(ID:T/P/P+T/P,...)]        partitions of topics, as consumers write it
@@ -368,6 +369,10 @@ func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 	t.Helper()
 	for _, arg := range d.CmdArgs {
 		value := arg.Vals[0]
+		if arg.Key == "migration" {
+			config.Migration = Migration(value)
+			continue
+		}
 		number, numberErr := strconv.Atoi(value)
 		span, spanErr := time.ParseDuration(value)
 		if numberErr != nil && spanErr != nil {
@@ -380,6 +385,8 @@ func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 			config.InitialRebalanceDelay = span
 		case "size":
 			config.MembersMax, config.ConsumerMembersMax = number, number
+		case "classic-size":
+			config.MembersMax = number
 		case "session":
 			config.ConsumerSession = Bounded{Default: span, Min: span, Max: span}
 		case "retention":

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,7 +34,13 @@ func bytesText(b []byte) string {
 			names = append(names, t)
 		}
 		slices.Sort(names)
-		return "topics(" + strings.Join(names, " ") + ")"
+		of := ""
+		if sub, ok := decodeSubscription(b); ok && sub.generationAt > 0 {
+			if generation := int32(binary.BigEndian.Uint32(b[sub.generationAt:])); generation >= 0 {
+				of = fmt.Sprintf(" of %d", generation)
+			}
+		}
+		return "topics(" + strings.Join(names, " ") + of + ")"
 	}
 	return string(b)
 }
@@ -145,7 +152,7 @@ func describeText(r *kmsg.DescribeGroupsResponse) string {
 		for _, m := range g.Members {
 			text += "\n      " + m.MemberID + named("instance", deref(m.InstanceID)) + named("client", m.ClientID) +
 				named("host", m.ClientHost) + named("metadata", bytesText(m.ProtocolMetadata)) +
-				named("assignment", string(m.MemberAssignment))
+				named("assignment", assignmentText(m.MemberAssignment))
 		}
 	}
 	return text
@@ -243,7 +250,7 @@ func eventText(e Event) string {
 		text += fmt.Sprintf(" groups=%d offsets=%d", e.Groups, e.Count)
 	case OffsetsExpired, OffsetsDropped, RecordSkipped, RewindStarted, RewindEnded:
 		text += fmt.Sprintf(" count=%d", e.Count)
-	case ShardLoading, ShardLoadFailed, ShardUnloaded, AppendFailed, GroupDeleted, MemberRemoved:
+	case ShardLoading, ShardLoadFailed, ShardUnloaded, AppendFailed, GroupDeleted, MemberRemoved, GroupConverted, ConversionRefused:
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()

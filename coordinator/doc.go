@@ -41,6 +41,8 @@
 //	consumer_target.go   when there is another assignment, and what it is; consumer_hash.go: what it depends on
 //	regex.go             subscriptions by pattern
 //	consumer_leave.go    who leaves or is put out
+//	migrate.go       a group at work changes its kind; classic_on_consumer.go: members
+//	                 of the other protocol in a consumer group
 //	consumer_commit.go   offsets by member epochs; consumer_describe.go
 //	consumer_records.go  its record formats; records_codec.go: their parts
 //	rewind.go        a rewind of a running group; rewind_classic.go: its two
@@ -62,6 +64,8 @@
 //     or under way, is below the high watermark. If an append is lost, the shard
 //     drops its machine and what is held first, answers
 //     COORDINATOR_LOAD_IN_PROGRESS, and loads again.
+//   - A group is of one kind at any time. It changes it in one step, in which nobody
+//     is put out; generations and epochs go on as one ascending row.
 //   - No two members of a consumer group hold the same partition: a member that
 //     is to have one that another holds waits until that has shown that it let go.
 //   - What is soft (who waits, who has a member id only, deadlines) dies with

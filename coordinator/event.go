@@ -7,22 +7,24 @@ type EventKind int8
 
 // The kinds of events.
 const (
-	ShardLoading     EventKind = iota
-	ShardLoaded                // Groups; Count of offsets
-	ShardLoadFailed            // Err; it is tried again
-	ShardUnloaded              // the shard moved away or the coordinator closed
-	AppendFailed               // Err; the shard drops its state and loads again
-	RecordSkipped              // Err; a record that cannot be read was left out of a load
-	RebalanceStarted           // Reason
-	GenerationFormed           // all have joined; the leader assigns now
-	GroupStabilized            // the assignment of Generation is stored
-	GroupEmptied               // the last member is gone
-	GroupDeleted               // by a request or because nothing was left in it
-	MemberRemoved              // Reason
-	OffsetsExpired             // Count
-	OffsetsDropped             // Count; found at a load: their topics are gone
-	RewindStarted              // Count of partitions
-	RewindEnded                // Count of partitions whose marks are committed
+	ShardLoading      EventKind = iota
+	ShardLoaded                 // Groups; Count of offsets
+	ShardLoadFailed             // Err; it is tried again
+	ShardUnloaded               // the shard moved away or the coordinator closed
+	AppendFailed                // Err; the shard drops its state and loads again
+	RecordSkipped               // Err; a record that cannot be read was left out of a load
+	RebalanceStarted            // Reason
+	GenerationFormed            // all have joined; the leader assigns now
+	GroupStabilized             // the assignment of Generation is stored
+	GroupEmptied                // the last member is gone
+	GroupDeleted                // by a request or because nothing was left in it
+	MemberRemoved               // Reason
+	OffsetsExpired              // Count
+	OffsetsDropped              // Count; found at a load: their topics are gone
+	GroupConverted              // Reason: to which protocol, and why
+	ConversionRefused           // Reason; the group stays of its kind
+	RewindStarted               // Count of partitions
+	RewindEnded                 // Count of partitions whose marks are committed
 )
 
 // Event is something worth a line in the log or a count in the metrics.
@@ -71,6 +73,10 @@ func (k EventKind) String() string {
 		return "offsets expired"
 	case OffsetsDropped:
 		return "offsets of deleted topics dropped"
+	case GroupConverted:
+		return "group converted"
+	case ConversionRefused:
+		return "group not converted"
 	case RewindStarted:
 		return "rewind started"
 	case RewindEnded:

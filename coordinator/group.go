@@ -161,6 +161,9 @@ func (g *group) restore() {
 	if len(v.Members) > 0 {
 		g.state = stateStable
 		g.protocol, g.leader = deref(v.Protocol), deref(v.Leader)
+		if g.leader == "" {
+			g.leader = v.Members[0].MemberID
+		}
 	}
 	for i := range v.Members {
 		if g.byID[v.Members[i].MemberID] == nil {
@@ -243,6 +246,14 @@ func (g *group) discharge(id string) {
 	if len(g.order) > 0 {
 		g.leader = g.order[0].id
 	}
+}
+
+// current reports whether a member of a classic group is where it says: in the
+// group's generation or, until its first rebalance in a group that was a consumer
+// group, in its own.
+func (g *group) current(id string, generation int32) bool {
+	member := g.byID[id]
+	return generation == g.generation || member != nil && member.behind != 0 && generation == member.behind
 }
 
 // allJoined reports that the rebalance need not wait any longer.

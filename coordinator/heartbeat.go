@@ -30,11 +30,14 @@ func (m *machine) heartbeat(s *step, req *kmsg.HeartbeatRequest, caller Caller) 
 	if g == nil {
 		return protocol.UnknownMemberID
 	}
+	if g.consumed() {
+		return m.heartbeatMixed(s, g, req)
+	}
 	if code := g.checkMember(req.MemberID, req.InstanceID); code != protocol.NoError {
 		return code
 	}
 	g.hear(s, req.MemberID)
-	if req.Generation != g.generation {
+	if !g.current(req.MemberID, req.Generation) {
 		return protocol.IllegalGeneration
 	}
 	m.watch(s, g, g.byID[req.MemberID])

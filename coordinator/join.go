@@ -90,7 +90,7 @@ func (m *machine) joinGroup(s *step, w *joinWait, caller Caller) {
 	req, offers := w.req, protocolsOf(w.req)
 	g := m.groups[req.Group]
 	if g != nil && g.consumed() {
-		w.refuse(s, protocol.InconsistentGroupProtocol, req.MemberID)
+		m.joinMixed(s, w, g, caller, offers)
 		return
 	}
 	if g == nil || g.consumer != nil {
@@ -279,6 +279,9 @@ func (m *machine) rejoin(s *step, g *group, w *joinWait, known *member, offers [
 }
 
 func (m *machine) update(s *step, g *group, w *joinWait, known *member, offers []offer) {
+	if known.behind != 0 {
+		renumber(offers, known.behind, g.generation)
+	}
 	g.change(known, offers)
 	known.rebalanceTimeout, known.sessionTimeout = rebalanceTimeoutOf(w.req), w.req.SessionTimeoutMillis
 	if before := g.park(known, w); before != nil {

@@ -54,6 +54,13 @@ func (m *machine) leave(s *step, req *kmsg.LeaveGroupRequest, caller Caller) *km
 
 func (m *machine) leaveOne(s *step, g *group, l kmsg.LeaveGroupRequestMember) protocol.ErrorCode {
 	id := l.MemberID
+	reason := "it left"
+	if l.Reason != nil && *l.Reason != "" {
+		reason += "; it says: " + *l.Reason
+	}
+	if g.consumed() {
+		return m.leaveMixed(s, g, l, reason)
+	}
 	if _, pending := g.pendingJoin[id]; !pending {
 		if id == "" && l.InstanceID != nil && g.byInstance[*l.InstanceID] != nil {
 			id = g.byInstance[*l.InstanceID].id
@@ -61,10 +68,6 @@ func (m *machine) leaveOne(s *step, g *group, l kmsg.LeaveGroupRequestMember) pr
 		if code := g.checkMember(id, l.InstanceID); code != protocol.NoError {
 			return code
 		}
-	}
-	reason := "it left"
-	if l.Reason != nil && *l.Reason != "" {
-		reason += "; it says: " + *l.Reason
 	}
 	m.dismiss(s, g, id, protocol.UnknownMemberID, reason)
 	return protocol.NoError

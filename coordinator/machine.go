@@ -155,8 +155,11 @@ func (m *machine) restore(s *step) {
 		for _, member := range g.order {
 			m.watch(s, g, member)
 		}
-		if len(g.order) > s.config.MembersMax {
+		switch {
+		case len(g.order) > s.config.MembersMax:
 			m.prepareRebalance(s, g, "the loaded group is above group.max.size")
+		case len(g.order) > 0 && deref(g.stored.Leader) == "":
+			m.prepareRebalance(s, g, "the group came to the classic protocol")
 		}
 	}
 	m.restoreRewinds(s) // first: one that can be done now holds up no switch
@@ -200,8 +203,16 @@ func (m *machine) fire(s *step, key timerKey) {
 		}
 		m.expireSession(s, g, key.member)
 	case timerJoin:
+		if key.member != "" {
+			m.expireClassic(s, g, key.member, "it did not join in time")
+			return
+		}
 		m.expireJoin(s, g)
 	case timerSync:
+		if key.member != "" {
+			m.expireClassic(s, g, key.member, "it did not sync in time")
+			return
+		}
 		m.expireSync(s, g)
 	case timerRebalance:
 		m.expireRevocation(s, g, key.member)

@@ -16,6 +16,8 @@ type offer struct {
 	metadata []byte
 }
 
+func (p offer) equal(o offer) bool { return p.name == o.name && bytes.Equal(p.metadata, o.metadata) }
+
 // member is one client in a group.
 type member struct {
 	id               string
@@ -27,6 +29,7 @@ type member struct {
 	protocols        []offer
 	assignment       []byte    // of the current generation, never changed in place
 	fresh            bool      // has not been in a generation yet
+	behind           int32     // the generation that it was in when its group came to the classic protocol; 0: the group's
 	heard            time.Time // of its last request in order; zero: none since the load
 	join             *joinWait
 	sync             *syncWait
@@ -110,9 +113,7 @@ func (m *member) metadata(name string) []byte {
 
 // same reports whether the member offers exactly these.
 func (m *member) same(protocols []offer) bool {
-	return slices.EqualFunc(m.protocols, protocols, func(a, b offer) bool {
-		return a.name == b.name && bytes.Equal(a.metadata, b.metadata)
-	})
+	return slices.EqualFunc(m.protocols, protocols, offer.equal)
 }
 
 // excused reports whether the member cannot be expected to send heartbeats: it

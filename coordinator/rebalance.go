@@ -114,7 +114,7 @@ func (m *machine) completeJoin(s *step, g *group) {
 		if w := g.unpark(member); w != nil {
 			w.accept(s, g, member)
 		}
-		member.fresh = false
+		member.fresh, member.behind = false, 0
 		m.watch(s, g, member)
 		g.pendingSync[member.id] = struct{}{}
 	}

@@ -1,6 +1,106 @@
 package coordinator
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// memberSubscription is a ConsumerProtocolSubscription: what a consumer says of itself
+// when it joins by the classic protocol.
+type memberSubscription struct {
+	version      int16
+	topics       []string        // in order, each once
+	owned        []AssignedTopic // what it works on; eager consumers have let go of all
+	generationAt int             // where the generation of that is in the bytes; 0: there is none
+	rack         *string
+}
+
+// decodeSubscription reads one of any version; of versions to come it reads what
+// is known today. It is a peer's input: what is allocated is bounded by what is
+// there, and by how many topics one member may name.
+//
+//	version i16
+//	topics: count i32, count times: length i16, bytes
+//	user data: length i32, -1 for none, bytes
+//	from version 1 on, owned: count i32, count times: topic, n i32, n times: i32
+//	from version 2 on, generation of what is owned i32
+//	from version 3 on, rack: length i16, -1 for none, bytes
+func decodeSubscription(b []byte) (memberSubscription, bool) {
+	c := cursor{rest: b, ok: true}
+	sub := memberSubscription{version: c.i16()}
+	for range c.topicCount(2) {
+		sub.topics = append(sub.topics, c.plainString())
+	}
+	c.skip(c.length(4))
+	if sub.version >= 1 {
+		sub.owned = c.assignedTopics()
+	}
+	if sub.version >= 2 {
+		sub.generationAt = len(b) - len(c.rest)
+		c.skip(4)
+	}
+	if sub.version >= 3 {
+		sub.rack = c.nullablePlainString()
+	}
+	if !c.ok || sub.version < 0 {
+		return memberSubscription{}, false
+	}
+	slices.Sort(sub.topics)
+	sub.topics = slices.Compact(sub.topics)
+	return sub, true
+}
+
+// renumber puts another generation where members say of which one they own what
+// they own. Assignors take what is of an older one than others' for lost, and give
+// it away while its owner still works on it.
+func renumber(offers []offer, from, to int32) {
+	for _, p := range offers {
+		sub, ok := decodeSubscription(p.metadata)
+		if !ok || sub.generationAt == 0 {
+			continue
+		}
+		if at := p.metadata[sub.generationAt:]; int32(binary.BigEndian.Uint32(at)) == from {
+			binary.BigEndian.PutUint32(at, uint32(to))
+		}
+	}
+}
+
+// topicCount is the length of a list of topics that take at least min bytes each.
+// A list is never null, and has its bounds.
+func (c *cursor) topicCount(min int) int {
+	n := int(c.i32())
+	if n < 0 || n > topicNamesMax || n > len(c.rest)/min {
+		c.fail()
+		return 0
+	}
+	return n
+}
+
+// assignedTopics reads topics with partitions.
+func (c *cursor) assignedTopics() []AssignedTopic {
+	n := c.topicCount(6)
+	out := make([]AssignedTopic, 0, n)
+	for range n {
+		t, rest, ok := readAssignedTopic(c.rest)
+		if !ok {
+			c.fail()
+			return nil
+		}
+		c.rest = rest
+		out = append(out, t)
+	}
+	return out
+}
+
+// nullablePlainString takes an empty text for none.
+func (c *cursor) nullablePlainString() *string {
+	n := int(c.i16())
+	if n <= 0 {
+		return nil
+	}
+	s := string(c.take(n))
+	return &s
+}
 
 // readSubscription adds the topics of a ConsumerProtocolSubscription and
 // reports whether it could be read. Every version begins like version 0, so

@@ -50,6 +50,10 @@ func (w *syncWait) accept(s *step, g *group, member *member) {
 func (m *machine) sync(s *step, w *syncWait, caller Caller) {
 	req := w.req
 	g := m.routed(s, req.Group, req.MemberID, req.InstanceID, caller)
+	if g != nil && g.consumed() {
+		m.syncMixed(s, w, g)
+		return
+	}
 	if g == nil || g.state == stateEmpty {
 		w.refuse(s, protocol.UnknownMemberID)
 		return
@@ -106,7 +110,7 @@ func (g *group) checkSync(req *kmsg.SyncGroupRequest) protocol.ErrorCode {
 		return code
 	}
 	switch {
-	case req.Generation != g.generation:
+	case !g.current(req.MemberID, req.Generation):
 		return protocol.IllegalGeneration
 	case req.ProtocolType != nil && *req.ProtocolType != g.protocolType,
 		req.Protocol != nil && *req.Protocol != g.protocol:
