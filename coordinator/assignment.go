@@ -14,6 +14,8 @@ type AssignedTopic struct {
 	Partitions []int32 // ascending
 }
 
+func (t AssignedTopic) some() bool { return len(t.Partitions) > 0 }
+
 // readAssignment reads a ConsumerProtocolAssignment. Every version begins like
 // version 0, so only that prefix is read:
 //

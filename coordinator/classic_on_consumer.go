@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -29,6 +31,11 @@ func (m *machine) joinMixed(s *step, w *joinWait, g *group, caller Caller, offer
 		return
 	}
 	sub, _ := decodeSubscription(offers[0].metadata) // read above
+	if former == nil && c.members[id] == nil && slices.ContainsFunc(sub.owned, AssignedTopic.some) {
+		// It was put out and does not know: what it works on is another's by now.
+		w.refuse(s, protocol.UnknownMemberID, req.MemberID)
+		return
+	}
 	if former != nil {
 		m.succeedConsumer(s, g, former, id)
 	}
@@ -50,7 +57,7 @@ func (m *machine) joinMixed(s *step, w *joinWait, g *group, caller Caller, offer
 }
 
 // seatClassic finds out who joins, and whose place it takes. A dynamic member
-// that comes with an id has it, also if it is not in the group (any more).
+// that comes with an id has it, also if it is not in the group: its id may be new.
 func (c *consumerGroup) seatClassic(s *step, req *kmsg.JoinGroupRequest, caller Caller) (id string, former *consumerMember, code protocol.ErrorCode) {
 	switch {
 	case req.InstanceID == nil && req.MemberID == "":
