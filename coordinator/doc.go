@@ -1,5 +1,5 @@
 // Package coordinator holds the group coordinator: groups of the classic and of
-// the consumer protocol (KIP-848; not offered to clients yet) and their
+// the consumer protocol (KIP-848) and their
 // committed offsets as pure state machines. It does no I/O and has no
 // clock of its own; its memory is a Journal that the owner implements over the
 // partitions of __consumer_offsets, in Kafka's own record formats.

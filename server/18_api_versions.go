@@ -18,8 +18,9 @@ import (
 //
 // Differs from Kafka: features are named only as far as they are built. Clients
 // turn on behaviour by the finalized levels (transaction.version=2 changes
-// Java's transactions, group.version=1 its group protocol), so none is
-// finalized here.
+// Java's transactions), so that one is not here. group.version=1 says that
+// consumer groups are served; it is not finalized without consumer in
+// group.coordinator.rebalance.protocols, where Kafka leaves it.
 func (s *Server) apiVersions(c *call, req *kmsg.ApiVersionsRequest) {
 	if req.Version >= 3 {
 		if !softwareName(req.ClientSoftwareName) || !softwareName(req.ClientSoftwareVersion) {
@@ -30,7 +31,16 @@ func (s *Server) apiVersions(c *call, req *kmsg.ApiVersionsRequest) {
 		}
 		c.conn.software.Store(&software{name: req.ClientSoftwareName, version: req.ClientSoftwareVersion})
 	}
-	c.answer(protocol.ApiVersionsResponse(req.Version, s.table.served, nil))
+	c.answer(protocol.ApiVersionsResponse(req.Version, s.table.served, s.features()))
+}
+
+// features are those that are built.
+func (s *Server) features() []protocol.Feature {
+	groups := protocol.Feature{Name: "group.version", Min: 0, Max: 1}
+	if s.settings.consumerGroups() {
+		groups.Finalized = 1
+	}
+	return []protocol.Feature{groups}
 }
 
 // softwareName is KIP-511's rule for names and versions: letters and digits at

@@ -6,8 +6,7 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// ConsumerGroupDescribe (key 69), versions 0 and 1. Not in the table yet, as
-// ConsumerGroupHeartbeat.
+// ConsumerGroupDescribe (key 69), versions 0 and 1.
 //
 // Versions:
 //   - v1: the protocol that each member uses (KIP-1099)

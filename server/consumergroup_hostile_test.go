@@ -11,7 +11,6 @@ import (
 
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/protocol"
-	"github.com/mainstem-mq/mainstem/server"
 )
 
 // crowd makes a consumer group of so many members.
@@ -37,7 +36,7 @@ func (b *broker) crowd(group string, members int, topics ...string) {
 // asks for it again and again without reading takes little of the broker's memory.
 func TestUnreadConsumerDescribes(t *testing.T) {
 	const members, times = 10_000, 20
-	b := startBroker(t, options{tune: server.ServeConsumerGroups})
+	b := startBroker(t, options{})
 	c, other := b.dial(), b.dial()
 	c.createTopic("t", 100)
 	c.coordinate("g")
@@ -78,7 +77,7 @@ func TestUnreadConsumerDescribes(t *testing.T) {
 // TestBadConsumerHeartbeats: whatever a heartbeat says, it is answered, and the
 // group's members go on.
 func TestBadConsumerHeartbeats(t *testing.T) {
-	b := startBroker(t, options{tune: server.ServeConsumerGroups})
+	b := startBroker(t, options{})
 	c := b.dial()
 	c.createTopic("t", 2)
 	c.coordinate("g")

@@ -20,7 +20,7 @@ import (
 // classic one, and whom its members wait for; it is reset and deleted as any.
 func TestConsumerGroupSeen(t *testing.T) {
 	wall := clock.NewManual(clock.Real{}.Now())
-	b := startBroker(t, options{clock: wall, tune: server.ServeConsumerGroups})
+	b := startBroker(t, options{clock: wall})
 	c := b.dial()
 	topic := c.createTopic("t", 4)
 	c.produce("t", 0, "a", "b", "c")

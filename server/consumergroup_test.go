@@ -7,13 +7,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/protocol"
-	"github.com/mainstem-mq/mainstem/server"
 )
 
 // TestConsumerGroup lets a member join, commit, be described and leave over the
 // wire, in both versions of the heartbeat.
 func TestConsumerGroup(t *testing.T) {
-	b := startBroker(t, options{tune: server.ServeConsumerGroups})
+	b := startBroker(t, options{})
 	c := b.dial()
 	topic := c.createTopic("t", 2)
 	find := kmsg.NewPtrFindCoordinatorRequest()
@@ -136,7 +135,7 @@ func (c *client) describeConsumer(group string) *kmsg.ConsumerGroupDescribeRespo
 // TestConsumerGroupSettings: what is set on a running group reaches its members
 // with their next heartbeats.
 func TestConsumerGroupSettings(t *testing.T) {
-	b := startBroker(t, options{tune: server.ServeConsumerGroups})
+	b := startBroker(t, options{})
 	c := b.dial()
 	for _, topic := range []string{"t", "u"} {
 		c.createTopic(topic, 3)
@@ -188,7 +187,7 @@ func TestConsumerGroupSettings(t *testing.T) {
 // TestNoConsumerGroups: a broker without the protocol says so, as Kafka does.
 func TestNoConsumerGroups(t *testing.T) {
 	b := startBroker(t, options{
-		tune: server.ServeConsumerGroups, static: map[string]string{"group.coordinator.rebalance.protocols": "classic"},
+		static: map[string]string{"group.coordinator.rebalance.protocols": "classic"},
 	})
 	c := b.dial()
 	beat := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, 1, joinRequest("g", "a", "t"))

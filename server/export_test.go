@@ -52,11 +52,3 @@ func Rates(first, second []GroupPartition, took time.Duration) *GroupRate {
 
 // GroupCollector is the server's, with another bound of its series.
 func GroupCollector(s *Server, most int) prometheus.Collector { return s.groupCollector(most) }
-
-// ServeConsumerGroups adds the rows of consumer groups to the table, before Start.
-func ServeConsumerGroups(s *Server) {
-	for _, a := range consumerRows() {
-		a.stats = s.metrics.api(a.key.String(), a.max)
-		s.table.rows[a.key] = &a
-	}
-}

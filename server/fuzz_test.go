@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/mainstem-mq/mainstem/server"
 )
 
 // FuzzRequests sends any bytes as the body of any request. The broker must
@@ -27,7 +25,7 @@ func FuzzRequests(f *testing.F) {
 		}
 	}
 	f.Add(int16(68), int16(1), joinRequest("g", "m", "t").AppendTo(nil))
-	b := startBroker(f, options{tune: server.ServeConsumerGroups})
+	b := startBroker(f, options{})
 	b.dial().createTopic("t", 1)
 	f.Fuzz(func(t *testing.T, key, version int16, body []byte) {
 		if len(body) > 1<<16 {

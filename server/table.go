@@ -73,8 +73,8 @@ func as[R kmsg.Request](req kmsg.Request) R {
 // added to one, its card must say what it brought. Flexible versions are the
 // business of protocol.Key.
 //
-// Not served, and so not advertised: transactions (24 to 28), KIP-848 groups,
-// security, quotas, and all that only brokers ask each other.
+// Not served, and so not advertised: transactions (24 to 28),
+// security, quotas, share and streams groups, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
 		{key: protocol.KeyProduce, min: 3, max: 13, fromZero: true, handle: typed((*Server).produce), ratio: producedRatio},
@@ -104,15 +104,9 @@ func rows() []api {
 		{key: protocol.KeyIncrementalAlterConfigs, min: 0, max: 1, handle: typed((*Server).incrementalAlterConfigs)},
 		{key: protocol.KeyOffsetDelete, min: 0, max: 0, handle: typed((*Server).offsetDelete)},
 		{key: protocol.KeyDescribeCluster, min: 0, max: 2, handle: typed((*Server).describeCluster)},
-		{key: protocol.KeyDescribeTopicPartitions, min: 0, max: 0, handle: typed((*Server).describeTopicPartitions), weigher: weighed((*Server).weighDescribeTopicPartitions)},
-	}
-}
-
-// consumerRows are those of KIP-848's groups, which are not in the table yet.
-func consumerRows() []api {
-	return []api{
 		{key: protocol.KeyConsumerGroupHeartbeat, min: 0, max: 1, handle: typed((*Server).consumerGroupHeartbeat)},
 		{key: protocol.KeyConsumerGroupDescribe, min: 0, max: 1, handle: typed((*Server).consumerGroupDescribe), weigher: weighed((*Server).weighConsumerGroupDescribe)},
+		{key: protocol.KeyDescribeTopicPartitions, min: 0, max: 0, handle: typed((*Server).describeTopicPartitions), weigher: weighed((*Server).weighDescribeTopicPartitions)},
 	}
 }
 

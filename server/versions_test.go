@@ -34,7 +34,7 @@ func TestAdvertised(t *testing.T) {
 	want := map[protocol.Key][2]int16{
 		0: {0, 13}, 1: {4, 18}, 2: {1, 11}, 3: {0, 13}, 8: {2, 10}, 9: {1, 10}, 10: {0, 6}, 11: {0, 9}, 12: {0, 4},
 		13: {0, 5}, 14: {0, 5}, 15: {0, 6}, 16: {0, 5}, 18: {0, 4}, 19: {2, 7}, 20: {1, 6}, 21: {0, 2}, 22: {0, 5},
-		23: {2, 4}, 32: {1, 4}, 33: {0, 2}, 35: {1, 4}, 37: {0, 3}, 42: {0, 2}, 44: {0, 1}, 47: {0, 0}, 60: {0, 2}, 75: {0, 0},
+		23: {2, 4}, 32: {1, 4}, 33: {0, 2}, 35: {1, 4}, 37: {0, 3}, 42: {0, 2}, 44: {0, 1}, 47: {0, 0}, 60: {0, 2}, 68: {0, 1}, 69: {0, 1}, 75: {0, 0},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -90,14 +90,22 @@ func TestNewerApiVersions(t *testing.T) {
 
 // TestFeatures: no feature is finalized whose code is not there.
 func TestFeatures(t *testing.T) {
-	c := startBroker(t, options{}).dial()
-	resp := ask[*kmsg.ApiVersionsResponse](c, 4, newApiVersions())
-	if len(resp.FinalizedFeatures) != 0 {
-		t.Errorf("finalized: %v", resp.FinalizedFeatures)
-	}
-	for _, f := range resp.SupportedFeatures {
-		if f.MaxVersion != 0 {
-			t.Errorf("%s promises level %d", f.Name, f.MaxVersion)
+	for protocols, level := range map[string]int16{"classic,consumer": 1, "classic": 0} {
+		c := startBroker(t, options{static: map[string]string{"group.coordinator.rebalance.protocols": protocols}}).dial()
+		resp := ask[*kmsg.ApiVersionsResponse](c, 4, newApiVersions())
+		finalized := map[string]int16{}
+		for _, f := range resp.FinalizedFeatures {
+			finalized[f.Name] = f.MaxVersionLevel
+		}
+		want := map[string]int16{"group.version": 1}
+		if level == 0 {
+			clear(want)
+		}
+		if d := cmp.Diff(want, finalized); d != "" {
+			t.Errorf("%s: finalized (-want +got)\n%s", protocols, d)
+		}
+		if got := resp.SupportedFeatures; len(got) != 1 || got[0].Name != "group.version" || got[0].MaxVersion != 1 {
+			t.Errorf("%s: supported: %v", protocols, got)
 		}
 	}
 }
