@@ -25,6 +25,9 @@ type Client struct {
 	Flavours []Flavour
 	// Static says that the client has static members.
 	Static bool
+	// OneByOne has the first members join one after the other: the client may
+	// hang if another one joins in the middle of its first join, on Apache Kafka too.
+	OneByOne bool
 }
 
 // Flavour is a way to take part in a group.

@@ -111,6 +111,14 @@ func (w *world) join(js ...joins) []*member {
 	}
 	for _, m := range members {
 		w.admit(m)
+		if w.client.OneByOne {
+			w.await("one joins", func() error {
+				if len(m.owned()) == 0 {
+					return fmt.Errorf("member %s has nothing", m.name)
+				}
+				return nil
+			})
+		}
 	}
 	return members
 }

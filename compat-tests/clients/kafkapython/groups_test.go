@@ -31,7 +31,8 @@ func client(t *testing.T) *groups.Client {
 			{Protocol: groups.Classic, Assignor: "range"},
 			{Protocol: groups.Classic, Assignor: "cooperative-sticky"},
 		},
-		Static: true,
+		Static:   true,
+		OneByOne: true,
 	}
 }
 
