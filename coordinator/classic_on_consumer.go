@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -36,10 +37,14 @@ func (m *machine) joinMixed(s *step, w *joinWait, g *group, caller Caller, offer
 		w.refuse(s, protocol.UnknownMemberID, req.MemberID)
 		return
 	}
+	b := classicBeat(newMember(id, req, caller, offers), &sub, req.Group, partitionsOf(s.view, sub.owned))
+	if err := c.room(cmp.Or(c.members[id], former), b, s.config.GroupBytesMax); err != nil {
+		w.refuse(s, err.Code, req.MemberID)
+		return
+	}
 	if former != nil {
 		m.succeedConsumer(s, g, former, id)
 	}
-	b := classicBeat(newMember(id, req, caller, offers), &sub, req.Group, partitionsOf(s.view, sub.owned))
 	g = m.subscribe(s, b, c.members[id])
 	m.assign(s, g)
 	m.timers.cancel(timerKey{timerJoin, g.id, id})
