@@ -107,6 +107,7 @@ func (c *consumerGroup) recomputed() consumerIndex {
 	for regex, r := range c.regexes {
 		fresh.setRegex(regex, &r)
 	}
+	fresh.index.names = c.index.names // it has seen other changes
 	return fresh.index
 }
 

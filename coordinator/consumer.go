@@ -37,6 +37,7 @@ type resolvedRegex struct {
 // consumerSoft is what dies with the machine.
 type consumerSoft struct {
 	settled    int32     // the newest epoch that all members have come to
+	sum        topicsSum // the newest that was made
 	assignor   string    // that made the targets; "": not known, they were loaded
 	refresh    bool      // a subscribed topic may have changed since hash was made
 	lookedAt   time.Time // when its topics were last compared with hash
@@ -52,6 +53,7 @@ type consumerIndex struct {
 	holders     map[model.TopicID]map[int32]int // members that have it in assigned or revoking
 	byInstance  map[string]string
 	subscribers map[string]int // topic name -> members by name, and resolved patterns
+	names       uint64         // counts changes of which topics those are; it does not follow from the members
 	regexUsers  map[string]int
 	assignors   map[string]int
 	offers      map[string]int // protocols of classic members
@@ -149,7 +151,7 @@ func (x *consumerIndex) add(m *consumerMember, assignmentEpoch int32, by int) {
 		}
 	}
 	for _, topic := range meta.topics {
-		tally(x.subscribers, topic, by)
+		x.subscribe(topic, by)
 	}
 	if meta.regex != nil && *meta.regex != "" {
 		tally(x.regexUsers, *meta.regex, by)
@@ -162,6 +164,14 @@ func (x *consumerIndex) add(m *consumerMember, assignmentEpoch int32, by int) {
 		for _, p := range meta.classic.protocols {
 			tally(x.offers, p.name, by)
 		}
+	}
+}
+
+// subscribe counts a topic's subscribers.
+func (x *consumerIndex) subscribe(topic string, by int) {
+	before := len(x.subscribers)
+	if tally(x.subscribers, topic, by); len(x.subscribers) != before {
+		x.names++
 	}
 }
 

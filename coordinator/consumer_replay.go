@@ -106,7 +106,7 @@ func (c *consumerGroup) setAssignmentEpoch(epoch int32) {
 // setRegex replaces what a pattern stands for; nil removes it.
 func (c *consumerGroup) setRegex(regex string, to *resolvedRegex) {
 	for _, topic := range c.regexes[regex].topics {
-		tally(c.index.subscribers, topic, -1)
+		c.index.subscribe(topic, -1)
 	}
 	delete(c.regexes, regex)
 	if to == nil {
@@ -114,6 +114,6 @@ func (c *consumerGroup) setRegex(regex string, to *resolvedRegex) {
 	}
 	c.regexes[regex] = *to
 	for _, topic := range to.topics {
-		tally(c.index.subscribers, topic, 1)
+		c.index.subscribe(topic, 1)
 	}
 }

@@ -256,7 +256,7 @@ func TestTopicsHash(t *testing.T) {
 	}
 	c := m.groups["g"].consumer
 	base := []Topic{{Name: "t", ID: topicA, Partitions: 2}, {Name: "other", ID: topicB, Partitions: 1}}
-	want := c.topicsHash(viewOf(base...))
+	want := c.hashTopics(viewOf(base...))
 	// It is stored: it must be the same in every release.
 	if got := binary.BigEndian.AppendUint64(nil, uint64(want)); fmt.Sprintf("%x", got) != "5642d4e839b91143" {
 		t.Errorf("hash %x", got)
@@ -267,14 +267,14 @@ func TestTopicsHash(t *testing.T) {
 		"one more topic":  {base[0], {Name: "u", ID: topicB, Partitions: 2}},
 		"none":            base[1:],
 	} {
-		if c.topicsHash(viewOf(topics...)) == want {
+		if c.hashTopics(viewOf(topics...)) == want {
 			t.Errorf("%s: the same hash", name)
 		}
 	}
-	if c.topicsHash(viewOf(base[0])) != want {
+	if c.hashTopics(viewOf(base[0])) != want {
 		t.Error("a topic that nobody subscribes to counts")
 	}
-	if c.topicsHash(viewOf(base[1:]...)) != 0 {
+	if c.hashTopics(viewOf(base[1:]...)) != 0 {
 		t.Error("no topics are not 0")
 	}
 }

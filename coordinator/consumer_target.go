@@ -138,7 +138,7 @@ func (c *consumerGroup) spec(v View, dealt map[string]partitions) *assign.Spec {
 			continue
 		}
 		ids[name] = t.ID
-		spec.Topics = append(spec.Topics, assign.Topic{ID: t.ID, Name: name, Partitions: t.Partitions, Racks: racksOf(v, t)})
+		spec.Topics = append(spec.Topics, assign.Topic{ID: t.ID, Name: name, Partitions: t.Partitions, Racks: v.Racks(t.ID)})
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		meta := c.members[id].meta
@@ -158,20 +158,6 @@ func (c *consumerGroup) spec(v View, dealt map[string]partitions) *assign.Spec {
 		spec.Members = append(spec.Members, member)
 	}
 	return spec
-}
-
-// racksOf is nil if no rack is known.
-func racksOf(v View, t Topic) [][]string {
-	var racks [][]string
-	for partition := range t.Partitions {
-		if at := v.Racks(t.ID, partition); len(at) > 0 {
-			if racks == nil {
-				racks = make([][]string, t.Partitions)
-			}
-			racks[partition] = at
-		}
-	}
-	return racks
 }
 
 // subscribes reports whether the topic exists and the member subscribes to it,

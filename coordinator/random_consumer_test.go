@@ -516,7 +516,7 @@ func checkTargets(g *group, v View) error {
 	if c == nil || len(c.members) == 0 {
 		return nil
 	}
-	if c.epoch > c.assignmentEpoch || c.topicsHash(v) != c.hash {
+	if c.epoch > c.assignmentEpoch || c.hashTopics(v) != c.hash {
 		return nil
 	}
 	taken := g.marked(&step{view: v})

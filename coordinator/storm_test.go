@@ -20,6 +20,18 @@ type storm struct {
 	targets int // assignments made
 	records int
 	bytes   int
+	racks   int // how often somebody went over the topic's partitions
+}
+
+// stormView counts who goes over all partitions.
+type stormView struct {
+	testView
+	racks *int
+}
+
+func (v stormView) Racks(model.TopicID) [][]string {
+	*v.racks++
+	return nil
 }
 
 func newStorm(t *testing.T) *storm {
@@ -38,7 +50,9 @@ func newStorm(t *testing.T) *storm {
 	}}
 	groups, err := New(func() Config { return config }, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return journal },
-		View: func() View { return viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 100}) },
+		View: func() View {
+			return stormView{viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 100}), &w.racks}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +98,28 @@ func TestJoinStorm(t *testing.T) {
 	if w.targets > 100 || w.records > 4*members || w.bytes > 200*members {
 		t.Errorf("%d assignments, %d records of %d bytes", w.targets, w.records, w.bytes)
 	}
+	if w.racks > w.targets+10 {
+		t.Errorf("the topic was looked at %d times for %d assignments", w.racks, w.targets)
+	}
 	t.Logf("%d assignments, %d records of %d bytes", w.targets, w.records, w.bytes)
+}
+
+// TestSessionsEndTogether: so many that end at once are one turn of the shard, in
+// which nothing is done over and over for all partitions.
+func TestSessionsEndTogether(t *testing.T) {
+	t.Parallel()
+	const members = 10_000
+	w := newStorm(t)
+	w.join(t, "g", members)
+	w.clock.Advance(pauseMax)
+	w.racks, w.targets = 0, 0
+	w.clock.Advance(DefaultConfig().ConsumerSession.Default)
+	if g := w.groups.shards[0].machine.groups["g"]; g.consumer.state() != consumerEmpty {
+		t.Errorf("%d members, %s", len(g.consumer.members), g.consumer.state())
+	}
+	if w.racks > 2 || w.targets > 1 {
+		t.Errorf("the topic was looked at %d times, for %d assignments", w.racks, w.targets)
+	}
 }
 
 // TestSteadyHeartbeat: in a group of thousands it takes no more than in a small one.

@@ -20,8 +20,9 @@ type View interface {
 	TopicByID(id model.TopicID) (Topic, bool)
 	// Topics lists all, in no order, until yield returns false.
 	Topics(yield func(Topic) bool)
-	// Racks are those of a partition's replicas; nil if they are not known.
-	Racks(topic model.TopicID, partition int32) []string
+	// Racks are those of the replicas of each of a topic's partitions; nil if none
+	// is known.
+	Racks(topic model.TopicID) [][]string
 	// Rules are what is set on a group.
 	Rules(group string) Rules
 }

@@ -57,7 +57,7 @@ func (v testView) Topics(yield func(Topic) bool) {
 	}
 }
 
-func (v testView) Racks(model.TopicID, int32) []string { return nil }
+func (v testView) Racks(model.TopicID) [][]string { return nil }
 
 func (v testView) Rules(group string) Rules {
 	rules, named := v.rules[group], false

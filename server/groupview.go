@@ -55,15 +55,22 @@ func groupTopic(t *cluster.Topic, ok bool) (coordinator.Topic, bool) {
 }
 
 // Racks implements coordinator.View.
-func (v groupView) Racks(topic model.TopicID, partition int32) []string {
+func (v groupView) Racks(topic model.TopicID) [][]string {
 	t, ok := v.img.TopicByID(topic)
-	if !ok || partition < 0 || int(partition) >= len(t.Partitions) {
+	if !ok {
 		return nil
 	}
-	var racks []string
-	for _, id := range t.Partitions[partition].Replicas {
-		if b, ok := v.img.Broker(id); ok && b.Rack != "" {
-			racks = append(racks, b.Rack)
+	var racks [][]string
+	for partition := range t.Partitions {
+		for _, id := range t.Partitions[partition].Replicas {
+			b, ok := v.img.Broker(id)
+			if !ok || b.Rack == "" {
+				continue
+			}
+			if racks == nil {
+				racks = make([][]string, len(t.Partitions))
+			}
+			racks[partition] = append(racks[partition], b.Rack)
 		}
 	}
 	return racks

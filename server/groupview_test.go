@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/server"
 )
@@ -40,7 +42,7 @@ func TestGroupView(t *testing.T) {
 	if _, ok := view.Topic("u"); ok {
 		t.Error("a topic that does not exist")
 	}
-	if got := view.Racks(topic.ID, 2); !slices.Equal(got, []string{"r"}) || view.Racks(topic.ID, 3) != nil {
+	if got := fmt.Sprint(view.Racks(topic.ID)); got != "[[r] [r] [r]]" || view.Racks(model.TopicID{}) != nil {
 		t.Errorf("racks %v", got)
 	}
 	var names []string
