@@ -114,7 +114,9 @@ func (m *machine) beatGroup(s *step, b *beat) *kmsg.ConsumerGroupHeartbeatRespon
 	resp := beatFailed(b.req, &protocol.Error{})
 	resp.MemberID, resp.MemberEpoch = &member.id, member.current.epoch
 	resp.HeartbeatIntervalMillis = int32(member.pace(s, g).Milliseconds())
-	if b.joins() || b.full() || !member.current.assigned.equal(before.assigned) {
+	// Who comes with another epoch did not hear of its own.
+	if b.joins() || b.full() || b.req.MemberEpoch != before.epoch ||
+		!member.current.assigned.equal(before.assigned) {
 		resp.Assignment = assignmentOf(member.current.assigned)
 	}
 	return resp
@@ -154,8 +156,8 @@ func (c *consumerGroup) identify(group, id string, instance *string) *protocol.E
 }
 
 // checkEpoch refuses a heartbeat of another epoch than the member's. The one
-// before is good too if the member owns nothing but what it was last told: that
-// answer did not reach it.
+// before is good too if the member owns nothing but what is counted as its own:
+// an answer did not reach it, perhaps not the last one only.
 func (m *consumerMember) checkEpoch(b *beat) *protocol.Error {
 	epoch := b.req.MemberEpoch
 	switch {
@@ -163,7 +165,7 @@ func (m *consumerMember) checkEpoch(b *beat) *protocol.Error {
 		return protocol.Errorf(protocol.FencedMemberEpoch,
 			"What member %s owns is unknown: it must give all up and join again.", m.id)
 	case epoch > m.current.epoch:
-	case epoch == m.current.epoch, epoch == m.current.previous && b.told() && b.owned.within(m.current.assigned):
+	case epoch == m.current.epoch, epoch == m.current.previous && b.told() && b.owned.within(m.current.assigned.or(m.current.revoking)):
 		return nil
 	}
 	return protocol.Errorf(protocol.FencedMemberEpoch,
