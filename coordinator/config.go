@@ -50,9 +50,10 @@ type Config struct {
 	OffsetsRetention time.Duration
 	// OffsetsCheckInterval is offsets.retention.check.interval.ms.
 	OffsetsCheckInterval time.Duration
-	// BatchBytesMax bounds the records of one append; those of one request that
-	// are more go together all the same, up to 32 times as many.
-	BatchBytesMax int
+	// BatchBytesMax bounds the records of one append, in bytes of keys and values;
+	// those of one request that are more go together all the same, up to UnitBytesMax.
+	// In the journal they take up to twice as much, which has to fit a log segment.
+	BatchBytesMax, UnitBytesMax int
 	// LoadRetry is the pause before a failed load is tried again.
 	LoadRetry time.Duration
 }
@@ -104,6 +105,7 @@ func DefaultConfig() Config {
 		OffsetsRetention:      7 * 24 * time.Hour,
 		OffsetsCheckInterval:  10 * time.Minute,
 		BatchBytesMax:         512 << 10,
+		UnitBytesMax:          16 << 20,
 		LoadRetry:             time.Second,
 	}
 }
@@ -139,7 +141,7 @@ func (c Config) Validate() error {
 		{c.OffsetMetadataMax >= 0, "offset.metadata.max.bytes must not be negative"},
 		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},
 		{c.OffsetsCheckInterval > 0, "offsets.retention.check.interval.ms must be positive"},
-		{c.BatchBytesMax > 0, "the batch limit must be positive"},
+		{c.BatchBytesMax > 0 && c.UnitBytesMax >= c.BatchBytesMax, "the batch limit must be positive, and that of a request's records at least as large"},
 		{c.LoadRetry > 0, "the load retry pause must be positive"},
 	} {
 		if !rule.ok {
@@ -148,3 +150,5 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+func (c *Config) appendSizes() appendSizes { return appendSizes{c.BatchBytesMax, c.UnitBytesMax} }

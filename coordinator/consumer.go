@@ -58,7 +58,7 @@ type consumerIndex struct {
 	assignors   map[string]int
 	offers      map[string]int // protocols of classic members
 	classics    int            // members that use the classic protocol
-	lists       map[uint64]topicList
+	lists       map[listKey]topicList
 	bytes       int // of lists, patterns and what classic members offer
 	settled     int // members with nothing left to do at assignmentEpoch
 }
@@ -75,7 +75,7 @@ func newConsumerGroup() *consumerGroup {
 			regexUsers:  map[string]int{},
 			assignors:   map[string]int{},
 			offers:      map[string]int{},
-			lists:       map[uint64]topicList{},
+			lists:       map[listKey]topicList{},
 		},
 	}
 }

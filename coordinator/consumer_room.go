@@ -1,7 +1,7 @@
 package coordinator
 
 import (
-	"hash/fnv"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -29,15 +29,17 @@ func (l topicList) size() int {
 	return n
 }
 
-// listKey tells lists apart. Should two have the same, one is not counted.
-func listKey(topics []string) uint64 {
-	sum := fnv.New64a()
+// listKey tells lists apart, also those that somebody made to look alike.
+type listKey [sha256.Size]byte
+
+func keyOf(topics []string) listKey {
+	sum := sha256.New()
 	var text []byte
 	for _, name := range topics {
 		text = append(append(text[:0], name...), 0)
 		_, _ = sum.Write(text) // a hash never fails
 	}
-	return sum.Sum64()
+	return listKey(sum.Sum(nil))
 }
 
 // list counts the use of a list of topics.
@@ -45,7 +47,7 @@ func (x *consumerIndex) list(topics []string, by int) {
 	if len(topics) == 0 {
 		return
 	}
-	key := listKey(topics)
+	key := keyOf(topics)
 	l := x.lists[key]
 	if l.users == 0 {
 		l.topics = topics
@@ -61,7 +63,7 @@ func (x *consumerIndex) list(topics []string, by int) {
 
 // shared is the list itself, or an equal one that a member has.
 func (x *consumerIndex) shared(topics []string) []string {
-	if l := x.lists[listKey(topics)]; slices.Equal(l.topics, topics) {
+	if l := x.lists[keyOf(topics)]; slices.Equal(l.topics, topics) {
 		return l.topics
 	}
 	return topics
@@ -69,7 +71,7 @@ func (x *consumerIndex) shared(topics []string) []string {
 
 // size is how much of the group's room the member takes, but for its topics.
 func (m *memberMeta) size() int {
-	n := len(deref(m.regex))
+	n := len(deref(m.regex)) + len(deref(m.instance)) + len(deref(m.rack)) + len(deref(m.assignor)) + len(m.clientID) + len(m.clientHost)
 	if m.classic != nil {
 		n += bytesOf(m.classic.protocols)
 	}
@@ -87,13 +89,13 @@ func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protoco
 	if before != nil {
 		old = before.meta
 		grown -= old.size()
-		if l := c.index.lists[listKey(old.topics)]; l.users == 1 {
+		if l := c.index.lists[keyOf(old.topics)]; l.users == 1 {
 			grown -= l.size()
 		}
 	}
 	meta := b.metaOf(old)
 	grown += meta.size()
-	others := c.index.lists[listKey(meta.topics)].users
+	others := c.index.lists[keyOf(meta.topics)].users
 	if old != nil && slices.Equal(old.topics, meta.topics) {
 		others--
 	}

@@ -23,7 +23,7 @@ func TestTopicsShared(t *testing.T) {
 	if list("1") != list("4") || list("3") != list("4") {
 		t.Error("equal lists are kept apart")
 	}
-	if len(c.index.lists) != 2 || c.index.bytes != 3*(nameBytes+1) {
+	if len(c.index.lists) != 2 || c.index.bytes != 3*(nameBytes+1)+5 { // client ids
 		t.Errorf("%d lists of %d bytes", len(c.index.lists), c.index.bytes)
 	}
 	if c.members["0"].meta.topics[0] != "v" || c.members["4"].meta.topics[1] != "u" {

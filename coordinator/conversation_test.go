@@ -396,7 +396,7 @@ func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 		case "metadata":
 			config.OffsetMetadataMax = number
 		case "batch":
-			config.BatchBytesMax = number
+			config.BatchBytesMax, config.UnitBytesMax = number, 32*number
 		case "bytes":
 			config.GroupBytesMax = number
 		default:

@@ -68,6 +68,7 @@ func TestConfigValidate(t *testing.T) {
 		"retain":   func(c *Config) { c.OffsetsRetention = 0 },
 		"check":    func(c *Config) { c.OffsetsCheckInterval = 0 },
 		"batch":    func(c *Config) { c.BatchBytesMax = 0 },
+		"unit":     func(c *Config) { c.UnitBytesMax = c.BatchBytesMax - 1 },
 		"retry":    func(c *Config) { c.LoadRetry = 0 },
 		"migrate":  func(c *Config) { c.Migration = "up" },
 		"assignor": func(c *Config) { c.Assignors = nil },

@@ -10,10 +10,14 @@ import (
 // keep the disk busy while the next is made; each holds its batch in memory.
 const flightsMax = 4
 
-// unitLimits is how many times an append's limit the records may take that one
-// request makes: they go as one append, so that a crash keeps all of them or none.
-// Only what is larger still is cut where it has to be; loads mend what that leaves.
-const unitLimits = 32
+// appendSizes bound an append, in bytes of keys and values.
+type appendSizes struct {
+	usual int // at which one is full
+	// unit is what one may have at most because a request's records go together, so
+	// that a crash keeps all of them or none. Only what is larger still is cut where
+	// it has to be; loads mend what that leaves.
+	unit int
+}
 
 // outbox carries what the steps of one loaded machine decide to its journal.
 // While an append is under way, further records are held, and go as one append
@@ -56,9 +60,9 @@ func newOutbox(journal Journal, wake func(), lost func(error, []answer)) *outbox
 }
 
 // add takes what a step has decided, and sends it unless it has to wait. One
-// append has at most limit bytes of keys and values, or what lies between two cuts.
+// append has at most the usual size, or what lies between two cuts.
 // Those are numbers of records, ascending up to all.
-func (o *outbox) add(records []Record, cuts []int, answers []answer, limit int) {
+func (o *outbox) add(records []Record, cuts []int, answers []answer, sizes appendSizes) {
 	switch {
 	case len(records) == 0 && len(answers) == 0:
 		return
@@ -80,13 +84,13 @@ func (o *outbox) add(records []Record, cuts []int, answers []answer, limit int) 
 	if len(answers) > 0 {
 		o.answers = append(o.answers, heldAnswers{o.taken, answers})
 	}
-	o.flush(limit)
+	o.flush(sizes)
 }
 
 // flush sends what is held and need not wait.
-func (o *outbox) flush(limit int) {
-	for len(o.records) > 0 && o.depart(limit) {
-		records, answers := o.next(limit)
+func (o *outbox) flush(sizes appendSizes) {
+	for len(o.records) > 0 && o.depart(sizes.usual) {
+		records, answers := o.next(sizes)
 		o.journal.Append(records, func(err error) {
 			o.end(err, answers)
 			if err == nil {
@@ -140,9 +144,9 @@ func (o *outbox) end(err error, answers []answer) {
 }
 
 // share is how many of the records go as one append, and their bytes.
-func (o *outbox) share(limit int) (n, size int) {
+func (o *outbox) share(sizes appendSizes) (n, size int) {
 	sent := o.taken - len(o.records)
-	at, bytes, most := 0, 0, limit*unitLimits // the first goes in any case
+	at, bytes, most := 0, 0, max(sizes.usual, sizes.unit) // the first goes in any case
 	for _, cut := range o.cuts {
 		for ; at < cut-sent; at++ {
 			more := o.records[at].size()
@@ -155,15 +159,15 @@ func (o *outbox) share(limit int) (n, size int) {
 				return n, size
 			}
 		}
-		n, size, most = at, bytes, limit
+		n, size, most = at, bytes, sizes.usual
 	}
 	return n, size
 }
 
 // next takes the records of one append out, and the answers that wait for no
 // later one.
-func (o *outbox) next(limit int) ([]Record, []answer) {
-	n, size := o.share(limit)
+func (o *outbox) next(sizes appendSizes) ([]Record, []answer) {
+	n, size := o.share(sizes)
 	records := o.records[:n:n]
 	o.records = o.records[n:]
 	o.size -= size

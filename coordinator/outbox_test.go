@@ -15,13 +15,13 @@ type outboxTest struct {
 	t       *testing.T
 	journal *memoryJournal
 	outbox  *outbox
-	limit   int
+	sizes   appendSizes
 	lines   []string
 }
 
 func newOutboxTest(t *testing.T, limit int) *outboxTest {
 	t.Helper()
-	o := &outboxTest{t: t, limit: limit, journal: &memoryJournal{}}
+	o := &outboxTest{t: t, sizes: appendSizes{limit, 32 * limit}, journal: &memoryJournal{}}
 	o.journal.mu.hold = true
 	o.journal.onAppend = func(records []Record) {
 		var keys []string
@@ -30,7 +30,7 @@ func newOutboxTest(t *testing.T, limit int) *outboxTest {
 		}
 		o.lines = append(o.lines, "append "+strings.Join(keys, " "))
 	}
-	o.outbox = newOutbox(o.journal, func() { o.outbox.flush(o.limit) }, func(_ error, answers []answer) {
+	o.outbox = newOutbox(o.journal, func() { o.outbox.flush(o.sizes) }, func(_ error, answers []answer) {
 		o.lines = append(o.lines, "lost")
 		deliver(answers, protocol.CoordinatorLoadInProgress)
 	})
@@ -53,7 +53,7 @@ func (o *outboxTest) step(name string, keys ...string) {
 			name += "!"
 		}
 		o.lines = append(o.lines, name)
-	}}, o.limit)
+	}}, o.sizes)
 }
 
 func (o *outboxTest) want(lines ...string) {
@@ -134,7 +134,7 @@ func TestOutboxKeepsRequestsWhole(t *testing.T) {
 	o.want("append 0", "append a+ b", "append cc+ dd", "append e f+ g")
 	o.journal.release(-1)
 	o.want("sent", "two requests", "small ones")
-	huge := strings.Repeat("h", 4*unitLimits/2)
+	huge := strings.Repeat("h", 4*32/2)
 	o.step("as large as can be", huge[1:]+"+", huge)
 	o.want("append " + huge[1:] + "+ " + huge)
 	o.step("larger", huge+"+", huge[1:]+"+", "i+", "j")
@@ -175,7 +175,7 @@ func TestOutboxLetsGo(t *testing.T) {
 	for i := range cuts {
 		cuts[i] = i + 1
 	}
-	o.outbox.add(records, cuts, nil, o.limit)
+	o.outbox.add(records, cuts, nil, o.sizes)
 	for i := range records {
 		if sent := i < flightsMax; sent != (records[i].Key == nil) {
 			t.Errorf("record %d: key %q", i, records[i].Key)

@@ -138,7 +138,7 @@ func (sh *shard) commit(s *step) {
 		return
 	}
 	sh.stats.publish(sh.machine, s)
-	sh.outbox.add(s.records, s.cuts, s.answers, s.config.BatchBytesMax)
+	sh.outbox.add(s.records, s.cuts, s.answers, s.config.appendSizes())
 }
 
 // serve puts a machine into service.
@@ -155,7 +155,8 @@ func (sh *shard) serve(m *machine) {
 // flush sends what was held while an append was under way.
 func (sh *shard) flush() {
 	if sh.outbox != nil {
-		sh.outbox.flush(sh.env.config().BatchBytesMax)
+		config := sh.env.config()
+		sh.outbox.flush(config.appendSizes())
 	}
 }
 

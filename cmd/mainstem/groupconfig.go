@@ -60,5 +60,8 @@ func groupConfig(r *cluster.Resolver, img *cluster.Image) coordinator.Config {
 	c.OffsetMetadataMax = int(r.Int(img, "offset.metadata.max.bytes"))
 	c.OffsetsRetention = r.Duration(img, "offsets.retention.minutes", time.Minute)
 	c.OffsetsCheckInterval = ms("offsets.retention.check.interval.ms")
+	// What does not fit a file of the log would be refused again and again.
+	unit := int(r.Int(img, cluster.SegmentBytesKey) / 3)
+	c.BatchBytesMax, c.UnitBytesMax, c.GroupBytesMax = min(c.BatchBytesMax, unit), min(c.UnitBytesMax, unit), min(c.GroupBytesMax, unit)
 	return c
 }
