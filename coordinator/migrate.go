@@ -21,7 +21,7 @@ func (m Migration) down() bool { return m == MigrateBoth || m == MigrateDown }
 func (m *machine) upgrade(s *step, g *group, b *beat) *protocol.Error {
 	members, err := g.convertible(s)
 	if err == nil {
-		err = g.roomFor(s, b)
+		err = g.roomFor(s, b, members)
 	}
 	if err != nil {
 		return err
@@ -63,12 +63,19 @@ func (m *machine) upgrade(s *step, g *group, b *beat) *protocol.Error {
 }
 
 // roomFor finds out whether the member can be in the group besides the others.
-func (g *group) roomFor(s *step, b *beat) *protocol.Error {
-	known := g.byID[b.req.MemberID] != nil || b.req.InstanceID != nil && g.byInstance[*b.req.InstanceID] != nil
-	if known || len(g.order) < s.config.ConsumerMembersMax {
-		return nil
+func (g *group) roomFor(s *step, b *beat, members []*consumerMember) *protocol.Error {
+	var before *consumerMember
+	later := newConsumerGroup()
+	for _, member := range members {
+		later.index.add(member, 0, 1)
+		if member.id == b.req.MemberID || b.req.InstanceID != nil && deref(member.meta.instance) == *b.req.InstanceID {
+			before = member
+		}
 	}
-	return protocol.Errorf(protocol.GroupMaxSizeReached, "Group %s has %d members: group.consumer.max.size.", g.id, len(g.order))
+	if before == nil && len(members) >= s.config.ConsumerMembersMax {
+		return protocol.Errorf(protocol.GroupMaxSizeReached, "Group %s has %d members: group.consumer.max.size.", g.id, len(members))
+	}
+	return later.room(before, b, s.config.GroupBytesMax)
 }
 
 // convertible lists the group's members as those of a consumer group, in the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ func TestGroupConfig(t *testing.T) {
 	want.ConsumerHeartbeat = coordinator.Bounded{Default: 2 * time.Second, Min: time.Second, Max: 3 * time.Second}
 	want.ConsumerMembersMax, want.Assignors, want.Migration = 7, []string{"range"}, coordinator.MigrateUp
 	want.OffsetMetadataMax, want.OffsetsRetention, want.OffsetsCheckInterval, want.Shards = 8, 9*time.Minute, 10*time.Second, 11
+	want.BatchBytesMax, want.UnitBytesMax, want.GroupBytesMax = 1<<18, 1<<18, 1<<18 // they fit a file of the log
 	got := of(map[string]string{
 		"group.min.session.timeout.ms": "1000", "group.max.session.timeout.ms": "2000",
 		"group.max.size": "3", "group.initial.rebalance.delay.ms": "4000",
@@ -43,7 +45,7 @@ func TestGroupConfig(t *testing.T) {
 		"group.consumer.heartbeat.interval.ms": "2000", "group.consumer.min.heartbeat.interval.ms": "1000", "group.consumer.max.heartbeat.interval.ms": "3000",
 		"group.consumer.max.size": "7", "group.consumer.assignors": "range", "group.consumer.migration.policy": "UPGRADE",
 		"offset.metadata.max.bytes": "8", "offsets.retention.minutes": "9", "offsets.retention.check.interval.ms": "10000",
-		"offsets.topic.num.partitions": "11",
+		"offsets.topic.num.partitions": "11", cluster.SegmentBytesKey: fmt.Sprint(3 << 18),
 	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
