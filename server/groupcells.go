@@ -1,6 +1,11 @@
 package server
 
-import "github.com/mainstem-mq/mainstem/coordinator"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/coordinator"
+)
 
 // How groups are consumed, as mode says.
 const (
@@ -68,4 +73,48 @@ func (s *Server) cellOf(v *coordinator.GroupView, list bool) GroupCell {
 		cell.PartitionLag = partitions
 	}
 	return cell
+}
+
+// cellPlaces is where each member of a broadcast group is: what is done to the
+// group is done to all of them.
+type cellPlaces struct {
+	cells     int
+	committed map[partitionKey][]int64 // of those that committed anything there
+}
+
+// placesOfCells is nil for a group that is not one.
+func placesOfCells(v *coordinator.GroupView) *cellPlaces {
+	if !v.Broadcast || len(v.Cells) == 0 {
+		return nil
+	}
+	at := &cellPlaces{cells: len(v.Cells), committed: map[partitionKey][]int64{}}
+	for i := range v.Cells {
+		for key, p := range committedPlaces(&v.Cells[i]) {
+			if p.Offset >= 0 {
+				at.committed[key] = append(at.committed[key], p.Offset)
+			}
+		}
+	}
+	return at
+}
+
+// plan says what it means that all members go to one place.
+func (c *cellPlaces) plan(key partitionKey, p *ResetPartition) {
+	from := c.committed[key]
+	for _, offset := range from {
+		p.moves(offset, *p.To)
+	}
+	note := "of all " + counted(c.cells, "member")
+	switch {
+	case len(from) == 0:
+		note += ", which have committed nothing"
+	case len(from) < c.cells:
+		note += fmt.Sprintf(", %d of them at %d to %d", len(from), slices.Min(from), slices.Max(from))
+	default:
+		note += fmt.Sprintf(", at %d to %d", slices.Min(from), slices.Max(from))
+	}
+	if p.Note != "" {
+		note += "; " + p.Note
+	}
+	p.Note = note
 }

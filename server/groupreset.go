@@ -3,9 +3,11 @@ package server
 import (
 	"cmp"
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/cluster"
@@ -46,7 +48,8 @@ type ResetPartition struct {
 	LogStart  int64  `json:"logStart"`
 	End       int64  `json:"end"`
 	// Again is how many records will be delivered once more, Skipped how many
-	// never; offsets are counted, so in compacted topics there may be fewer.
+	// never; offsets are counted, so in compacted topics there may be fewer. Of a
+	// broadcast group they are the sums of its members, and Committed is the lowest.
 	Again   int64  `json:"again"`
 	Skipped int64  `json:"skipped"`
 	Note    string `json:"note,omitempty"`
@@ -140,22 +143,26 @@ func (s *Server) planReset(ctx context.Context, v *coordinator.GroupView, req *R
 	if err != nil {
 		return nil, err
 	}
+	if v.Broadcast && strings.HasPrefix(req.To, "-") {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "each member of group %s has offsets of its own (broadcast), so there is no one place to go back from: "+
+			"reset them one by one, by their names in the list of groups", Quoted(v.ID))
+	}
 	if req.Topics != nil && len(req.Topics) == 0 {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "the list of topics is empty: leave topics out for all that the group has committed; nothing was changed")
 	}
 	if single && len(req.Topics) != 1 {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset means another record in each topic: name the one topic to set to %s", req.To)
 	}
-	keys, committed, err := s.resetKeys(v, req.Topics)
+	at, err := s.resetPlaces(v, req.Topics)
 	if err != nil {
 		return nil, err
 	}
-	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: make([]ResetPartition, 0, len(keys))}
-	for _, key := range keys {
+	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: make([]ResetPartition, 0, len(at.keys))}
+	for _, key := range at.keys {
 		if err := ctx.Err(); err != nil {
 			return nil, protocol.Errorf(protocol.RequestTimedOut, "nobody waits for the answer any more; nothing was changed")
 		}
-		p, err := s.planPartition(key, committed[key], find)
+		p, err := s.planPartition(key, at, find)
 		if err != nil {
 			return nil, err
 		}
@@ -169,13 +176,13 @@ func (s *Server) planOffsets(v *coordinator.GroupView, req *ResetRequest) (*Rese
 	if req.To != "" || req.Topics != nil {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "offsets say where to, for each partition: to and topics go without them")
 	}
-	keys, committed, err := s.resetKeys(v, slices.Sorted(maps.Keys(req.Offsets)))
+	at, err := s.resetPlaces(v, slices.Sorted(maps.Keys(req.Offsets)))
 	if err != nil {
 		return nil, err
 	}
 	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: []ResetPartition{}}
 	named := 0
-	for _, key := range keys {
+	for _, key := range at.keys {
 		offset, ok := req.Offsets[key.topic][key.partition]
 		if !ok {
 			continue
@@ -184,7 +191,7 @@ func (s *Server) planOffsets(v *coordinator.GroupView, req *ResetRequest) (*Rese
 			return nil, protocol.Errorf(protocol.InvalidRequest, "an offset is not negative")
 		}
 		named++
-		p, err := s.planPartition(key, committed[key], func(*replication.Partition, replication.Offsets, *int64) (int64, string, error) {
+		p, err := s.planPartition(key, at, func(*replication.Partition, replication.Offsets, *int64) (int64, string, error) {
 			return offset, "", nil
 		})
 		if err != nil {
@@ -203,39 +210,56 @@ func (s *Server) planOffsets(v *coordinator.GroupView, req *ResetRequest) (*Rese
 	return plan, nil
 }
 
-// resetKeys lists the partitions that a reset is about, and what is committed.
-func (s *Server) resetKeys(v *coordinator.GroupView, topics []string) ([]partitionKey, map[partitionKey]*int64, error) {
-	committed := map[partitionKey]*int64{}
-	var keys []partitionKey
-	for i := range v.Offsets {
-		for j := range v.Offsets[i].Partitions {
-			p := &v.Offsets[i].Partitions[j]
-			key := partitionKey{v.Offsets[i].Topic, p.Partition}
-			if p.Offset >= 0 {
-				committed[key] = &p.Offset
-			}
-			if topics == nil {
-				keys = append(keys, key)
-			}
+// resetPlaces are the partitions that a reset is about, and what is committed.
+type resetPlaces struct {
+	keys      []partitionKey
+	committed map[partitionKey]*int64 // of a broadcast group the lowest
+	cells     *cellPlaces             // of a broadcast group only
+}
+
+func (s *Server) resetPlaces(v *coordinator.GroupView, topics []string) (*resetPlaces, error) {
+	at := &resetPlaces{committed: map[partitionKey]*int64{}, cells: placesOfCells(v)}
+	for key, p := range committedPlaces(v) {
+		if p.Offset >= 0 {
+			at.committed[key] = &p.Offset
+		}
+		if topics == nil {
+			at.keys = append(at.keys, key)
 		}
 	}
 	img := s.meta.Image()
 	for _, name := range topics {
 		t, ok := img.Topic(name)
 		if !ok || t.Name == cluster.OffsetsTopic {
-			return nil, nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s to read; nothing was changed", Quoted(name))
+			return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s to read; nothing was changed", Quoted(name))
 		}
 		for i := range t.Partitions {
-			keys = append(keys, partitionKey{name, int32(i)})
+			at.keys = append(at.keys, partitionKey{name, int32(i)})
 		}
 	}
-	slices.SortFunc(keys, func(a, b partitionKey) int {
+	slices.SortFunc(at.keys, func(a, b partitionKey) int {
 		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
 	})
-	return slices.Compact(keys), committed, nil
+	at.keys = slices.Compact(at.keys)
+	return at, nil
 }
 
-func (s *Server) planPartition(key partitionKey, committed *int64, find resetTo) (ResetPartition, error) {
+// committedPlaces goes through what a group has committed.
+func committedPlaces(v *coordinator.GroupView) iter.Seq2[partitionKey, *coordinator.PartitionOffset] {
+	return func(yield func(partitionKey, *coordinator.PartitionOffset) bool) {
+		for i := range v.Offsets {
+			for j := range v.Offsets[i].Partitions {
+				p := &v.Offsets[i].Partitions[j]
+				if !yield(partitionKey{v.Offsets[i].Topic, p.Partition}, p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *Server) planPartition(key partitionKey, at *resetPlaces, find resetTo) (ResetPartition, error) {
+	committed := at.committed[key]
 	p := ResetPartition{Topic: key.topic, Partition: key.partition, Committed: committed}
 	part, gone := s.partitions.Find(key.topic, key.partition)
 	if gone != nil {
@@ -258,9 +282,16 @@ func (s *Server) planPartition(key partitionKey, committed *int64, find resetTo)
 		to = p.End
 	}
 	p.To = &to
-	if committed != nil {
-		p.Again = max(min(*committed, p.End)-to, 0)
-		p.Skipped = max(to-max(*committed, p.LogStart), 0)
+	if at.cells != nil {
+		at.cells.plan(key, &p)
+	} else if committed != nil {
+		p.moves(*committed, to)
 	}
 	return p, nil
+}
+
+// moves counts what it means that one who was at an offset goes to another.
+func (p *ResetPartition) moves(from, to int64) {
+	p.Again += max(min(from, p.End)-to, 0)
+	p.Skipped += max(to-max(from, p.LogStart), 0)
 }

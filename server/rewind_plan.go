@@ -81,12 +81,12 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	if err := rewindable(v); err != nil {
 		return nil, err
 	}
-	_, committed, err := s.resetKeys(v, []string{req.Topic})
+	places, err := s.resetPlaces(v, []string{req.Topic})
 	if err != nil {
 		return nil, err
 	}
 	key := partitionKey{req.Topic, req.Partition}
-	at, count := committed[key], max(req.Count, 1)
+	at, count := places.committed[key], max(req.Count, 1)
 	from := at
 	if req.Offset != nil {
 		from = req.Offset
@@ -102,7 +102,7 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.planPartition(key, at, find)
+	p, err := s.planPartition(key, places, find)
 	if err != nil {
 		return nil, err
 	}
