@@ -20,6 +20,10 @@ func (m *machine) front(s *step, id string) ([]*group, bool) {
 	return cells, len(cells) > 0
 }
 
+// uncast reports whether a group is a broadcast group that nobody has been in yet,
+// so that it is shown as it is. It does not look whether there are cells.
+func (g *group) uncast(s *step) bool { return !g.cell && g.idle() && s.rules(g.id).Broadcast }
+
 // fronts are all broadcast groups that somebody has been in, with their cells.
 func (m *machine) fronts(s *step) map[string][]*group {
 	out := map[string][]*group{}

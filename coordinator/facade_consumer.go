@@ -3,10 +3,7 @@ package coordinator
 import (
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/mainstem-mq/mainstem/internal/model"
-)
+	"github.com/twmb/franz-go/pkg/kmsg")
 
 // A broadcast group with members of the consumer protocol is a consumer group to
 // tools, also if it has members of the classic one besides: those are what such a
@@ -61,20 +58,9 @@ func (g *group) describeAsConsumers(s *step) []kmsg.ConsumerGroupDescribeRespons
 		dm.InstanceID, dm.ClientID, dm.ClientHost = member.instance, member.clientID, member.clientHost
 		dm.SubscribedTopics, _ = view.Subscription()
 		given, _ := view.Assignment()
-		dm.Assignment = describedSet(s.view, givenSet(s.view, given))
+		dm.Assignment = describedSet(s.view, partitionsOf(s.view, given))
 		dm.TargetAssignment = dm.Assignment
 		out = append(out, dm)
 	}
 	return out
-}
-
-// givenSet is what a leader handed out, of topics that there are.
-func givenSet(v View, given []AssignedTopic) partitions {
-	set := partitions{}
-	for _, t := range given {
-		if known, ok := v.Topic(t.Topic); ok && known.ID != (model.TopicID{}) {
-			set.put(known.ID, t.Partitions)
-		}
-	}
-	return set
 }

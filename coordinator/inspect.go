@@ -31,7 +31,8 @@ type GroupView struct {
 	Blockers        []Blocker   // what the running rebalance waits for
 	Rewind          RewindPhase // of the newest that is not forgotten
 	// Broadcast: every member has all partitions, and is alone in a group of its
-	// own, which is shown besides; Offsets are the lowest of the members.
+	// own, which is shown besides; Offsets are the lowest of the members, and there
+	// is neither a generation nor an epoch. Nobody may have been in it yet.
 	Broadcast bool
 	Cells     []GroupView // of a broadcast group: the members' own groups, by name
 	Cell      bool        // it is one of those
@@ -154,7 +155,8 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 	v := GroupView{
 		ID: g.id, Kind: now.kind.String(), State: now.stateName(), Since: timeOf(g.since), Generation: g.generation,
 		ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader,
-		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g), Cell: g.cell,
+		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g),
+		Cell: g.cell, Broadcast: g.uncast(s),
 	}
 	v.Rewind = g.rewind.shown()
 	v.Members = make([]MemberView, 0, len(g.order))

@@ -30,7 +30,8 @@ const (
 	MemberRevoking = "revoking"
 	// MemberWaiting: it waits for partitions that others hold.
 	MemberWaiting = "waiting"
-	// MemberBehind: it was not heard of since there is another assignment.
+	// MemberBehind: it has not come since there is another assignment; with the
+	// classic protocol, has not joined again.
 	MemberBehind = "behind"
 	// MemberAway: a static member that left, and may come back.
 	MemberAway = "away"
@@ -45,25 +46,13 @@ func (c *ConsumerView) Subscription() []string {
 }
 
 // Current is what the member may own now.
-func (c *ConsumerView) Current() []AssignedTopic { return namedSet(c.view, c.current) }
+func (c *ConsumerView) Current() []AssignedTopic { return namesOf(c.view, c.current) }
 
 // Revoking is what it has yet to give up.
-func (c *ConsumerView) Revoking() []AssignedTopic { return namedSet(c.view, c.revoking) }
+func (c *ConsumerView) Revoking() []AssignedTopic { return namesOf(c.view, c.revoking) }
 
 // Target is what it shall own in the end.
-func (c *ConsumerView) Target() []AssignedTopic { return namedSet(c.view, c.target) }
-
-// namedSet shows a set with names, in order; topics that are gone have none.
-func namedSet(v View, set partitions) []AssignedTopic {
-	out := make([]AssignedTopic, 0, len(set))
-	for id, list := range set {
-		if t, ok := v.TopicByID(id); ok {
-			out = append(out, AssignedTopic{Topic: t.Name, Partitions: list})
-		}
-	}
-	sortTopics(out)
-	return out
-}
+func (c *ConsumerView) Target() []AssignedTopic { return namesOf(c.view, c.target) }
 
 // inspectConsumer is inspect for a consumer group.
 func (m *machine) inspectConsumer(s *step, g *group) GroupView {
@@ -72,6 +61,7 @@ func (m *machine) inspectConsumer(s *step, g *group) GroupView {
 		ID: g.id, Kind: kindConsumer.String(), State: c.state().String(), Since: timeOf(g.since),
 		Generation: c.epoch, AssignmentEpoch: c.assignmentEpoch, ProtocolType: consumerType, Protocol: c.assignor(s, g.id),
 		Offsets: g.offsetViews(s), Blockers: m.consumerBlockers(s, g), Rewind: g.rewind.shown(), Members: make([]MemberView, 0, len(c.members)),
+		Cell: g.cell, Broadcast: g.uncast(s),
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		if member := c.members[id]; member.meta != nil {
@@ -132,12 +122,11 @@ func (m *machine) consumerBlockers(s *step, g *group) []Blocker {
 		if member.meta == nil {
 			continue
 		}
-		session := m.timers.at(timerKey{timerSession, g.id, id})
 		switch c.stateOf(member) {
 		case MemberRevoking:
 			out = append(out, m.revocation(s, g, member))
 		case MemberBehind, MemberAway:
-			out = append(out, Blocker{Kind: BlockedByBeat, Member: id, Until: session})
+			out = append(out, m.toCome(g, member))
 		case MemberWaiting:
 			if holders == nil {
 				holders = c.whoHolds()
@@ -150,13 +139,34 @@ func (m *machine) consumerBlockers(s *step, g *group) []Blocker {
 
 // revocation is a member that has yet to give up partitions.
 func (m *machine) revocation(s *step, g *group, member *consumerMember) Blocker {
-	b := Blocker{Kind: BlockedByRevoke, Member: member.id, Partitions: namedSet(s.view, member.current.revoking)}
+	b := Blocker{Kind: BlockedByRevoke, Member: member.id, Partitions: namesOf(s.view, member.current.revoking)}
 	end := m.timers.at(timerKey{timerRebalance, g.id, member.id})
 	if since := end.Add(-time.Duration(member.meta.rebalanceTimeout) * time.Millisecond); !end.IsZero() && since.After(m.loadedAt) {
 		b.Since = since
 	}
-	b.Until = m.earlier(end, g, member.id)
+	b.Until = m.lastMoment(g, member.id)
 	return b
+}
+
+// toCome is a member that could go on: with its next heartbeat, or, by the classic
+// protocol, when it joins again.
+func (m *machine) toCome(g *group, member *consumerMember) Blocker {
+	b := Blocker{Kind: BlockedByBeat, Member: member.id, Until: m.lastMoment(g, member.id)}
+	if member.meta.classic != nil {
+		b.Kind = BlockedByJoin
+	}
+	return b
+}
+
+// lastMoment is when a member of a consumer group is out unless it does its part;
+// zero: nobody knows.
+func (m *machine) lastMoment(g *group, id string) (end time.Time) {
+	for _, kind := range []timerKind{timerSession, timerRebalance, timerJoin, timerSync} {
+		if at := m.timers.at(timerKey{kind, g.id, id}); end.IsZero() || !at.IsZero() && at.Before(end) {
+			end = at
+		}
+	}
+	return end
 }
 
 // releases are those whose partitions a member waits for. What nobody holds any
@@ -177,12 +187,11 @@ func (m *machine) releases(s *step, g *group, member *consumerMember, holders ma
 	}
 	out := make([]Blocker, 0, len(wanted))
 	for _, holder := range slices.Sorted(maps.Keys(wanted)) {
-		b := Blocker{Kind: BlockedByHolder, Member: member.id, Holder: holder, Partitions: namedSet(s.view, wanted[holder])}
-		if holder == "" {
-			b.Kind, b.Until = BlockedByBeat, m.timers.at(timerKey{timerSession, g.id, member.id})
-		} else {
-			b.Until = m.earlier(m.timers.at(timerKey{timerRebalance, g.id, holder}), g, holder)
+		b := m.toCome(g, member)
+		if holder != "" {
+			b = Blocker{Kind: BlockedByHolder, Member: member.id, Holder: holder, Until: m.lastMoment(g, holder)}
 		}
+		b.Partitions = namesOf(s.view, wanted[holder])
 		out = append(out, b)
 	}
 	return out
