@@ -90,5 +90,5 @@ func (s *Server) apiWhyGroup(w http.ResponseWriter, r *http.Request) {
 	}
 	img := s.meta.Image()
 	retention := s.configs.Duration(img, "offsets.retention.minutes", time.Minute)
-	s.apiAnswer(w, http.StatusOK, explain(v, &rewind, s.measure(v), partitionCounts(img), retention, s.clock.Now()))
+	s.apiAnswer(w, http.StatusOK, explain(v, &rewind, s.measureMembers(v, stuckAfter), partitionCounts(img), retention, s.clock.Now()))
 }

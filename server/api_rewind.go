@@ -138,7 +138,7 @@ func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
 
 // inspectRewound is inspectOne with the newest rewind of the group; zero: none.
 func (s *Server) inspectRewound(ctx context.Context, id string) (v *coordinator.GroupView, rewind RewindInShort, err error) {
-	if v, err = s.inspectOne(ctx, id); err != nil || v.Broadcast {
+	if v, err = s.inspectOne(ctx, id); err != nil || len(v.Cells) > 0 {
 		return v, rewind, err // each member of a broadcast group has its own
 	}
 	r, err := s.askRewind(ctx, func(reply func(coordinator.RewindStatus)) { s.groups.RewindStatus(v.ID, reply) })

@@ -11,8 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -166,5 +168,50 @@ heartbeat d: a static member that left ("node 1") and may come back: nobody gets
 		if d := cmp.Diff(c.want, text); d != "" {
 			t.Errorf("%s: (-want +got)\n%s", c.name, d)
 		}
+	}
+}
+
+// TestBroadcastOfConsumersSeen: what operators see of a broadcast group whose
+// member uses the consumer protocol, from before it came.
+func TestBroadcastOfConsumersSeen(t *testing.T) {
+	wall := clock.NewManual(clock.Real{}.Now())
+	b := startBroker(t, options{clock: wall})
+	c := b.dial()
+	c.createTopic("t", 2)
+	c.produce("t", 1, "a", "b", "c", "d", "e", "f", "g", "h", "i")
+	c.coordinate("g")
+	c.commit("g", "t", 1, 2)
+	broadcast := "broadcast"
+	if code := c.setGroup("g", cluster.ConsumeModeKey, &broadcast); code != protocol.NoError {
+		t.Fatal(code)
+	}
+	modes := func() string {
+		var list server.GroupList
+		b.apiAsk("GET", "/api/v1/groups", "", http.StatusOK, &list)
+		text := ""
+		for _, g := range list.Groups {
+			var d server.GroupDetail
+			b.apiAsk("GET", "/api/v1/groups/"+strings.ReplaceAll(g.Group, "#", "%23"), "", http.StatusOK, &d)
+			text += g.Group + "=" + g.Mode + "," + d.Mode + " "
+		}
+		return text
+	}
+	if got := modes(); got != "g=broadcast,broadcast " {
+		t.Errorf("nobody was in it yet: %s", got)
+	}
+	first := c.beat(joinRequest("g", "m1", "t"))
+	c.commitAs(t, "m1", first.MemberEpoch, 0)
+	if got := modes(); got != "g=broadcast,broadcast g::member::c:test@127.0.0.1#0=member,member " {
+		t.Errorf("a member is in it: %s", got)
+	}
+	for range 3 {
+		wall.Advance(30 * time.Second)
+		c.beat(beatOf("g", "m1", first.MemberEpoch))
+	}
+	var why server.GroupWhy
+	b.apiAsk("GET", "/api/v1/groups/g/why", "", http.StatusOK, &why)
+	if want := "stable for 1 min 30 s with 1 member"; why.Summary != want || len(why.Reasons) != 1 || why.Reasons[0].Kind != "stuck" ||
+		why.Reasons[0].Member != "m1" || !strings.HasPrefix(why.Reasons[0].Text, "t-1: 2 records behind") {
+		t.Errorf("%+v", why)
 	}
 }

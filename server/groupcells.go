@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
 )
@@ -75,6 +76,36 @@ func (s *Server) cellOf(v *coordinator.GroupView, list bool) GroupCell {
 	return cell
 }
 
+// measureMembers is measure with the members who own the partitions: of a broadcast
+// group those of its members at work, each with its own. Bytes and seconds are there
+// for what has stood still for so long, as far as that is not too much to look up.
+func (s *Server) measureMembers(v *coordinator.GroupView, still time.Duration) []GroupPartition {
+	if !v.Broadcast {
+		return s.measure(v)
+	}
+	var out []GroupPartition
+	now, deep := s.clock.Now(), 0
+	for i := range v.Cells {
+		cell := &v.Cells[i]
+		if len(cell.Members) == 0 {
+			continue
+		}
+		partitions := s.measureTo(cell, false)
+		for j := range partitions {
+			p := &partitions[j]
+			if p.Lag == nil || p.Lag.Records == 0 || now.Sub(p.CommittedAt) < still || deep == cellPartitionsMax {
+				continue
+			}
+			deep++
+			if part, err := s.partitions.Find(p.Topic, p.Partition); err == nil {
+				p.measure(part, now)
+			}
+		}
+		out = append(out, partitions...)
+	}
+	return out
+}
+
 // cellPlaces is where each member of a broadcast group is: what is done to the
 // group is done to all of them.
 type cellPlaces struct {
@@ -84,7 +115,7 @@ type cellPlaces struct {
 
 // placesOfCells is nil for a group that is not one.
 func placesOfCells(v *coordinator.GroupView) *cellPlaces {
-	if !v.Broadcast || len(v.Cells) == 0 {
+	if len(v.Cells) == 0 {
 		return nil
 	}
 	at := &cellPlaces{cells: len(v.Cells), committed: map[partitionKey][]int64{}}

@@ -25,7 +25,7 @@ type GroupSummary struct {
 	Since        time.Time `json:"since,omitzero"` // of the state
 	ProtocolType string    `json:"protocolType"`   // "": offsets were committed, but nobody ever joined
 	Protocol     string    `json:"protocol"`       // of consumers the assignor; "" while there is none
-	Generation   int32     `json:"generation"`     // of a consumer group: its epoch
+	Generation   int32     `json:"generation"`     // of a consumer group: its epoch; of a broadcast group 0, each member has its own
 	// AssignmentEpoch, of a consumer group, is the epoch of its newest assignment:
 	// less than Generation until the next one is made.
 	AssignmentEpoch int32 `json:"assignmentEpoch,omitempty"`

@@ -149,13 +149,17 @@ func (s *Server) measurePartition(
 	}
 	p.Lag = &Lag{Records: max(p.End-c.Offset, 0)}
 	p.Gone = max(min(p.LogStart, p.End)-c.Offset, 0)
-	if p.Lag.Records == 0 || !deep {
-		return p
-	}
-	if err := p.Lag.measure(part, c.Offset, now); err != nil {
-		p.Error = err.Error()
+	if p.Lag.Records > 0 && deep {
+		p.measure(part, now)
 	}
 	return p
+}
+
+// measure fills in the bytes and seconds of a lag.
+func (p *GroupPartition) measure(part *replication.Partition, now time.Time) {
+	if err := p.Lag.measure(part, *p.Committed, now); err != nil {
+		p.Error = err.Error()
+	}
 }
 
 // measure fills in bytes and seconds.

@@ -143,7 +143,7 @@ func (s *Server) planReset(ctx context.Context, v *coordinator.GroupView, req *R
 	if err != nil {
 		return nil, err
 	}
-	if v.Broadcast && strings.HasPrefix(req.To, "-") {
+	if len(v.Cells) > 0 && strings.HasPrefix(req.To, "-") {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "each member of group %s has offsets of its own (broadcast), so there is no one place to go back from: "+
 			"reset them one by one, by their names in the list of groups", Quoted(v.ID))
 	}

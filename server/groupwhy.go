@@ -88,7 +88,7 @@ func (e *explanation) blocked(b coordinator.Blocker) {
 	case coordinator.BlockedByDelay:
 		add("the first rebalance waits for more members, %s more, and longer while they come (group.initial.rebalance.delay.ms)", left)
 	case coordinator.BlockedByJoin:
-		if m := e.members[b.Member]; m != nil && m.Instance != nil {
+		if m := e.members[b.Member]; m != nil && m.Instance != nil && m.Consumer == nil {
 			add("has not joined; %s; the others go on without it in %s; as a static member (%s) it keeps its place until its session ends",
 				e.heard(m), left, Quoted(*m.Instance))
 			return
@@ -260,13 +260,19 @@ func (e *explanation) summary(retention time.Duration) string {
 	case "Assigning":
 		return fmt.Sprintf("rebalancing%s: %s, epoch %d waits for its assignment", since, members, v.Generation)
 	case "Reconciling":
+		if v.Broadcast { // each member comes to an epoch of its own
+			return fmt.Sprintf("rebalancing%s: %d of %s have yet to get their partitions", since, e.yetToSettle(), members)
+		}
 		return fmt.Sprintf("rebalancing%s: %d of %s have yet to come to epoch %d", since, e.yetToSettle(), members, v.Generation)
 	case "Stable":
 		word := "generation"
 		if v.AssignmentEpoch > 0 {
 			word = "epoch"
 		}
-		text := fmt.Sprintf("stable%s with %s in %s %d", since, members, word, v.Generation)
+		text := fmt.Sprintf("stable%s with %s", since, members)
+		if !v.Broadcast {
+			text += fmt.Sprintf(" in %s %d", word, v.Generation)
+		}
 		if len(e.reasons) == 0 {
 			text += ": nothing stands in its way"
 		}

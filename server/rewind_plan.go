@@ -152,7 +152,7 @@ func newRewindPlan(v *coordinator.GroupView, dryRun bool) *RewindPlan {
 // tells of it.
 func rewindable(v *coordinator.GroupView) error {
 	switch {
-	case v.Broadcast:
+	case len(v.Cells) > 0:
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
 			"each member of group %s has all partitions and offsets of its own (broadcast): rewind them one by one, by their names in the list of groups", Quoted(v.ID))
 	case v.Kind == "classic" && len(v.Members) > 0 && v.ProtocolType != "consumer":

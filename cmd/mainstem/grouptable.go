@@ -12,6 +12,9 @@ import (
 	"github.com/mainstem-mq/mainstem/server"
 )
 
+// modeBroadcast is what the broker calls groups in which each member has all partitions.
+const modeBroadcast = "broadcast"
+
 // groupTable prints groups for people. Names that clients chose are quoted where
 // they could be taken for something else.
 type groupTable struct {
@@ -47,22 +50,25 @@ func (t *groupTable) list(l *server.GroupList) {
 		t.printf("there are no such groups\n")
 		return
 	}
-	t.rows([]string{"GROUP", "TYPE", "STATE", "MEMBERS", "PARTITIONS", "LAG", "BEHIND"},
+	t.rows([]string{"GROUP", "TYPE", "MODE", "STATE", "MEMBERS", "PARTITIONS", "LAG", "BEHIND"},
 		[]string{"BYTES", "PROTOCOL", "GENERATION", "SINCE"}, len(l.Groups), func(i int) (cells, more []string) {
 			g := &l.Groups[i]
-			state := g.State
+			state, generation := g.State, strconv.Itoa(int(g.Generation))
+			if g.Mode == modeBroadcast {
+				generation = "-"
+			}
 			if g.RewindPhase == "emptying" {
 				state += " (rewind)"
 			}
 			return []string{
-				server.Quoted(g.Group), g.Type, state, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
-			}, []string{disk.Bytes(g.Lag.Bytes), protocolText(g), strconv.Itoa(int(g.Generation)), t.ago(g.Since)}
+				server.Quoted(g.Group), g.Type, nameText(g.Mode), state, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
+			}, []string{disk.Bytes(g.Lag.Bytes), protocolText(g), generation, t.ago(g.Since)}
 		})
 }
 
 func (t *groupTable) describe(d *server.GroupDetail) {
 	t.printf("group %s: %s, ", server.Quoted(d.Group), d.Type)
-	if d.Mode == "broadcast" {
+	if d.Mode == modeBroadcast {
 		t.printf("broadcast, ")
 	}
 	t.printf("%s", d.State)
@@ -75,7 +81,10 @@ func (t *groupTable) describe(d *server.GroupDetail) {
 		if d.Type == consumerType {
 			word = "epoch"
 		}
-		t.printf(", protocol %s, %s %d", protocolText(&d.GroupSummary), word, d.Generation)
+		t.printf(", protocol %s", protocolText(&d.GroupSummary))
+		if d.Mode != modeBroadcast { // there each member has its own
+			t.printf(", %s %d", word, d.Generation)
+		}
 		if d.AssignmentEpoch > 0 && d.AssignmentEpoch < d.Generation {
 			t.printf(" (assigned: %d)", d.AssignmentEpoch)
 		}

@@ -118,7 +118,7 @@ func TestBroadcastTable(t *testing.T) {
 	t.Parallel()
 	committed := int64(7)
 	d := server.GroupDetail{
-		GroupSummary: server.GroupSummary{Group: "g", Type: "consumer", Mode: "broadcast", State: "Stable", Members: 1},
+		GroupSummary: server.GroupSummary{Group: "g", Type: "consumer", Mode: "broadcast", State: "Stable", Members: 1, ProtocolType: "consumer", Protocol: "range"},
 		Cells: []server.GroupCell{
 			{Group: "g::member::c:c@h#0", Member: "m", Lag: server.Lag{Records: 2}, PartitionLag: []server.GroupPartition{
 				{Topic: "t", Partition: 0, Committed: &committed, End: 9, Lag: &server.Lag{Records: 2, Seconds: 60}},
@@ -129,13 +129,30 @@ func TestBroadcastTable(t *testing.T) {
 	}
 	var out bytes.Buffer
 	(&groupTable{reportPrinter: reportPrinter{out: &out}}).describe(&d)
-	if d := cmp.Diff(`group g: consumer, broadcast, Stable, 1 member
+	if d := cmp.Diff(`group g: consumer, broadcast, Stable, 1 member, protocol range
 lag: 0 records, 0 bytes
 
 MEMBER'S GROUP         AT WORK  TOPIC  PARTITION  COMMITTED  END  LAG  BEHIND
 g::member::c:c@h#0     yes      t      0          7          9    2    1 min
 g::member::c:c@h#0     yes      t      1          -          4    -    -
 "g::member::i:\u009b"  no       -      -          -          -    5    1 min
+`, out.String()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+// TestGroupList: the members of a broadcast group have generations, it has none.
+func TestGroupList(t *testing.T) {
+	t.Parallel()
+	list := server.GroupList{Groups: []server.GroupSummary{
+		{Group: "g", Type: "classic", Mode: "broadcast", State: "Stable", Members: 1, ProtocolType: "consumer", Protocol: "range"},
+		{Group: "g::member::i:a", Type: "classic", Mode: "member", State: "Stable", Members: 1, ProtocolType: "consumer", Protocol: "range", Generation: 3},
+	}}
+	var out bytes.Buffer
+	(&groupTable{reportPrinter: reportPrinter{out: &out}, wide: true}).list(&list)
+	if d := cmp.Diff(`GROUP           TYPE     MODE       STATE   MEMBERS  PARTITIONS  LAG  BEHIND  BYTES    PROTOCOL  GENERATION  SINCE
+g               classic  broadcast  Stable  1        0           0    -       0 bytes  range     -           -
+g::member::i:a  classic  member     Stable  1        0           0    -       0 bytes  range     3           -
 `, out.String()); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
