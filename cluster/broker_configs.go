@@ -28,6 +28,7 @@ const (
 	DiskMinKey             = "mainstem.disk.free.min.bytes"
 	DiskBallastKey         = "mainstem.disk.ballast.bytes"
 	DiskShareKey           = "mainstem.retention.disk.percent"
+	BrokerPartitionsKey    = "mainstem.partitions.max"
 )
 
 // offsetsPartitionsMax bounds the shards of the group coordinator: each costs
@@ -53,6 +54,10 @@ func brokerConfigDefs() []ConfigDef {
 			Doc: "The data directory if log.dirs is not set.",
 		},
 		{Name: "num.partitions", Rule: intFrom(1), Default: "1", Doc: "Partitions of a topic whose creator does not say."},
+		{
+			Name: BrokerPartitionsKey, Rule: longFrom(1), Default: "1000000", Dynamic: ClusterWide,
+			Doc: "The most partitions that there may be in all; a topic has at most 100,000. What would pass it is refused with POLICY_VIOLATION.",
+		},
 		{Name: "default.replication.factor", Rule: intFrom(1), Default: "1", Doc: "Replicas of a partition whose creator does not say."},
 		{Name: "auto.create.topics.enable", Rule: boolean(), Default: "true", Doc: "Whether producing to or asking for an unknown topic creates it."},
 		{Name: "delete.topic.enable", Rule: boolean(), Default: "true", Doc: "Whether topics can be deleted."},
@@ -160,7 +165,8 @@ func brokerDiskDefs() []ConfigDef {
 		},
 		{
 			Name: DiskMinKey, Rule: longFrom(-1), Default: "-1", Dynamic: ClusterWide,
-			Doc: "Below so many free bytes producers are refused with KAFKA_STORAGE_ERROR, which they retry; all else goes on. " +
+			Doc: "Below so many free bytes producers are refused with KAFKA_STORAGE_ERROR, which they retry; all else goes on, " +
+				"the creation of topics as long as half of what this leaves beside a segment is free. " +
 				"-1 means a segment and a hundredth of the disk, at most an eighth of it.",
 		},
 		{

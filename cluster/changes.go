@@ -17,14 +17,19 @@ func (j *Journal) CreateTopics(specs []TopicSpec) []TopicResult {
 	results := make([]TopicResult, len(specs))
 	starts := j.starts.Load()
 	err := j.submit(func(t *transaction) {
-		room := int64(requestPartitionsMax)
+		room, all := int64(requestPartitionsMax), j.partitionRoom(t.view())
 		for i, spec := range specs {
 			r, err := planTopic(t.view(), spec, starts, room)
+			if n := int64(spec.Partitions); err == nil && !spec.Internal {
+				if err = j.mayGrow(t, r); n > all {
+					err = tooManyPartitions(n, all)
+				}
+			}
 			if err != nil {
 				results[i].Err = err
 				continue
 			}
-			room -= int64(spec.Partitions)
+			room, all = room-int64(spec.Partitions), all-int64(spec.Partitions)
 			t.play(r)
 			results[i].Topic, _ = t.byID.get(r.id)
 		}
@@ -130,7 +135,15 @@ func (j *Journal) CreatePartitions(topic string, total int32) error {
 	starts := j.starts.Load()
 	var refused error
 	err := j.submit(func(t *transaction) {
-		r, err := planPartitions(t.view(), topic, total, starts)
+		before := t.view()
+		r, err := planPartitions(before, topic, total, starts)
+		if err == nil {
+			err = j.mayGrow(t, r)
+			grown, _ := before.Topic(topic)
+			if more, room := int64(total)-int64(len(grown.Partitions)), j.partitionRoom(before); more > room {
+				err = tooManyPartitions(more, room)
+			}
+		}
 		if err != nil {
 			refused = err
 			return
@@ -173,9 +186,16 @@ func (j *Journal) AlterConfigs(r Resource, changes []ConfigChange) error {
 	changes = slices.Clone(changes)
 	var refused error
 	err := j.submit(func(t *transaction) {
-		if refused = checkResource(t.view(), r); refused == nil && len(changes) > 0 {
-			t.play(configsRecord{r, changes})
+		img := t.view()
+		if refused = checkResource(img, r); refused != nil || len(changes) == 0 {
+			return
 		}
+		if more := growing(img, r, changes); len(more) > 0 {
+			if refused = j.mayGrow(t, configsRecord{r, more}); refused != nil {
+				return
+			}
+		}
+		t.play(configsRecord{r, changes})
 	})
 	if err != nil {
 		return err

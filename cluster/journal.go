@@ -22,6 +22,13 @@ type Options struct {
 	// the changes that it failed were answered; every later one fails too, and
 	// the process should exit. It must not change metadata. May be nil.
 	Fatal func(error)
+	// Room is asked before metadata grows by so many bytes that stay, and its
+	// error is the caller's answer. It is called on the committer's goroutine,
+	// and must not change metadata. nil: there is always room.
+	Room func(bytes int64) error
+	// PartitionsMax is how many partitions there may be in all, of topics that
+	// are not internal; asked each time. nil: no bound but that of a request.
+	PartitionsMax func(img *Image) int64
 }
 
 // Journal is Metadata on one node: a journal of records, synced before they

@@ -6,15 +6,17 @@ import (
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // recover reads the directory, or makes it, and leaves the committer ready to
 // append. Until everything was read and found good, nothing is changed.
 //
-// A journal with frames in it is never appended to by a later process: what it
-// read may be in the page cache only, and a new fsync would not prove that it
-// is on disk. Instead the state goes into a new snapshot, which is synced
-// under a new name. That also buries a torn tail for good.
+// A journal with frames in it is never appended to by a later process as it is:
+// what it read may be in the page cache only, and a new fsync would not prove
+// that it is on disk. Instead the state goes into a new snapshot, which is synced
+// under a new name. That also buries a torn tail for good. Only if there is no
+// room for it the journal goes on, written again in its place.
 func (c *committer) recover(o Options) (*Image, error) {
 	f := &c.files
 	if err := f.fs.MkdirAll(f.dir); err != nil {
@@ -83,8 +85,9 @@ func (c *committer) create(o Options, l listing) (*Image, error) {
 
 // found is what a replay saw in the journal.
 type found struct {
-	frames bool // it holds changes
-	torn   bool // it ends in bytes that are no frame
+	frames  bool   // it holds changes
+	torn    bool   // it ends in bytes that are no frame
+	journal []byte // its good bytes
 }
 
 // replay reads the pair of f.generation.
@@ -126,6 +129,7 @@ func (f *files) replay(l listing) (*draft, found, error) {
 		return nil, found{}, fmt.Errorf("%s: %w", f.journalName(), refusal(err))
 	}
 	saw.torn = end < len(file)
+	saw.journal = file[:end]
 	f.salt, f.frames, f.end = h.salt, 0, int64(end)
 	return d, saw, nil
 }
@@ -165,6 +169,9 @@ func (f *files) goOn(img *Image, saw found, changed bool) error {
 	}
 	old := f.generation
 	if err := f.roll(img); err != nil {
+		if vfs.IsNoSpace(err) && !errors.Is(err, errUnsynced) && !changed {
+			return f.rewrite(saw.journal)
+		}
 		return err
 	}
 	if saw.torn {
@@ -175,6 +182,31 @@ func (f *files) goOn(img *Image, saw found, changed bool) error {
 		}
 	}
 	return nil
+}
+
+// rewrite has the journal that was read go on, where the disk has no room for a
+// new pair: the same bytes are written again in their place, and synced, which
+// takes no new block of most disks. A torn tail goes; there is no room to keep it.
+func (f *files) rewrite(content []byte) error {
+	file, err := f.fs.OpenWritable(f.journalName())
+	if err != nil {
+		return fmt.Errorf("open %s: %w", f.journalName(), err)
+	}
+	if err = file.Truncate(f.end); err == nil {
+		_, err = file.WriteAt(content, 0)
+	}
+	if err == nil {
+		err = file.Datasync()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s again: %w", f.journalName(), err), file.Close())
+	}
+	f.journal = file
+	_, err = scanFrames(content, f.salt, func(fr frame) error {
+		f.frames = fr.number
+		return nil
+	})
+	return err
 }
 
 // clean removes what has no meaning any more. Of the torn journals the one

@@ -77,6 +77,22 @@ func (b *ballast) resize(want int64) error {
 	return nil
 }
 
+// shrink gives all of the room back but so many bytes.
+func (b *ballast) shrink(keep int64) error {
+	if keep == 0 {
+		return b.release()
+	}
+	f, err := b.fs.OpenWritable(b.name)
+	if err != nil {
+		return fmt.Errorf("ballast: %w", err)
+	}
+	if err := errors.Join(f.Truncate(keep), f.Close()); err != nil {
+		return fmt.Errorf("ballast: %w", err)
+	}
+	b.held = keep
+	return nil
+}
+
 // release gives the room back. The removal is not synced: if the file is there
 // again after a crash, so is what it is for.
 func (b *ballast) release() error {

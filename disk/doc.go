@@ -17,6 +17,8 @@
 //     does not let produce in, and restoring it does not shut produce out.
 //   - A level is left only with a quarter of its limit to spare, or, on a disk
 //     that has not so much beyond the limit, with half of what it has.
+//   - Once a broker runs, the last part of the ballast goes to nothing but the
+//     next start.
 //   - What holds the level at Full without a look at the disk ends by itself.
 //   - An operation that finds no room is tried again once, and only if room was
 //     made for it.

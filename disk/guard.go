@@ -49,8 +49,9 @@ type State struct {
 	Free  int64     // bytes that others than the ballast may use
 	Total int64     // 0: not known
 	// Limits in force.
-	Limits  Limits
-	Ballast int64 // bytes held
+	Limits Limits
+	// Ballast is what it holds; 0 if that is no more than the next start's part.
+	Ballast int64
 
 	told int64 // free bytes, as the file system tells
 }
@@ -78,6 +79,7 @@ type Guard struct {
 		ballast   ballast
 		restoreAt time.Time // the ballast, not earlier
 		trimmed   time.Time
+		started   bool // the start's part of the ballast is for the next one
 		unknown   bool // the file system did not tell
 		noBallast bool // the file system cannot reserve room
 		stalled   time.Time
@@ -206,7 +208,9 @@ func (g *Guard) measureLocked() (State, bool) {
 	if g.mu.noBallast {
 		s.Limits.Ballast = 0
 	}
-	s.Ballast = g.mu.ballast.held
+	if s.Ballast = g.mu.ballast.held; s.Ballast <= s.Limits.startShare() && g.mu.started {
+		s.Ballast = 0
+	}
 	s.Free = max(free-g.mu.ballast.missing(s.Limits.Ballast), 0)
 	return s, true
 }
@@ -215,6 +219,9 @@ func (g *Guard) measureLocked() (State, bool) {
 // taken: the room for it is there then.
 func (g *Guard) restoreLocked(s *State, now time.Time) {
 	b := &g.mu.ballast
+	if s.Level == Full {
+		g.restoreStartLocked(s)
+	}
 	if s.Level == Full || b.fits(s.Limits.Ballast) || now.Before(g.mu.restoreAt) {
 		return
 	}

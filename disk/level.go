@@ -42,7 +42,12 @@ type Settings struct {
 // Limits are Settings for a disk of a known size.
 type Limits struct{ Warn, Min, Ballast int64 }
 
-const mebi = 1 << 20
+const (
+	mebi = 1 << 20
+	// startBytes is plenty for a start: a mark, the header of a segment, and the
+	// blocks of directories.
+	startBytes = 256 << 10
+)
 
 // For chooses what is left open. The minimum is a segment, so that the log can
 // go on in a new one without clients' records, and a hundredth of the disk for
@@ -62,6 +67,14 @@ func (s Settings) For(total int64) Limits {
 	}
 	return l
 }
+
+// Grow is the least that has to be free for what grows and stays, such as a new
+// topic: half of what the minimum leaves beside a segment. What is left is for
+// deletions, commits and a start.
+func (l Limits) Grow(total int64) int64 { return min(l.Min, between(mebi, total/100, 1024*mebi)) / 2 }
+
+// startShare is the part of a ballast that is for starts alone.
+func (l Limits) startShare() int64 { return min(l.Ballast/4, startBytes) }
 
 func between(lo, x, hi int64) int64 { return max(lo, min(x, hi)) }
 

@@ -96,6 +96,7 @@ func (b *broker) open(ctx context.Context) error {
 	if err := b.openServer(); err != nil {
 		return err
 	}
+	b.disk.Started()
 	b.noteNames(ctx)
 	return b.openHealth(ctx)
 }
@@ -157,7 +158,10 @@ func (b *broker) openMetadata() error {
 	if err := b.mustHaveMetadata(); err != nil {
 		return err
 	}
-	meta, err := cluster.Open(b.fs, b.cfg.DataDir, cluster.Options{NodeID: b.cfg.NodeID, Rack: b.cfg.Rack, Fatal: b.die})
+	meta, err := cluster.Open(b.fs, b.cfg.DataDir, cluster.Options{
+		NodeID: b.cfg.NodeID, Rack: b.cfg.Rack, Fatal: b.die, Room: b.growthRefusal,
+		PartitionsMax: func(img *cluster.Image) int64 { return b.cfg.Resolver.Int(img, cluster.BrokerPartitionsKey) },
+	})
 	if err != nil {
 		return fmt.Errorf("metadata: %w", err)
 	}

@@ -100,6 +100,20 @@ func (b *broker) produceRefusal() *protocol.Error {
 			"reads, commits and deletions go on, and produce is taken again by itself when there is room%s", s.Room(), why, advice)
 }
 
+// growthRefusal is why metadata cannot grow by so many bytes now: what is left is
+// for what makes room, and for a start. Clients know the error as one after which
+// to try again.
+func (b *broker) growthRefusal(bytes int64) error {
+	s, ok := b.disk.TakesGrowth(bytes)
+	if ok {
+		return nil
+	}
+	return protocol.Errorf(protocol.KafkaStorageError,
+		"the broker's disk is full: %s, and what is left, up to %s (%s), is kept for deletions, commits and a start; nothing was created or changed. "+
+			"Free space, lower retention or delete topics, which go on; new topics are taken again by themselves when there is room",
+		s.Room(), disk.Bytes(s.Limits.Grow(s.Total)), cluster.DiskMinKey)
+}
+
 // diskRoom is what /readyz says of the room on the disk. The broker is ready
 // also on a full disk: who is sent elsewhere could not even read.
 func (b *broker) diskRoom() (string, bool) {

@@ -51,8 +51,12 @@ func (d *smallDisk) run() {
 	waiting := make(chan error, 1)
 	d.cl.Produce(d.ctx, keptRecord(keptRecords, 0), func(_ *kgo.Record, err error) { waiting <- err })
 	d.goesOn("full")
+	if _, err := d.admin.CreateTopic(d.ctx, 1, 1, nil, "created-while-full"); err != nil {
+		t.Fatalf("create a topic while produce is refused: %v", err)
+	}
 
 	d.othersTakeAll()
+	d.refusesGrowth("nothing free")
 	// What is left is in blocks that are begun; then the ballast has to do.
 	testbroker.Eventually(t, 30*time.Second, func() error {
 		d.goesOn("nothing free")
@@ -70,6 +74,7 @@ func (d *smallDisk) run() {
 		t.Fatalf("start on a full disk: %v", err)
 	}
 	d.goesOn("restarted")
+	d.refusesGrowth("restarted")
 	if code, _ := d.produce("doomed"); code != kerr.KafkaStorageError.Code {
 		t.Errorf("produce on a full disk is answered %d", code)
 	}
@@ -110,6 +115,13 @@ func (d *smallDisk) prepare() {
 	if _, err := d.admin.CreateTopics(d.ctx, 1, 1, nil, "kept", "doomed"); err != nil {
 		d.t.Fatal(err)
 	}
+	var spares []string
+	for i := range spareTopics {
+		spares = append(spares, spare(i))
+	}
+	if _, err := d.admin.CreateTopics(d.ctx, 1, 1, nil, spares...); err != nil {
+		d.t.Fatal(err)
+	}
 	for i := range int64(keptRecords) {
 		d.must(keptRecord(i, 0))
 	}
@@ -134,6 +146,12 @@ func (d *smallDisk) prepare() {
 	d.batch = raw[:12+binary.BigEndian.Uint32(raw[8:])]
 }
 
+// spareTopics is how many topics there are to be altered and deleted while none
+// can be created.
+const spareTopics = 2000
+
+func spare(i int) string { return fmt.Sprintf("spare-%d", i) }
+
 // fill produces until that is refused, and returns in what words.
 func (d *smallDisk) fill() (words string) {
 	d.t.Helper()
@@ -150,6 +168,27 @@ func (d *smallDisk) fill() (words string) {
 	return ""
 }
 
+// refusesGrowth sees that what is left is not given to what stays, and that this
+// is said.
+func (d *smallDisk) refusesGrowth(when string) {
+	d.t.Helper()
+	r, err := d.admin.CreateTopic(d.ctx, 1, 1, nil, "one-more")
+	if !errors.Is(err, kerr.KafkaStorageError) {
+		d.t.Fatalf("%s: create a topic: %v", when, err)
+	}
+	for _, part := range []string{"disk is full", "kept for deletions, commits and a start", "Free space", "delete topics", "by themselves"} {
+		if !strings.Contains(r.ErrMessage, part) {
+			d.t.Errorf("%s: the refusal does not say %q: %s", when, part, r.ErrMessage)
+		}
+	}
+	if _, err := d.admin.UpdatePartitions(d.ctx, 9, "kept"); err != nil {
+		d.t.Fatal(err)
+	}
+	if topics, err := d.admin.ListTopics(d.ctx, "kept"); err != nil || len(topics["kept"].Partitions) != 1 {
+		d.t.Errorf("%s: %v, %v: partitions were added", when, topics, err)
+	}
+}
+
 // goesOn uses all that a full disk must not stop.
 func (d *smallDisk) goesOn(when string) {
 	d.t.Helper()
@@ -163,13 +202,10 @@ func (d *smallDisk) goesOn(when string) {
 	if got, err := d.admin.FetchOffsets(d.ctx, "group"); err != nil || got["kept"][0].At != at {
 		d.t.Fatalf("%s: committed %d, fetched %v, %v", when, at, got, err)
 	}
-	name := strings.NewReplacer(" ", "_", ",", "").Replace(fmt.Sprintf("%s-%d", when, at))
-	if _, err := d.admin.CreateTopic(d.ctx, 1, 1, nil, name); err != nil {
-		d.t.Fatalf("%s: create a topic: %v", when, err)
-	}
+	name := spare(int(d.deleted))
 	alter := []kadm.AlterConfig{{Name: "retention.ms", Value: kadm.StringPtr("1000000")}}
-	if _, err := d.admin.AlterTopicConfigs(d.ctx, alter, name); err != nil {
-		d.t.Fatalf("%s: alter a topic: %v", when, err)
+	if r, err := d.admin.AlterTopicConfigs(d.ctx, alter, name); err != nil || r[0].Err != nil {
+		d.t.Fatalf("%s: alter a topic: %v, %v", when, r, err)
 	}
 	if _, err := d.admin.DeleteTopic(d.ctx, name); err != nil {
 		d.t.Fatalf("%s: delete a topic: %v", when, err)
