@@ -40,6 +40,8 @@ func (c *checker) lookAside(x *AsideFile) (err error) {
 		x.Holds = "indexes; they were made anew from the log"
 	case strings.HasSuffix(name, startMarkName):
 		x.Holds = "a start mark"
+	case strings.HasSuffix(name, headerSuffix):
+		x.Holds = "a damaged header of a segment"
 	default:
 		owners := make(map[model.PartitionID]*AsideHold)
 		if err := c.scanAside(f, x, owners); err != nil {

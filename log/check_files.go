@@ -27,6 +27,7 @@ type segmentLoss struct {
 	End      Position // a file in its place must reach up to here
 	Short    string   // the file that is too short, or ""
 	Headless bool     // and its header is damaged as well
+	Intact   bool     // nothing but the header is damaged: it is written anew
 }
 
 // headers takes what openChain heard of damaged headers, and counts segments.
@@ -74,16 +75,31 @@ func (c *checker) withoutHeader(name string) string {
 			return "the file is empty: put it back from a copy; or `mainstem log salvage` gives up what it held, if it held anything"
 		}
 	}
-	return "the broker starts without it; no bytes of the log are lost by that"
+	return "the broker starts without it, and no bytes of the log are lost by that; `mainstem log salvage` writes it anew"
 }
 
-// headless plans a new header for segments whose files are empty, but for the
-// newest: a start goes on without them, and nothing else would end the finding.
+// knows reports whether something is planned for a segment already.
+func (h *healing) knows(s *segment) bool {
+	return slices.ContainsFunc(h.segments, func(x segmentLoss) bool { return x.Log == s.Log && x.First == s.First })
+}
+
+// headless plans a new header for segments that have lost theirs, but for the
+// newest where its file is empty: a start goes on without them, and nothing else
+// would end the finding.
 func (c *checker) headless() {
 	heal, chain := &c.report.heal, c.recovery.log.segments.all()
+	for _, s := range slices.Concat(chain, c.recovery.log.coldLog.segments.all()) {
+		if s.repaired && s.limit() > s.First && !heal.knows(s) {
+			x := segmentLoss{segmentHeader: s.segmentHeader, End: s.limit(), Short: s.name, Headless: true, Intact: true}
+			x.UncleanStarts = c.recovery.mark.UncleanStarts
+			if s.Log == mainLog {
+				x.IsFirst = s.IsFirst && s.First == 0 // others may have stood before it
+			}
+			heal.segments = append(heal.segments, x)
+		}
+	}
 	for i, s := range chain {
-		known := func(x segmentLoss) bool { return x.Log == mainLog && x.First == s.First }
-		if !s.repaired || s.limit() > s.First || i+1 == len(chain) || slices.ContainsFunc(heal.segments, known) {
+		if !s.repaired || s.limit() > s.First || i+1 == len(chain) || heal.knows(s) {
 			continue
 		}
 		x := segmentLoss{segmentHeader: s.segmentHeader, End: s.First, Short: s.name, Headless: true}

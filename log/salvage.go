@@ -1,8 +1,10 @@
 package log
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -17,8 +19,9 @@ import (
 //  1. the start mark is made anew, if it is bad, and says "unclean": so the
 //     next start raises all leader epochs, and consumers of what was given up
 //     notice (KIP-320);
-//  2. empty segments are put in the place of those that are missing, and one
-//     that has lost its end gets its length back;
+//  2. empty segments are put in the place of those that are missing, one that
+//     has lost its end gets its length back, and one that has lost its header a
+//     new one;
 //  3. the list of what is given up is written, as a whole;
 //  4. index files are set aside, if that was asked for.
 //
@@ -42,6 +45,9 @@ type SalvageOptions struct {
 	DropIndexes bool // set all index files aside
 }
 
+// headerSuffix ends the name of a damaged header that was copied aside.
+const headerSuffix = ".header"
+
 // startsMargin is added to a count of unclean starts that can not be known for
 // sure. Leader epochs are made of it, and must not be given twice; a gap in
 // them costs nothing.
@@ -63,6 +69,10 @@ func PlanSalvage(r *CheckReport, o SalvageOptions) *SalvagePlan {
 	p.planMark(r)
 	p.segments = r.heal.segments
 	for _, s := range p.segments {
+		if s.Intact {
+			p.Steps = append(p.Steps, fmt.Sprintf("write the header of segment %s anew; nothing is lost by that", s.Short))
+			continue
+		}
 		if s.Short != "" {
 			p.Steps = append(p.Steps, fmt.Sprintf("give segment %s its length back, up to Position %d, with nothing in what it has lost", s.Short, s.End))
 			continue
@@ -263,22 +273,54 @@ func (s *salvager) replace(x *segmentLoss) (err error) {
 }
 
 // extend gives a segment that has lost its end its length back, as a hole.
-// Nothing in it is read, or changed but for a damaged header: the rest may have
-// bad sectors, and there may be no room for a copy.
+// Nothing in it is read, or changed but for a damaged header, which is copied
+// aside: the rest may have bad sectors, and there may be no room for a copy.
 func (s *salvager) extend(x *segmentLoss) error {
 	f, err := s.fs.OpenWritable(s.path(x.Short))
 	if err != nil {
 		return fmt.Errorf("extend %s: %w", x.Short, err)
 	}
 	if x.Headless {
-		if _, err := f.WriteAt(x.encode(), 0); err != nil {
+		err := s.keepHeader(f, x.Short)
+		if err == nil {
+			_, err = f.WriteAt(x.encode(), 0)
+		}
+		if err != nil {
 			return fmt.Errorf("extend %s: %w", x.Short, errors.Join(err, f.Close()))
 		}
+	}
+	if x.Intact {
+		if err := errors.Join(f.Datasync(), f.Close()); err != nil {
+			return fmt.Errorf("write the header of %s: %w", x.Short, err)
+		}
+		s.done(x.Short + " has a header again")
+		return nil
 	}
 	if err := s.lengthen(f, x); err != nil {
 		return fmt.Errorf("extend %s: %w", x.Short, err)
 	}
 	s.done(x.Short + " extended")
+	return nil
+}
+
+// keepHeader copies a damaged header aside, if there is anything in it.
+func (s *salvager) keepHeader(f vfs.File, name string) error {
+	b := make([]byte, segmentHeaderSize)
+	n, err := f.ReadAt(b, 0)
+	if vfs.IsBadMedium(err) || len(bytes.Trim(b[:n], "\x00")) == 0 {
+		return nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the header: %w", err)
+	}
+	as, err := asideName(s.fs, s.dir, name+headerSuffix, s.starts)
+	if err != nil {
+		return err
+	}
+	if err := replaceSmallFile(s.fs, s.dir, as, b[:n]); err != nil {
+		return err
+	}
+	s.done(fmt.Sprintf("the header of %s copied aside as %s", name, as))
 	return nil
 }
 

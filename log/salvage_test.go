@@ -224,7 +224,7 @@ func TestSalvageSurvivesACrash(t *testing.T) {
 // serves starts what a salvage left after a crash in its n-th change, and uses it.
 func (f *fixture) serves(n int64) {
 	f.t.Helper()
-	aside := f.files(quarantinePrefix)
+	aside := slices.DeleteFunc(f.files(quarantinePrefix), func(n string) bool { return strings.HasSuffix(n, tempSuffix) })
 	f.open()
 	for id := model.PartitionID(1); id <= 3; id++ {
 		p := f.log.Partition(id)
@@ -310,8 +310,14 @@ func (f *fixture) keeps(before *vfs.Mem) {
 		if _, err := decodeStartMark(was); err == nil {
 			continue // a good mark is replaced by another
 		}
+		head := slices.ContainsFunc(now, func(n string) bool {
+			return strings.HasSuffix(n, name+headerSuffix) && bytes.HasPrefix(was, f.content(f.mem(), n))
+		})
 		if !slices.ContainsFunc(now, func(n string) bool {
-			is := f.content(f.mem(), n)
+			is, was := f.content(f.mem(), n), was
+			if head && n == name { // it got a new header
+				is, was = is[segmentHeaderSize:], was[segmentHeaderSize:]
+			}
 			if strings.HasSuffix(n, segmentSuffix) && len(is) > len(was) && bytes.Count(is[len(was):], []byte{0}) == len(is)-len(was) {
 				is = is[:len(was)] // it got its length back
 			}

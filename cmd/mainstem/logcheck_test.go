@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -280,6 +281,32 @@ func TestLogSalvage(t *testing.T) {
 	}
 	if code, out, _ := command(t, "log", "salvage", dir); code != exitOK || !strings.Contains(out, "nothing to salvage") {
 		t.Errorf("once more: %d\n%s", code, out)
+	}
+}
+
+// What salvage can not mend it says, and fails: a directory in the place of a
+// file keeps the broker from starting, and is nobody's to rename.
+func TestLogSalvageCannot(t *testing.T) {
+	for _, pattern := range []string{"checkpoint-*", "*.index", "start"} {
+		t.Run(pattern, func(t *testing.T) {
+			dir := makeBroker(t)
+			for _, name := range filesOf(t, dir, pattern) {
+				if err := errors.Join(os.Remove(name), os.Mkdir(name, 0o755)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := startHalf(dir); err == nil {
+				t.Fatal("the broker starts")
+			}
+			before := listing(t, dir)
+			if code, _, errs := command(t, "log", "salvage", "--yes", dir); code != exitFailed || !strings.Contains(errs, "salvage can not mend this") ||
+				!strings.Contains(errs, "is a directory") {
+				t.Errorf("%d, %s", code, errs)
+			}
+			if after := listing(t, dir); !slices.Equal(before, after) {
+				t.Errorf("files were\n%v\nare\n%v", before, after)
+			}
+		})
 	}
 }
 

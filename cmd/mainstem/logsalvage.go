@@ -132,6 +132,10 @@ func salvage(fsys vfs.FS, dir string, do salvageOptions, out, stderr io.Writer, 
 	if err := printAdoption(out, dir, report.Unknown); err != nil {
 		return err
 	}
+	if plan.Empty() && report.Refused != "" && len(report.Unknown) == 0 {
+		return fmt.Errorf("salvage can not mend this, and the broker does not start on it: %s; nothing was changed. "+
+			"Put the file back from a copy, or move aside what is in its place; `mainstem log check %s` has all that is known", report.Refused, dir)
+	}
 	if !plan.Empty() || len(report.Unknown) == 0 {
 		if err := printPlan(out, dir, plan, report); err != nil || plan.Empty() {
 			return err
