@@ -27,7 +27,7 @@ const (
 
 	// Those that follow are of consumer groups.
 
-	// BlockedByPause: a large group is dealt out anew after a pause.
+	// BlockedByPause: a group that was dealt out anew often is so after a pause.
 	BlockedByPause BlockerKind = "assign"
 	// BlockedByRevoke: the member has not shown that it gave the partitions up.
 	BlockedByRevoke BlockerKind = "revoke"

@@ -36,14 +36,14 @@ type resolvedRegex struct {
 
 // consumerSoft is what dies with the machine.
 type consumerSoft struct {
-	settled    int32     // the newest epoch that all members have come to
-	sum        topicsSum // the newest that was made
-	assignor   string    // that made the targets; "": not known, they were loaded
-	refresh    bool      // a subscribed topic may have changed since hash was made
-	lookedAt   time.Time // when its topics were last compared with hash
-	assignedAt time.Time
-	compiled   map[string]*regexp.Regexp // patterns in use, some of them
-	refused    string                    // why it could not become a classic group when that was last tried
+	settled  int32     // the newest epoch that all members have come to
+	sum      topicsSum // the newest that was made
+	assignor string    // that made the targets; "": not known, they were loaded
+	refresh  bool      // a subscribed topic may have changed since hash was made
+	lookedAt time.Time // when its topics were last compared with hash
+	pace     dealPace
+	compiled map[string]*regexp.Regexp // patterns in use, some of them
+	refused  string                    // why it could not become a classic group when that was last tried
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the

@@ -10,16 +10,9 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
-const (
-	// lookInterval is how often the topics of a group are looked at without a
-	// notice that they changed: of racks there is none.
-	lookInterval = 5 * time.Minute
-	// A large group is not assigned anew with each of its members that comes, but
-	// after a pause that grows with it: the work of a storm stays linear.
-	pauseFrom   = 64 // members
-	pauseMember = time.Millisecond
-	pauseMax    = 5 * time.Second
-)
+// lookInterval is how often the topics of a group are looked at without a notice
+// that they changed: of racks there is none.
+const lookInterval = 5 * time.Minute
 
 // outdated reports whether the group's topics are to be looked at again.
 func (c *consumerSoft) outdated(s *step) bool {
@@ -41,22 +34,20 @@ func (m *machine) bump(s *step, g *group, why string) {
 	s.event(Event{Kind: RebalanceStarted, Group: g.id, Generation: c.epoch, Members: len(c.members), Reason: why})
 }
 
-// assign makes targets for the group's epoch if there are none yet. That of a
-// large group may have to wait; until then its members have what they had.
+// assign makes targets for the group's epoch if there are none yet. Where many were
+// made just now that has to wait; until then the members have what they had.
 func (m *machine) assign(s *step, g *group) {
 	c, key := g.consumer, timerKey{timerAssign, g.id, ""}
 	if len(c.members) == 0 || c.epoch == c.assignmentEpoch {
 		m.timers.cancel(key)
 		return
 	}
-	pause := min(time.Duration(max(len(c.members)-pauseFrom, 0))*pauseMember, pauseMax)
-	if due := c.soft.assignedAt.Add(pause); c.assignmentEpoch > 0 && s.now.Before(due) {
+	if due := c.soft.pace.due(); s.now.Before(due) {
 		m.timers.set(key, due)
 		return
 	}
 	m.timers.cancel(key)
 	m.retarget(s, g)
-	c.soft.assignedAt = s.now
 }
 
 // assignSoon makes sure that there is an assignment even if no member asks.
@@ -74,6 +65,7 @@ func (m *machine) assignSoon(s *step, g *group) {
 func (m *machine) retarget(s *step, g *group) {
 	c, marked := g.consumer, g.marked(s)
 	spec := c.spec(s.view, g.emptying.dealt)
+	c.soft.pace = c.soft.pace.after(s.now, spec)
 	if len(marked) > 0 {
 		g.emptying.dealt = make(map[string]partitions, len(spec.Members))
 	}

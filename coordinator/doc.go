@@ -38,7 +38,8 @@
 //	consumer_room.go     how much members may say together
 //	consumer_join.go     who joins, also in another's place; what members subscribe to
 //	reconcile.go         how a member comes to its target without ever sharing it
-//	consumer_target.go   when there is another assignment, and what it is; consumer_hash.go: what it depends on
+//	consumer_target.go   when there is another assignment, and what it is; consumer_hash.go: what it depends on;
+//	                 consumer_pace.go: how often
 //	regex.go             subscriptions by pattern
 //	consumer_leave.go    who leaves or is put out
 //	migrate.go       a group at work changes its kind; classic_on_consumer.go: members

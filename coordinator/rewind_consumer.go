@@ -89,11 +89,10 @@ func (m *machine) callOffRewind(s *step, g *group) {
 	g.emptying.dealt = nil
 }
 
-// retargetNow does not wait, as a large group does while members come.
+// retargetNow does not wait, as a group does while many members come.
 func (m *machine) retargetNow(s *step, g *group) {
 	m.timers.cancel(timerKey{timerAssign, g.id, ""})
 	m.retarget(s, g)
-	g.consumer.soft.assignedAt = s.now
 }
 
 // isEmptying reports whether a rewind is taking partitions away.

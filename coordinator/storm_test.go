@@ -34,7 +34,7 @@ func (v stormView) Racks(model.TopicID) [][]string {
 	return nil
 }
 
-func newStorm(t *testing.T) *storm {
+func newStorm(t *testing.T, partitions int32) *storm {
 	t.Helper()
 	w := &storm{clock: clock.NewManual(time.UnixMilli(1))}
 	config := DefaultConfig()
@@ -51,7 +51,7 @@ func newStorm(t *testing.T) *storm {
 	groups, err := New(func() Config { return config }, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return journal },
 		View: func() View {
-			return stormView{viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 100}), &w.racks}
+			return stormView{viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: partitions}), &w.racks}
 		},
 	})
 	if err != nil {
@@ -68,16 +68,21 @@ func newStorm(t *testing.T) *storm {
 func (w *storm) join(t *testing.T, group string, members int) {
 	t.Helper()
 	for i := range members {
-		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-		req.Version, req.Group, req.MemberID, req.RebalanceTimeoutMillis = 1, group, fmt.Sprintf("%05d", i), 30_000
-		req.SubscribedTopicNames, req.Topics = []string{"t"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
-		w.groups.ConsumerHeartbeat(req, Caller{ClientID: "c"}, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
-			if r.ErrorCode != 0 || r.MemberEpoch < 1 {
-				t.Errorf("member %d: %s", i, beatText(r))
-			}
-		})
+		w.joinOne(t, group, fmt.Sprintf("%05d", i))
 		w.clock.Advance(time.Millisecond)
 	}
+}
+
+func (w *storm) joinOne(t *testing.T, group, member string) {
+	t.Helper()
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Version, req.Group, req.MemberID, req.RebalanceTimeoutMillis = 1, group, member, 30_000
+	req.SubscribedTopicNames, req.Topics = []string{"t"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	w.groups.ConsumerHeartbeat(req, Caller{ClientID: "c"}, func(r *kmsg.ConsumerGroupHeartbeatResponse) {
+		if r.ErrorCode != 0 || r.MemberEpoch < 1 {
+			t.Errorf("member %s: %s", member, beatText(r))
+		}
+	})
 }
 
 // TestJoinStorm: ten thousand members that come within ten seconds cost few
@@ -85,9 +90,9 @@ func (w *storm) join(t *testing.T, group string, members int) {
 func TestJoinStorm(t *testing.T) {
 	t.Parallel()
 	const members = 10_000
-	w := newStorm(t)
+	w := newStorm(t, 100)
 	w.join(t, "g", members)
-	w.clock.Advance(pauseMax)
+	w.clock.Advance(dealMost)
 	g := w.groups.shards[0].machine.groups["g"]
 	if g.consumer.state() == consumerAssigning || len(g.consumer.members) != members {
 		t.Errorf("%d members, %s", len(g.consumer.members), g.consumer.state())
@@ -95,7 +100,7 @@ func TestJoinStorm(t *testing.T) {
 	if err := checkTargets(g, viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 100})); err != nil {
 		t.Error(err)
 	}
-	if w.targets > 100 || w.records > 4*members || w.bytes > 200*members {
+	if w.targets > 300 || w.records > 4*members || w.bytes > 200*members {
 		t.Errorf("%d assignments, %d records of %d bytes", w.targets, w.records, w.bytes)
 	}
 	if w.racks > w.targets+10 {
@@ -104,14 +109,35 @@ func TestJoinStorm(t *testing.T) {
 	t.Logf("%d assignments, %d records of %d bytes", w.targets, w.records, w.bytes)
 }
 
+// TestDealtAtOnce: an ordinary group does not wait for another assignment, however
+// often somebody comes or goes.
+func TestDealtAtOnce(t *testing.T) {
+	t.Parallel()
+	const members = 100
+	w := newStorm(t, 1000)
+	w.join(t, "g", members)
+	w.clock.Advance(dealMost)
+	c := w.groups.shards[0].machine.groups["g"].consumer
+	for change := range 100 {
+		leave := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		leave.Version, leave.Group, leave.MemberID, leave.MemberEpoch = 1, "g", "guest", epochLeave
+		w.groups.ConsumerHeartbeat(leave, Caller{}, func(*kmsg.ConsumerGroupHeartbeatResponse) {})
+		w.joinOne(t, "g", "guest")
+		if len(c.members) != members+1 || c.assignmentEpoch != c.epoch {
+			t.Fatalf("change %d: %d members, epoch %d, assigned %d", change, len(c.members), c.epoch, c.assignmentEpoch)
+		}
+		w.clock.Advance(15 * time.Millisecond)
+	}
+}
+
 // TestSessionsEndTogether: so many that end at once are one turn of the shard, in
 // which nothing is done over and over for all partitions.
 func TestSessionsEndTogether(t *testing.T) {
 	t.Parallel()
 	const members = 10_000
-	w := newStorm(t)
+	w := newStorm(t, 100)
 	w.join(t, "g", members)
-	w.clock.Advance(pauseMax)
+	w.clock.Advance(dealMost)
 	w.racks, w.targets = 0, 0
 	w.clock.Advance(DefaultConfig().ConsumerSession.Default)
 	if g := w.groups.shards[0].machine.groups["g"]; g.consumer.state() != consumerEmpty {
@@ -124,11 +150,11 @@ func TestSessionsEndTogether(t *testing.T) {
 
 // TestSteadyHeartbeat: in a group of thousands it takes no more than in a small one.
 func TestSteadyHeartbeat(t *testing.T) {
-	w := newStorm(t)
+	w := newStorm(t, 100)
 	cost := map[string]float64{}
 	for group, members := range map[string]int{"small": 10, "large": 3000} {
 		w.join(t, group, members)
-		w.clock.Advance(pauseMax)
+		w.clock.Advance(dealMost)
 		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 		// It has no partitions, so nothing has to be given up.
 		req.Version, req.Group, req.MemberID, req.RebalanceTimeoutMillis = 1, group, fmt.Sprintf("%05d", members-1), unchanged

@@ -140,7 +140,7 @@ func TestWhyConsumers(t *testing.T) {
 			State: "Assigning", Since: in(-2), Generation: 7, AssignmentEpoch: 6, Members: []coordinator.MemberView{member("a", "stable", 1)},
 			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedByPause, Until: in(3)}},
 		}, `rebalancing for 2 s: 1 member, epoch 7 waits for its assignment
-assign : the members changed, and the next assignment is made in 3 s at the latest: in a large group it comes after a pause`},
+assign : the members changed, and the next assignment is made in 3 s at the latest: where many come or go it comes after a pause`},
 		{"all there is", coordinator.GroupView{
 			State: "Reconciling", Since: in(-2), Generation: 7, AssignmentEpoch: 7,
 			Members: []coordinator.MemberView{

@@ -112,7 +112,7 @@ func (e *explanation) unsettled(b coordinator.Blocker) {
 	add := func(format string, args ...any) { e.add(string(b.Kind), b.Member, b.Until, format, args...) }
 	switch {
 	case b.Kind == coordinator.BlockedByPause:
-		add("the members changed, and the next assignment is made in %s at the latest: in a large group it comes after a pause", left)
+		add("the members changed, and the next assignment is made in %s at the latest: where many come or go it comes after a pause", left)
 	case b.Kind == coordinator.BlockedByRevoke:
 		since := ""
 		if !b.Since.IsZero() {

@@ -164,7 +164,8 @@ func (c *consumers) settled(here []*consumer848, after int32) bool {
 	defer c.mu.Unlock()
 	owned := 0
 	for _, m := range here {
-		if m.epoch <= after || m.epoch != here[0].epoch || !m.told {
+		// All may be owned before the last ones that came have their share.
+		if m.epoch <= after || m.epoch != here[0].epoch || !m.told || m.count < c.partitions/len(here) {
 			return false
 		}
 		owned += m.count
