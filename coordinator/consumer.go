@@ -16,7 +16,6 @@ import (
 // compaction leaves them; restore mends what does not fit together then.
 type consumerGroup struct {
 	recorded        bool  // there is a record of epoch and hash
-	since           int64 // when that was written, ms: when a group without members became so
 	epoch           int32 // rises with each change that asks for another assignment
 	hash            int64 // of the subscribed topics: ids, partition counts, racks
 	assignmentEpoch int32 // the epoch that targets were made for; 0: none was

@@ -33,7 +33,6 @@ func (m *machine) replayConsumer(version uint16, r Record) error {
 	}
 	if version == consumerEpochKey {
 		g.stored = nil // of two kinds, the later one in the log is the group's
-		g.consumer.since = r.Timestamp
 	}
 	apply(g.consumer, key.item)
 	m.settleConsumer(g, r.Timestamp)

@@ -60,7 +60,7 @@ func (m *machine) expireOffsets(s *step) {
 func (g *group) expiresSince() (int64, bool) {
 	switch {
 	case g.consumer != nil && !g.consumed() && g.consumer.recorded:
-		return g.consumer.since, true
+		return g.since, true
 	case g.protocolType == "", g.consumer != nil:
 		return noTime, true
 	case g.state == stateEmpty:
