@@ -52,7 +52,7 @@ func (m *machine) settleConsumer(g *group, at int64) {
 	}
 	if c := g.consumer; c != nil && c.state() == consumerStable && c.soft.settled < c.epoch {
 		c.soft.settled = c.epoch
-		m.settled++
+		m.settled = append(m.settled, settling{g.id, c.epoch})
 	}
 }
 

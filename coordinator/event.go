@@ -15,7 +15,7 @@ const (
 	RecordSkipped               // Err; a record that cannot be read was left out of a load
 	RebalanceStarted            // Reason
 	GenerationFormed            // all have joined; the leader assigns now
-	GroupStabilized             // the assignment of Generation is stored
+	GroupStabilized             // the assignment of Generation is stored; in a consumer group all have come to it
 	GroupEmptied                // the last member is gone
 	GroupDeleted                // by a request or because nothing was left in it
 	MemberRemoved               // Reason

@@ -21,13 +21,33 @@ type machine struct {
 	census      census
 	rewinds     [rewindDone + 1]int // groups by the phase of their rewind
 	timers      timers
-	settled     int // epochs of consumer groups that all members came to, since it was last published
+	settled     []settling // consumer groups that came to rest in this step
 
 	// Of broadcast groups.
 	facades  map[string]*facade // by base
 	sessions sessions
 	cells    int       // in all facades
 	loadedAt time.Time // when the shard was loaded
+}
+
+// settling is when all members of a consumer group have come to an epoch.
+type settling struct {
+	group string
+	epoch int32
+}
+
+// announce tells of the groups that came to rest, unless that was for a moment
+// within the step only.
+func (m *machine) announce(s *step) {
+	for _, at := range m.settled {
+		g := m.groups[at.group]
+		if g == nil || g.consumer == nil || g.consumer.epoch != at.epoch || g.consumer.state() != consumerStable {
+			continue
+		}
+		s.settled++
+		s.event(Event{Kind: GroupStabilized, Group: g.id, Generation: at.epoch, Members: len(g.consumer.members)})
+	}
+	m.settled = nil
 }
 
 // census is the number of groups by kind and state.
@@ -143,7 +163,7 @@ func (m *machine) forget(g *group) {
 // half done is mended first.
 func (m *machine) restore(s *step) {
 	m.loadedAt = s.now
-	m.settled = 0 // long ago
+	m.settled = nil // long ago
 	m.sweep(s)
 	m.restoreConsumers(s)
 	for _, g := range m.groups {

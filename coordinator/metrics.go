@@ -78,8 +78,7 @@ func (t *stats) publish(m *machine, s *step) {
 	t.offsets.Store(int64(m.offsetCount))
 	t.commits.Add(uint64(s.commits))
 	t.ignored.Add(uint64(s.ignored))
-	t.rebalances.Add(uint64(m.settled))
-	m.settled = 0
+	t.rebalances.Add(uint64(s.settled))
 	for i := range s.events {
 		if e := &s.events[i]; e.Kind == GenerationFormed {
 			t.rebalances.Add(1)

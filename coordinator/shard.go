@@ -125,6 +125,7 @@ func (sh *shard) newStep(config *Config) *step {
 func (sh *shard) execute(s *step, run func(*machine, *step)) {
 	run(sh.machine, s)
 	sh.machine.apply(s)
+	sh.machine.announce(s)
 	s.cut()
 }
 

@@ -28,6 +28,7 @@ type step struct {
 	events  []Event
 	commits int // partition offsets accepted
 	ignored int // partition offsets of before a rewind
+	settled int // consumer groups that came to rest
 }
 
 func (s *step) record(r Record) {
