@@ -23,7 +23,7 @@ func members(t *testing.T) *groups.Client {
 		Flavours: []groups.Flavour{
 			{Protocol: groups.Classic, Assignor: "range"},
 			{Protocol: groups.Classic, Assignor: "cooperative-sticky"},
-			{Protocol: groups.Consumer},
+			{Protocol: groups.Consumer, Dynamic: true},
 		},
 		Static: true,
 	}
@@ -34,3 +34,5 @@ func TestCluster(t *testing.T) { groups.Cluster(t, &shared, members(t)) }
 func TestBroadcast(t *testing.T) { groups.Broadcast(t, &shared, members(t)) }
 
 func TestRewindCommand(t *testing.T) { groups.Rewind(t, &shared, members(t)) }
+
+func TestMigrate(t *testing.T) { groups.Migrate(t, &shared, members(t)) }

@@ -38,6 +38,9 @@ type Flavour struct {
 	// Repeats says that the client may get records again when a group rebalances,
 	// with Apache Kafka too: it gives partitions up without a commit.
 	Repeats bool
+	// Dynamic keeps static members out, for a client that is wrong about them in
+	// this flavour, with Apache Kafka too.
+	Dynamic bool
 }
 
 // String names a flavour in the names of tests.
@@ -47,6 +50,9 @@ func (f Flavour) String() string {
 	}
 	return f.Protocol + "," + f.Assignor
 }
+
+// static tells whether a client has static members that can be relied on.
+func (c *Client) static(f Flavour) bool { return c.Static && !f.Dynamic }
 
 // onePerProtocol are the flavours for scenarios in which assignors have no say.
 func (c *Client) onePerProtocol() []Flavour {

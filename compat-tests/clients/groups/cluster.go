@@ -21,7 +21,8 @@ func cluster(_ *testing.T, w *world) {
 		once = atLeastOnce
 	}
 	third := earliest
-	if w.client.Static {
+	static := w.client.static(w.flavour)
+	if static {
 		third.instance = "static"
 	}
 	l := w.newLoad()
@@ -36,12 +37,12 @@ func cluster(_ *testing.T, w *world) {
 	w.awaitShared("one leaves", b, c)
 	a = w.admit(next)
 	w.awaitShared("it comes back", a, b, c)
-	if w.client.Static {
+	if static {
 		c = w.replace(c, w.prepare(third), func() { w.leave(c) }, a, b)
 	}
 	w.awaitDelivered("nobody has crashed", w.start(), l.sent(), once, w.members...)
 
-	if w.client.Static && w.flavour.Protocol == Classic {
+	if static && w.flavour.Protocol == Classic {
 		// With the consumer protocol it would be refused until its session is over.
 		c = w.replace(c, w.prepare(third), func() { c.kill(w.t) }, a, b)
 	}

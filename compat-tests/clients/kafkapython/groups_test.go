@@ -28,7 +28,7 @@ func client(t *testing.T) *groups.Client {
 	return &groups.Client{
 		Command: []string{python, filepath.Join("testdata", "member.py")},
 		Flavours: []groups.Flavour{
-			{Protocol: groups.Classic, Assignor: "range"},
+			{Protocol: groups.Classic, Assignor: "range", Dynamic: true},
 			{Protocol: groups.Classic, Assignor: "cooperative-sticky"},
 		},
 		Static:   true,

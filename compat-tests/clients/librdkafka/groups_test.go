@@ -41,3 +41,5 @@ func TestCluster(t *testing.T) { groups.Cluster(t, &shared, client(t)) }
 func TestBroadcast(t *testing.T) { groups.Broadcast(t, &shared, client(t)) }
 
 func TestRewind(t *testing.T) { groups.Rewind(t, &shared, client(t)) }
+
+func TestMigrate(t *testing.T) { groups.Migrate(t, &shared, client(t)) }

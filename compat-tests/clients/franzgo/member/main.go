@@ -66,7 +66,9 @@ func run(flags map[string]string) error {
 	err = cl.CommitUncommittedOffsets(context.Background())
 	// Close alone may be too fast for a static member of the consumer protocol to
 	// say that it goes.
-	cl.LeaveGroup()
+	if err := cl.LeaveGroupContext(context.Background()); err != nil {
+		m.say(event{Event: "error", Text: "leave: " + err.Error()})
+	}
 	cl.CloseAllowingRebalance()
 	m.say(event{Event: "closed"})
 	return err
