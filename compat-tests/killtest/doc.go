@@ -7,7 +7,7 @@
 //	go run ./killtest -groups 200 -cycles 10
 //
 // With -groups it looks at many groups that consume and commit instead: no
-// commit goes back, no record is left out, no group stands still.
+// commit goes back, no record is left out, no partition stands still in a group.
 //
 // The load and the check are package promise. Files: main.go, groups.go.
 //

@@ -62,23 +62,23 @@ func runGroups(ctx context.Context, b harness.Broker, o options) error {
 	if err := c.Verify(ctx); err != nil {
 		return fmt.Errorf("the end: %w", err)
 	}
-	fmt.Printf("ok: %d cycles; each of %d records was consumed by each of %d groups and is committed; no commit went back; no group stood still for %v\n",
+	fmt.Printf("ok: %d cycles; each of %d records was consumed by each of %d groups and is committed; no commit went back; no partition of a group stood still for %v\n",
 		o.cycles, c.Records(), o.groups, o.session)
 	fmt.Printf("from the broker's first answer to a group's next progress: %s\n", spread(all))
 	return nil
 }
 
-// gather waits until every group has committed something.
+// gather waits until every group has committed something of every partition.
 func gather(ctx context.Context, c *promise.Crowd) error {
 	const most = 2 * time.Minute
 	for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		took, waiting := c.History.Woke()
-		if waiting == 0 {
+		if waiting == 0 && c.History.Untouched() == 0 {
 			fmt.Printf("all groups work: %s\n", spread(took))
 			return nil
 		}
 		if time.Since(begin) > most || ctx.Err() != nil {
-			return errors.Join(fmt.Errorf("%d groups have committed nothing after %v", waiting, most), ctx.Err(), c.Err())
+			return errors.Join(fmt.Errorf("%d groups have committed nothing after %v, %d partitions of groups have no commit", waiting, most, c.History.Untouched()), ctx.Err(), c.Err())
 		}
 	}
 }
@@ -99,7 +99,7 @@ func killGroupsOnce(ctx context.Context, b harness.Broker, c *promise.Crowd, eve
 	if err := b.Restart(); err != nil {
 		return life{}, err
 	}
-	back := time.Now()
+	back, records := time.Now(), c.Records()
 	c.History.Up(back)
 	if err := c.Verify(ctx); err != nil {
 		return life{}, err
@@ -110,6 +110,9 @@ func killGroupsOnce(ctx context.Context, b harness.Broker, c *promise.Crowd, eve
 			return life{}, err
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+	if c.Records() == records {
+		return life{}, fmt.Errorf("no record was acknowledged in %v, so that no group has anything to do", every)
 	}
 	l.woke, l.waiting = c.History.Woke()
 	slices.Sort(l.woke)

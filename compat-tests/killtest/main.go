@@ -44,6 +44,10 @@ func main() {
 	flag.DurationVar(&o.every, "every", 5*time.Second, "time between kills under groups")
 	flag.DurationVar(&o.session, "session", 10*time.Second, "session timeout of the groups")
 	flag.Parse()
+	if err := o.misused(given); err != nil {
+		fmt.Fprintln(os.Stderr, "killtest:", err)
+		os.Exit(2)
+	}
 	if o.groups > 0 && !given("rate") {
 		o.rate = 100
 	}
@@ -57,6 +61,22 @@ func main() {
 func given(name string) (yes bool) {
 	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
 	return yes
+}
+
+// misused says which flag that is given would do nothing.
+func (o options) misused(given func(name string) bool) error {
+	others := []string{"every", "session"}
+	words := "only with -groups"
+	if o.groups > 0 {
+		others = []string{"producers", "least", "most", "full-every", "seed", "selfcheck"}
+		words = "not with -groups"
+	}
+	for _, name := range others {
+		if given(name) {
+			return fmt.Errorf("-%s goes %s", name, words)
+		}
+	}
+	return nil
 }
 
 func run(ctx context.Context, o options) (err error) {

@@ -121,6 +121,7 @@ func (c *Crowd) produce(ctx context.Context, rate int) {
 				return
 			}
 			c.ends[r.Partition].Store(r.Offset + 1)
+			c.History.Produced(r.Partition, r.Offset+1, time.Now())
 		})
 	}
 }
@@ -147,8 +148,17 @@ func (c *Crowd) Verify(ctx context.Context) error {
 		return err
 	}
 	defer cl.Close()
+	return c.compare(floors, kadm.NewClient(cl).FetchManyOffsets(ctx, c.Groups...))
+}
+
+// compare judges an answer, which must be about all groups.
+func (c *Crowd) compare(floors map[string][]int64, answer kadm.FetchOffsetsResponses) error {
 	var errs []error
-	for group, fetched := range kadm.NewClient(cl).FetchManyOffsets(ctx, c.Groups...) {
+	for _, group := range c.Groups {
+		fetched, ok := answer[group]
+		if !ok {
+			return fmt.Errorf("the answer about committed offsets leaves out %s", group)
+		}
 		if fetched.Err != nil {
 			return fmt.Errorf("committed offsets of %s: %w", group, fetched.Err)
 		}

@@ -9,14 +9,15 @@ import (
 
 // History is what the members of many groups saw of a broker that is killed
 // again and again, and what it owes them: no acknowledged commit goes back, no
-// record is left out, and no group stands still for longer than its session
-// timeout while the broker is up.
+// record is left out, and no partition that has something to read stands still in
+// a group for longer than its session timeout while the broker is up.
 type History struct {
 	partitions int
 	patience   time.Duration
 	mu         struct {
 		sync.Mutex
 		groups map[string]*groupHistory
+		ends   []int64 // Behind the records that the producer knows to be there.
 		up     bool
 	}
 }
@@ -24,10 +25,6 @@ type History struct {
 // groupHistory is one group's part.
 type groupHistory struct {
 	parts []partHistory
-	// stood is how long the group made no progress while the broker was up,
-	// until since; lives of the broker that are shorter than a session add up.
-	stood time.Duration
-	since time.Time
 	// woke is how long after the broker's start it made the first progress, or
 	// negative before that.
 	woke time.Duration
@@ -38,13 +35,22 @@ type groupHistory struct {
 type partHistory struct {
 	covered      int64 // All records below were consumed.
 	acked, tried int64 // Of commits; none: never.
+	// stood is how long there was something to commit and no progress while the
+	// broker was up, until since; lives of the broker that are shorter than a
+	// session add up.
+	stood time.Duration
+	since time.Time
 }
+
+// behind tells that there are records whose commit was not acknowledged.
+func (p *partHistory) behind(end int64) bool { return end > max(0, p.acked) }
 
 // NewHistory is of groups that all consume a topic with so many partitions, and
 // may each stand still for as long as their session timeout.
 func NewHistory(groups []string, partitions int, session time.Duration) *History {
 	h := &History{partitions: partitions, patience: session}
 	h.mu.groups = map[string]*groupHistory{}
+	h.mu.ends = make([]int64, partitions)
 	for _, name := range groups {
 		g := &groupHistory{parts: make([]partHistory, partitions), woke: -1}
 		for p := range g.parts {
@@ -61,7 +67,10 @@ func (h *History) Up(now time.Time) {
 	defer h.mu.Unlock()
 	h.mu.up = true
 	for _, g := range h.mu.groups {
-		g.since, g.back, g.woke = now, now, -1
+		g.back, g.woke = now, -1
+		for p := range g.parts {
+			g.parts[p].since = now
+		}
 	}
 }
 
@@ -71,8 +80,28 @@ func (h *History) Down(now time.Time) {
 	defer h.mu.Unlock()
 	h.mu.up = false
 	for _, g := range h.mu.groups {
-		g.stood += now.Sub(g.since)
+		for p := range g.parts {
+			if part := &g.parts[p]; part.behind(h.mu.ends[p]) {
+				part.stood += now.Sub(part.since)
+			}
+		}
 	}
+}
+
+// Produced notes where a partition ends, by an acknowledged record: who was at
+// its end has something to do from now on.
+func (h *History) Produced(partition int32, end int64, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if end <= h.mu.ends[partition] {
+		return
+	}
+	for _, g := range h.mu.groups {
+		if p := &g.parts[partition]; !p.behind(h.mu.ends[partition]) {
+			p.stood, p.since = 0, now
+		}
+	}
+	h.mu.ends[partition] = end
 }
 
 // Floor is the offset below which nobody who is assigned a partition from now
@@ -113,7 +142,7 @@ func (h *History) Trying(group string, partition int32, offset int64) {
 }
 
 // Acknowledged notes a commit that the broker took: if it is further than those
-// before, the group makes progress.
+// before, the partition makes progress.
 func (h *History) Acknowledged(group string, partition int32, offset int64, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -122,11 +151,10 @@ func (h *History) Acknowledged(group string, partition int32, offset int64, now 
 	if offset <= p.acked {
 		return
 	}
-	p.acked = offset
+	p.acked, p.stood, p.since = offset, 0, now
 	if !h.mu.up {
 		return // The answer came before the kill.
 	}
-	g.stood, g.since = 0, now
 	if g.woke < 0 {
 		g.woke = now.Sub(g.back)
 	}
@@ -159,21 +187,45 @@ func (h *History) Committed(group string, floors, got []int64) error {
 	return errors.Join(errs...)
 }
 
-// Stuck are the groups that have stood still for too long.
+// Stuck are the partitions that have stood still in a group for too long.
 func (h *History) Stuck(now time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var errs []error
 	for name, g := range h.mu.groups {
-		stood := g.stood
-		if h.mu.up {
-			stood += now.Sub(g.since)
-		}
-		if stood > h.patience {
-			errs = append(errs, fmt.Errorf("%s has committed nothing further for %v while the broker was up", name, stood.Round(time.Millisecond)))
+		for n, p := range g.parts {
+			if stood := h.stood(n, p, now); stood > h.patience {
+				errs = append(errs, fmt.Errorf("%s has committed nothing further than %d of partition %d, which ends at %d, for %v while the broker was up",
+					name, p.acked, n, h.mu.ends[n], stood.Round(time.Millisecond)))
+			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// stood is how long a partition has stood still; the lock is held.
+func (h *History) stood(n int, p partHistory, now time.Time) time.Duration {
+	if !p.behind(h.mu.ends[n]) {
+		return 0
+	}
+	if !h.mu.up {
+		return p.stood
+	}
+	return p.stood + now.Sub(p.since)
+}
+
+// Untouched is how many partitions of groups have never had a commit.
+func (h *History) Untouched() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range h.mu.groups {
+		for _, p := range g.parts {
+			if p.acked == none {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Woke is how long after the broker's start each group made its first progress,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // tape plays what happened in a kill test of one group, "g", with a session
@@ -18,7 +20,15 @@ type tape struct {
 func newTape() *tape {
 	t := &tape{h: NewHistory([]string{"g"}, 2, 10*time.Second), now: time.Unix(1000, 0)}
 	t.h.Up(t.now)
+	t.produce(20, 20)
 	return t
+}
+
+// produce has the partitions end at these offsets.
+func (t *tape) produce(ends ...int64) {
+	for p, end := range ends {
+		t.h.Produced(int32(p), end, t.now)
+	}
 }
 
 func (t *tape) note(err error) { t.found = errors.Join(t.found, err) }
@@ -106,7 +116,25 @@ func TestHistoryHonest(t *testing.T) {
 			t.assigned(0, 20)
 		}},
 		{"a late answer to an old commit", func(t *tape) { t.commit(0, 15) }},
+		{"nothing is to be read for a while", func(t *tape) { t.wait(time.Minute) }},
+		{"nothing is to be read, then something", func(t *tape) {
+			t.wait(time.Minute)
+			t.produce(21, 20)
+			t.wait(9 * time.Second)
+			t.read(0, 20, 21)
+			t.commit(0, 21)
+			t.wait(time.Minute)
+		}},
+		{"more comes than is read", func(t *tape) {
+			for n := range int64(9) {
+				t.produce(30+10*n, 20)
+				t.wait(9 * time.Second)
+				t.read(0, 20+n, 21+n)
+				t.commit(0, 21+n)
+			}
+		}},
 		{"short lives, and progress in some", func(t *tape) {
+			t.produce(40, 20)
 			for n := range int64(6) {
 				t.wait(4 * time.Second)
 				if n%2 == 0 {
@@ -157,15 +185,31 @@ func TestHistoryPlanted(t *testing.T) {
 		{"a member resumes at the start", func(t *tape) { t.kill(); t.assigned(1, 0) }},
 		{"a record is left out", func(t *tape) { t.read(0, 21, 22) }},
 		{"a member begins too late", func(t *tape) { t.kill(); t.assigned(0, 25); t.read(0, 25, 26) }},
-		{"the group stands still", func(t *tape) { t.wait(10*time.Second + time.Millisecond) }},
-		{"it stands still after a kill", func(t *tape) { t.kill(); t.wait(11 * time.Second) }},
+		{"the group stands still", func(t *tape) { t.produce(21, 21); t.wait(10*time.Second + time.Millisecond) }},
+		{"one partition stands still", func(t *tape) { // that of one of two members, say
+			t.produce(40, 40)
+			for n := range int64(6) {
+				t.wait(2 * time.Second)
+				t.read(0, 20+n, 21+n)
+				t.commit(0, 21+n)
+			}
+		}},
+		{"more comes for a partition that stands still", func(t *tape) {
+			for n := range int64(6) {
+				t.produce(20, 21+n)
+				t.wait(2 * time.Second)
+			}
+		}},
+		{"it stands still after a kill", func(t *tape) { t.produce(21, 20); t.kill(); t.wait(11 * time.Second) }},
 		{"it stands still in three short lives", func(t *tape) {
+			t.produce(21, 20)
 			for range 3 {
 				t.wait(4 * time.Second)
 				t.kill()
 			}
 		}},
 		{"it commits the same again and again", func(t *tape) {
+			t.produce(21, 20)
 			for range 6 {
 				t.wait(2 * time.Second)
 				t.commit(0, 20)
@@ -198,5 +242,36 @@ func TestHistoryWoke(t *testing.T) {
 	got.kill()
 	if took, waiting := got.h.Woke(); len(took) != 0 || waiting != 1 {
 		t.Errorf("after a kill: woke after %v, %d wait", took, waiting)
+	}
+}
+
+// TestVerify: the broker's answer about what is committed is that of all groups.
+func TestVerify(t *testing.T) {
+	c := &Crowd{Groups: []string{"a", "b"}, partitions: 2, History: NewHistory([]string{"a", "b"}, 2, time.Second)}
+	c.History.Trying("a", 0, 5)
+	c.History.Acknowledged("a", 0, 5, time.Unix(1000, 0))
+	of := func(group string, at int64) kadm.FetchOffsetsResponse {
+		var offsets kadm.Offsets
+		offsets.AddOffset(CrowdTopic, 0, at, -1)
+		fetched := kadm.OffsetResponses{}
+		fetched.Add(kadm.OffsetResponse{Offset: offsets[CrowdTopic][0]})
+		return kadm.FetchOffsetsResponse{Group: group, Fetched: fetched}
+	}
+	none := kadm.FetchOffsetsResponse{Group: "b"}
+	for _, tc := range []struct {
+		what   string
+		answer kadm.FetchOffsetsResponses
+		ok     bool
+	}{
+		{"all is there", kadm.FetchOffsetsResponses{"a": of("a", 5), "b": none}, true},
+		{"one has gone back", kadm.FetchOffsetsResponses{"a": of("a", 4), "b": none}, false},
+		{"one ran ahead", kadm.FetchOffsetsResponses{"a": of("a", 5), "b": of("b", 1)}, false},
+		{"one with commits is left out", kadm.FetchOffsetsResponses{"b": none}, false},
+		{"one without is left out", kadm.FetchOffsetsResponses{"a": of("a", 5)}, false},
+		{"none is there", nil, false},
+	} {
+		if err := c.compare(c.History.Floors(), tc.answer); (err == nil) != tc.ok {
+			t.Errorf("%s: %v", tc.what, err)
+		}
 	}
 }
