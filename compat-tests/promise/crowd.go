@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -148,7 +149,24 @@ func (c *Crowd) Verify(ctx context.Context) error {
 		return err
 	}
 	defer cl.Close()
-	return c.compare(floors, kadm.NewClient(cl).FetchManyOffsets(ctx, c.Groups...))
+	const most = time.Minute
+	for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		answer := kadm.NewClient(cl).FetchManyOffsets(ctx, c.Groups...)
+		// A broker that has just started may ask for patience.
+		if !loading(answer) || time.Since(begin) > most {
+			return c.compare(floors, answer)
+		}
+	}
+}
+
+// loading tells that a group's answer says to ask again.
+func loading(answer kadm.FetchOffsetsResponses) bool {
+	for _, group := range answer {
+		if kerr.IsRetriable(group.Err) {
+			return true
+		}
+	}
+	return false
 }
 
 // compare judges an answer, which must be about all groups.

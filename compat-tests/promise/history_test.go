@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // tape plays what happened in a kill test of one group, "g", with a session
@@ -269,6 +270,7 @@ func TestVerify(t *testing.T) {
 		{"one with commits is left out", kadm.FetchOffsetsResponses{"b": none}, false},
 		{"one without is left out", kadm.FetchOffsetsResponses{"a": of("a", 5)}, false},
 		{"none is there", nil, false},
+		{"one has an error", kadm.FetchOffsetsResponses{"a": of("a", 5), "b": {Group: "b", Err: kerr.CoordinatorLoadInProgress}}, false},
 	} {
 		if err := c.compare(c.History.Floors(), tc.answer); (err == nil) != tc.ok {
 			t.Errorf("%s: %v", tc.what, err)
