@@ -62,8 +62,8 @@ func runGroups(ctx context.Context, b harness.Broker, o options) error {
 	if err := c.Verify(ctx); err != nil {
 		return fmt.Errorf("the end: %w", err)
 	}
-	fmt.Printf("ok: %d cycles; each of %d records was consumed by each of %d groups and is committed; no commit went back; no partition of a group stood still for %v\n",
-		o.cycles, c.Records(), o.groups, o.session)
+	fmt.Printf("ok: %d cycles; each of %d records was consumed by each of %d groups and is committed; no commit went back; no partition of a group stood still for %v (longest: %v)\n",
+		o.cycles, c.Records(), o.groups, o.session, c.History.Longest().Round(time.Millisecond))
 	fmt.Printf("from the broker's first answer to a group's next progress: %s\n", spread(all))
 	return nil
 }
@@ -105,14 +105,18 @@ func killGroupsOnce(ctx context.Context, b harness.Broker, c *promise.Crowd, eve
 		return life{}, err
 	}
 	l := life{read: time.Since(back)}
-	for time.Since(back) < every {
+	c.History.Loaded(time.Now())
+	for {
 		if err := errors.Join(c.Err(), ctx.Err()); err != nil {
 			return life{}, err
+		}
+		if time.Since(back) > every {
+			break
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	if c.Records() == records {
-		return life{}, fmt.Errorf("no record was acknowledged in %v, so that no group has anything to do", every)
+		return life{}, fmt.Errorf("no record was acknowledged in %v, so that no group has anything to do", time.Since(back))
 	}
 	l.woke, l.waiting = c.History.Woke()
 	slices.Sort(l.woke)

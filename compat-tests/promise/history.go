@@ -19,6 +19,8 @@ type History struct {
 		groups map[string]*groupHistory
 		ends   []int64 // Behind the records that the producer knows to be there.
 		up     bool
+		// longest is how long a partition stood still at most before it went on.
+		longest time.Duration
 	}
 }
 
@@ -68,6 +70,18 @@ func (h *History) Up(now time.Time) {
 	h.mu.up = true
 	for _, g := range h.mu.groups {
 		g.back, g.woke = now, -1
+		for p := range g.parts {
+			g.parts[p].since = now
+		}
+	}
+}
+
+// Loaded notes that the broker, which is up, has answered for every group: nobody
+// stands still before that.
+func (h *History) Loaded(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range h.mu.groups {
 		for p := range g.parts {
 			g.parts[p].since = now
 		}
@@ -151,6 +165,7 @@ func (h *History) Acknowledged(group string, partition int32, offset int64, now 
 	if offset <= p.acked {
 		return
 	}
+	h.mu.longest = max(h.mu.longest, h.stood(int(partition), *p, now))
 	p.acked, p.stood, p.since = offset, 0, now
 	if !h.mu.up {
 		return // The answer came before the kill.
@@ -212,6 +227,13 @@ func (h *History) stood(n int, p partHistory, now time.Time) time.Duration {
 		return p.stood
 	}
 	return p.stood + now.Sub(p.since)
+}
+
+// Longest is how long a partition stood still at most before it went on.
+func (h *History) Longest() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mu.longest
 }
 
 // Untouched is how many partitions of groups have never had a commit.

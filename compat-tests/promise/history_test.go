@@ -234,6 +234,30 @@ func TestHistoryPlanted(t *testing.T) {
 	}
 }
 
+// What a broker takes to load its groups is nobody's standing still, and what
+// comes after that is.
+func TestHistoryLoaded(t *testing.T) {
+	got := lived()
+	got.produce(21, 20)
+	got.kill()
+	got.now = got.now.Add(30 * time.Second)
+	got.h.Loaded(got.now)
+	got.wait(9 * time.Second)
+	if got.found != nil {
+		t.Error(got.found)
+	}
+	got.read(0, 20, 21)
+	got.commit(0, 21)
+	if stood := got.h.Longest(); stood != 9*time.Second {
+		t.Errorf("the longest stand is said to be %v", stood)
+	}
+	got.produce(22, 20)
+	got.wait(11 * time.Second)
+	if got.found == nil {
+		t.Error("not seen: it stands still")
+	}
+}
+
 // Who has made progress since the broker is back, and how soon.
 func TestHistoryWoke(t *testing.T) {
 	got := lived()
