@@ -1,6 +1,8 @@
 package groups
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -108,6 +110,111 @@ func TestAhead(t *testing.T) {
 		if err := ahead(1, c.members); (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// TestStrayed: a record comes to who owns its partition at that time.
+func TestStrayed(t *testing.T) {
+	killed := of("a", moved(1, assigned, 1, 0), got(2, 0, 0))
+	killed.end = 3
+	for _, c := range []struct {
+		name string
+		m    *member
+		ok   bool
+	}{
+		{"while it has it", of("a", moved(1, assigned, 1, 0), got(2, 0, 0)), true},
+		{"before it is killed", killed, true},
+		{"and again later", of("a", moved(1, assigned, 1, 0), moved(2, revoked, 1, 0), moved(3, assigned, 2, 0), got(4, 0, 0)), true},
+		{"never", of("a", got(2, 0, 0)), false},
+		{"too early", of("a", got(1, 0, 0), moved(2, assigned, 1, 0)), false},
+		{"too late", of("a", moved(1, assigned, 1, 0), moved(2, revoked, 1, 0), got(3, 0, 0)), false},
+		{"lost", of("a", moved(1, assigned, 1, 0), moved(2, lost, 1, 0), got(3, 0, 0)), false},
+		{"on its way out", of("a", moved(1, assigned, 1, 0), event{At: 2, Event: closing}, got(3, 0, 0)), false},
+		{"of another partition", of("a", moved(1, assigned, 1, 1), got(2, 0, 0)), false},
+	} {
+		if err := strayed([]*member{c.m}); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestForgotten: nobody goes on below what was committed before.
+func TestForgotten(t *testing.T) {
+	taken := func(at, offset int64) event {
+		return event{At: at, Event: committed, Offsets: map[string]int64{"0": offset}}
+	}
+	crashed := of("a", moved(1, assigned, 1, 0), got(2, 0, 0), got(3, 0, 1), taken(4, 1), taken(5, 2))
+	crashed.end = 6
+	for _, c := range []struct {
+		name string
+		next *member
+		ok   bool
+	}{
+		{"goes on", of("b", moved(7, assigned, 2, 0), got(8, 0, 2)), true},
+		{"leaves something out", of("b", moved(7, assigned, 2, 0), got(8, 0, 3)), true}, // others look at that
+		{"of another partition", of("b", moved(7, assigned, 2, 1), got(8, 1, 0)), true},
+		{"what was not yet committed", of("b", moved(5, assigned, 2, 0), got(8, 0, 1)), true},
+		{"one record again", of("b", moved(7, assigned, 2, 0), got(8, 0, 1)), false},
+		{"from the start", of("b", moved(7, assigned, 2, 0), got(8, 0, 0)), false},
+		{"goes on and then back", of("b", moved(7, assigned, 2, 0), got(8, 0, 2), got(9, 0, 1)), false},
+		{"of its own", of("b", moved(7, assigned, 2, 0), got(8, 0, 2), taken(9, 3), moved(10, revoked, 2, 0), moved(11, assigned, 3, 0), got(12, 0, 2)), false},
+	} {
+		if err := forgotten(2, []*member{crashed, c.next}); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestDeliveredBy: what two rewinds deliver again, each from its mark to where the
+// group was.
+func TestDeliveredBy(t *testing.T) {
+	rewound := func(to, before int64) (s status) {
+		if err := json.Unmarshal(fmt.Appendf(nil, `{"partitions":[{"topic":"t","partition":0,"before":%d,"to":%d}]}`, before, to), &s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	one, two := rewound(1, 3), rewound(2, 5)
+	for _, c := range []struct {
+		name           string
+		got            []int
+		repeats        bool
+		missing, wrong bool
+	}{
+		{"as it must be", []int{1, 2, 3, 2, 2, 1}, false, false, false},
+		{"leaps to where it was", []int{1, 2, 2, 1, 1, 1}, false, true, false},
+		{"one of those between is missing", []int{1, 2, 3, 1, 2, 1}, false, true, false},
+		{"one from behind its place again", []int{1, 2, 3, 2, 2, 2}, false, false, true},
+		{"one from before the mark again", []int{2, 2, 3, 2, 2, 1}, false, false, true},
+		{"too often", []int{1, 2, 3, 3, 2, 1}, false, false, true},
+		{"repeats what was not committed", []int{1, 2, 3, 3, 2, 2}, true, false, false},
+		{"repeats what was", []int{1, 2, 4, 2, 2, 1}, true, false, true},
+		{"leaves out what it may repeat", []int{1, 2, 3, 1, 2, 1}, true, true, false},
+	} {
+		missing, wrong := ledger{c.got}.judge([]int64{0}, []int64{6}, deliveredBy(c.repeats, one, two))
+		if (missing != nil) != c.missing || (wrong != nil) != c.wrong {
+			t.Errorf("%s: missing %v, wrong %v", c.name, missing, wrong)
+		}
+	}
+	for _, c := range []struct {
+		name                    string
+		topic                   string
+		mark, behind, committed int64
+		ok                      bool
+	}{
+		{"as it must be", "t", 1, 4, 2, true},
+		{"another topic", "u", 1, 4, 2, false},
+		{"another mark", "t", 2, 4, 2, false},
+		{"from before what was committed", "t", 1, 5, 4, false},
+		{"from behind the end", "t", 1, 2, 1, false},
+	} {
+		err := one.place(c.topic, []int64{c.mark}, []int64{c.committed}, []int64{c.behind})
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if (status{}).place("t", []int64{1}, []int64{0}, []int64{9}) == nil {
+		t.Error("no partitions are taken")
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 
 // Cluster has members share what is produced all the time while they come, leave,
 // crash and come back, one of them static where the client has that. Each record
-// is delivered, once as long as nobody crashes, and no partition has two owners.
+// is delivered, once as long as nobody crashes, and no partition has two owners. Who
+// gets a partition goes on where it was committed last, after a crash too.
 func Cluster(t *testing.T, shared *testbroker.Shared, c *Client) {
 	each(t, shared, c, c.Flavours, cluster)
 }

@@ -22,8 +22,9 @@
 // Files in reading order: client.go (what a client is and has), event.go,
 // member.go (one process), world.go (a group with its topic and members, and
 // how scenarios wait), load.go (what is produced), ledger.go (what was
-// delivered), owners.go (who owned what, and when), cluster.go, broadcast.go,
-// rewind.go, migrate.go (the scenarios). Scenarios wait for what they want to see, each with
+// delivered), owners.go (who owned what, and when), resume.go (where members went on),
+// cluster.go, broadcast.go, rewind.go, migrate.go (the scenarios), again.go (what a
+// rewind delivers again). Scenarios wait for what they want to see, each with
 // a deadline, and never for time to pass.
 //
 // Goroutines: two for each member process, ended by the process (member.go);

@@ -114,6 +114,13 @@ func (w *world) checkOwners() {
 		func() error { return overlap(w.members) },
 		func() error { return oneGeneration(w.members) },
 		func() error { return ahead(w.partitions, w.members) },
+		func() error { return strayed(w.members) },
+		func() error {
+			if w.rewound {
+				return nil
+			}
+			return forgotten(w.partitions, w.members)
+		},
 	} {
 		if err := check(); err != nil {
 			w.t.Error(err)

@@ -36,6 +36,7 @@ type world struct {
 	group      string
 	adm        *kadm.Client
 	members    []*member
+	rewound    bool
 }
 
 func newWorld(t *testing.T, shared *testbroker.Shared, c *Client, f Flavour) *world {

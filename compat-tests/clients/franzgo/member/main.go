@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sys/unix"
@@ -191,7 +192,7 @@ func (m *member) moved(what string) func(context.Context, *kgo.Client, map[strin
 	}
 }
 
-func (m *member) committed(_ *kgo.Client, req *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
+func (m *member) committed(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 	if err != nil {
 		m.say(event{Event: "error", Text: err.Error()})
 		return
@@ -200,6 +201,14 @@ func (m *member) committed(_ *kgo.Client, req *kmsg.OffsetCommitRequest, _ *kmsg
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
 			offsets[strconv.Itoa(int(p.Partition))] = p.Offset
+		}
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				delete(offsets, strconv.Itoa(int(p.Partition)))
+				m.say(event{Event: "error", Text: err.Error()})
+			}
 		}
 	}
 	m.say(event{Event: "committed", Offsets: offsets})

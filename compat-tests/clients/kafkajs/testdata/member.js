@@ -59,6 +59,7 @@ async function join() {
       for (const m of batch.messages) {
         if (!isRunning() || isStale()) return
         if (pace > 0) await new Promise(done => setTimeout(done, pace))
+        if (stopping) return
         say('record', { partition: batch.partition, offset: Number(m.offset), value: m.value.toString() })
         resolveOffset(m.offset)
         await heartbeat()

@@ -44,6 +44,7 @@ def moved(event):
 def committed(error, partitions):
     if error is not None:
         say("error", text=str(error))
+        return
     say("committed", offsets={str(p.partition): p.offset for p in partitions if p.error is None and p.offset >= 0})
 
 
