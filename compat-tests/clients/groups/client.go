@@ -41,6 +41,9 @@ type Flavour struct {
 	// Dynamic keeps static members out, for a client that is wrong about them in
 	// this flavour, with Apache Kafka too.
 	Dynamic bool
+	// Tied says that Apache Kafka keeps a group of this flavour in the classic
+	// protocol while it has members: their assignor says more than Kafka can carry over.
+	Tied bool
 }
 
 // String names a flavour in the names of tests.

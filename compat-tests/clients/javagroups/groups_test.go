@@ -27,7 +27,7 @@ func client(t *testing.T) *groups.Client {
 		Flavours: []groups.Flavour{
 			{Protocol: groups.Classic, Assignor: "range"},
 			{Protocol: groups.Classic, Assignor: "cooperative-sticky", Repeats: true},
-			{Protocol: groups.Consumer},
+			{Protocol: groups.Consumer, Repeats: true},
 		},
 		Static: true,
 	}

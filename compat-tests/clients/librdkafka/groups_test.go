@@ -29,7 +29,7 @@ func client(t *testing.T) *groups.Client {
 		Command: []string{python, filepath.Join("testdata", "member.py")},
 		Flavours: []groups.Flavour{
 			{Protocol: groups.Classic, Assignor: "range"},
-			{Protocol: groups.Classic, Assignor: "cooperative-sticky"},
+			{Protocol: groups.Classic, Assignor: "cooperative-sticky", Tied: true},
 			{Protocol: groups.Consumer},
 		},
 		Static: true,
