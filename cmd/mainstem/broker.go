@@ -241,21 +241,3 @@ func (b *broker) openGroups() error {
 	})
 	return nil
 }
-
-func (b *broker) groupEvent(e coordinator.Event) {
-	fields := []zap.Field{zap.Int32("shard", e.Shard)}
-	if e.Group != "" {
-		fields = append(fields, zap.String("group", e.Group), zap.Int32("generation", e.Generation), zap.Int("members", e.Members))
-	}
-	if e.Reason != "" {
-		fields = append(fields, zap.String("reason", e.Reason))
-	}
-	switch {
-	case e.Err != nil:
-		b.log.Warn(e.Kind.String(), append(fields, zap.Error(e.Err))...)
-	case e.Group != "":
-		b.log.Info(e.Kind.String(), fields...)
-	default:
-		b.log.Debug(e.Kind.String(), append(fields, zap.Int("count", e.Count), zap.Duration("took", e.Took))...)
-	}
-}

@@ -8,7 +8,7 @@
 // (addresses), serve.go (running), broker.go (what runs), groupconfig.go (the
 // rules of groups), datadir.go (which directory may be used), halves.go (one of which a part is gone), front.go (what
 // others see of it), damage.go (what they see of damage), keeper.go,
-// compactor.go, disk.go (when the disk gets full), logevents.go, notices.go (what
+// compactor.go, disk.go (when the disk gets full), logevents.go, groupevents.go, notices.go (what
 // the log says at the start), producerids.go (metadata that is older than its
 // log), memory.go (the soft limit of the heap). The other verbs:
 // configprint.go, logdump.go, logcheck.go with logreport.go (what is
