@@ -67,6 +67,8 @@ func TestSkipPlans(t *testing.T) {
 		{name: "the next one, named", committed: 4, request: `"partition":0,"offset":4`, to: 5, skipped: 1},
 		{name: "from before it on", committed: 4, request: `"partition":0,"offset":3,"count":3`, to: 6, skipped: 2},
 		{name: "the first that is left", committed: 0, request: `"partition":0,"offset":2`, to: 3, skipped: 1},
+		{name: "the first that is left, not named", committed: 0, request: `"partition":0`, to: 3, skipped: 1},
+		{name: "the first ones that are left, not named", committed: 1, request: `"partition":0,"count":2`, to: 4, skipped: 2},
 		{name: "all and more", committed: 4, request: `"partition":0,"count":100`, to: 8, skipped: 4},
 		{name: "the last one", committed: 7, request: `"partition":0`, to: 8, skipped: 1},
 		{

@@ -35,6 +35,9 @@ type GroupReason struct {
 // nothing committed, before that is worth a word.
 const stuckAfter = time.Minute
 
+// kindConsumer is the type of groups whose partitions the broker hands out.
+const kindConsumer = "consumer"
+
 // explain says how a group is. partitionsOf tells how many partitions a topic has.
 func explain(
 	v *coordinator.GroupView, rewind *RewindInShort, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time,
@@ -47,9 +50,12 @@ func explain(
 		e.blocked(b)
 	}
 	if rewind.emptying() {
-		e.add("rewind", "", time.Time{}, "a rewind began %s ago: the members give up all partitions, and get them again once nobody owns any; "+
-			"until then nothing that they commit for the partitions that move counts; `group rewind %s --undo` calls it off",
-			SpanText(now.Sub(rewind.Started)), Quoted(v.ID))
+		what := "all partitions, and get them again once nobody owns any"
+		if v.Kind == kindConsumer {
+			what = "the partitions that move and go on with the rest, and get them again once nobody owns one of them"
+		}
+		e.add("rewind", "", time.Time{}, "a rewind began %s ago: the members give up %s; until then nothing that they commit for the partitions "+
+			"that move counts; `group rewind %s --undo` calls it off", SpanText(now.Sub(rewind.Started)), what, Quoted(v.ID))
 	}
 	if len(v.Members) > 0 {
 		e.silent()

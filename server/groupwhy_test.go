@@ -152,6 +152,11 @@ func TestWhyRewound(t *testing.T) {
 	if got := kinds("emptying"); got != want {
 		t.Errorf("%s", got)
 	}
+	view.Kind, view.Members[0].Consumer = "consumer", &coordinator.ConsumerView{}
+	if got := kinds("emptying"); !strings.Contains(got, "the members give up the partitions that move and go on with the rest") {
+		t.Errorf("a consumer group: %s", got)
+	}
+	view.Kind, view.Members[0].Consumer = "classic", nil
 	if got := kinds("done"); strings.Contains(got, "rewind") || !strings.Contains(got, "idle") || !strings.Contains(got, "unassigned") {
 		t.Errorf("%s", got)
 	}

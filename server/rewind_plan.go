@@ -27,7 +27,7 @@ type RewindRequest struct {
 type SkipRequest struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
-	Offset    *int64 `json:"offset"` // the first to skip; null: what is committed, where the group is stuck
+	Offset    *int64 `json:"offset"` // the first to skip; null: where the group is stuck, what is committed or the first that is left
 	Count     int64  `json:"count"`  // 0: one
 	DryRun    bool   `json:"dryRun"`
 }
@@ -37,6 +37,7 @@ type RewindPlan struct {
 	Group      string            `json:"group"`
 	ID         string            `json:"id,omitempty"` // none: it was not started
 	DryRun     bool              `json:"dryRun"`
+	Type       string            `json:"type"`       // classic, consumer: there members keep what does not move
 	Members    int               `json:"members"`    // that will rebalance twice
 	Partitions []RewindPartition `json:"partitions"` // by topic and number
 }
@@ -88,8 +89,12 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	key := partitionKey{req.Topic, req.Partition}
 	at, count := places.committed[key], max(req.Count, 1)
 	from := at
-	if req.Offset != nil {
+	switch {
+	case req.Offset != nil:
 		from = req.Offset
+	case at != nil: // if that one is gone, it is stuck at the first that is left
+		next := max(*at, LogStart(s.partitions, key.topic, key.partition))
+		from = &next
 	}
 	switch {
 	case from == nil:
@@ -145,7 +150,7 @@ func refuseNow(format string, args ...any) error {
 }
 
 func newRewindPlan(v *coordinator.GroupView, dryRun bool) *RewindPlan {
-	return &RewindPlan{Group: v.ID, DryRun: dryRun, Members: len(v.Members), Partitions: []RewindPartition{}}
+	return &RewindPlan{Group: v.ID, Type: v.Kind, DryRun: dryRun, Members: len(v.Members), Partitions: []RewindPartition{}}
 }
 
 // rewindable refuses groups that the coordinator would refuse, so that a dry run

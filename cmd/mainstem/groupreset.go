@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -45,10 +44,17 @@ func newGroupReset(p process) *cobra.Command {
 				return usageError{errors.New("where to? --to earliest, latest, a time, an offset, or -N for N records back; see --help")}
 			}
 			if !yes && !dryRun {
-				preview := groupFlags{http: f.http, output: outputTable}
 				req.DryRun = true
-				seen, err := preview.reset(cmd, p, args[0], &req, cmd.ErrOrStderr())
-				if err != nil || len(seen.Offsets()) == 0 {
+				seen, raw, err := f.reset(cmd, p, args[0], &req)
+				if err != nil {
+					return err
+				}
+				table := func(t *groupTable) { t.plan(seen) }
+				if len(seen.Offsets()) == 0 { // nothing to ask about
+					return f.print(cmd.OutOrStdout(), raw, table)
+				}
+				preview := groupFlags{output: outputTable}
+				if err := preview.print(cmd.ErrOrStderr(), raw, table); err != nil {
 					return err
 				}
 				if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
@@ -57,8 +63,11 @@ func newGroupReset(p process) *cobra.Command {
 				req.To, req.Topics, req.Offsets = "", nil, seen.Offsets() // 2h ago is later by now
 			}
 			req.DryRun = dryRun
-			_, err := f.reset(cmd, p, args[0], &req, cmd.OutOrStdout())
-			return err
+			plan, raw, err := f.reset(cmd, p, args[0], &req)
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.plan(plan) })
 		},
 	}
 	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
@@ -69,15 +78,11 @@ func newGroupReset(p process) *cobra.Command {
 	return c
 }
 
-// reset asks for one plan, to be done or not, and prints it.
-func (f *groupFlags) reset(cmd *cobra.Command, p process, group string, req *server.ResetRequest, out io.Writer) (*server.ResetPlan, error) {
+// reset asks for one plan, to be done or not.
+func (f *groupFlags) reset(cmd *cobra.Command, p process, group string, req *server.ResetRequest) (*server.ResetPlan, []byte, error) {
 	var plan server.ResetPlan
-	r := request{method: http.MethodPost, path: groupPath(group) + "/reset", body: req}
-	raw, err := f.ask(cmd.Context(), p, r, &plan)
-	if err != nil {
-		return nil, err
-	}
-	return &plan, f.print(out, raw, func(t *groupTable) { t.plan(&plan) })
+	raw, err := f.ask(cmd.Context(), p, request{method: http.MethodPost, path: groupPath(group) + "/reset", body: req}, &plan)
+	return &plan, raw, err
 }
 
 func (t *groupTable) plan(plan *server.ResetPlan) {

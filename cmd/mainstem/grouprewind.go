@@ -21,9 +21,10 @@ const (
 )
 
 const groupRewindLong = `Take a group back, or forward, while its members are at work; nothing has to be
-stopped. The group rebalances twice: in the first one it gives up all partitions, and
-commits of the partitions that move are not taken any more; in the second one it
-starts where it was sent. Every record from there on is delivered again once.
+stopped. The group rebalances twice: in the first one it gives up all partitions (of
+type consumer: only those that move), and commits of the partitions that move are not
+taken any more; in the second one it starts where it was sent. Every record from there
+on is delivered again once.
 
 --to is one of
   earliest, latest            the first record that is left, or behind the last one
@@ -90,7 +91,8 @@ func newGroupRewind(p process) *cobra.Command {
 
 const groupSkipLong = `Take a group past records that it cannot get over, while it is at work. The records
 stay in the log; other groups are not concerned. Without --offset it is the record at
-the committed offset, where the group is stuck. One further on is refused, as the
+the committed offset, where the group is stuck (or the first that is left, if that is
+gone). One further on is refused, as the
 group would never get those between; --offset and --count can take them in. As with
 rewind, the group rebalances twice, and for an hour "group rewind NAME --undo" has the
 record delivered after all.`
@@ -115,7 +117,7 @@ func newGroupSkip(p process) *cobra.Command {
 			}
 			return f.do(cmd, p, args[0], "skip", func(seen *server.RewindPlan, dry bool) any {
 				if req.DryRun = dry; seen != nil && req.Offset == nil && len(seen.Partitions) > 0 {
-					req.Offset = seen.Partitions[0].Committed // the group may have got over that one meanwhile
+					req.Offset = skipsFrom(&seen.Partitions[0]) // the group may have got over that one meanwhile
 				}
 				return &req
 			})
@@ -127,6 +129,16 @@ func newGroupSkip(p process) *cobra.Command {
 	c.Flags().Int64Var(&req.Count, "count", 1, "skip so many `RECORDS`")
 	f.flags(c)
 	return c
+}
+
+// skipsFrom is the first record that a plan skips of those that the group has yet to
+// read; of what is gone from the log none is.
+func skipsFrom(p *server.RewindPartition) *int64 {
+	if p.Committed == nil {
+		return nil
+	}
+	from := max(*p.Committed, p.LogStart)
+	return &from
 }
 
 // do shows the plan, asks, has it done and waits for it. The body is that of a
@@ -273,7 +285,12 @@ func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
 		})
 	t.printf("group %s: %s would be moved; %s again (%s), %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"),
 		counted(again, "record", "records"), disk.Bytes(bytes), counted(skipped, "record", "records"))
-	if plan.Members > 0 {
+	switch {
+	case plan.Members == 0:
+	case plan.Type == consumerType:
+		t.printf("%s give up what moves and get it back, and keep the rest; what they consumed of it after their last commit comes again, too\n",
+			counted(plan.Members, "member", "members"))
+	default:
 		t.printf("%s will rebalance twice; what they consumed after their last commit comes again, too\n", counted(plan.Members, "member", "members"))
 	}
 }
@@ -296,7 +313,7 @@ func (t *groupTable) rewound(r *server.GroupRewind) {
 	}
 	state := "done"
 	if r.Phase != "done" {
-		state = "under way: the members give up what they own"
+		state = "under way: the members give up partitions"
 	}
 	t.printf("group %s: %s of %s %s", server.Quoted(r.Group), what, counted(len(r.Partitions), "partition", "partitions"), state)
 	if len(rest) > 0 {

@@ -70,9 +70,12 @@ func (a *apiOfTest) typed(ctx context.Context, c *cobra.Command, answer string, 
 // the group is when somebody has said yes; unless it was named, or nobody is asked.
 func TestSkipIsPinned(t *testing.T) {
 	t.Parallel()
-	shown, later := int64(1203), int64(1204)
+	gone, shown, later := int64(9), int64(1203), int64(1204)
 	plan := func(committed *int64, dry bool) apiAnswer {
-		p := server.RewindPartition{ResetPartition: server.ResetPartition{Topic: "t", Committed: committed, To: &later}}
+		p := server.RewindPartition{ResetPartition: server.ResetPartition{Topic: "t", Committed: committed, LogStart: 1200, To: &later}}
+		if committed == &gone {
+			p.LogStart = shown
+		}
 		return apiAnswer{http.StatusOK, server.RewindPlan{Group: "g", DryRun: dry, Partitions: []server.RewindPartition{p}}}
 	}
 	for name, tc := range map[string]struct {
@@ -81,6 +84,7 @@ func TestSkipIsPinned(t *testing.T) {
 		want    *int64
 	}{
 		"asked": {nil, []apiAnswer{plan(&shown, true), plan(&later, false)}, &shown},
+		"gone":  {nil, []apiAnswer{plan(&gone, true), plan(&later, false)}, &shown},
 		"named": {[]string{"--offset", "1204"}, []apiAnswer{plan(&shown, true), plan(&later, false)}, &later},
 		"--yes": {[]string{"--yes"}, []apiAnswer{plan(&later, false)}, nil},
 	} {
@@ -101,6 +105,37 @@ func TestSkipIsPinned(t *testing.T) {
 				t.Errorf("asked for %s", a.bodies[len(a.bodies)-1])
 			}
 		})
+	}
+}
+
+// TestNothingToReset: a plan in which nothing moves is the command's output, as with
+// rewind, and nobody is asked about it.
+func TestNothingToReset(t *testing.T) {
+	t.Parallel()
+	stays := apiAnswer{http.StatusOK, server.ResetPlan{Group: "g", DryRun: true, Partitions: []server.ResetPartition{{Topic: "t", Note: "it stays"}}}}
+	for form, want := range map[string]string{"table": "it stays", "json": `"note": "it stays"`} {
+		out, asked, err := startAPI(t, stays).typed(t.Context(), newGroupReset(process{}), "", "g", "--to=-2", "-o", form)
+		if err != nil || !strings.Contains(out, want) || asked != "" {
+			t.Errorf("%s: %q, %q, %v", form, out, asked, err)
+		}
+	}
+}
+
+// TestRewindPlanWords: what a rewind does to the members depends on their protocol.
+func TestRewindPlanWords(t *testing.T) {
+	t.Parallel()
+	to := int64(1)
+	for kind, want := range map[string]string{
+		"classic":  "2 members will rebalance twice; what they consumed after their last commit comes again, too\n",
+		"consumer": "2 members give up what moves and get it back, and keep the rest; what they consumed of it after their last commit comes again, too\n",
+	} {
+		plan := apiAnswer{http.StatusOK, server.RewindPlan{Group: "g", Type: kind, DryRun: true, Members: 2, Partitions: []server.RewindPartition{
+			{ResetPartition: server.ResetPartition{Topic: "t", Committed: &to, To: &to}},
+		}}}
+		out, _, err := startAPI(t, plan).typed(t.Context(), newGroupRewind(process{}), "", "g", "--to", "1", "--dry-run")
+		if err != nil || !strings.HasSuffix(out, want) {
+			t.Errorf("%s: %s, %v", kind, out, err)
+		}
 	}
 }
 
