@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,16 @@ func Explain(
 // Rates is how the lag of a group changed between two looks.
 func Rates(first, second []GroupPartition, took time.Duration) *GroupRate {
 	return rates(first, second, took)
+}
+
+// DescribeUpTo is what is told of a group with another bound of the partitions
+// that are listed of the members of a broadcast group.
+func DescribeUpTo(ctx context.Context, s *Server, id string, most int) (GroupDetail, error) {
+	v, err := s.inspectOne(ctx, id)
+	if err != nil {
+		return GroupDetail{}, err
+	}
+	return s.describeUpTo(v, s.measure(v), most), nil
 }
 
 // GroupCollector is the server's, with another bound of its series.

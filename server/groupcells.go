@@ -16,7 +16,7 @@ const (
 )
 
 // cellPartitionsMax bounds the partitions that one answer lists of all members of
-// a broadcast group; the lag of each is told in any case.
+// a broadcast group; the lag of each is told in any case, of the rest in records alone.
 const cellPartitionsMax = 10_000
 
 // GroupCell is what one member of a broadcast group has consumed, or the one that
@@ -41,13 +41,17 @@ func modeOf(v *coordinator.GroupView) string {
 
 // describe shows one group, and of a broadcast group what each member has.
 func (s *Server) describe(v *coordinator.GroupView, partitions []GroupPartition) GroupDetail {
+	return s.describeUpTo(v, partitions, cellPartitionsMax)
+}
+
+func (s *Server) describeUpTo(v *coordinator.GroupView, partitions []GroupPartition, most int) GroupDetail {
 	d := detail(v, partitions)
 	if !v.Broadcast {
 		return d
 	}
 	lags, listed := map[string]Lag{}, 0
 	for i := range v.Cells {
-		cell := s.cellOf(&v.Cells[i], listed < cellPartitionsMax)
+		cell := s.cellOf(&v.Cells[i], listed < most)
 		listed += len(cell.PartitionLag)
 		lags[cell.Member] = cell.Lag
 		d.Cells = append(d.Cells, cell)

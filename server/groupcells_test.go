@@ -63,6 +63,21 @@ func TestGroupCells(t *testing.T) {
 			t.Errorf("%s is %d behind, want %d", m.Client, m.Lag.Records, lag)
 		}
 	}
+	few, err := server.DescribeUpTo(ctx, b.server, "g", 1)
+	must(t, err)
+	for i, cell := range few.Cells {
+		if listed := i == 0; (cell.PartitionLag != nil) != listed || cell.Lag.Unmeasured == listed || cell.Lag.Records != want[i].lag {
+			t.Errorf("beyond the bound: %+v", cell)
+		}
+	}
+	for _, m := range few.MemberList {
+		if m.Lag.Unmeasured != (m.Client == "y") {
+			t.Errorf("beyond the bound: %+v", m)
+		}
+	}
+	if few.Lag.Unmeasured {
+		t.Errorf("the group itself: %+v", few.Lag)
+	}
 	var cell server.GroupDetail
 	b.apiAsk("GET", "/api/v1/groups/"+"g::member::c:y@127.0.0.1%230", "", http.StatusOK, &cell)
 	if cell.Mode != "member" || cell.Members != 1 || cell.Lag.Records != 3 || len(cell.Cells) > 0 {

@@ -121,6 +121,8 @@ type Lag struct {
 	Seconds float64 `json:"seconds"`
 	// About says that there are fewer records: compaction left gaps in the offsets.
 	About bool `json:"about,omitempty"`
+	// Unmeasured says that bytes and seconds were not looked up.
+	Unmeasured bool `json:"unmeasured,omitempty"`
 }
 
 func (l *Lag) add(o *Lag) {
@@ -128,6 +130,7 @@ func (l *Lag) add(o *Lag) {
 	l.Bytes += o.Bytes
 	l.Seconds = max(l.Seconds, o.Seconds)
 	l.About = l.About || o.About
+	l.Unmeasured = l.Unmeasured || o.Unmeasured
 }
 
 // GroupRate is how a lag changes.

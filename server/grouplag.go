@@ -148,6 +148,7 @@ func (s *Server) measurePartition(
 		return p
 	}
 	p.Lag = &Lag{Records: max(p.End-c.Offset, 0)}
+	p.Lag.Unmeasured = p.Lag.Records > 0
 	p.Gone = max(min(p.LogStart, p.End)-c.Offset, 0)
 	if p.Lag.Records > 0 && deep {
 		p.measure(part, now)
@@ -168,7 +169,7 @@ func (l *Lag) measure(part *replication.Partition, from int64, now time.Time) er
 	if err != nil {
 		return err
 	}
-	l.Bytes, l.About = b.Bytes, b.About
+	l.Bytes, l.About, l.Unmeasured = b.Bytes, b.About, false
 	if !b.Oldest.IsZero() {
 		l.Seconds = seconds(now.Sub(b.Oldest))
 	}

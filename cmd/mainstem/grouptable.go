@@ -253,7 +253,7 @@ func lagText(l *server.Lag) string {
 }
 
 func behindText(l *server.Lag) string {
-	if l.Records == 0 {
+	if l.Records == 0 || l.Unmeasured {
 		return "-"
 	}
 	return server.SpanText(time.Duration(l.Seconds * float64(time.Second)))

@@ -124,7 +124,7 @@ func TestBroadcastTable(t *testing.T) {
 				{Topic: "t", Partition: 0, Committed: &committed, End: 9, Lag: &server.Lag{Records: 2, Seconds: 60}},
 				{Topic: "t", Partition: 1, End: 4},
 			}},
-			{Group: "g::member::i:\u009b", Lag: server.Lag{Records: 5, Seconds: 60}},
+			{Group: "g::member::i:\u009b", Lag: server.Lag{Records: 5, Unmeasured: true}},
 		},
 	}
 	var out bytes.Buffer
@@ -135,7 +135,7 @@ lag: 0 records, 0 bytes
 MEMBER'S GROUP         AT WORK  TOPIC  PARTITION  COMMITTED  END  LAG  BEHIND
 g::member::c:c@h#0     yes      t      0          7          9    2    1 min
 g::member::c:c@h#0     yes      t      1          -          4    -    -
-"g::member::i:\u009b"  no       -      -          -          -    5    1 min
+"g::member::i:\u009b"  no       -      -          -          -    5    -
 `, out.String()); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
