@@ -25,7 +25,8 @@ const (
 	// scrapers pause as a rule.
 	httpIdleMax = 3 * time.Minute
 	// httpConnsMax is the most connections at a time. Who opens more, or takes no
-	// answers, must not use up the memory and the descriptors of Kafka's clients.
+	// answers, must not use up the memory and the descriptors of Kafka's clients;
+	// nor keep others out who ask for something.
 	httpConnsMax = 100
 )
 
@@ -81,6 +82,13 @@ type Health struct {
 // ServeHealth opens the address and serves until Close. It may be opened
 // before the broker is ready: /readyz says what is missing.
 func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prometheus.Registry, checks []Check) (*Health, error) {
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "mainstem_http_connections_dropped_total",
+		Help: "Connections to this port closed as there were too many, by whether one at rest gave way to another (idle) or all were at work (refused).",
+	}, []string{"why"})
+	if err := reg.Register(dropped); err != nil {
+		return nil, fmt.Errorf("metrics and health: %w", err)
+	}
 	var lc net.ListenConfig
 	nl, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -95,10 +103,11 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	h.server = http.Server{
 		Handler: mux, ReadHeaderTimeout: httpHeaderMax, ReadTimeout: httpRequestMax, WriteTimeout: httpRequestMax, IdleTimeout: httpIdleMax,
 	}
+	bounded := newHTTPListener(sparing(nl, func(net.Conn) {}), log, dropped)
+	h.server.ConnState = bounded.changed
 	go func() {
 		defer close(h.served)
-		nl := &httpListener{Listener: sparing(nl, func(net.Conn) {}), log: log}
-		if err := h.server.Serve(nl); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the http server ended", zap.Error(err))
 		}
 	}()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/zap"
@@ -131,28 +132,93 @@ func TestKafkaOnTheHTTPPort(t *testing.T) {
 }
 
 // TestHTTPConnections: who opens many connections and keeps them leaves
-// descriptors for others; those that are open go on, and room comes back.
+// descriptors for others. One at rest gives way, so that nobody is kept out by
+// those who ask for nothing.
 func TestHTTPConnections(t *testing.T) {
 	const most = 100
 	h, address := listenHealth(t)
 	defer func() { must(t, h.Close()) }()
-	var open []net.Conn
-	for range most {
-		nc, ok := askKeeping(t, address)
-		if !ok {
-			t.Fatalf("connection %d was refused", len(open)+1)
+	open := make([]net.Conn, most)
+	for i := range open {
+		if i%2 == 0 { // it never asks
+			var d net.Dialer
+			nc, err := d.DialContext(t.Context(), "tcp", address)
+			must(t, err)
+			t.Cleanup(func() { _ = nc.Close() })
+			open[i] = nc
+			continue
 		}
-		open = append(open, nc)
+		var ok bool
+		if open[i], ok = askKeeping(t, address); !ok {
+			t.Fatalf("connection %d was refused", i+1)
+		}
+	}
+	again := open[1]
+	if !asked(t, again) { // it rests for the shortest now
+		t.Fatal("an open connection is not served")
+	}
+	for range 10 {
+		if _, ok := askKeeping(t, address); !ok {
+			t.Fatal("a new connection was refused, as others rest")
+		}
+	}
+	if asked(t, open[0]) || asked(t, open[3]) {
+		t.Error("those that rested for the longest are still there")
+	}
+	if !asked(t, again) || !asked(t, open[most-1]) {
+		t.Error("those that had asked a moment ago are gone")
+	}
+}
+
+// TestHTTPConnectionsAtWork: no request is ended for another one's sake.
+func TestHTTPConnectionsAtWork(t *testing.T) {
+	const most = 100
+	come, gate := make(chan struct{}, most), make(chan struct{})
+	release := sync.OnceFunc(func() { close(gate) })
+	h, address := listenHealth(t, server.Check{Name: "slow", Run: func() error {
+		come <- struct{}{}
+		<-gate
+		return nil
+	}})
+	defer func() { must(t, h.Close()) }()
+	defer release()
+	open := make([]net.Conn, most)
+	for i := range open {
+		var d net.Dialer
+		nc, err := d.DialContext(t.Context(), "tcp", address)
+		must(t, err)
+		t.Cleanup(func() { _ = nc.Close() })
+		_, err = io.WriteString(nc, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		must(t, err)
+		open[i] = nc
+	}
+	for range most {
+		<-come
 	}
 	if _, ok := askKeeping(t, address); ok {
-		t.Errorf("more than %d connections are served", most)
+		t.Errorf("more than %d requests at a time", most)
 	}
-	if !asked(t, open[0]) {
-		t.Error("an open connection is not served any more")
+	release()
+	for i, nc := range open {
+		resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("request %d: %v", i+1, err)
+		}
+		must(t, resp.Body.Close())
 	}
-	must(t, open[0].Close())
-	for ok := false; !ok; { // until the server has noticed
-		_, ok = askKeeping(t, address)
+	nc, ok := askKeeping(t, address)
+	for !ok { // until the server has noticed that they rest
+		nc, ok = askKeeping(t, address)
+	}
+	if _, err := io.WriteString(nc, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(nc)
+	must(t, err)
+	for _, why := range []string{"idle", "refused"} {
+		if strings.Contains(string(text), `mainstem_http_connections_dropped_total{why="`+why+`"} 0`) || !strings.Contains(string(text), `{why="`+why+`"}`) {
+			t.Errorf("%s is not counted", why)
+		}
 	}
 }
 
