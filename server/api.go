@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"mime"
@@ -21,10 +22,15 @@ import (
 // browser's user must not find his groups deleted by a site he visited.
 
 const (
-	// apiBodyMax bounds what a request may carry.
-	apiBodyMax = 1 << 20
+	// apiBodyMax bounds what a request may carry, apiOffsetsMax one with an offset
+	// for each partition of a group: some 19 bytes each.
+	apiBodyMax    = 1 << 20
+	apiOffsetsMax = 32 << 20
 	// apiWait is how long a request waits for the coordinator.
 	apiWait = 10 * time.Second
+	// apiPlanMax is how long a request may take until it does something: its answer
+	// has to leave before the http server ends it.
+	apiPlanMax = httpRequestMax - 2*apiWait
 )
 
 // APIError is the answer to a request that was refused or failed.
@@ -63,9 +69,20 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		defer s.tasks.end()
-		r.Body = http.MaxBytesReader(w, r.Body, apiBodyMax)
-		next.ServeHTTP(w, r)
+		r.Body = http.MaxBytesReader(w, r.Body, apiOffsetsMax)
+		ctx, end := context.WithCancel(r.Context())
+		defer end()
+		defer s.clock.AfterFunc(apiPlanMax, end).Stop()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// inTime refuses a deed whose answer would come too late, or reach nobody.
+func inTime(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return protocol.Errorf(protocol.RequestTimedOut, "it took too long to find out where to, or nobody waits for the answer any more; nothing was changed")
+	}
+	return nil
 }
 
 // stranger says why a request is not served, or nothing. The address tells

@@ -21,10 +21,10 @@ type GroupDeleted struct {
 	Group string `json:"group"`
 }
 
-// apiBody reads the body of a request into v; unknown fields are an error, as a
-// mistyped dryRun must not become the deed itself.
-func apiBody(r *http.Request, v any) error {
-	d := json.NewDecoder(r.Body)
+// apiBody reads the body of a request, of so many bytes at most, into v; unknown
+// fields are an error, as a mistyped dryRun must not become the deed itself.
+func apiBody(r *http.Request, most int64, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, most))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
 	if errors.Is(err, io.EOF) {
@@ -81,7 +81,7 @@ func (s *Server) deleteGroup(ctx context.Context, id string) error {
 // would be.
 func (s *Server) apiResetGroup(w http.ResponseWriter, r *http.Request) {
 	var req ResetRequest
-	err := apiBody(r, &req)
+	err := apiBody(r, apiOffsetsMax, &req)
 	var v *coordinator.GroupView
 	if err == nil {
 		v, err = s.inspectOne(r.Context(), r.PathValue("group"))
@@ -92,6 +92,9 @@ func (s *Server) apiResetGroup(w http.ResponseWriter, r *http.Request) {
 	var plan *ResetPlan
 	if err == nil {
 		plan, err = s.planReset(r.Context(), v, &req)
+	}
+	if err == nil && !req.DryRun {
+		err = inTime(r.Context())
 	}
 	if err == nil && !req.DryRun {
 		err = s.reset(r.Context(), plan)

@@ -35,19 +35,21 @@ type RewoundPlace struct {
 // apiRewindGroup answers POST /api/v1/groups/{group}/rewind.
 func (s *Server) apiRewindGroup(w http.ResponseWriter, r *http.Request) {
 	var req RewindRequest
-	s.apiRewind(w, r, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planRewind(r.Context(), v, &req) })
+	s.apiRewind(w, r, apiOffsetsMax, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planRewind(r.Context(), v, &req) })
 }
 
 // apiSkip answers POST /api/v1/groups/{group}/skip.
 func (s *Server) apiSkip(w http.ResponseWriter, r *http.Request) {
 	var req SkipRequest
-	s.apiRewind(w, r, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planSkip(v, &req) })
+	s.apiRewind(w, r, apiBodyMax, &req, func(v *coordinator.GroupView) (*RewindPlan, error) { return s.planSkip(v, &req) })
 }
 
 // apiRewind plans, and does it unless it is a dry run: then the answer is 202
 // until the members have rebalanced.
-func (s *Server) apiRewind(w http.ResponseWriter, r *http.Request, req any, planned func(*coordinator.GroupView) (*RewindPlan, error)) {
-	err := apiBody(r, req)
+func (s *Server) apiRewind(
+	w http.ResponseWriter, r *http.Request, most int64, req any, planned func(*coordinator.GroupView) (*RewindPlan, error),
+) {
+	err := apiBody(r, most, req)
 	var v *coordinator.GroupView
 	if err == nil {
 		v, err = s.inspectOne(r.Context(), r.PathValue("group"))
@@ -57,6 +59,9 @@ func (s *Server) apiRewind(w http.ResponseWriter, r *http.Request, req any, plan
 		plan, err = planned(v)
 	}
 	status := http.StatusOK
+	if err == nil && !plan.DryRun {
+		err = inTime(r.Context())
+	}
 	if err == nil && !plan.DryRun {
 		status, err = s.rewind(r.Context(), plan)
 	}
@@ -116,7 +121,7 @@ type UndoRequest struct {
 // that takes the other one back, or with none if that was called off.
 func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
 	var req UndoRequest
-	err := apiBody(r, &req)
+	err := apiBody(r, apiBodyMax, &req)
 	var v *coordinator.GroupView
 	if err == nil {
 		v, err = s.inspectOne(r.Context(), r.PathValue("group"))

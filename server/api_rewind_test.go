@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -214,6 +215,62 @@ func TestPlannedOffsets(t *testing.T) {
 		}
 	}
 }
+
+// TestManyOffsets: the offsets of as many partitions as groups have come through;
+// what is small has a small bound.
+func TestManyOffsets(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b")
+	c.commit("g", "t", 0, 1)
+	many := map[int]int64{}
+	for i := range 200_000 {
+		many[i] = 1 << 40
+	}
+	offsets, err := json.Marshal(map[string]any{"offsets": map[string]any{"t": many}})
+	must(t, err)
+	var e server.APIError
+	for _, verb := range []string{"rewind", "reset"} {
+		b.apiAsk("POST", "/api/v1/groups/g/"+verb, string(offsets), http.StatusNotFound, &e)
+		if !strings.Contains(e.Message, "a partition that is named is not there") {
+			t.Errorf("%s: %+v", verb, e)
+		}
+	}
+	for _, verb := range []string{"skip", "rewind/undo"} {
+		b.apiAsk("POST", "/api/v1/groups/g/"+verb, strings.Repeat(" ", 2<<20)+`{}`, http.StatusBadRequest, &e)
+		if !strings.Contains(e.Message, "too large") {
+			t.Errorf("%s: %+v", verb, e)
+		}
+	}
+}
+
+// TestTooLate: what was found out too late for an answer is not done.
+func TestTooLate(t *testing.T) {
+	wall := clock.NewManual(clock.Real{}.Now())
+	b := startBroker(t, options{clock: wall})
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b")
+	c.commit("g", "t", 0, 1)
+	for _, verb := range []string{"rewind", "reset"} {
+		w, r := httptest.NewRecorder(), b.apiRequest("POST", "/api/v1/groups/g/"+verb, "")
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"to":`), readerFunc(func([]byte) (int, error) {
+			wall.Advance(2 * time.Minute)
+			return 0, io.EOF
+		}), strings.NewReader(`"earliest"}`)))
+		b.server.API().ServeHTTP(w, r)
+		if now := b.committed("g"); w.Code != http.StatusServiceUnavailable || now != "t-0=1 " {
+			t.Errorf("%s: %d %s, %s", verb, w.Code, w.Body, now)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestRewindIsShown: a group's description has its newest rewind.
 func TestRewindIsShown(t *testing.T) {

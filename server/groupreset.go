@@ -159,8 +159,8 @@ func (s *Server) planReset(ctx context.Context, v *coordinator.GroupView, req *R
 	}
 	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: make([]ResetPartition, 0, len(at.keys))}
 	for _, key := range at.keys {
-		if err := ctx.Err(); err != nil {
-			return nil, protocol.Errorf(protocol.RequestTimedOut, "nobody waits for the answer any more; nothing was changed")
+		if err := inTime(ctx); err != nil {
+			return nil, err
 		}
 		p, err := s.planPartition(key, at, find)
 		if err != nil {

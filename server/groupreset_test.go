@@ -130,7 +130,7 @@ func TestResetPlans(t *testing.T) {
 		`{"to":`:                       "the body",
 		`[]`:                           "the body",
 		``:                             "is not earliest",
-		`{"to":"` + strings.Repeat("x", 2<<20) + `"}`: "too large",
+		`{"to":"` + strings.Repeat("x", 33<<20) + `"}`: "too large",
 	} {
 		var e server.APIError
 		b.apiAsk("POST", "/api/v1/groups/g/reset", body, http.StatusBadRequest, &e)

@@ -63,6 +63,9 @@ func (s *Server) planRewind(ctx context.Context, v *coordinator.GroupView, req *
 	}
 	plan := newRewindPlan(v, req.DryRun)
 	for _, p := range reset.Partitions {
+		if err := inTime(ctx); err != nil {
+			return nil, err
+		}
 		if p.Committed == nil && p.To != nil {
 			p.To, p.Note = nil, "nothing is committed, so it stays as it is"
 		}
