@@ -3,7 +3,8 @@ package coordinator
 import (
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kmsg")
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // A broadcast group with members of the consumer protocol is a consumer group to
 // tools, also if it has members of the classic one besides: those are what such a
