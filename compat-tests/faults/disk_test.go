@@ -81,9 +81,7 @@ func dataDir(t *testing.T, kind string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if target != harness.Mainstem {
-		t.Skip("these are Mainstem's words, and its files")
-	}
+	testbroker.MainstemOnly(t, target) // Its words and its files.
 	dir, err := harness.ScratchDir("faults-")
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,10 @@ const (
 	Kafka    Target = "kafka"
 )
 
+// MainstemOnly is what a test says that is skipped because no other broker has what
+// it is about.
+const MainstemOnly = "only Mainstem has this"
+
 // ParseTarget reads a target's name; the empty one means Mainstem.
 func ParseTarget(name string) (Target, error) {
 	switch Target(name) {

@@ -6,11 +6,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
 // line is one event of `go test -json`; "" as the test means the package.
 func line(action, test string) string {
 	return `{"Action":"` + action + `","Package":"p","Test":"` + test + `","Output":"` + test + ` says\n"}`
+}
+
+// said is what a test prints.
+func said(test, words string) string {
+	return `{"Action":"output","Package":"p","Test":"` + test + `","Output":"    x_test.go:1: ` + words + `\n"}`
 }
 
 // TestJudge: what makes a run fail, and what it says.
@@ -57,8 +64,20 @@ func TestJudge(t *testing.T) {
 			events: []string{line("pass", "A"), line("skip", "B"), line("skip", "C")},
 		},
 		{
-			name: "a listed one is skipped on Kafka", allow: "A\nB\nC/x\n", target: "kafka", ok: true,
-			events: []string{line("pass", "A"), line("skip", "B"), line("skip", "C")},
+			name: "a listed one is skipped on Kafka, which does not have it", allow: "A\nB\nC/x\n", target: "kafka", ok: true,
+			events: []string{line("pass", "A"), said("B", harness.MainstemOnly), line("skip", "B"), said("C", harness.MainstemOnly), line("skip", "C")},
+		},
+		{
+			name: "a listed one is not tested on Kafka", allow: "A\nB\n", target: "kafka", says: []string{"NOT TESTED: no disk", "SKIPPED  B"},
+			events: []string{line("pass", "A"), said("B", "NOT TESTED: no disk"), line("skip", "B")},
+		},
+		{
+			name: "a listed one is skipped with its parent on Kafka", allow: "A\nC/x\n", target: "kafka", says: []string{"MISSING  C/x"},
+			events: []string{line("pass", "A"), said("C", "NOT TESTED: no disk"), line("skip", "C")},
+		},
+		{
+			name: "only Mainstem has it, and this is Mainstem", allow: "A\nB\n", says: []string{"SKIPPED  B"},
+			events: []string{line("pass", "A"), said("B", harness.MainstemOnly), line("skip", "B")},
 		},
 		{
 			name: "subtests count, not their parent", allow: "A/x\n", ok: true, says: []string{"GAP      A/y", "1 passed, 1 failed"},

@@ -30,10 +30,8 @@ func TestRewind(t *testing.T) {
 
 func testRewind(t *testing.T, b kgo.GroupBalancer) {
 	const partitions, each = 6, 100
-	url, ok := strings.CutSuffix(shared.Broker().Metrics(), "/metrics")
-	if !ok {
-		t.Skip("the broker has no API of groups")
-	}
+	testbroker.MainstemOnly(t, shared.Broker().Target())
+	url := strings.TrimSuffix(shared.Broker().Metrics(), "/metrics")
 	name, group := topic(t, partitions, nil), shared.Name(t)
 	url += "/api/v1/groups/" + group + "/rewind"
 	cl := client(t, manual()...)

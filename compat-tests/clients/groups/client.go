@@ -111,9 +111,7 @@ func each(t *testing.T, shared *testbroker.Shared, c *Client, flavours []Flavour
 // mainstemOnly skips what Apache Kafka does not have.
 func mainstemOnly(t *testing.T, shared *testbroker.Shared) {
 	t.Helper()
-	if target := shared.Broker().Target(); target != harness.Mainstem {
-		t.Skipf("%s does not have this", target)
-	}
+	testbroker.MainstemOnly(t, shared.Broker().Target())
 }
 
 // api is the HOST:PORT of the broker's HTTP port.

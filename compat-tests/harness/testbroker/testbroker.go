@@ -86,6 +86,15 @@ func Quick(t *testing.T) {
 	}
 }
 
+// MainstemOnly skips a test of what no other broker has, which is the one reason for
+// which the report lets a test that must pass be skipped on Kafka.
+func MainstemOnly(t *testing.T, target harness.Target) {
+	t.Helper()
+	if target != harness.Mainstem {
+		t.Skipf("%s, and this is %s", harness.MainstemOnly, target)
+	}
+}
+
 // Context ends with the test, and after a while at the latest.
 func Context(t *testing.T, most time.Duration) context.Context {
 	t.Helper()
