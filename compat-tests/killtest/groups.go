@@ -46,6 +46,7 @@ func runGroups(ctx context.Context, b harness.Broker, o options) error {
 	if err := gather(ctx, c); err != nil {
 		return err
 	}
+	c.History.Loaded(time.Now())
 	var all []time.Duration
 	for cycle := 1; cycle <= o.cycles; cycle++ {
 		took, err := killGroupsOnce(ctx, b, c, o.every)

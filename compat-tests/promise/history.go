@@ -19,6 +19,7 @@ type History struct {
 		groups map[string]*groupHistory
 		ends   []int64 // Behind the records that the producer knows to be there.
 		up     bool
+		loaded bool // Up, and nobody has a reason to stand still.
 		// longest is how long a partition stood still at most before it went on.
 		longest time.Duration
 	}
@@ -67,20 +68,18 @@ func NewHistory(groups []string, partitions int, session time.Duration) *History
 func (h *History) Up(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.mu.up = true
+	h.mu.up, h.mu.loaded = true, false
 	for _, g := range h.mu.groups {
 		g.back, g.woke = now, -1
-		for p := range g.parts {
-			g.parts[p].since = now
-		}
 	}
 }
 
-// Loaded notes that the broker, which is up, has answered for every group: nobody
-// stands still before that.
+// Loaded notes that the broker, which is up, has answered for every group: from now
+// on nobody may stand still.
 func (h *History) Loaded(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.mu.loaded = true
 	for _, g := range h.mu.groups {
 		for p := range g.parts {
 			g.parts[p].since = now
@@ -92,14 +91,12 @@ func (h *History) Loaded(now time.Time) {
 func (h *History) Down(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.mu.up = false
 	for _, g := range h.mu.groups {
 		for p := range g.parts {
-			if part := &g.parts[p]; part.behind(h.mu.ends[p]) {
-				part.stood += now.Sub(part.since)
-			}
+			g.parts[p].stood = h.stood(p, g.parts[p], now)
 		}
 	}
+	h.mu.up, h.mu.loaded = false, false
 }
 
 // Produced notes where a partition ends, by an acknowledged record: who was at
@@ -223,7 +220,7 @@ func (h *History) stood(n int, p partHistory, now time.Time) time.Duration {
 	if !p.behind(h.mu.ends[n]) {
 		return 0
 	}
-	if !h.mu.up {
+	if !h.mu.loaded {
 		return p.stood
 	}
 	return p.stood + now.Sub(p.since)

@@ -21,6 +21,7 @@ type tape struct {
 func newTape() *tape {
 	t := &tape{h: NewHistory([]string{"g"}, 2, 10*time.Second), now: time.Unix(1000, 0)}
 	t.h.Up(t.now)
+	t.h.Loaded(t.now)
 	t.produce(20, 20)
 	return t
 }
@@ -57,6 +58,7 @@ func (t *tape) kill() {
 	t.wait(time.Minute)
 	t.floors = t.h.Floors()["g"]
 	t.h.Up(t.now)
+	t.h.Loaded(t.now)
 }
 
 func (t *tape) assigned(partition int32, at int64) {
@@ -240,7 +242,8 @@ func TestHistoryLoaded(t *testing.T) {
 	got := lived()
 	got.produce(21, 20)
 	got.kill()
-	got.now = got.now.Add(30 * time.Second)
+	got.h.Up(got.now)
+	got.wait(30 * time.Second)
 	got.h.Loaded(got.now)
 	got.wait(9 * time.Second)
 	if got.found != nil {
