@@ -95,7 +95,7 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 				resp.Topics[i].Partitions[j].ErrorCode = int16(gone)
 				continue
 			}
-			if g.ignored(s, req, topic.Topic, now, p) {
+			if g.ignored(s, req, topic.Topic, now, p.Partition) {
 				continue
 			}
 			if tooLong(p.Metadata, limit) {

@@ -105,7 +105,7 @@ func (m *machine) vacate(s *step, g *group) {
 	offsets, stored := g.offsets, g.stored
 	fresh := newGroup(g.id)
 	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind, fresh.cell = offsets, stored, g.counted, g.rewind, g.cell
-	fresh.emptying = emptying{ignored: g.emptying.ignored, latest: g.emptying.latest}
+	fresh.emptying = emptying{ignored: g.emptying.ignored}
 	*g = *fresh
 	if stored != nil {
 		s.record(Record{Key: groupKey(g.id)})

@@ -15,8 +15,8 @@ import (
 // them, and never look at what is committed. So the group gives everything up
 // first, in one rebalance, and takes it again in a second; the marks are written
 // between the two, when nobody owns anything. What is committed for the marked
-// partitions meanwhile is answered as usual and kept aside: it counts if the
-// rewind is called off, and an undo goes back to it. A restart forgets it.
+// partitions before them is taken as usual: it counts if the rewind is called off,
+// and an undo goes back to it.
 
 // undoWindow is for how long a rewind that is done can be taken back.
 const undoWindow = time.Hour
@@ -234,14 +234,18 @@ func (g *group) savedOf(s *step, topic string, partition int32) int64 {
 func byTopic(a, b rewindTopic) int    { return cmp.Compare(a.name, b.name) }
 func byPartition(a, b rewindMark) int { return cmp.Compare(a.partition, b.partition) }
 
-// merge adds the marks of a rewind that is not done and that others do not
-// replace. What it saved was committed before either, so it stays saved.
+// merge adds the marks of a rewind that is not done and that others do not replace.
 func (r *rewind) merge(topics []rewindTopic) []rewindTopic {
 	if r == nil || r.phase == rewindDone {
 		return topics
 	}
+	return overlay(topics, r.topics)
+}
+
+// overlay adds to topics what others have besides, of topics that are the same.
+func overlay(topics, others []rewindTopic) []rewindTopic {
 	merged := slices.Clone(topics)
-	for _, old := range r.topics {
+	for _, old := range others {
 		at, ok := slices.BinarySearchFunc(merged, old, byTopic)
 		if !ok {
 			merged = slices.Insert(merged, at, old)
@@ -252,9 +256,7 @@ func (r *rewind) merge(topics []rewindTopic) []rewindTopic {
 		}
 		list := slices.Clone(merged[at].partitions)
 		for _, p := range old.partitions {
-			if i, ok := slices.BinarySearchFunc(list, p, byPartition); ok {
-				list[i].saved = p.saved
-			} else {
+			if i, ok := slices.BinarySearchFunc(list, p, byPartition); !ok {
 				list = slices.Insert(list, i, p)
 			}
 		}
@@ -269,15 +271,29 @@ func (r *rewind) expires() time.Time { return time.UnixMilli(r.ended).Add(undoWi
 // ignores reports whether a commit says only where its member was before the
 // rewind. A generation below 0 is nobody's: the group has no members then.
 func (r *rewind) ignores(generation int32, topic string, now topicNow, partition int32) bool {
-	if r == nil || generation < 0 || r.phase == rewindDone && generation >= r.ignoreBelow {
+	if r == nil || generation < 0 {
 		return false
 	}
-	at, ok := slices.BinarySearchFunc(r.topics, rewindTopic{name: topic}, byTopic)
-	if !ok || r.topics[at].id != now.id {
-		return false
-	}
-	_, ok = slices.BinarySearchFunc(r.topics[at].partitions, rewindMark{partition: partition}, byPartition)
+	return r.phase == rewindDone && generation < r.ignoreBelow && r.takes(topic, now, partition)
+}
+
+// takes reports whether the partition is one that the rewind marks.
+func (r *rewind) takes(topic string, now topicNow, partition int32) bool {
+	_, ok := find(r.topics, topic, now.id, partition)
 	return ok
+}
+
+// find looks a partition up in marks, which are in order.
+func find(topics []rewindTopic, name string, id model.TopicID, partition int32) (rewindMark, bool) {
+	at, ok := slices.BinarySearchFunc(topics, rewindTopic{name: name}, byTopic)
+	if !ok || topics[at].id != id {
+		return rewindMark{}, false
+	}
+	list := topics[at].partitions
+	if at, ok = slices.BinarySearchFunc(list, rewindMark{partition: partition}, byPartition); !ok {
+		return rewindMark{}, false
+	}
+	return list[at], true
 }
 
 func (r *rewind) count() int {

@@ -23,9 +23,6 @@ type emptying struct {
 	holding map[string]struct{}
 	rounds  int
 	ignored int // commits
-	// latest is the newest that each marked partition was committed meanwhile. It
-	// is not taken, unless the rewind is called off.
-	latest offsetTable
 	// dealt is what the members of a consumer group would have, by their ids: they
 	// get it back in the end.
 	dealt map[string]partitions
@@ -130,7 +127,7 @@ func (g *group) mayOwn(id string) bool {
 func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 	done := *g.rewind
 	done.phase, done.ended, done.ignoreBelow = rewindDone, s.wall(), ignoreBelow
-	done.topics = g.emptying.settle(s, &done)
+	done.topics = g.settle(s, &done)
 	var room arena
 	for _, t := range done.topics {
 		now := s.topic(t.name)
@@ -145,7 +142,7 @@ func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 	}
 	s.record(rewindRecord(g.id, &done))
 	m.apply(s)
-	g.emptying.holding, g.emptying.rounds, g.emptying.latest = nil, 0, nil
+	g.emptying.holding, g.emptying.rounds = nil, 0
 	m.timers.set(timerKey{timerRewind, g.id, ""}, s.at(done.expires()))
 	m.scheduleExpiry(s)
 	s.event(Event{Kind: RewindEnded, Group: g.id, Generation: g.number(), Count: done.count()})
@@ -154,17 +151,17 @@ func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 // settle is what marks come to in the end: what is committed meanwhile is what an
 // undo goes back to, and further than a mark that only skips, or an undo that
 // leaves the group where it was. Below the log start there is nothing to read.
-func (e *emptying) settle(s *step, r *rewind) []rewindTopic {
+func (g *group) settle(s *step, r *rewind) []rewindTopic {
 	settled := make([]rewindTopic, 0, len(r.topics))
 	for _, t := range r.topics {
 		t.partitions = slices.Clone(t.partitions)
 		for i := range t.partitions {
 			p := &t.partitions[i]
-			if c, ok := e.latest.get(t.name, p.partition); ok && c.topic == t.id {
+			if now := g.savedOf(s, t.name, p.partition); now >= 0 {
 				if p.mark > p.saved || p.mark == p.saved && r.undoes {
-					p.mark = max(p.mark, c.offset)
+					p.mark = max(p.mark, now)
 				}
-				p.saved = c.offset
+				p.saved = now
 			}
 			p.mark = max(p.mark, s.logStart(t.name, p.partition))
 		}
@@ -173,23 +170,12 @@ func (e *emptying) settle(s *step, r *rewind) []rewindTopic {
 	return settled
 }
 
-// forgetRewind forgets a rewind that is not done, takes what was committed for its
-// partitions meanwhile after all, and reports whether members of a classic group
-// own nothing by now: they have to rebalance once more.
+// forgetRewind forgets a rewind that is not done, and reports whether members of a
+// classic group own nothing by now: they have to rebalance once more.
 func (m *machine) forgetRewind(s *step, g *group) (handedOut bool) {
-	latest := g.emptying.latest
 	handedOut = g.emptying.holding != nil
 	g.emptying = emptying{}
 	s.record(Record{Key: rewindKey(g.id)})
-	var room arena
-	for _, topic := range slices.Sorted(maps.Keys(latest)) {
-		now := s.topic(topic)
-		for _, partition := range slices.Sorted(maps.Keys(latest[topic])) {
-			if c := latest[topic][partition]; now.keeps(c) {
-				s.record(room.offsetRecord(g.id, topic, partition, c))
-			}
-		}
-	}
 	m.apply(s)
 	return handedOut
 }
@@ -264,24 +250,12 @@ func claims(b []byte) bool {
 	return false
 }
 
-// ignored counts a commit that a rewind makes meaningless, and remembers it
-// for as long as the rewind may be called off.
-func (g *group) ignored(s *step, req *kmsg.OffsetCommitRequest, topic string, now topicNow, p *kmsg.OffsetCommitRequestTopicPartition) bool {
-	if g == nil || !g.rewind.ignores(req.Generation, topic, now, p.Partition) {
+// ignored counts a commit that a rewind makes meaningless.
+func (g *group) ignored(s *step, req *kmsg.OffsetCommitRequest, topic string, now topicNow, partition int32) bool {
+	if g == nil || !g.rewind.ignores(req.Generation, topic, now, partition) {
 		return false
 	}
 	g.emptying.ignored++
 	s.ignored++
-	if g.rewind.phase == rewindEmptying {
-		c := committedOf(s, req, p, now.id)
-		c.metadata = ""
-		if g.late(req) && c.offset <= g.newest(s, topic, now.id, p.Partition) {
-			return true // of an epoch of which others are further
-		}
-		if g.emptying.latest == nil {
-			g.emptying.latest = offsetTable{}
-		}
-		g.emptying.latest.put(topic, p.Partition, c)
-	}
 	return true
 }

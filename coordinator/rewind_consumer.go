@@ -5,7 +5,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -166,34 +165,33 @@ func (m *consumerMember) pace(s *step, g *group) time.Duration {
 
 // ignoreLate takes what a rewind makes meaningless out of a commit that is
 // refused, as its member has come to another epoch since. Clients repeat such a
-// commit with their new epoch, which would then be good enough to undo a mark.
+// commit with their new epoch, which would then be good enough to undo a mark. As
+// long as there are no marks yet, it counts if it is further than what is committed.
 func (g *group) ignoreLate(s *step, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse) {
 	if g == nil || g.rewind == nil || g.consumer == nil ||
 		g.consumer.members[req.MemberID] == nil || req.Generation > g.consumer.epoch {
 		return
 	}
+	var room arena
 	for i := range req.Topics {
 		topic := &req.Topics[i]
 		now := s.topic(topic.Topic)
 		for j := range topic.Partitions {
-			if g.ignored(s, req, topic.Topic, now, &topic.Partitions[j]) {
-				resp.Topics[i].Partitions[j].ErrorCode = int16(protocol.NoError)
+			p := &topic.Partitions[j]
+			switch {
+			case g.ignored(s, req, topic.Topic, now, p.Partition):
+			case g.isEmptying() && req.Generation >= 0 && g.rewind.takes(topic.Topic, now, p.Partition):
+				if p.Offset > g.savedOf(s, topic.Topic, p.Partition) {
+					c := committedOf(s, req, p, now.id)
+					c.metadata = ""
+					s.record(room.offsetRecord(g.id, topic.Topic, p.Partition, c))
+					s.cut()
+					s.commits++
+				}
+			default:
+				continue
 			}
+			resp.Topics[i].Partitions[j].ErrorCode = int16(protocol.NoError)
 		}
 	}
-}
-
-// late reports whether a commit is of another epoch than its member's.
-func (g *group) late(req *kmsg.OffsetCommitRequest) bool {
-	return g.consumer != nil && g.consumer.checkCommit(req) != protocol.NoError
-}
-
-// newest is the furthest that a partition was committed, also since a rewind
-// began; -1: nothing is.
-func (g *group) newest(s *step, topic string, id model.TopicID, partition int32) int64 {
-	newest := g.savedOf(s, topic, partition)
-	if c, ok := g.emptying.latest.get(topic, partition); ok && c.topic == id {
-		newest = max(newest, c.offset)
-	}
-	return newest
 }
