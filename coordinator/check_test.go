@@ -61,7 +61,7 @@ func checkMachine(m *machine) error {
 	offsets := 0
 	var rewinds [rewindDone + 1]int
 	for id, g := range m.groups {
-		if g.rewind != nil {
+		if g.rewind.shown() != RewindNone {
 			rewinds[g.rewind.phase]++
 		}
 		counted.add(g.standing(), 1)

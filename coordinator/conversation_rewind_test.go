@@ -74,5 +74,10 @@ func ownText(r Record) string {
 			text += fmt.Sprintf(" %s-%d:%d->%d", t.name, p.partition, p.saved, p.mark)
 		}
 	}
+	for _, t := range v.guards {
+		for _, p := range t.partitions {
+			text += fmt.Sprintf(" guard=%s-%d<%d", t.name, p.partition, p.mark)
+		}
+	}
 	return text
 }

@@ -85,8 +85,9 @@ func (w *consumerWorld) checkRewound(rt *rapid.T) {
 		if c.gone || g == nil || g.consumer == nil || g.consumer.members[c.id] == nil || g.rewind == nil {
 			continue
 		}
+		marked := g.rewind.parts()
 		for p, told := range c.took {
-			if g.rewind.marks(p) && told < g.rewind.ignoreBelow {
+			if _, ok := marked[p]; ok && told < g.rewind.ignoreBelow {
 				rt.Fatalf("%s took %v in epoch %d, rewound before %d", c.id, p, told, g.rewind.ignoreBelow)
 			}
 		}
@@ -96,21 +97,34 @@ func (w *consumerWorld) checkRewound(rt *rapid.T) {
 	}
 }
 
-func (r *rewind) marks(p part) bool {
+// parts are the partitions that the rewind marks.
+func (r *rewind) parts() map[part]struct{} {
+	out := map[part]struct{}{}
 	for _, t := range r.topics {
 		for _, mark := range t.partitions {
-			if t.id == p.topic && mark.partition == p.partition {
-				return true
-			}
+			out[part{t.id, mark.partition}] = struct{}{}
 		}
 	}
-	return false
+	return out
 }
 
-// checkPositions reads the log as it was written: once the marks are committed,
-// no position may come that was taken before.
+// mayGo reports whether a rewind that is under way may take a partition there: to
+// its mark, or nowhere.
+func (g *group) mayGo(topic string, id model.TopicID, partition int32, offset int64) bool {
+	if !g.isEmptying() {
+		return false
+	}
+	mark, ok := find(g.rewind.topics, topic, id, partition)
+	now, _ := g.offsets.get(topic, partition)
+	return ok && (offset == mark.mark || offset == now.offset)
+}
+
+// checkPositions reads the log as it was written: once the marks of a rewind are
+// committed, no position may come that was taken before, whatever other rewinds
+// follow, as long as the group counts on.
 func checkPositions(records []Record) error {
 	m := newMachine()
+	below := map[string]map[part]int32{}
 	for _, r := range records {
 		if r.Value != nil && r.Key[1] <= 1 && r.Key[0] == 0 {
 			var key kmsg.OffsetCommitKey
@@ -121,13 +135,28 @@ func checkPositions(records []Record) error {
 			if err != nil {
 				return err
 			}
-			g := m.groups[key.Group]
-			if g != nil && g.rewind != nil && g.rewind.phase == rewindDone && g.rewind.marks(part{c.topic, key.Partition}) && c.offset < int64(g.rewind.ignoreBelow) {
-				return fmt.Errorf("%s of %s-%d: a position of epoch %d was stored, rewound before %d", key.Group, key.Topic, key.Partition, c.offset, g.rewind.ignoreBelow)
+			least := below[key.Group][part{c.topic, key.Partition}]
+			if c.offset < int64(least) && !m.groups[key.Group].mayGo(key.Topic, c.topic, key.Partition, c.offset) {
+				return fmt.Errorf("%s of %s-%d: a position of epoch %d was stored, rewound before %d", key.Group, key.Topic, key.Partition, c.offset, least)
 			}
 		}
 		if err := m.replay(r); err != nil {
 			return err
+		}
+		maps.DeleteFunc(below, func(id string, _ map[part]int32) bool {
+			g := m.groups[id]
+			return g == nil || g.consumer == nil || !g.consumer.recorded
+		})
+		for id, g := range m.groups {
+			if g.consumer == nil || g.rewind.shown() != RewindDone {
+				continue
+			}
+			if below[id] == nil {
+				below[id] = map[part]int32{}
+			}
+			for p := range g.rewind.parts() {
+				below[id][p] = g.rewind.ignoreBelow
+			}
 		}
 	}
 	return nil

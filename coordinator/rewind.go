@@ -108,7 +108,7 @@ func (g *Groups) askRewind(group string, reply func(RewindStatus), do func(*mach
 func (m *machine) rewindStatus(id string) RewindStatus {
 	status := RewindStatus{Group: id}
 	g := m.groups[id]
-	if g == nil || g.rewind == nil {
+	if g == nil || g.rewind.shown() == RewindNone {
 		return status
 	}
 	r := g.rewind
@@ -130,7 +130,7 @@ func (m *machine) rewindStatus(id string) RewindStatus {
 // shown is the phase as operators see it.
 func (r *rewind) shown() RewindPhase {
 	switch {
-	case r == nil:
+	case r == nil, len(r.topics) == 0: // or it guards others only
 		return RewindNone
 	case r.phase == rewindDone:
 		return RewindDone
@@ -274,7 +274,53 @@ func (r *rewind) ignores(generation int32, topic string, now topicNow, partition
 	if r == nil || generation < 0 {
 		return false
 	}
-	return r.phase == rewindDone && generation < r.ignoreBelow && r.takes(topic, now, partition)
+	if r.phase == rewindDone && generation < r.ignoreBelow && r.takes(topic, now, partition) {
+		return true
+	}
+	guard, ok := find(r.guards, topic, now.id, partition)
+	return ok && int64(generation) < guard.mark
+}
+
+// guardsOf are what the group's next rewind has to guard besides its own marks: those
+// of the ones before, as long as a member may commit from before them.
+func (g *group) guardsOf(s *step) []rewindTopic {
+	r, slowest := g.rewind, g.slowest()
+	if r == nil {
+		return nil
+	}
+	var guards []rewindTopic
+	if r.phase == rewindDone && (slowest < r.ignoreBelow || g.consumed() && s.wall()-r.ended < rewindSettles.Milliseconds()) {
+		for _, t := range r.topics {
+			t.partitions = slices.Clone(t.partitions)
+			for i := range t.partitions {
+				t.partitions[i].mark, t.partitions[i].saved = int64(r.ignoreBelow), -1
+			}
+			guards = append(guards, t)
+		}
+	}
+	for _, t := range r.guards {
+		behind := func(p rewindMark) bool { return int64(slowest) < p.mark }
+		if s.wall()-r.started < rewindSettles.Milliseconds() || slices.ContainsFunc(t.partitions, behind) {
+			guards = overlay(guards, []rewindTopic{t})
+		}
+	}
+	return guards
+}
+
+// slowest is the oldest generation or epoch that a member is in.
+func (g *group) slowest() int32 {
+	slowest := g.number()
+	for _, member := range g.order {
+		if member.behind != 0 {
+			slowest = min(slowest, member.behind)
+		}
+	}
+	if g.consumer != nil {
+		for _, member := range g.consumer.members {
+			slowest = min(slowest, member.current.epoch)
+		}
+	}
+	return slowest
 }
 
 // takes reports whether the partition is one that the rewind marks.
@@ -312,7 +358,7 @@ func (m *machine) undoRewind(s *step, group, id, newID string) *protocol.Error {
 	g := m.groups[group]
 	r := g.rewind
 	switch {
-	case r == nil:
+	case r.shown() == RewindNone:
 		return protocol.Errorf(protocol.InvalidRequest, "group %q has no rewind to undo: there was none, or it is more than an hour ago", group)
 	case id != "" && id != r.id:
 		return protocol.Errorf(protocol.InvalidRequest, "the rewind %s of group %q was followed by another one", id, group)

@@ -35,6 +35,7 @@ func (m *machine) startRewind(s *step, g *group, r *rewind) {
 		g.emptying = emptying{}
 	}
 	m.timers.cancel(timerKey{timerRewind, g.id, ""})
+	r.guards = g.guardsOf(s)
 	s.record(rewindRecord(g.id, r))
 	m.apply(s)
 	s.event(Event{Kind: RewindStarted, Group: g.id, Generation: g.number(), Members: g.size(), Count: r.count()})
@@ -170,12 +171,19 @@ func (g *group) settle(s *step, r *rewind) []rewindTopic {
 	return settled
 }
 
-// forgetRewind forgets a rewind that is not done, and reports whether members of a
-// classic group own nothing by now: they have to rebalance once more.
+// forgetRewind forgets a rewind that is not done, but for what it guards, and
+// reports whether members of a classic group own nothing by now: they have to
+// rebalance once more.
 func (m *machine) forgetRewind(s *step, g *group) (handedOut bool) {
 	handedOut = g.emptying.holding != nil
 	g.emptying = emptying{}
-	s.record(Record{Key: rewindKey(g.id)})
+	left := rewind{phase: rewindDone, started: g.rewind.started, ended: s.wall(), guards: g.rewind.guards}
+	if len(left.guards) == 0 {
+		s.record(Record{Key: rewindKey(g.id)})
+	} else {
+		s.record(rewindRecord(g.id, &left))
+		m.timers.set(timerKey{timerRewind, g.id, ""}, s.at(left.expires()))
+	}
 	m.apply(s)
 	return handedOut
 }

@@ -19,6 +19,7 @@ const (
 	ownRewind     = 1
 
 	rewindValueVersion = 0
+	rewindGuardsTag    = 0 // a tagged field, of the format that the topics have
 )
 
 // rewindPhase is how far a rewind has come.
@@ -38,6 +39,9 @@ type rewind struct {
 	started, ended int64 // ms; ended is noTime until the marks are committed
 	topics         []rewindTopic
 	undoes         bool // it takes another rewind back, and cannot be undone
+	// guards are of rewinds before, which members may be behind yet: a mark is what
+	// ignoreBelow was.
+	guards []rewindTopic
 }
 
 // rewindTopic is the part of a rewind in one topic.
@@ -64,8 +68,21 @@ func rewindRecord(group string, r *rewind) Record {
 	b = append(b, byte(r.phase))
 	b = appendInt32(b, r.ignoreBelow)
 	b = appendInt64(appendInt64(b, r.started), r.ended)
-	b = appendCompactLen(b, len(r.topics))
-	for _, t := range r.topics {
+	b = appendRewindTopics(b, r.topics)
+	undoes := byte(0)
+	if r.undoes {
+		undoes = 1
+	}
+	b = append(b, undoes)
+	if len(r.guards) == 0 {
+		return Record{Key: rewindKey(group), Value: append(b, 0)}
+	}
+	return Record{Key: rewindKey(group), Value: appendTag(append(b, 1), rewindGuardsTag, appendRewindTopics(nil, r.guards))}
+}
+
+func appendRewindTopics(b []byte, topics []rewindTopic) []byte {
+	b = appendCompactLen(b, len(topics))
+	for _, t := range topics {
 		b = appendCompactString(b, t.name)
 		b = append(b, t.id[:]...)
 		b = appendCompactLen(b, len(t.partitions))
@@ -75,11 +92,7 @@ func rewindRecord(group string, r *rewind) Record {
 		}
 		b = append(b, 0)
 	}
-	undoes := byte(0)
-	if r.undoes {
-		undoes = 1
-	}
-	return Record{Key: rewindKey(group), Value: append(b, undoes, 0)}
+	return b
 }
 
 // replayOwn applies a record of a kind that is not Kafka's; those of later
@@ -110,10 +123,10 @@ func (m *machine) replayOwn(r Record) error {
 
 // setRewind replaces a group's rewind, nil for none, and counts.
 func (m *machine) setRewind(g *group, r *rewind) {
-	if g.rewind != nil {
+	if g.rewind.shown() != RewindNone {
 		m.rewinds[g.rewind.phase]--
 	}
-	if r != nil {
+	if r.shown() != RewindNone {
 		m.rewinds[r.phase]++
 	}
 	g.rewind = r
@@ -123,11 +136,25 @@ func decodeRewind(value []byte) (*rewind, error) {
 	if err := checkVersion(value, rewindValueVersion); err != nil {
 		return nil, err
 	}
-	const topicMin, partitionMin = 19, 21
 	c := cursor{rest: value[2:], ok: true}
 	r := &rewind{
 		id: c.compactString(), phase: rewindPhase(c.i8()), ignoreBelow: c.i32(), started: c.i64(), ended: c.i64(),
+		topics: c.rewindTopics(), undoes: c.i8() != 0,
 	}
+	c.tags(func(tag uint32, field *cursor) {
+		if tag == rewindGuardsTag {
+			r.guards = field.rewindTopics()
+		}
+	})
+	if !c.ok || r.phase < rewindEmptying || r.phase > rewindDone {
+		return nil, fmt.Errorf("%w: a value of %d bytes is cut or lies", errRecord, len(value))
+	}
+	return r, nil
+}
+
+func (c *cursor) rewindTopics() []rewindTopic {
+	const topicMin, partitionMin = 19, 21
+	var topics []rewindTopic
 	for range c.count(topicMin) {
 		t := rewindTopic{name: c.compactString(), id: c.topicID()}
 		for range c.count(partitionMin) {
@@ -135,12 +162,7 @@ func decodeRewind(value []byte) (*rewind, error) {
 			c.tags(nil)
 		}
 		c.tags(nil)
-		r.topics = append(r.topics, t)
+		topics = append(topics, t)
 	}
-	r.undoes = c.i8() != 0
-	c.tags(nil)
-	if !c.ok || r.phase < rewindEmptying || r.phase > rewindDone {
-		return nil, fmt.Errorf("%w: a value of %d bytes is cut or lies", errRecord, len(value))
-	}
-	return r, nil
+	return topics
 }

@@ -14,6 +14,7 @@ func someRewind() *rewind {
 			{name: "t", id: model.TopicID{1}, partitions: []rewindMark{{0, 10, -1}, {3, 11, 20}}},
 			{name: "u", id: model.TopicID{2}},
 		},
+		guards: []rewindTopic{{name: "t", id: model.TopicID{1}, partitions: []rewindMark{{3, 6, -1}}}},
 	}
 }
 
