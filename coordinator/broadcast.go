@@ -84,7 +84,7 @@ func (m *machine) strike(g *group) {
 // if that is a broadcast group, the member's cell. Of a cell that does not exist
 // nobody is a member, nor of a broadcast group itself.
 func (m *machine) routed(s *step, id, memberID string, instance *string, c Caller) *group {
-	if !m.broadcasts(s, id) {
+	if !m.follow(s, id) {
 		return m.groups[id]
 	}
 	cell := m.cellOf(id, memberID, instance, c.Session)
@@ -92,9 +92,17 @@ func (m *machine) routed(s *step, id, memberID string, instance *string, c Calle
 		return m.groups[id]
 	}
 	if cell.recognizes(memberID, instance) {
-		m.bind(s, c.Session, cell)
+		m.meet(s, c.Session, cell)
 	}
 	return cell
+}
+
+// meet notes that a cell's member was heard of, on that connection.
+func (m *machine) meet(s *step, session *Session, cell *group) {
+	m.bind(s, session, cell)
+	if cell.consumer != nil {
+		cell.heard = s.now
+	}
 }
 
 // recognizes reports whether the caller is the member that it says it is.
@@ -110,7 +118,7 @@ func (g *group) recognizes(memberID string, instance *string) bool {
 // like. A tool is shown how far the whole group has come.
 func (m *machine) offsetsFor(s *step, req *kmsg.OffsetFetchRequestGroup, c Caller) (*group, protocol.ErrorCode) {
 	base := req.Group
-	if !m.broadcasts(s, base) {
+	if !m.follow(s, base) {
 		return m.groups[base], protocol.NoError
 	}
 	if id := deref(req.MemberID); id != "" {
@@ -122,7 +130,7 @@ func (m *machine) offsetsFor(s *step, req *kmsg.OffsetFetchRequestGroup, c Calle
 		case req.MemberEpoch >= 0 && req.MemberEpoch != cell.generation:
 			return nil, protocol.IllegalGeneration
 		}
-		m.bind(s, c.Session, cell)
+		m.meet(s, c.Session, cell)
 		return cell.fetching(), protocol.NoError
 	}
 	own := m.own(c.Session, base)

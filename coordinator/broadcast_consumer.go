@@ -18,7 +18,7 @@ import (
 // cell. Of a member without one the client hears that it is none, and joins.
 func (m *machine) place(s *step, b *beat) *protocol.Error {
 	base := b.req.Group
-	if !m.broadcasts(s, base) {
+	if !m.follow(s, base) {
 		return nil
 	}
 	id, code := m.cellFor(s, base, b)

@@ -52,7 +52,7 @@ func commitResponse(req *kmsg.OffsetCommitRequest, code protocol.ErrorCode) *kms
 }
 
 func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest, caller Caller) *kmsg.OffsetCommitResponse {
-	if !m.broadcasts(s, req.Group) {
+	if !m.follow(s, req.Group) {
 		return m.commitTo(s, m.groups[req.Group], req)
 	}
 	if req.Generation < 0 && req.MemberID == "" && req.InstanceID == nil {

@@ -13,7 +13,7 @@ import (
 // front is the broadcast group of that name as tools are shown it; false if it is
 // not one, or nobody has been in it yet.
 func (m *machine) front(s *step, id string) ([]*group, bool) {
-	if !m.broadcasts(s, id) {
+	if !m.inForce(s, id) {
 		return nil, false
 	}
 	cells := m.facades[id].sorted()
@@ -121,7 +121,7 @@ func (m *machine) inspectFront(s *step, id string, cells []*group) GroupView {
 // of a broadcast group all members' cells.
 func (m *machine) parts(s *step, id string) []*group {
 	var parts []*group
-	if m.broadcasts(s, id) {
+	if m.follow(s, id) {
 		parts = m.facades[id].sorted()
 	}
 	if g := m.groups[id]; g != nil {

@@ -54,6 +54,7 @@ func joinFailed(req *kmsg.JoinGroupRequest, code protocol.ErrorCode) *kmsg.JoinG
 
 // refuse answers a JoinGroup with an error and the member id that it names.
 func (w *joinWait) refuse(s *step, code protocol.ErrorCode, memberID string) {
+	w.refused = code != protocol.MemberIDRequired
 	resp := joinFailed(w.req, code)
 	resp.MemberID = memberID
 	respond(s, w.reply, resp, w.failed)
@@ -80,8 +81,9 @@ func (m *machine) join(s *step, w *joinWait, caller Caller) {
 	}
 	req.Group = id
 	m.joinGroup(s, w, caller)
-	// Whoever is in a cell now is the caller, unless it claimed to be somebody.
-	if g := m.groups[id]; g != nil && g.cell && !g.idle() && (req.MemberID == "" || g.knows(req.MemberID)) {
+	// Whoever is in a cell now is the caller, unless it claimed to be somebody or
+	// was turned away.
+	if g := m.groups[id]; g != nil && g.cell && !g.idle() && !w.refused && (req.MemberID == "" || g.knows(req.MemberID)) {
 		m.bind(s, caller.Session, g)
 	}
 }

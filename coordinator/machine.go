@@ -184,7 +184,7 @@ func (m *machine) restore(s *step) {
 	}
 	m.restoreRewinds(s) // first: one that can be done now holds up no switch
 	for _, base := range m.bases() {
-		m.broadcasts(s, base) // the rules may have changed meanwhile
+		m.follow(s, base) // the rules may have changed meanwhile
 		s.cut()
 	}
 	if len(m.groups) > 0 {

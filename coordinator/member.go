@@ -37,8 +37,9 @@ type member struct {
 
 // joinWait is a JoinGroup request that has not been answered.
 type joinWait struct {
-	req   *kmsg.JoinGroupRequest
-	reply func(*kmsg.JoinGroupResponse)
+	req     *kmsg.JoinGroupRequest
+	reply   func(*kmsg.JoinGroupResponse)
+	refused bool // for good: not to come again with a member id
 }
 
 // syncWait is a SyncGroup request that has not been answered.

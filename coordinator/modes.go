@@ -58,7 +58,7 @@ func (sh *shard) review(bases []string) {
 }
 
 func (m *machine) rulesChanged(s *step, id string) {
-	m.broadcasts(s, id)
+	m.follow(s, id)
 	m.redeal(s, id)
 }
 
@@ -80,10 +80,26 @@ func (m *machine) bases() []string {
 	return ids
 }
 
-// broadcasts reports whether every member of the group gets every partition. If
-// members are there that came under another rule, they are out of the group first;
-// if they cannot be as yet, the former rule is in force.
-func (m *machine) broadcasts(s *step, id string) bool {
+// inForce reports whether every member of the group gets every partition as it
+// stands, whatever the rule is by now: lists and descriptions change nothing.
+func (m *machine) inForce(s *step, id string) bool {
+	f := m.facades[id]
+	switch {
+	case f == nil:
+		return false // nobody has been in a cell
+	case f.mode != modeUnknown:
+		return f.mode == modeBroadcast
+	case s.view.Rules(id).Broadcast:
+		g := m.groups[id]
+		return g == nil || g.idle()
+	}
+	return f.taken() > 0
+}
+
+// follow has a group follow its rule, and reports whether every member of it gets
+// every partition then. If members are there that came under another rule, they are
+// out of the group first; if they cannot be as yet, the former rule is in force.
+func (m *machine) follow(s *step, id string) bool {
 	if _, cell := baseOf(id); cell {
 		return false // a cell is asked for by its name: a group like any other
 	}
@@ -222,4 +238,5 @@ func (m *machine) disband(s *step, g *group, reason string) {
 	g.initial = initialDelay{}
 	g.generation++
 	m.empty(s, g)
+	m.apply(s) // whoever comes next sees that it is stored
 }

@@ -147,6 +147,7 @@ func (m *machine) checkRewound(id string) *protocol.Error {
 
 // checkRewindable also refuses broadcast groups: the offsets are their members'.
 func (m *machine) checkRewindable(s *step, id string) *protocol.Error {
+	m.follow(s, id)
 	if cells, ok := m.front(s, id); ok {
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
 			"each member of group %q has all partitions and offsets of its own (broadcast): rewind them one by one, by their names in the list of groups, such as %q",

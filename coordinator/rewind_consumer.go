@@ -26,7 +26,7 @@ const (
 // takeMarked begins, or begins anew after a load, to take the marked partitions
 // of a rewind away.
 func (m *machine) takeMarked(s *step, g *group) {
-	if g.consumer.meant(g.marked(s)) {
+	if marked := g.marked(s); g.consumer.meant(marked) || g.consumer.kept(marked) {
 		m.bump(s, g, g.rewind.String())
 		m.retargetNow(s, g)
 	}
@@ -121,6 +121,18 @@ func (g *group) marked(s *step) partitions {
 func (c *consumerGroup) meant(set partitions) bool {
 	for _, target := range c.targets {
 		if len(target.and(set)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// kept reports whether a member has one of these and is where it shall be: as a
+// damaged log leaves it, who has what it was never meant to have would never give
+// that up.
+func (c *consumerGroup) kept(set partitions) bool {
+	for _, member := range c.members {
+		if member.current.settled(c.assignmentEpoch) && len(member.current.assigned.and(set)) > 0 {
 			return true
 		}
 	}

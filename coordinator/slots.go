@@ -46,7 +46,7 @@ func slotPrefix(base, clientID, clientHost string) string {
 // seat finds the group that a JoinGroup is for: the one it names or, if that is
 // a broadcast group, the cell of the member. Whoever had it before is out of it.
 func (m *machine) seat(s *step, req *kmsg.JoinGroupRequest, c Caller) (string, protocol.ErrorCode) {
-	if !m.broadcasts(s, req.Group) {
+	if !m.follow(s, req.Group) {
 		return req.Group, protocol.NoError
 	}
 	switch {
@@ -106,6 +106,9 @@ func (m *machine) takeSlot(s *step, base string, c Caller, most int) (string, pr
 // send several heartbeats in the time of a session.
 func (m *machine) silent(s *step, cell *group) bool {
 	who, ok := m.occupant(s, cell)
+	if who.heard.Before(m.loadedAt) {
+		who.heard = m.loadedAt // before that nobody knows
+	}
 	return ok && s.now.Sub(who.heard) > who.session/2
 }
 
