@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -26,10 +27,10 @@ type GroupView struct {
 	Protocol        string // chosen by the members; "" while there is none; of a consumer group the assignor
 	Leader          string // a member id; "": none
 	Members         []MemberView
-	Newcomers       int // given a member id, yet to join with it
-	Offsets         []TopicOffsets
-	Blockers        []Blocker   // what the running rebalance waits for
-	Rewind          RewindPhase // of the newest that is not forgotten
+	Newcomers       int            // given a member id, yet to join with it
+	Offsets         []TopicOffsets // in no order, see Sort
+	Blockers        []Blocker      // what the running rebalance waits for
+	Rewind          RewindPhase    // of the newest that is not forgotten
 	// Broadcast: every member has all partitions, and is alone in a group of its
 	// own, which is shown besides; Offsets are the lowest of the members, and there
 	// is neither a generation nor an epoch. Nobody may have been in it yet.
@@ -186,13 +187,24 @@ func (m *member) shown(protocolName string) []byte {
 	return m.protocols[0].metadata
 }
 
-// offsetViews copies the offsets, in order of topic and partition. What is left
-// of a deleted topic is not shown.
+// Sort puts the offsets in order of topic and partition. It is not done on the
+// shard, for which all its groups wait.
+func (v *GroupView) Sort() {
+	slices.SortFunc(v.Offsets, func(a, b TopicOffsets) int { return cmp.Compare(a.Topic, b.Topic) })
+	for _, t := range v.Offsets {
+		slices.SortFunc(t.Partitions, func(a, b PartitionOffset) int { return cmp.Compare(a.Partition, b.Partition) })
+	}
+	for i := range v.Cells {
+		v.Cells[i].Sort()
+	}
+}
+
+// offsetViews copies the offsets, in no order. What is left of a deleted topic is
+// not shown.
 func (g *group) offsetViews(s *step) []TopicOffsets {
 	out := make([]TopicOffsets, 0, len(g.offsets))
-	for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
+	for topic, partitions := range g.offsets {
 		now := s.topic(topic)
-		partitions := g.offsets[topic]
 		t := TopicOffsets{Topic: topic, ID: now.id, Partitions: make([]PartitionOffset, 0, len(partitions))}
 		for partition, c := range partitions {
 			if now.keeps(c) {
@@ -202,7 +214,6 @@ func (g *group) offsetViews(s *step) []TopicOffsets {
 		if len(t.Partitions) == 0 {
 			continue
 		}
-		slices.SortFunc(t.Partitions, func(a, b PartitionOffset) int { return int(a.Partition) - int(b.Partition) })
 		out = append(out, t)
 	}
 	return out

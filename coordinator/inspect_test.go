@@ -21,6 +21,7 @@ func (c *conversation) inspect(tag string, groups []string) {
 		lines := []string{"inspect: " + codeText(int16(code))}
 		slices.SortFunc(views, func(a, b GroupView) int { return strings.Compare(a.ID, b.ID) })
 		for i := range views {
+			views[i].Sort()
 			lines = append(lines, viewText(&views[i])...)
 		}
 		said(strings.Join(lines, "\n"))

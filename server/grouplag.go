@@ -29,6 +29,9 @@ func (s *Server) inspect(ctx context.Context, ids []string) ([]coordinator.Group
 	if err != nil {
 		return nil, err
 	}
+	for i := range a.views {
+		a.views[i].Sort()
+	}
 	if ids == nil {
 		slices.SortFunc(a.views, func(a, b coordinator.GroupView) int { return cmp.Compare(a.ID, b.ID) })
 	}
