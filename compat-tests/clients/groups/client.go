@@ -76,8 +76,8 @@ func Props() map[string]string {
 		// As the members of the classic protocol ask for by themselves.
 		"group.consumer.session.timeout.ms":        millis(sessionTimeout),
 		"group.consumer.min.session.timeout.ms":    millis(sessionTimeout),
-		"group.consumer.heartbeat.interval.ms":     millis(heartbeatInterval),
-		"group.consumer.min.heartbeat.interval.ms": millis(heartbeatInterval),
+		"group.consumer.heartbeat.interval.ms":     millis(consumerHeartbeat),
+		"group.consumer.min.heartbeat.interval.ms": millis(consumerHeartbeat),
 	}
 }
 

@@ -20,10 +20,12 @@ const (
 	// sessionTimeout is how long a broker takes to miss a crashed member. A loaded
 	// machine must not make others miss theirs.
 	sessionTimeout = 8 * time.Second
-	// heartbeatInterval is also how long librdkafka waits for the answer to a
-	// heartbeat of the consumer protocol. One that comes too late is lost to it, with
+	// heartbeatInterval is for members of the classic protocol.
+	heartbeatInterval = 300 * time.Millisecond
+	// consumerHeartbeat is for those of the consumer protocol. It is also how long
+	// librdkafka waits for the answer: one that comes too late is lost to it, with
 	// Apache Kafka too, and with it what the member was given.
-	heartbeatInterval = time.Second
+	consumerHeartbeat = time.Second
 	lookEvery         = 20 * time.Millisecond
 )
 
