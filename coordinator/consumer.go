@@ -127,28 +127,45 @@ func (c *consumerGroup) free(member *consumerMember, topic model.TopicID, partit
 
 // add counts a member in (by 1) or out (by -1).
 func (x *consumerIndex) add(m *consumerMember, assignmentEpoch int32, by int) {
-	for _, set := range []partitions{m.current.assigned, m.current.revoking} {
+	x.addCurrent(&m.current, assignmentEpoch, by)
+	x.addMeta(m.meta, by)
+	x.seat(m, by)
+}
+
+// replace counts a member out and what it became in; either may be nil. What it
+// says of itself may be long and stays as it is most times, so then it is left.
+func (x *consumerIndex) replace(old, fresh *consumerMember, assignmentEpoch int32) {
+	if old != nil && fresh != nil && old.meta == fresh.meta {
+		x.addCurrent(&old.current, assignmentEpoch, -1)
+		x.addCurrent(&fresh.current, assignmentEpoch, 1)
+		x.seat(fresh, 1)
+		return
+	}
+	if old != nil {
+		x.add(old, assignmentEpoch, -1)
+	}
+	if fresh != nil {
+		x.add(fresh, assignmentEpoch, 1)
+	}
+}
+
+func (x *consumerIndex) addCurrent(current *memberCurrent, assignmentEpoch int32, by int) {
+	for _, set := range []partitions{current.assigned, current.revoking} {
 		for topic, list := range set {
 			x.hold(topic, list, by)
 		}
 	}
-	if m.current.settled(assignmentEpoch) {
+	if current.settled(assignmentEpoch) {
 		x.settled += by
 	}
-	meta := m.meta
+}
+
+func (x *consumerIndex) addMeta(meta *memberMeta, by int) {
 	if meta == nil {
 		return
 	}
 	x.bytes += by * meta.size()
 	x.list(meta.topics, by)
-	if meta.instance != nil {
-		switch {
-		case by > 0:
-			x.byInstance[*meta.instance] = m.id
-		case x.byInstance[*meta.instance] == m.id:
-			delete(x.byInstance, *meta.instance)
-		}
-	}
 	for _, topic := range meta.topics {
 		x.subscribe(topic, by)
 	}
@@ -171,6 +188,19 @@ func (x *consumerIndex) subscribe(topic string, by int) {
 	before := len(x.subscribers)
 	if tally(x.subscribers, topic, by); len(x.subscribers) != before {
 		x.names++
+	}
+}
+
+// seat notes or forgets which member an instance is.
+func (x *consumerIndex) seat(m *consumerMember, by int) {
+	if m.meta == nil || m.meta.instance == nil {
+		return
+	}
+	switch {
+	case by > 0:
+		x.byInstance[*m.meta.instance] = m.id
+	case x.byInstance[*m.meta.instance] == m.id:
+		delete(x.byInstance, *m.meta.instance)
 	}
 }
 

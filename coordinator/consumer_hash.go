@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"hash"
 	"hash/fnv"
-	"maps"
 	"slices"
 )
 
@@ -31,15 +30,12 @@ func (c *consumerGroup) topicsHash(v View) int64 {
 // there gets a new target once.)
 func (c *consumerGroup) hashTopics(v View) int64 {
 	sum := fnv.New64a()
-	some := false
-	for _, name := range slices.Sorted(maps.Keys(c.index.subscribers)) {
-		if t, ok := v.Topic(name); ok {
-			some = true
-			hashTopic(sum, v, t)
-		}
-	}
-	if !some {
+	topics := c.topics(v)
+	if len(topics) == 0 {
 		return 0
+	}
+	for _, t := range topics {
+		hashTopic(sum, v, t)
 	}
 	return int64(sum.Sum64())
 }

@@ -77,18 +77,19 @@ func (c *consumerGroup) forget(version uint16, key consumerKey) {
 // change puts a changed copy in the place of a member: a new one if there is
 // none, none if nothing is known of it any more.
 func (c *consumerGroup) change(id string, change func(*consumerMember)) {
+	old := c.members[id]
 	fresh := consumerMember{id: id}
-	if old := c.members[id]; old != nil {
+	if old != nil {
 		fresh = *old
-		c.index.add(old, c.assignmentEpoch, -1)
 	}
 	change(&fresh)
 	if fresh.meta == nil && fresh.current.blank() {
+		c.index.replace(old, nil, c.assignmentEpoch)
 		delete(c.members, id)
 		return
 	}
+	c.index.replace(old, &fresh, c.assignmentEpoch)
 	c.members[id] = &fresh
-	c.index.add(&fresh, c.assignmentEpoch, 1)
 }
 
 // setAssignmentEpoch also counts anew who has come that far.

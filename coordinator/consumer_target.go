@@ -123,33 +123,75 @@ func (m *machine) redeal(s *step, id string) {
 // says that they had before a rewind took it away.
 func (c *consumerGroup) spec(v View, dealt map[string]partitions) *assign.Spec {
 	spec := &assign.Spec{Members: make([]assign.Member, 0, len(c.members))}
-	ids := make(map[string]model.TopicID, len(c.index.subscribers))
-	for _, name := range slices.Sorted(maps.Keys(c.index.subscribers)) {
-		t, ok := v.Topic(name)
-		if !ok || t.ID.IsZero() {
+	ids := make(map[string]model.TopicID)
+	for _, t := range c.topics(v) {
+		if t.ID.IsZero() {
 			continue
 		}
-		ids[name] = t.ID
-		spec.Topics = append(spec.Topics, assign.Topic{ID: t.ID, Name: name, Partitions: t.Partitions, Racks: v.Racks(t.ID)})
+		ids[t.Name] = t.ID
+		spec.Topics = append(spec.Topics, assign.Topic{ID: t.ID, Name: t.Name, Partitions: t.Partitions, Racks: v.Racks(t.ID)})
 	}
+	resolved := map[choice][]model.TopicID{}
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		meta := c.members[id].meta
 		member := assign.Member{ID: id, Instance: deref(meta.instance), Rack: deref(meta.rack), Owned: c.targets[id]}
 		if before, ok := dealt[id]; ok {
 			member.Owned = before
 		}
-		for _, list := range [][]string{meta.topics, c.regexes[deref(meta.regex)].topics} {
-			for _, name := range list {
-				if topic, ok := ids[name]; ok {
-					member.Topics = append(member.Topics, topic)
-				}
-			}
+		key := choiceOf(meta)
+		topics, ok := resolved[key]
+		if !ok {
+			topics = resolveNames(ids, meta.topics, c.regexes[key.regex].topics)
+			resolved[key] = topics
 		}
-		slices.SortFunc(member.Topics, func(a, b model.TopicID) int { return cmp.Compare(string(a[:]), string(b[:])) })
-		member.Topics = slices.Compact(member.Topics)
+		member.Topics = topics
 		spec.Members = append(spec.Members, member)
 	}
 	return spec
+}
+
+// topics lists those that exist of what the members subscribe to, by their names.
+// Most names may be of none: there can be very many.
+func (c *consumerGroup) topics(v View) []Topic {
+	var topics []Topic
+	for name := range c.index.subscribers {
+		if t, ok := v.Topic(name); ok {
+			topics = append(topics, t)
+		}
+	}
+	slices.SortFunc(topics, func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })
+	return topics
+}
+
+// choice tells subscriptions apart without reading them: members that name the
+// same topics share the list (consumerIndex.shared), as there may be thousands of
+// either. Those whose lists are only equal cost more, and get the same.
+type choice struct {
+	first *string
+	n     int
+	regex string
+}
+
+func choiceOf(meta *memberMeta) choice {
+	key := choice{n: len(meta.topics), regex: deref(meta.regex)}
+	if key.n > 0 {
+		key.first = &meta.topics[0]
+	}
+	return key
+}
+
+// resolveNames makes ids of the names that have one.
+func resolveNames(ids map[string]model.TopicID, lists ...[]string) []model.TopicID {
+	var topics []model.TopicID
+	for _, list := range lists {
+		for _, name := range list {
+			if topic, ok := ids[name]; ok {
+				topics = append(topics, topic)
+			}
+		}
+	}
+	slices.SortFunc(topics, func(a, b model.TopicID) int { return cmp.Compare(string(a[:]), string(b[:])) })
+	return slices.Compact(topics)
 }
 
 // subscribes reports whether the topic exists and the member subscribes to it,
