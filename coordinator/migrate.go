@@ -105,7 +105,7 @@ func (g *group) convertible(s *step) ([]*consumerMember, *protocol.Error) {
 		if !ok {
 			return refuse("what member %s says of its subscription cannot be read.", old.id)
 		}
-		assigned, ok := old.given(s.view)
+		assigned, ok := g.givenTo(s.view, old)
 		if !ok {
 			return refuse("the assignment of member %s cannot be read.", old.id)
 		}
@@ -129,12 +129,17 @@ func (m *member) nameless() bool {
 	return m.join != nil && m.join.req.MemberID == "" && m.instance == nil
 }
 
-// given is what the member was last assigned; false if that cannot be read.
-func (m *member) given(v View) (partitions, bool) {
-	if len(m.assignment) == 0 {
+// givenTo is what the member was last assigned, or has yet to hear that it has no
+// longer; false if that cannot be read.
+func (g *group) givenTo(v View, member *member) (partitions, bool) {
+	given := member.assignment
+	if g.mayOwn(member.id) {
+		given = g.emptying.holding[member.id]
+	}
+	if len(given) == 0 {
 		return nil, true
 	}
-	topics, ok := readAssignment(m.assignment)
+	topics, ok := readAssignment(given)
 	return partitionsOf(v, topics), ok
 }
 

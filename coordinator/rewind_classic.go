@@ -18,9 +18,10 @@ const emptyRoundsMax = 3
 // emptying is how far a group has come in giving up what it owns. It is soft:
 // after a restart it begins anew.
 type emptying struct {
-	// holding are the members of a classic group that may own something: they have
-	// not fetched their empty assignment. Nil: none was handed out since.
-	holding map[string]struct{}
+	// holding are the members of a classic group that may own something, and what they
+	// were given before: they have not fetched their empty assignment. Nil: none was
+	// handed out since.
+	holding map[string][]byte
 	rounds  int
 	ignored int // commits
 	// dealt is what the members of a consumer group would have, by their ids: they
@@ -88,11 +89,16 @@ func (m *machine) dropHolders(s *step, g *group) {
 func (m *machine) giveNothing(s *step, g *group) {
 	e := &g.emptying
 	e.rounds++
-	e.holding = make(map[string]struct{}, len(g.order))
+	held := e.holding
+	e.holding = make(map[string][]byte, len(g.order))
 	nothing := emptyAssignment()
 	for _, member := range g.order {
+		before, holds := held[member.id]
+		if !holds {
+			before = member.assignment
+		}
+		e.holding[member.id] = before
 		member.assignment = nothing
-		e.holding[member.id] = struct{}{}
 	}
 	m.transition(s, g, stateStable)
 	s.record(groupRecord(g.id, g.snapshot()))

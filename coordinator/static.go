@@ -43,9 +43,9 @@ func (m *machine) succeed(s *step, g *group, old *member, id string) *member {
 		delete(g.pendingSync, old.id)
 		g.pendingSync[id] = struct{}{}
 	}
-	if _, ok := g.emptying.holding[old.id]; ok {
+	if before, ok := g.emptying.holding[old.id]; ok {
 		delete(g.emptying.holding, old.id)
-		g.emptying.holding[id] = struct{}{}
+		g.emptying.holding[id] = before
 	}
 	if g.leader == old.id {
 		g.leader = id
