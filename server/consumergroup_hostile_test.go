@@ -44,6 +44,10 @@ func TestUnreadConsumerDescribes(t *testing.T) {
 	req := kmsg.NewPtrConsumerGroupDescribeRequest()
 	req.SetVersion(1)
 	req.Groups = []string{"g"}
+	for assigned := false; !assigned; { // to assign takes memory, too
+		g := &ask[*kmsg.ConsumerGroupDescribeResponse](other, 1, req).Groups[0]
+		assigned = g.Epoch == g.AssignmentEpoch
+	}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
