@@ -42,7 +42,9 @@ const (
 type Blocker struct {
 	Kind   BlockerKind
 	Member string    // its id; "" for the group itself
-	Until  time.Time // when the wait ends at the latest; zero: nobody knows
+	// Until is when the wait ends at the latest; zero: nobody knows. A member whose
+	// session ends before is out by then if it is not heard of: see MemberView.
+	Until time.Time
 	// Of consumer groups: which partitions it is about, who holds them if that is
 	// another member, and since when that is to give them up (zero: unknown).
 	Partitions []AssignedTopic
@@ -58,13 +60,13 @@ func (m *machine) blockers(g *group) []Blocker {
 		return m.joinBlockers(g)
 	case stateCompleting:
 		end := m.timers.at(timerKey{timerSync, g.id, ""})
-		return []Blocker{{Kind: BlockedByLeader, Member: g.leader, Until: m.earlier(end, g, g.leader)}}
+		return []Blocker{{Kind: BlockedByLeader, Member: g.leader, Until: m.latest(end, g, g.leader)}}
 	case stateStable:
 		var out []Blocker
 		end := m.timers.at(timerKey{timerSync, g.id, ""})
 		for _, member := range g.order {
 			if _, ok := g.pendingSync[member.id]; ok {
-				out = append(out, Blocker{Kind: BlockedBySync, Member: member.id, Until: m.earlier(end, g, member.id)})
+				out = append(out, Blocker{Kind: BlockedBySync, Member: member.id, Until: m.latest(end, g, member.id)})
 			}
 		}
 		return out
@@ -81,7 +83,7 @@ func (m *machine) joinBlockers(g *group) []Blocker {
 	var out []Blocker
 	for _, member := range g.order {
 		if member.join == nil {
-			out = append(out, Blocker{Kind: BlockedByJoin, Member: member.id, Until: m.earlier(end, g, member.id)})
+			out = append(out, Blocker{Kind: BlockedByJoin, Member: member.id, Until: m.latest(end, g, member.id)})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(g.pendingJoin)) {
@@ -90,7 +92,17 @@ func (m *machine) joinBlockers(g *group) []Blocker {
 	return out
 }
 
-// earlier is the end of a wait, or of the member's session if that comes first.
+// latest is the end of a wait: each heartbeat moves the end of the member's
+// session, so that counts only if there is no other.
+func (m *machine) latest(end time.Time, g *group, id string) time.Time {
+	if end.IsZero() {
+		return m.timers.at(timerKey{timerSession, g.id, id})
+	}
+	return end
+}
+
+// earlier is the end of a wait, or of the session of who sends no heartbeats if
+// that comes first.
 func (m *machine) earlier(end time.Time, g *group, id string) time.Time {
 	session := m.timers.at(timerKey{timerSession, g.id, id})
 	if end.IsZero() || !session.IsZero() && session.Before(end) {

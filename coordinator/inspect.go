@@ -47,6 +47,7 @@ type MemberView struct {
 	ClientHost       string
 	Heard            time.Time // last request that was in order; zero: none since the shard was loaded
 	Expires          time.Time // when its session ends unless it is heard of; zero: it waits for the group
+	Waits            bool      // the broker holds its JoinGroup or SyncGroup: it may send nothing else
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration
 
@@ -168,7 +169,7 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 		}
 		v.Members = append(v.Members, MemberView{
 			ID: member.id, Instance: member.instance, ClientID: member.clientID, ClientHost: member.clientHost,
-			Heard: member.heard, Expires: expires,
+			Heard: member.heard, Expires: expires, Waits: member.join != nil || member.sync != nil,
 			SessionTimeout:   time.Duration(member.sessionTimeout) * time.Millisecond,
 			RebalanceTimeout: time.Duration(member.rebalanceTimeout) * time.Millisecond,
 			Consumes:         g.protocolType == consumerType,

@@ -158,15 +158,15 @@ func (m *machine) toCome(g *group, member *consumerMember) Blocker {
 	return b
 }
 
-// lastMoment is when a member of a consumer group is out unless it does its part;
-// zero: nobody knows.
+// lastMoment is when a member of a consumer group is out unless it does its part,
+// even if it is heard of until then; zero: nobody knows.
 func (m *machine) lastMoment(g *group, id string) (end time.Time) {
-	for _, kind := range []timerKind{timerSession, timerRebalance, timerJoin, timerSync} {
+	for _, kind := range []timerKind{timerRebalance, timerJoin, timerSync} {
 		if at := m.timers.at(timerKey{kind, g.id, id}); end.IsZero() || !at.IsZero() && at.Before(end) {
 			end = at
 		}
 	}
-	return end
+	return m.latest(end, g, id)
 }
 
 // releases are those whose partitions a member waits for. What nobody holds any

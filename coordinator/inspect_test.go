@@ -44,6 +44,9 @@ func viewText(v *GroupView) []string {
 		lines = append(lines, fmt.Sprintf("      member %s%s client=%s@%s heard=%s expires=%s session=%s rebalance=%s topics=%v,%v given=%v,%v",
 			m.ID, named("instance", deref(m.Instance)), m.ClientID, m.ClientHost, momentText(m.Heard), momentText(m.Expires),
 			m.SessionTimeout, m.RebalanceTimeout, topics, knowsTopics, given, knowsGiven))
+		if m.Waits {
+			lines = append(lines, "         waits for the group")
+		}
 		if c := m.Consumer; c != nil {
 			lines = append(lines, fmt.Sprintf("         %s epoch=%d%s%s classic=%v revoking=%v target=%v",
 				c.State, c.Epoch, named("rack", c.Rack), named("pattern", c.Pattern), c.Classic, c.Revoking(), c.Target()))

@@ -154,8 +154,8 @@ assign : the members changed, and the next assignment is made in 3 s at the late
 				{Kind: coordinator.BlockedByBeat, Member: "d", Until: in(7)},
 			},
 		}, `rebalancing for 2 s: 4 of 5 members have yet to come to epoch 7
-revoke a: has to give up 5 partitions (a 0; b 0,2; "c d" 1; ...) and has not said that it did; last heard of 1 s ago; out in 20 s. It does with its next poll: is it busy with what it polled last (max.poll.interval.ms)?
-heartbeat b: gets 2 partitions (t 1-2) with its next heartbeat; last heard of 1 s ago; out in 30 s
+revoke a: has to give up 5 partitions (a 0; b 0,2; "c d" 1; ...) and has not said that it did; last heard of 1 s ago; out in 20 s at the latest, in 9 s unless it is heard of. It does with its next poll: is it busy with what it polled last (max.poll.interval.ms)?
+heartbeat b: gets 2 partitions (t 1-2) with its next heartbeat; last heard of 1 s ago; out in 30 s at the latest, in 9 s unless it is heard of
 holder b: waits for 2 partitions (t 1-2), which the member gone holds; that is out in 20 s
 heartbeat c: has not come since there is a new assignment; last heard of 2 s ago; out in 8 s
 heartbeat d: a static member that left ("node 1") and may come back: nobody gets its partitions until then; out in 7 s`},

@@ -88,7 +88,7 @@ func (e *explanation) add(kind, member string, until time.Time, format string, a
 
 // blocked is what a rebalance waits for.
 func (e *explanation) blocked(b coordinator.Blocker) {
-	left := e.left(b.Until)
+	left, out := e.left(b.Until), e.out(b.Until, e.members[b.Member])
 	add := func(format string, args ...any) { e.add(string(b.Kind), b.Member, b.Until, format, args...) }
 	switch b.Kind {
 	case coordinator.BlockedByDelay:
@@ -99,14 +99,14 @@ func (e *explanation) blocked(b coordinator.Blocker) {
 				e.heard(m), left, Quoted(*m.Instance))
 			return
 		}
-		add("has not joined; %s; out in %s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?",
-			e.heard(e.members[b.Member]), left)
+		add("has not joined; %s; %s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?",
+			e.heard(e.members[b.Member]), out)
 	case coordinator.BlockedByNewcomer:
 		add("a client was given the member id %s and has not come back with it; given up in %s", Quoted(b.Member), left)
 	case coordinator.BlockedByLeader:
-		add("the leader has not sent the assignment; %s; out in %s", e.heard(e.members[b.Member]), left)
+		add("the leader has not sent the assignment; %s; %s", e.heard(e.members[b.Member]), out)
 	case coordinator.BlockedBySync:
-		add("has not fetched its assignment; %s; out in %s, and then the others have to rebalance", e.heard(e.members[b.Member]), left)
+		add("has not fetched its assignment; %s; %s, and then the others have to rebalance", e.heard(e.members[b.Member]), out)
 	default:
 		e.unsettled(b)
 	}
@@ -114,26 +114,27 @@ func (e *explanation) blocked(b coordinator.Blocker) {
 
 // unsettled is what a consumer group waits for.
 func (e *explanation) unsettled(b coordinator.Blocker) {
-	left, member := e.left(b.Until), e.members[b.Member]
+	member := e.members[b.Member]
+	out := e.out(b.Until, member)
 	add := func(format string, args ...any) { e.add(string(b.Kind), b.Member, b.Until, format, args...) }
 	switch {
 	case b.Kind == coordinator.BlockedByPause:
-		add("the members changed, and the next assignment is made in %s at the latest: where many come or go it comes after a pause", left)
+		add("the members changed, and the next assignment is made in %s at the latest: where many come or go it comes after a pause", e.left(b.Until))
 	case b.Kind == coordinator.BlockedByRevoke:
 		since := ""
 		if !b.Since.IsZero() {
 			since = " for " + SpanText(e.now.Sub(b.Since))
 		}
-		add("has to give up %s%s and has not said that it did; %s; out in %s. It does with its next poll: "+
-			"is it busy with what it polled last (max.poll.interval.ms)?", setText(b.Partitions), since, e.heard(member), left)
+		add("has to give up %s%s and has not said that it did; %s; %s. It does with its next poll: "+
+			"is it busy with what it polled last (max.poll.interval.ms)?", setText(b.Partitions), since, e.heard(member), out)
 	case b.Kind == coordinator.BlockedByHolder:
-		add("waits for %s, which %s holds; that is out in %s", setText(b.Partitions), e.called(b.Holder), left)
+		add("waits for %s, which %s holds; that is %s", setText(b.Partitions), e.called(b.Holder), e.out(b.Until, e.members[b.Holder]))
 	case member != nil && member.Consumer != nil && member.Consumer.State == coordinator.MemberAway:
-		add("a static member that left%s and may come back: nobody gets its partitions until then; out in %s", e.instance(member), left)
+		add("a static member that left%s and may come back: nobody gets its partitions until then; %s", e.instance(member), out)
 	case len(b.Partitions) > 0:
-		add("gets %s with its next heartbeat; %s; out in %s", setText(b.Partitions), e.heard(member), left)
+		add("gets %s with its next heartbeat; %s; %s", setText(b.Partitions), e.heard(member), out)
 	default:
-		add("has not come since there is a new assignment; %s; out in %s", e.heard(member), left)
+		add("has not come since there is a new assignment; %s; %s", e.heard(member), out)
 	}
 }
 
@@ -172,12 +173,12 @@ func setText(topics []coordinator.AssignedTopic) string {
 }
 
 // silent are members that may be gone: of a healthy one something is heard
-// every third of its session.
+// every third of its session. One that waits for the group may say nothing.
 func (e *explanation) silent() {
 	for i := range e.view.Members {
 		m := &e.view.Members[i]
 		quiet := e.now.Sub(m.Heard)
-		if m.Heard.IsZero() || m.Expires.IsZero() || quiet <= m.SessionTimeout/2 || e.named(m.ID) {
+		if m.Heard.IsZero() || m.Expires.IsZero() || m.Waits || quiet <= m.SessionTimeout/2 || e.named(m.ID) {
 			continue
 		}
 		what := "is it gone?"
@@ -310,6 +311,15 @@ func (e *explanation) heard(m *coordinator.MemberView) string {
 		return "not heard of since the broker loaded the group"
 	}
 	return "last heard of " + SpanText(e.now.Sub(m.Heard)) + " ago"
+}
+
+// out says when a member is out: at the end of its session if it is not heard of,
+// and else when its group no longer waits.
+func (e *explanation) out(until time.Time, m *coordinator.MemberView) string {
+	if m == nil || m.Expires.IsZero() || !m.Expires.Before(until) {
+		return "out in " + e.left(until)
+	}
+	return fmt.Sprintf("out in %s at the latest, in %s unless it is heard of", e.left(until), e.left(m.Expires))
 }
 
 // left is the time until something ends.

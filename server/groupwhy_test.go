@@ -45,6 +45,8 @@ func TestWhy(t *testing.T) {
 		Topic: "t", Partition: 1, Committed: &offset, CommittedAt: ago(20 * time.Minute), Member: "b",
 		Lag: &server.Lag{Records: 5, Seconds: 1190},
 	}
+	waits := consumer(now, "b", 9, 1)
+	waits.Waits = true
 	silent := consumer(now, "b", 0, 1)
 	silent.Heard, silent.Expires = time.Time{}, in(8*time.Second)
 	for _, c := range []struct {
@@ -57,20 +59,25 @@ func TestWhy(t *testing.T) {
 			State: "Stable", Since: ago(3 * time.Hour), Generation: 5, Members: members(consumer(now, "a", 3, 0), consumer(now, "b", 2, 1)),
 		}, nil, "stable for 3 h with 2 members in generation 5: nothing stands in its way"},
 		{"just begun", coordinator.GroupView{
-			State: "PreparingRebalance", Since: ago(time.Second), Members: members(consumer(now, "a", 1)),
+			State: "PreparingRebalance", Since: ago(time.Second), Members: members(waits),
 			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedByDelay, Until: in(2 * time.Second)}},
 		}, nil, `rebalancing for 1 s: 1 member so far
 initial-delay - until 2s: the first rebalance waits for more members, 2 s more, and longer while they come (group.initial.rebalance.delay.ms)`},
+		{"a rebalance that some wait for already", coordinator.GroupView{
+			State: "PreparingRebalance", Since: ago(9 * time.Second), Members: members(consumer(now, "a", 1), waits),
+			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedByJoin, Member: "a", Until: in(5 * time.Second)}},
+		}, nil, `rebalancing for 9 s: waits for 1 of 2 members to join
+join a app/h until 5s: has not joined; last heard of 1 s ago; out in 5 s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?`},
 		{"slow members", coordinator.GroupView{
 			State: "PreparingRebalance", Since: ago(12 * time.Second), Newcomers: 1,
-			Members: members(consumer(now, "a", 1), consumer(now, "b", 12, 1), static(consumer(now, "c", 2), "node 1")),
+			Members: members(consumer(now, "a", 1), consumer(now, "b", 3, 1), static(consumer(now, "c", 2), "node 1")),
 			Blockers: []coordinator.Blocker{
 				{Kind: coordinator.BlockedByJoin, Member: "b", Until: in(48 * time.Second)},
 				{Kind: coordinator.BlockedByJoin, Member: "c", Until: in(8 * time.Second)},
 				{Kind: coordinator.BlockedByNewcomer, Member: "d\n", Until: in(9 * time.Second)},
 			},
 		}, nil, `rebalancing for 12 s: waits for 3 of 4 members to join
-join b app/h until 48s: has not joined; last heard of 12 s ago; out in 48 s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?
+join b app/h until 48s: has not joined; last heard of 3 s ago; out in 48 s at the latest, in 7 s unless it is heard of. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?
 join c app/h until 8s: has not joined; last heard of 2 s ago; the others go on without it in 8 s; as a static member ("node 1") it keeps its place until its session ends
 newcomer d\n until 9s: a client was given the member id "d\n" and has not come back with it; given up in 9 s`},
 		{"no assignment", coordinator.GroupView{
