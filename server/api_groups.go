@@ -2,44 +2,39 @@ package server
 
 import (
 	"net/http"
-	"strings"
+	"slices"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // rateMax bounds for how long a request may watch a group.
 const rateMax = time.Minute
 
-// apiListGroups answers GET /api/v1/groups?state=&type=, both a list with commas.
+// apiListGroups answers GET /api/v1/groups?state=&type=, each a list with commas.
 func (s *Server) apiListGroups(w http.ResponseWriter, r *http.Request) {
-	views, err := s.inspect(r.Context(), nil)
+	states, err := listed("state", r.URL.Query().Get("state"), groupStates())
+	var types []string
+	if err == nil {
+		types, err = listed("type", r.URL.Query().Get("type"), groupTypes())
+	}
+	var views []coordinator.GroupView
+	if err == nil {
+		views, err = s.inspect(r.Context(), nil)
+	}
 	if err != nil {
 		s.apiFailed(w, err)
 		return
 	}
-	states, types := r.URL.Query().Get("state"), r.URL.Query().Get("type")
 	list := GroupList{Groups: make([]GroupSummary, 0, len(views))}
 	for i := range views {
 		v := &views[i]
-		if wants(states, v.State) && wants(types, v.Kind) {
+		if slices.Contains(states, v.State) && slices.Contains(types, v.Kind) {
 			list.Groups = append(list.Groups, summarize(v, s.measure(v)))
 		}
 	}
 	s.apiAnswer(w, http.StatusOK, list)
-}
-
-// wants reports whether a list with commas names a value; none names all.
-func wants(list, value string) bool {
-	if list == "" {
-		return true
-	}
-	for item := range strings.SplitSeq(list, ",") {
-		if strings.EqualFold(strings.TrimSpace(item), value) {
-			return true
-		}
-	}
-	return false
 }
 
 // apiDescribeGroup answers GET /api/v1/groups/{group}?rate=SPAN. With a rate it

@@ -121,6 +121,21 @@ func TestGroupsWithoutMembers(t *testing.T) {
 	} {
 		b.apiAsk("GET", path, "", status, &e)
 	}
+	for query, words := range map[string]string{
+		"groups?state=stabel":             "state stabel is not known: it must be of Empty, Stable, Prep",
+		"groups?state=stable,":            `state "" is not known`,
+		"groups?type=KIP":                 "type KIP is not known: it must be of classic, consumer",
+		"groups?states=empty":             "there is no parameter states: it must be of state, type",
+		"groups?state=empty&state=stable": "the parameter state is there twice",
+		"groups?state=%zz":                "the query: invalid URL escape",
+		"groups/g?rte=1s":                 "there is no parameter rte: it must be of rate",
+		"groups/g/why?rate=1s":            "there is no parameter rate: this takes none",
+	} {
+		b.apiAsk("GET", "/api/v1/"+query, "", http.StatusBadRequest, &e)
+		if e.Code != "INVALID_REQUEST" || !strings.Contains(e.Message, words) {
+			t.Errorf("%s: %+v, want %q", query, e, words)
+		}
+	}
 	// A coordinator that has moved away or is loading is no "not found".
 	for shard := range int32(4) {
 		b.groups.Unload(shard)

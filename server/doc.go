@@ -18,7 +18,7 @@
 // not built, errors.go, metrics.go, http.go and http_stranger.go are what is told
 // to clients and operators.
 //
-// For operators: api.go (who may ask over HTTP), api_groups.go and
+// For operators: api.go (who may ask over HTTP), api_query.go, api_groups.go and
 // api_groups_write.go, api_rewind.go; groupjson.go (what is shown of groups),
 // grouplag.go (how far behind they are), groupwhy.go (what holds them up),
 // groupreset.go and rewind_plan.go (moving what they committed), groupmetrics.go,
