@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -30,6 +31,12 @@ type RewoundPlace struct {
 	Partition int32  `json:"partition"`
 	Before    *int64 `json:"before"` // null: nothing was committed
 	To        int64  `json:"to"`
+	// Only in the answer to GET, of what can be undone: what is committed now, and
+	// where an undo takes it; null: it stays.
+	Committed *int64 `json:"committed,omitempty"`
+	Undo      *int64 `json:"undo,omitempty"`
+
+	topic model.TopicID
 }
 
 // apiRewindGroup answers POST /api/v1/groups/{group}/rewind.
@@ -103,7 +110,7 @@ func (s *Server) apiRewound(w http.ResponseWriter, r *http.Request) {
 	v, err := s.inspectOne(r.Context(), r.PathValue("group"))
 	var now *GroupRewind
 	if err == nil {
-		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) { s.groups.RewindStatus(v.ID, reply) })
+		now, err = s.rewound(r.Context(), v)
 	}
 	if err != nil {
 		s.apiFailed(w, err)
@@ -127,6 +134,11 @@ func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
 		v, err = s.inspectOne(r.Context(), r.PathValue("group"))
 	}
 	var now *GroupRewind
+	if err == nil && len(v.Cells) == 0 {
+		if now, err = s.rewound(r.Context(), v); err == nil {
+			err = now.undoable()
+		}
+	}
 	if err == nil {
 		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) {
 			s.groups.UndoRewind(v.ID, req.ID, s.rewindID(), reply)
@@ -166,19 +178,10 @@ func (s *Server) askRewind(ctx context.Context, ask func(func(coordinator.Rewind
 	}
 	to := &GroupRewind{
 		Group: from.Group, ID: from.ID, Phase: string(from.Phase), Undo: from.Undoes, Started: from.Started.UTC(), Ended: from.Ended.UTC(),
-		UndoUntil: from.Until.UTC(), Ignored: from.Ignored, Partitions: []RewoundPlace{},
+		UndoUntil: from.Until.UTC(), Ignored: from.Ignored, Partitions: rewoundPlaces(from.Marks),
 	}
 	if from.Phase == coordinator.RewindNone {
 		to.Phase = "none"
-	}
-	for _, t := range from.Marks {
-		for _, p := range t.Partitions {
-			place := RewoundPlace{Topic: t.Topic, Partition: p.Partition, To: p.Offset}
-			if p.Before >= 0 {
-				place.Before = &p.Before
-			}
-			to.Partitions = append(to.Partitions, place)
-		}
 	}
 	return to, nil
 }

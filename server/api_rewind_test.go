@@ -37,6 +37,7 @@ func TestRewindRefusals(t *testing.T) {
 		{"skip", `{"topic":"t","partition":1}`, http.StatusConflict, "has committed nothing for t-1"},
 		{"skip", `{"topic":"t","partition":0,"offset":-1}`, http.StatusBadRequest, "not negative"},
 		{"skip", `{"topic":"t","partition":0,"count":-1}`, http.StatusBadRequest, "not negative"},
+		{"skip", `{"topic":"t","partition":0,"count":0}`, http.StatusBadRequest, "a count of 0 skips nothing"},
 		{"rewind", `{"to":"yesterday"}`, http.StatusBadRequest, "is not earliest"},
 		{"rewind", `{"to":"earliest","topics":[]}`, http.StatusBadRequest, "the list of topics is empty"},
 	} {
@@ -44,6 +45,43 @@ func TestRewindRefusals(t *testing.T) {
 		b.apiAsk("POST", "/api/v1/groups/g/"+tc.verb, tc.body, tc.status, &e)
 		if e.Code != "INVALID_REQUEST" || !strings.Contains(e.Message, tc.words) {
 			t.Errorf("%s %s: %+v, want %q", tc.verb, tc.body, e, tc.words)
+		}
+	}
+}
+
+// TestNothingMoves: a rewind to where the group is, or an undo that leads there, is
+// none; and a partition that is not there has no records to skip.
+func TestNothingMoves(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 2)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b", "c")
+	c.commit("g", "t", 0, 3)
+	const path = "/api/v1/groups/g/rewind"
+	for _, to := range []string{"latest", "3", "-0", "2100-01-01T00:00:00Z"} {
+		var plan server.RewindPlan
+		b.apiAsk("POST", path, `{"to":"`+to+`","topics":["t"]}`, http.StatusOK, &plan)
+		if plan.ID != "" || len(plan.Offsets()) != 0 || plan.Partitions[0].Note != "it is there already" {
+			t.Errorf("%s: %+v", to, plan)
+		}
+	}
+	var now server.GroupRewind
+	b.apiAsk("POST", path, `{"to":"1","topics":["t"]}`, http.StatusOK, &server.RewindPlan{})
+	b.apiAsk("GET", path, "", http.StatusOK, &now)
+	if p := now.Partitions[0]; *p.Committed != 1 || *p.Undo != 3 {
+		t.Errorf("an undo leads from %d to %d", *p.Committed, *p.Undo)
+	}
+	c.commit("g", "t", 0, 3)
+	var e server.APIError
+	b.apiAsk("POST", path+"/undo", `{}`, http.StatusConflict, &e)
+	if !strings.Contains(e.Message, "nothing to undo") {
+		t.Errorf("%+v", e)
+	}
+	for _, partition := range []string{"2", "-1"} {
+		b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"t","partition":`+partition+`}`, http.StatusNotFound, &e)
+		if !strings.Contains(e.Message, "topic t has no partition "+partition) {
+			t.Errorf("%+v", e)
 		}
 	}
 }

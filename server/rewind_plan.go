@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
@@ -28,7 +29,7 @@ type SkipRequest struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
 	Offset    *int64 `json:"offset"` // the first to skip; null: where the group is stuck, what is committed or the first that is left
-	Count     int64  `json:"count"`  // 0: one
+	Count     *int64 `json:"count"`  // null: one
 	DryRun    bool   `json:"dryRun"`
 }
 
@@ -75,6 +76,7 @@ func (s *Server) planRewind(ctx context.Context, v *coordinator.GroupView, req *
 		}
 		plan.Partitions = append(plan.Partitions, x)
 	}
+	plan.stays(v)
 	return plan, nil
 }
 
@@ -90,7 +92,13 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 		return nil, err
 	}
 	key := partitionKey{req.Topic, req.Partition}
-	at, count := places.committed[key], max(req.Count, 1)
+	if !slices.Contains(places.keys, key) {
+		return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "topic %s has no partition %d; nothing was changed", Quoted(req.Topic), req.Partition)
+	}
+	at, count := places.committed[key], int64(1)
+	if req.Count != nil {
+		count = *req.Count
+	}
 	from := at
 	switch {
 	case req.Offset != nil:
@@ -103,7 +111,9 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	case from == nil:
 		return nil, refuseNow("group %s has committed nothing for %s-%d: say which record to skip, by its offset",
 			Quoted(v.ID), Quoted(req.Topic), req.Partition)
-	case *from < 0 || req.Count < 0 || *from > *from+count:
+	case count == 0:
+		return nil, protocol.Errorf(protocol.InvalidRequest, "a count of 0 skips nothing")
+	case *from < 0 || count < 0 || *from > *from+count:
 		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset and a number of records are not negative")
 	}
 	find, _, err := parseReset(strconv.FormatInt(*from+count, 10), s.clock.Now())

@@ -96,6 +96,7 @@ func (f *groupFlags) address(environ []string) (string, error) {
 		}
 		address, source = v.Text, v.Source
 	}
+	address = strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/")
 	if address == "" {
 		return "", usageError{fmt.Errorf("%s is empty: a broker that serves no HTTP cannot be asked", source)}
 	}

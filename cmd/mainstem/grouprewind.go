@@ -100,7 +100,7 @@ record delivered after all.`
 func newGroupSkip(p process) *cobra.Command {
 	var f rewinding
 	var req server.SkipRequest
-	var offset int64
+	var offset, count int64
 	c := &cobra.Command{
 		Use:   "skip NAME --topic TOPIC --partition N",
 		Short: "Take a running group past a record",
@@ -115,6 +115,7 @@ func newGroupSkip(p process) *cobra.Command {
 			if cmd.Flags().Changed("offset") {
 				req.Offset = &offset
 			}
+			req.Count = &count
 			return f.do(cmd, p, args[0], "skip", func(seen *server.RewindPlan, dry bool) any {
 				if req.DryRun = dry; seen != nil && req.Offset == nil && len(seen.Partitions) > 0 {
 					req.Offset = skipsFrom(&seen.Partitions[0]) // the group may have got over that one meanwhile
@@ -126,7 +127,7 @@ func newGroupSkip(p process) *cobra.Command {
 	c.Flags().StringVar(&req.Topic, "topic", "", "the `TOPIC` of the record")
 	c.Flags().Int32Var(&req.Partition, "partition", 0, "its partition's `NUMBER`")
 	c.Flags().Int64Var(&offset, "offset", 0, "its `OFFSET`; default: what is committed")
-	c.Flags().Int64Var(&req.Count, "count", 1, "skip so many `RECORDS`")
+	c.Flags().Int64Var(&count, "count", 1, "skip so many `RECORDS`")
 	f.flags(c)
 	return c
 }
@@ -189,9 +190,16 @@ func (f *rewinding) undo(cmd *cobra.Command, p process, group string) error {
 		if now.Phase == "none" {
 			return fmt.Errorf("group %s has no rewind to undo: there was none, or it is more than an hour ago", server.Quoted(now.Group))
 		}
+		if now.Undo && now.Phase == "done" {
+			return fmt.Errorf("the last rewind of group %s was an undo, which cannot be undone: rewind the group again", server.Quoted(now.Group))
+		}
 		preview := groupFlags{output: outputTable}
-		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.rewound(&now) }); err != nil {
+		moves := false
+		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { moves = t.undo(&now) }); err != nil {
 			return err
+		}
+		if !moves {
+			return fmt.Errorf("there is nothing to undo: group %s would stay where it is", server.Quoted(now.Group))
 		}
 		if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 			return err
@@ -262,16 +270,17 @@ func (f *rewinding) late(group string, unanswered error) error {
 }
 
 func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
-	moved := 0
+	moved, named := 0, false
 	var again, skipped, bytes int64
 	for i := range plan.Partitions {
 		x := &plan.Partitions[i]
-		if x.To != nil {
+		if x.To != nil && (x.Committed == nil || *x.To != *x.Committed) {
 			moved++
 		}
+		named = named || x.Committed != nil
 		again, skipped, bytes = again+x.Again, skipped+x.Skipped, bytes+x.Bytes
 	}
-	if moved == 0 {
+	if !named {
 		t.printf("group %s has committed nothing there: nothing moves\n", server.Quoted(plan.Group))
 		return
 	}
@@ -283,6 +292,10 @@ func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
 				strconv.FormatInt(x.Again, 10), disk.Bytes(x.Bytes), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
 			}, nil
 		})
+	if len(plan.Offsets()) == 0 {
+		t.printf("group %s is there already: nothing moves\n", server.Quoted(plan.Group))
+		return
+	}
 	t.printf("group %s: %s would be moved; %s again (%s), %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"),
 		counted(again, "record", "records"), disk.Bytes(bytes), counted(skipped, "record", "records"))
 	switch {
@@ -293,6 +306,24 @@ func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
 	default:
 		t.printf("%s will rebalance twice; what they consumed after their last commit comes again, too\n", counted(plan.Members, "member", "members"))
 	}
+}
+
+// undo shows what an undo does, and reports whether that is anything.
+func (t *groupTable) undo(r *server.GroupRewind) (moves bool) {
+	if r.Phase != "done" {
+		t.printf("group %s: the rewind of %s that is under way would be called off; what is committed stays\n", server.Quoted(r.Group),
+			counted(len(r.Partitions), "partition", "partitions"))
+		return true
+	}
+	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "UNDO TO"}, nil, len(r.Partitions), func(i int) (cells, more []string) {
+		x := &r.Partitions[i]
+		moves = moves || x.Undo != nil && (x.Committed == nil || *x.Committed != *x.Undo)
+		return []string{server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.Undo)}, nil
+	})
+	if moves {
+		t.printf("group %s: the rewind of %s would be undone; members rebalance twice\n", server.Quoted(r.Group), r.Started.Format(time.RFC3339))
+	}
+	return moves
 }
 
 func (t *groupTable) rewound(r *server.GroupRewind) {

@@ -124,13 +124,13 @@ func TestNothingToReset(t *testing.T) {
 // TestRewindPlanWords: what a rewind does to the members depends on their protocol.
 func TestRewindPlanWords(t *testing.T) {
 	t.Parallel()
-	to := int64(1)
+	from, to := int64(2), int64(1)
 	for kind, want := range map[string]string{
 		"classic":  "2 members will rebalance twice; what they consumed after their last commit comes again, too\n",
 		"consumer": "2 members give up what moves and get it back, and keep the rest; what they consumed of it after their last commit comes again, too\n",
 	} {
 		plan := apiAnswer{http.StatusOK, server.RewindPlan{Group: "g", Type: kind, DryRun: true, Members: 2, Partitions: []server.RewindPartition{
-			{ResetPartition: server.ResetPartition{Topic: "t", Committed: &to, To: &to}},
+			{ResetPartition: server.ResetPartition{Topic: "t", Committed: &from, To: &to}},
 		}}}
 		out, _, err := startAPI(t, plan).typed(t.Context(), newGroupRewind(process{}), "", "g", "--to", "1", "--dry-run")
 		if err != nil || !strings.HasSuffix(out, want) {
@@ -164,6 +164,63 @@ func TestRewindOverAStart(t *testing.T) {
 		}
 		_, _, err = api.typed(t.Context(), newGroupRewind(process{}), "", args...)
 		if err == nil || errors.As(err, new(notInTime)) || !strings.Contains(err.Error(), "was begun and goes on") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAddressWithScheme: the address may be given as a browser has it.
+func TestAddressWithScheme(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"http://127.0.0.1:22301/": "127.0.0.1:22301", "http://0.0.0.0:1": "127.0.0.1:1", "[::1]:2": "[::1]:2",
+	} {
+		var f groupFlags
+		f.http.text, f.http.is = given, true
+		if got, err := f.address(nil); err != nil || got != want {
+			t.Errorf("%s: %s, %v", given, got, err)
+		}
+	}
+}
+
+// TestNothingToMove: where nothing moves nobody is asked, and nothing is asked for.
+func TestNothingToMove(t *testing.T) {
+	t.Parallel()
+	at := int64(7)
+	plan := apiAnswer{http.StatusOK, server.RewindPlan{Group: "g", DryRun: true, Members: 2, Partitions: []server.RewindPartition{
+		{ResetPartition: server.ResetPartition{Topic: "t", Committed: &at, Note: "it is there already"}},
+	}}}
+	a := startAPI(t, plan)
+	out, asked, err := a.typed(t.Context(), newGroupRewind(process{}), "", "g", "--to", "latest")
+	if err != nil || !strings.HasSuffix(out, "group g is there already: nothing moves\n") || asked != "" || len(a.bodies) != 1 {
+		t.Errorf("%q, %q, %v", out, asked, err)
+	}
+}
+
+// TestUndoPlan: who is asked about an undo sees where it leads, and is not asked
+// where it cannot or need not be.
+func TestUndoPlan(t *testing.T) {
+	t.Parallel()
+	here, there := int64(5), int64(9)
+	place := func(undo *int64) []server.RewoundPlace {
+		return []server.RewoundPlace{{Topic: "t", Partition: 3, Committed: &here, Undo: undo}}
+	}
+	for name, c := range map[string]struct {
+		now         server.GroupRewind
+		asked, fail string
+	}{
+		"moves":     {server.GroupRewind{Phase: "done", Partitions: place(&there)}, "t      3          5          9\ngroup g: the rewind of 0001-01-01T00:00:00Z would be undone", "aborted"},
+		"stays":     {server.GroupRewind{Phase: "done", Partitions: place(&here)}, "", "nothing to undo"},
+		"an undo":   {server.GroupRewind{Phase: "done", Undo: true, Partitions: place(nil)}, "", "was an undo, which cannot be undone"},
+		"under way": {server.GroupRewind{Phase: "emptying", Partitions: place(nil)}, "that is under way would be called off", "aborted"},
+	} {
+		c.now.Group, c.now.ID = "g", "1"
+		a := startAPI(t, apiAnswer{http.StatusOK, c.now})
+		_, asked, err := a.typed(t.Context(), newGroupRewind(process{}), "no\n", "g", "--undo")
+		if err == nil || !strings.Contains(asked, c.asked) || strings.Contains(asked, "type yes") != (c.asked != "") || len(a.bodies) != 0 {
+			t.Errorf("%s: %q, %v", name, asked, err)
+		}
+		if c.fail != "aborted" && !strings.Contains(err.Error(), c.fail) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

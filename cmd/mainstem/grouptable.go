@@ -204,7 +204,12 @@ func (t *groupTable) members(d *server.GroupDetail) {
 		}
 		cells = []string{client, hostText(m.Host), nameText(m.Instance), heard, assignedText(m.Assignment), lagText(&m.Lag)}
 		more = []string{left, subscribedText(m), server.Quoted(m.Member)}
-		if c := m.GroupConsumer; c != nil {
+		switch c := m.GroupConsumer; {
+		case d.Type != consumerType:
+		case c == nil: // a classic member of a broadcast group
+			cells = append(cells, "-")
+			more = append(more, "-", "-", "-", "classic")
+		default:
 			cells = append(cells, c.State)
 			more = append(more, strconv.Itoa(int(c.Epoch)), assignedText(c.Target), nameText(c.Rack), c.Protocol)
 		}

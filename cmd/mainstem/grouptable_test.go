@@ -141,6 +141,26 @@ g::member::c:c@h#0     yes      t      1          -          4    -    -
 	}
 }
 
+// TestBroadcastOfBoth: the rows of classic members and of others have the same columns.
+func TestBroadcastOfBoth(t *testing.T) {
+	t.Parallel()
+	d := server.GroupDetail{
+		GroupSummary: server.GroupSummary{Group: "g", Type: "consumer", Mode: "broadcast", State: "Stable", Members: 2},
+		MemberList: []server.GroupMember{
+			{Member: "m1", Client: "a", Host: "/h"},
+			{Member: "m2", Client: "b", Host: "/h", GroupConsumer: &server.GroupConsumer{Protocol: "consumer", Epoch: 3, State: "stable"}},
+		},
+	}
+	var out bytes.Buffer
+	(&groupTable{reportPrinter: reportPrinter{out: &out}, wide: true}).members(&d)
+	if d := cmp.Diff(`CLIENT  HOST  INSTANCE  HEARD    ASSIGNED  LAG  STATE   OUT IN  SUBSCRIBED  MEMBER  EPOCH  TARGET  RACK  PROTOCOL
+a       h     -         not yet  -         0    -       -       -           m1      -      -       -     classic
+b       h     -         not yet  -         0    stable  -       -           m2      3      -       -     consumer
+`, out.String()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
 // TestGroupList: the members of a broadcast group have generations, it has none.
 func TestGroupList(t *testing.T) {
 	t.Parallel()
