@@ -41,7 +41,7 @@ const (
 // Blocker is one thing that a group's rebalance waits for.
 type Blocker struct {
 	Kind   BlockerKind
-	Member string    // its id; "" for the group itself
+	Member string // its id; "" for the group itself
 	// Until is when the wait ends at the latest; zero: nobody knows. A member whose
 	// session ends before is out by then if it is not heard of: see MemberView.
 	Until time.Time

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
@@ -121,10 +122,11 @@ func (g *group) mayGo(topic string, id model.TopicID, partition int32, offset in
 
 // checkPositions reads the log as it was written: once the marks of a rewind are
 // committed, no position may come that was taken before, whatever other rewinds
-// follow, as long as the group counts on.
+// follow, as long as the group counts on. What a group gets from the members of the
+// broadcast group that it was has another count.
 func checkPositions(records []Record) error {
 	m := newMachine()
-	below := map[string]map[part]int32{}
+	below, shared := map[string]map[part]int32{}, map[string]bool{}
 	for _, r := range records {
 		if r.Value != nil && r.Key[1] <= 1 && r.Key[0] == 0 {
 			var key kmsg.OffsetCommitKey
@@ -135,7 +137,13 @@ func checkPositions(records []Record) error {
 			if err != nil {
 				return err
 			}
+			if base, _, ok := strings.Cut(key.Group, cellInfix); ok {
+				shared[base] = true
+			}
 			least := below[key.Group][part{c.topic, key.Partition}]
+			if shared[key.Group] {
+				least = 0
+			}
 			if c.offset < int64(least) && !m.groups[key.Group].mayGo(key.Topic, c.topic, key.Partition, c.offset) {
 				return fmt.Errorf("%s of %s-%d: a position of epoch %d was stored, rewound before %d", key.Group, key.Topic, key.Partition, c.offset, least)
 			}

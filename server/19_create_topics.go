@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -59,6 +60,7 @@ func (s *Server) createTopics(c *call, req *kmsg.CreateTopicsRequest) {
 				continue
 			}
 			s.topicCreated(out, img, specs[k], r.Topic.ID)
+			s.done(c, "topic created", zap.String("topic", out.Topic), zap.Int32("partitions", out.NumPartitions))
 		}
 	}
 	c.answer(resp)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -63,7 +64,9 @@ func (s *Server) deleteTopics(c *call, req *kmsg.DeleteTopicsRequest) {
 			if e := asError(err); e != nil {
 				out := &resp.Topics[places[k]]
 				out.ErrorCode, out.ErrorMessage = c.failed(e.Code), protocol.MessageOf(e)
+				continue
 			}
+			s.done(c, "topic deleted", zap.String("topic", names[k]))
 		}
 	}
 	c.answer(resp)

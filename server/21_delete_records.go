@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -42,7 +43,11 @@ func (s *Server) deleteRecords(c *call, req *kmsg.DeleteRecordsRequest) {
 		d.expire()
 		over()
 	})
-	s.partitions.DeleteRecords(inTime, d.begin(s, req))
+	deletions := d.begin(s, req)
+	if n := len(deletions); n > 0 {
+		s.done(c, "deletion of records asked for", zap.String("topic", req.Topics[0].Topic), zap.Int("topics", len(req.Topics)), zap.Int("partitions", n))
+	}
+	s.partitions.DeleteRecords(inTime, deletions)
 	d.leave()
 }
 

@@ -25,7 +25,7 @@ func (s *Server) alterConfigs(c *call, req *kmsg.AlterConfigsRequest) {
 	asked := mapped(req.Resources, func(rr kmsg.AlterConfigsRequestResource) cluster.Resource {
 		return cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
 	})
-	s.alterEach(asked, req.ValidateOnly, func(i int, img *cluster.Image) ([]cluster.ConfigChange, error) {
+	s.alterEach(c, asked, req.ValidateOnly, func(i int, img *cluster.Image) ([]cluster.ConfigChange, error) {
 		configs := make(map[string]string, len(req.Resources[i].Configs))
 		for _, cfg := range req.Resources[i].Configs {
 			if _, twice := configs[cfg.Name]; twice || cfg.Value == nil {
@@ -44,7 +44,7 @@ func (s *Server) alterConfigs(c *call, req *kmsg.AlterConfigsRequest) {
 // whether it could be, makes it. One that is named twice is refused each time:
 // the order may not matter.
 func (s *Server) alterEach(
-	resources []cluster.Resource, validateOnly bool,
+	c *call, resources []cluster.Resource, validateOnly bool,
 	plan func(i int, img *cluster.Image) ([]cluster.ConfigChange, error), refused func(i int, err *protocol.Error),
 ) {
 	times := map[cluster.Resource]int{}
@@ -59,6 +59,7 @@ func (s *Server) alterEach(
 		changes, err := plan(i, s.meta.Image())
 		if err == nil && !validateOnly {
 			if err = s.meta.AlterConfigs(res, changes); err == nil {
+				s.configsAltered(c, res, changes)
 				s.noteConfigs(res, changes)
 			}
 		}

@@ -26,7 +26,7 @@ func (s *Server) incrementalAlterConfigs(c *call, req *kmsg.IncrementalAlterConf
 	asked := mapped(req.Resources, func(rr kmsg.IncrementalAlterConfigsRequestResource) cluster.Resource {
 		return cluster.Resource{Type: cluster.ResourceType(rr.ResourceType), Name: rr.ResourceName}
 	})
-	s.alterEach(asked, req.ValidateOnly, func(i int, img *cluster.Image) ([]cluster.ConfigChange, error) {
+	s.alterEach(c, asked, req.ValidateOnly, func(i int, img *cluster.Image) ([]cluster.ConfigChange, error) {
 		ops := mapped(req.Resources[i].Configs, func(cfg kmsg.IncrementalAlterConfigsRequestResourceConfig) cluster.Alteration {
 			return cluster.Alteration{Key: cfg.Name, Op: cluster.AlterOp(cfg.Op), Value: cfg.Value}
 		})

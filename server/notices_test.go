@@ -12,6 +12,7 @@ func TestNotices(t *testing.T) {
 	b := startBroker(t, options{})
 	c := b.dial()
 	c.createTopic("plain", 1, "cleanup.policy", "delete")
+	c.deleteRecords("plain", 0, 0)
 	alter := func(kind kmsg.ConfigResourceType, name, key, value string) {
 		t.Helper()
 		req := kmsg.NewPtrIncrementalAlterConfigsRequest()
@@ -30,6 +31,19 @@ func TestNotices(t *testing.T) {
 	alter(kmsg.ConfigResourceTypeBroker, "", "num.io.threads", "16")
 	alter(kmsg.ConfigResourceTypeBroker, "1", "num.network.threads", "3")
 	alter(kmsg.ConfigResourceTypeBroker, "", "log.retention.ms", "1000")
+	del := kmsg.NewPtrDeleteTopicsRequest()
+	del.TopicNames = []string{"plain", "none"}
+	ask[*kmsg.DeleteTopicsResponse](c, 5, del)
+	for what, want := range map[string]int{"topic created": 1, "configs altered": 7, "deletion of records asked for": 1, "topic deleted": 1} {
+		lines := b.logs.FilterMessage(what).All()
+		if len(lines) != want {
+			t.Errorf("%s: %d lines, want %d", what, len(lines), want)
+			continue
+		}
+		if by := lines[0].ContextMap(); by["host"] != "127.0.0.1" || by["client"] == nil {
+			t.Errorf("%s: %v", what, by)
+		}
+	}
 	for text, want := range map[string]int{
 		"the setting num.io.threads has no effect in Mainstem": 1,
 		"has no effect": 1,

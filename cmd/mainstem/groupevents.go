@@ -15,6 +15,9 @@ func (b *broker) groupEvent(e coordinator.Event) {
 	if e.Group != "" {
 		fields = append(fields, zap.String("group", shortened(e.Group)), zap.Int32("generation", e.Generation), zap.Int("members", e.Members))
 	}
+	if e.Member != "" {
+		fields = append(fields, zap.String("member", shortened(e.Member)))
+	}
 	if e.Reason != "" {
 		fields = append(fields, zap.String("reason", shortened(e.Reason)))
 	}
