@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path"
 	"sync/atomic"
+
+	"github.com/mainstem-mq/mainstem/internal/vfs"
 )
 
 // keeper is the one goroutine that does the log's housekeeping: checkpoints,
@@ -151,7 +153,9 @@ func (k *keeper) finish() error {
 			return err
 		}
 	}
-	if err := k.checkpoint(); err != nil {
+	if err := k.checkpoint(); vfs.IsNoSpace(err) {
+		return fmt.Errorf("last checkpoint: %w; nothing is lost by that: the next start reads the end of the log instead", err)
+	} else if err != nil {
 		return fmt.Errorf("last checkpoint: %w", err)
 	}
 	mark := startMark{Clean: true, UncleanStarts: l.found.UncleanStarts, End: Position(k.last.Load())}
