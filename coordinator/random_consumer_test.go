@@ -31,15 +31,7 @@ const consumerSeedsMin = 500
 func TestRandomConsumers(t *testing.T) {
 	defaultSeeds(t, consumerSeedsMin)
 	rapid.Check(t, func(rt *rapid.T) {
-		var failure any // passed on outside of the bubble, so that rapid can make it smaller
-		synctest.Test(t, func(*testing.T) {
-			w := newConsumerWorld(rt)
-			defer func() {
-				if failure = recover(); failure != nil {
-					w.journal.release(-1)
-					w.groups.Close()
-				}
-			}()
+		inBubble(t, rt, func(w *consumerWorld) {
 			rt.Repeat(map[string]func(*rapid.T){
 				"": w.check, "beat": w.beatAny, "beat more": w.beatAny, "all beat": w.round, "all beat again": w.round,
 				"obey": w.obeyAny, "crash": w.crash, "leave": w.leave, "change": w.change, "stranger": w.stranger,
@@ -50,14 +42,31 @@ func TestRandomConsumers(t *testing.T) {
 			})
 			w.end(rt)
 		})
-		switch {
-		case failure == nil:
-		case fmt.Sprintf("%T", failure) == "rapid.invalidData":
-			panic(failure) // rapid ran out of draws: it tells that from a failure by the line
-		default:
-			panic(failure)
-		}
 	})
+}
+
+// inBubble plays a random conversation in a bubble of its own. What fails is passed
+// on outside of it, so that rapid can make it smaller.
+func inBubble(t *testing.T, rt *rapid.T, play func(*consumerWorld)) {
+	t.Helper()
+	var failure any
+	synctest.Test(t, func(*testing.T) {
+		w := newConsumerWorld(rt)
+		defer func() {
+			if failure = recover(); failure != nil {
+				w.journal.release(-1)
+				w.groups.Close()
+			}
+		}()
+		play(w)
+	})
+	switch {
+	case failure == nil:
+	case fmt.Sprintf("%T", failure) == "rapid.invalidData":
+		panic(failure) // rapid ran out of draws: it tells that from a failure by the line
+	default:
+		panic(failure)
+	}
 }
 
 // client is a member of a consumer group as a library has it. It lets go of

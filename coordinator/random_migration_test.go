@@ -19,15 +19,8 @@ const migrationSeedsMin = 300
 func TestRandomMigration(t *testing.T) {
 	defaultSeeds(t, migrationSeedsMin)
 	rapid.Check(t, func(rt *rapid.T) {
-		var failure any
-		synctest.Test(t, func(*testing.T) {
-			w := &mixedWorld{consumerWorld: newConsumerWorld(rt), cooperative: rapid.Bool().Draw(rt, "cooperative")}
-			defer func() {
-				if failure = recover(); failure != nil {
-					w.journal.release(-1)
-					w.groups.Close()
-				}
-			}()
+		inBubble(t, rt, func(plain *consumerWorld) {
+			w := &mixedWorld{consumerWorld: plain, cooperative: rapid.Bool().Draw(rt, "cooperative")}
 			rt.Repeat(map[string]func(*rapid.T){
 				"": w.check, "beat": w.beatAny, "all beat": w.round, "all go on": w.roundMixed, "all go on again": w.roundMixed,
 				"obey": w.obeyAny, "crash": w.crash, "leave": w.leave, "change": w.change, "give up": w.giveUp,
@@ -36,9 +29,6 @@ func TestRandomMigration(t *testing.T) {
 			})
 			w.end(rt)
 		})
-		if failure != nil {
-			panic(failure)
-		}
 	})
 }
 
