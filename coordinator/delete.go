@@ -41,6 +41,7 @@ func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
 		for topic, partitions := range g.offsets {
 			for partition := range partitions {
 				s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
+				s.cut() // the group is still there: it can be deleted again
 			}
 		}
 		m.deleteEmpty(s, g)
@@ -116,6 +117,7 @@ func (s *step) forgetOffset(room *arena, groups []*group, topic string, partitio
 	for _, g := range groups {
 		if _, ok := g.offsets.get(topic, partition); ok {
 			s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
+			s.cut()
 		}
 	}
 }

@@ -12,6 +12,7 @@ var errJournal = errors.New("the journal lost it")
 // memoryJournal is a Journal that a test completes, fails and blocks at will.
 type memoryJournal struct {
 	onAppend func([]Record)
+	most     int // bytes of records that an append may have; 0: any number
 
 	mu struct {
 		sync.Mutex
@@ -32,11 +33,13 @@ type pendingAppend struct {
 
 func (j *memoryJournal) Append(records []Record, done func(error)) {
 	kept := make([]Record, 0, len(records))
+	size := 0
 	for _, r := range records {
+		size += r.size()
 		kept = append(kept, Record{Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: r.Timestamp, Topic: r.Topic})
 	}
 	j.mu.Lock()
-	if j.mu.refuse {
+	if j.mu.refuse || j.most > 0 && size > j.most {
 		j.mu.broken = true
 	}
 	fail := j.mu.broken

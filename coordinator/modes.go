@@ -120,7 +120,7 @@ func (m *machine) toBroadcast(s *step, base string) bool {
 		}
 		for _, id := range g.futureCells() {
 			if len(id) <= stringMax {
-				m.copyOffsets(s, g.offsets, id, false)
+				m.copyOffsets(s, g.offsets, id, copying{apart: true})
 			}
 		}
 		// Last, so that after a crash between two appends it is all done again.
@@ -176,7 +176,8 @@ func (m *machine) toCluster(s *step, base string) bool {
 	if f.mode == modeBroadcast || f.taken() > 0 {
 		cells := f.sorted()
 		from := working(cells)
-		m.copyOffsets(s, lowest(s, either(from, cells)), base, len(from) > 0)
+		atWork := len(from) > 0 // then a load finds them, and does it all again
+		m.copyOffsets(s, lowest(s, either(from, cells)), base, copying{over: atWork, apart: atWork})
 		for _, cell := range cells {
 			if !cell.idle() {
 				m.disband(s, cell, "the group is no longer in broadcast mode")
@@ -196,9 +197,14 @@ func either(a, b []*group) []*group {
 	return b
 }
 
-// copyOffsets commits offsets for another group, in order of topic and partition;
-// over those that it has only if told so.
-func (m *machine) copyOffsets(s *step, from offsetTable, to string, over bool) {
+// copying says how offsets are copied.
+type copying struct {
+	over  bool // over those that the other group has
+	apart bool // a crash may keep some of them: what a load finds besides has it copy them again
+}
+
+// copyOffsets commits offsets for another group, in order of topic and partition.
+func (m *machine) copyOffsets(s *step, from offsetTable, to string, how copying) {
 	var has offsetTable
 	if g := m.groups[to]; g != nil {
 		has = g.offsets
@@ -208,11 +214,14 @@ func (m *machine) copyOffsets(s *step, from offsetTable, to string, over bool) {
 		now := s.topic(topic)
 		for _, partition := range slices.Sorted(maps.Keys(from[topic])) {
 			c := from[topic][partition]
-			if old, ok := has.get(topic, partition); !now.keeps(c) || ok && now.keeps(old) && !over {
+			if old, ok := has.get(topic, partition); !now.keeps(c) || ok && now.keeps(old) && !how.over {
 				continue
 			}
 			c.commitTime = s.wall()
 			s.record(room.offsetRecord(to, topic, partition, c))
+			if how.apart {
+				s.cut()
+			}
 		}
 	}
 }
