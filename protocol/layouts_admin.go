@@ -70,5 +70,8 @@ func configLayouts() []layout {
 				array("Configs", text("Name"), i8("ConfigOperation"), text("Value").nullable(0))),
 			boolean("ValidateOnly"),
 		}},
+		{KeyListConfigResources, 0, 1, []field{
+			list("ResourceTypes", i8("ResourceType")).since(1),
+		}},
 	}
 }

@@ -106,6 +106,7 @@ func rows() []api {
 		{key: protocol.KeyDescribeCluster, min: 0, max: 2, handle: typed((*Server).describeCluster)},
 		{key: protocol.KeyConsumerGroupHeartbeat, min: 0, max: 1, handle: typed((*Server).consumerGroupHeartbeat)},
 		{key: protocol.KeyConsumerGroupDescribe, min: 0, max: 1, handle: typed((*Server).consumerGroupDescribe), weigher: weighed((*Server).weighConsumerGroupDescribe)},
+		{key: protocol.KeyListConfigResources, min: 0, max: 1, handle: typed((*Server).listConfigResources), weigher: weighed((*Server).weighListConfigResources)},
 		{key: protocol.KeyDescribeTopicPartitions, min: 0, max: 0, handle: typed((*Server).describeTopicPartitions), weigher: weighed((*Server).weighDescribeTopicPartitions)},
 	}
 }

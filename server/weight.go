@@ -13,16 +13,17 @@ import (
 
 // How much an element of an answer takes, struct and encoded.
 const (
-	topicWeight       = 224
-	partitionWeight   = 224 // of DescribeTopicPartitions, with a few replicas
-	createdWeight     = 8 << 10
-	describedWeight   = 48 << 10 // the configs of a topic with documentation
-	brokerWeight      = 512 << 10
-	offsetWeight      = 448
-	commitWeight      = 448 // and a record's bytes, three times
-	logDirWeight      = 384
-	groupWeight       = 4 << 10
-	listedGroupWeight = 512
+	topicWeight          = 224
+	partitionWeight      = 224 // of DescribeTopicPartitions, with a few replicas
+	createdWeight        = 8 << 10
+	describedWeight      = 48 << 10 // the configs of a topic with documentation
+	brokerWeight         = 512 << 10
+	offsetWeight         = 448
+	commitWeight         = 448 // and a record's bytes, three times
+	logDirWeight         = 384
+	groupWeight          = 4 << 10
+	listedGroupWeight    = 512
+	listedResourceWeight = 448
 	// The ratios are for all other answers: so much for each byte that the
 	// decoded request takes.
 	producedRatio = 3

@@ -125,9 +125,11 @@ func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
 	}
 	partitions := kmsg.NewPtrDescribeTopicPartitionsRequest()
 	partitions.ResponsePartitionLimit = 2000
+	resources := kmsg.NewPtrListConfigResourcesRequest()
+	resources.SetVersion(1)
 	return map[string]kmsg.Request{
 		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": listed, "DescribeLogDirs": sizes,
 		"OffsetFetch": offsets, "ListGroups": groups, "CreateTopics": create, "DescribeTopicPartitions": partitions, "Produce": produce,
-		"OffsetCommit": commit, "OffsetCommit with metadata": noted,
+		"OffsetCommit": commit, "OffsetCommit with metadata": noted, "ListConfigResources": resources,
 	}
 }
