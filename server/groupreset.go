@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
@@ -18,7 +17,7 @@ import (
 
 // ResetRequest asks to move what a group without members has committed.
 type ResetRequest struct {
-	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long
+	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m or 2d for so long
 	// ago), an offset, or -N for N records before what is committed.
 	To string `json:"to"`
 	// Topics to reset, all their partitions. Null: all partitions for which the
@@ -76,61 +75,6 @@ func (o plannedOffsets) add(p *ResetPartition) {
 		o[p.Topic] = map[int32]int64{}
 	}
 	o[p.Topic][p.Partition] = *p.To
-}
-
-// resetTo finds the new offset of one partition.
-type resetTo func(part *replication.Partition, o replication.Offsets, committed *int64) (offset int64, note string, err error)
-
-// parseReset reads where to. Times in the past are counted from now.
-func parseReset(to string, now time.Time) (find resetTo, single bool, err error) {
-	switch to {
-	case "earliest":
-		return func(_ *replication.Partition, o replication.Offsets, _ *int64) (int64, string, error) {
-			return int64(o.LogStart), "", nil
-		}, false, nil
-	case "latest":
-		return func(_ *replication.Partition, o replication.Offsets, _ *int64) (int64, string, error) {
-			return int64(o.HighWatermark), "", nil
-		}, false, nil
-	}
-	if n, err := strconv.ParseInt(to, 10, 64); err == nil && to[0] != '+' {
-		if to[0] == '-' {
-			return resetBack(-n), false, nil
-		}
-		return func(*replication.Partition, replication.Offsets, *int64) (int64, string, error) { return n, "", nil }, true, nil
-	}
-	if d, err := time.ParseDuration(to); err == nil && d >= 0 {
-		return resetTime(now.Add(-d)), false, nil
-	}
-	if at, err := time.Parse(time.RFC3339, to); err == nil {
-		return resetTime(at), false, nil
-	}
-	return nil, false, protocol.Errorf(protocol.InvalidRequest,
-		"to=%s is not earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long ago), an offset, or -N for N records back", Quoted(to))
-}
-
-// resetBack goes some records back; without a committed offset there is no back.
-func resetBack(n int64) resetTo {
-	return func(_ *replication.Partition, o replication.Offsets, committed *int64) (int64, string, error) {
-		if committed == nil {
-			return -1, "nothing is committed, so it stays as it is", nil
-		}
-		return max(min(*committed, int64(o.HighWatermark))-n, 0), "", nil
-	}
-}
-
-// resetTime goes to the first record of a time or later.
-func resetTime(at time.Time) resetTo {
-	return func(part *replication.Partition, o replication.Offsets, _ *int64) (int64, string, error) {
-		found, err := part.FindOffset(max(at.UnixMilli(), 0), false, -1)
-		switch {
-		case err != nil:
-			return 0, "", err
-		case found.Offset < 0:
-			return int64(o.HighWatermark), "no record is of that time or later: the end", nil
-		}
-		return int64(found.Offset), "", nil
-	}
 }
 
 // planReset says what a request will do to a group; doing it takes the same plan.

@@ -69,6 +69,7 @@ func TestResetPlans(t *testing.T) {
 				"t-2 ->0 again=0 skipped=0 (no record is of that time or later: the end)",
 		},
 		{"so long ago", "90m", `["u"]`, 200, "u-0 1>0 again=1 skipped=0"},
+		{"so many days ago", "1d1h", `["u"]`, 200, "u-0 1>0 again=1 skipped=0"},
 		{"in another zone", start.Add(-3 * time.Hour).In(time.FixedZone("x", 3600)).Format(time.RFC3339), `["u"]`, 200, "u-0 1>0 again=1 skipped=0"},
 		{"an offset", "3", `["t"]`, 200, "t-0 6>3 again=3 skipped=0; t-1 5>3 again=2 skipped=0; t-2 ->0 again=0 skipped=0 (there is no record 3 yet: the end)"},
 		{"an offset that is gone", "1", `["t"]`, 200, "t-0 6>2 again=4 skipped=0 (record 1 is gone: the first one that is left); t-1 5>1 again=4 skipped=0; " +
@@ -83,6 +84,9 @@ func TestResetPlans(t *testing.T) {
 		{"nothing", "", all, 400, "is not earliest, latest"},
 		{"in the future", "-15m", all, 400, "is not earliest, latest"},
 		{"words", "yesterday", all, 400, "to=yesterday is not earliest"},
+		{"too many days", "36501d", all, 400, "so long ago, in d, h, m and s"},
+		{"days of less than none", "1d-2h", all, 400, "is not earliest"},
+		{"a day", "2026-11-22", all, 400, "say from when on, and in which time zone: 2026-11-22T00:00:00Z"},
 		{"a sign", "+3", `["u"]`, 400, "is not earliest"},
 		{"a list of no topics", "latest", `[]`, 400, "the list of topics is empty"},
 	} {

@@ -12,7 +12,7 @@ import (
 
 // RewindRequest asks to take a group to other offsets while it is at work.
 type RewindRequest struct {
-	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long
+	// To is earliest, latest, a time (2026-11-22T13:00:00Z, or 15m or 2d for so long
 	// ago), an offset, or -N for N records before what is committed.
 	To string `json:"to"`
 	// Topics to rewind. Null: all that the group has committed offsets for. A list

@@ -111,7 +111,7 @@ func newGroupDescribe(p process) *cobra.Command {
 			return f.show(cmd, p, r, &d, func(t *groupTable) { t.describe(&d) })
 		},
 	}
-	c.Flags().DurationVar(&over, "rate", 0, "watch for `TIME`, such as 5s, to tell how fast the group is")
+	c.Flags().Var((*spanFlag)(&over), "rate", "watch for `TIME`, such as 5s, to tell how fast the group is")
 	f.register(c, outputTable, outputWide, outputJSON)
 	return c
 }

@@ -16,7 +16,8 @@ they come back. The group must have no members now: stop them first.
 
 --to is one of
   earliest, latest            the first record that is left, or behind the last one
-  2026-11-22T13:00:00Z, 15m   the first record of that time (or so long ago) or later
+  2026-11-22T13:00:00Z, 15m   the first record of that time (or so long ago, in d, h,
+                              m and s) or later
   -N                          N records before what is committed
   N                           the record at that offset, in one topic
 and is kept within what is in the log. Without --topics it moves all partitions for
@@ -71,7 +72,7 @@ func newGroupReset(p process) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
-	c.Flags().StringSliceVar(&req.Topics, "topics", nil, "only these `TOPICS`, all their partitions; separated by commas")
+	c.Flags().Var((*topicsFlag)(&req.Topics), "topics", "only these `TOPICS`, all their partitions; separated by commas")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	f.register(c, outputTable, outputWide, outputJSON)

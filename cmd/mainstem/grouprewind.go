@@ -28,7 +28,8 @@ on is delivered again once.
 
 --to is one of
   earliest, latest            the first record that is left, or behind the last one
-  2026-11-22T13:00:00Z, 15m   the first record of that time (or so long ago) or later
+  2026-11-22T13:00:00Z, 15m   the first record of that time (or so long ago, in d, h,
+                              m and s) or later
   -N                          N records before what is committed
   N                           the record at that offset, in one topic
 and is kept within what is in the log. Partitions for which the group has committed
@@ -48,7 +49,8 @@ type rewinding struct {
 func (f *rewinding) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say what would be done")
-	c.Flags().DurationVar(&f.wait, "wait", rewindPatience, "wait for so long `TIME` until it is done; 0: do not wait")
+	f.wait = rewindPatience
+	c.Flags().Var((*spanFlag)(&f.wait), "wait", "wait for so long `TIME` until it is done; 0: do not wait")
 	f.register(c, outputTable, outputJSON)
 }
 
@@ -83,7 +85,7 @@ func newGroupRewind(p process) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&req.To, "to", "", "`WHERE` to: earliest, latest, a time, an offset, or -N (as --to=-N)")
-	c.Flags().StringSliceVar(&req.Topics, "topics", nil, "only these `TOPICS`; separated by commas")
+	c.Flags().Var((*topicsFlag)(&req.Topics), "topics", "only these `TOPICS`; separated by commas")
 	c.Flags().BoolVar(&undo, "undo", false, "take the last rewind back")
 	f.flags(c)
 	return c

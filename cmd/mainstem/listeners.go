@@ -47,6 +47,13 @@ func checkHTTP(address string) error {
 
 // hostAndPort says what is wrong with an address in the words of who typed it.
 func hostAndPort(what, text, port string) error {
+	if _, rest, isURL := strings.Cut(text, "://"); isURL {
+		host, _, _ := strings.Cut(rest, "/")
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+		}
+		return fmt.Errorf("%s %q is a URL; write %s", what, text, host)
+	}
 	host, digits, err := net.SplitHostPort(text)
 	if err != nil {
 		host = strings.Trim(text, "[]")

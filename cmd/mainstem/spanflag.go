@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// spanFlag is a flag for a span of time, which is not negative.
+type spanFlag time.Duration
+
+// String implements pflag.Value.
+func (f *spanFlag) String() string {
+	if *f == 0 {
+		return "" // so that it is not shown as a default
+	}
+	return time.Duration(*f).String()
+}
+
+// Type implements pflag.Value.
+func (f *spanFlag) Type() string { return "duration" }
+
+// Set implements pflag.Value.
+func (f *spanFlag) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	switch _, number := strconv.ParseFloat(text, 64); {
+	case err != nil && number == nil:
+		return fmt.Errorf("it has no unit; write %ss for seconds (units: ms, s, m, h)", text)
+	case err != nil:
+		return errors.New("it is not a span of time, such as 500ms, 5s or 1m30s")
+	case d < 0:
+		return errors.New("it is negative")
+	}
+	*f = spanFlag(d)
+	return nil
+}
