@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,13 @@ func Weigh(s *Server, req kmsg.Request) int {
 		return 0
 	}
 	return callCost + need + s.table.find(key).weigh(s, req, need)
+}
+
+// LoadShard loads a shard of the group coordinator.
+func LoadShard(s *Server, shard int32) {
+	all := new(sync.WaitGroup)
+	all.Add(1)
+	s.loadShard(shard, all)
 }
 
 // RequestBytes is the memory that the bytes of requests hold.

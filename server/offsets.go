@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -78,7 +79,10 @@ func (s *Server) loadShards() *sync.WaitGroup {
 
 func (s *Server) loadShard(shard int32, all *sync.WaitGroup) {
 	defer all.Done()
-	if err := s.groups.Load(shard); err != nil {
+	err := s.groups.Load(shard)
+	switch {
+	case errors.Is(err, coordinator.ErrUnloaded): // the broker stops
+	case err != nil:
 		s.log.Error("groups cannot be loaded yet", zap.Int32("shard", shard), zap.Error(err))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/server"
 )
 
 // TestOffsetsGoWithTheirTopic: what a group committed for a topic is not what a
@@ -58,5 +59,18 @@ func TestOffsetsGoWithTheirTopic(t *testing.T) {
 	must(t, <-dropped)
 	if got := fetch(); got != 7 {
 		t.Errorf("fetched %d after a late removal", got)
+	}
+}
+
+// TestLoadOverAStop: groups that are not loaded because the broker stops are no error
+// of which anybody is told.
+func TestLoadOverAStop(t *testing.T) {
+	b := startBroker(t, options{})
+	b.dial().coordinate("g")
+	b.groups.Close()
+	b.logs.TakeAll()
+	server.LoadShard(b.server, 0)
+	for _, line := range b.logs.TakeAll() {
+		t.Errorf("%s: %s %v", line.Level, line.Message, line.ContextMap())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -124,34 +123,6 @@ func (b *broker) die(err error) {
 	case b.fatal <- err:
 	default:
 	}
-}
-
-// probePorts finds addresses that are in use before anything is written: the
-// listeners are opened last, and a mistyped port should leave nothing behind.
-func (b *broker) probePorts(ctx context.Context) error {
-	for _, l := range b.cfg.Listeners {
-		if err := probe(ctx, l.Address()); err != nil {
-			return fmt.Errorf("clients cannot be served on %s: %w (choose another address with --listen, or the setting %s)",
-				l.Address(), err, cluster.ListenersKey)
-		}
-	}
-	if b.cfg.HTTP == "" {
-		return nil
-	}
-	if err := probe(ctx, b.cfg.HTTP); err != nil {
-		return fmt.Errorf("metrics and health cannot be served on %s: %w (choose another address with --http, or none: --http '')",
-			b.cfg.HTTP, err)
-	}
-	return nil
-}
-
-func probe(ctx context.Context, address string) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return err //nolint:wrapcheck // The caller says what for.
-	}
-	return l.Close() //nolint:wrapcheck // The same.
 }
 
 func (b *broker) openMetadata() error {

@@ -5,7 +5,8 @@
 // Files, in reading order: main.go (entry, exit codes), root.go (the command
 // tree), config.go (what a configuration is), layers.go (file, environment and
 // flags, and which wins), properties.go (Java's file format), listeners.go
-// (addresses), serve.go (running), broker.go (what runs), groupconfig.go (the
+// (addresses), serve.go (running), broker.go (what runs),
+// ports.go (whether its addresses are free), groupconfig.go (the
 // rules of groups), datadir.go (which directory may be used), halves.go (one of which a part is gone), front.go (what
 // others see of it), damage.go (what they see of damage), keeper.go,
 // compactor.go, disk.go (when the disk gets full), logevents.go, groupevents.go, notices.go (what

@@ -32,3 +32,34 @@ func TestPortInUse(t *testing.T) {
 		}
 	}
 }
+
+// TestPortsMeet: that metrics shall be where clients are served is told before a data
+// directory is made, whatever way the two addresses are written.
+func TestPortsMeet(t *testing.T) {
+	for name, ask := range map[string]func(port string) (listen, http string){
+		"the same":      func(p string) (string, string) { return "127.0.0.1:" + p, "127.0.0.1:" + p },
+		"all addresses": func(p string) (string, string) { return "PLAINTEXT://:" + p, "127.0.0.1:" + p },
+		"a name":        func(p string) (string, string) { return "127.0.0.1:" + p, "localhost:" + p },
+	} {
+		t.Run(name, func(t *testing.T) {
+			free, err := freeAddress()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, err := net.SplitHostPort(free)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listen, http := ask(port)
+			dir := filepath.Join(t.TempDir(), "data")
+			var out bytes.Buffer
+			code := run(t.Context(), process{args: []string{"--listen", listen, "--http", http, "--data-dir", dir}, stdout: &out, stderr: &out})
+			if code != exitFailed || !strings.Contains(out.String(), "each needs a port of its own (choose another address with --http") {
+				t.Errorf("exit code %d, %s", code, out.String())
+			}
+			if _, err := os.Stat(dir); !os.IsNotExist(err) {
+				t.Errorf("the data directory was made: %v", err)
+			}
+		})
+	}
+}
