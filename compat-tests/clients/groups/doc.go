@@ -19,7 +19,10 @@
 //	error                     text; the member goes on
 //	closing, closed           on its way out
 //
-// Files in reading order: client.go (what a client is and has), event.go,
+// What programs in Python have in common is in python/scenario.py.
+//
+// Files in reading order: client.go (what a client is and has), installed.go
+// (clients that are installed), event.go,
 // member.go (one process), world.go (a group with its topic and members, and
 // how scenarios wait), load.go (what is produced), ledger.go (what was
 // delivered), owners.go (who owned what, and when), resume.go (where members went on),

@@ -11,9 +11,6 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
-// version is what is installed.
-const version = "kafkajs@2.2.4"
-
 var shared testbroker.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
@@ -21,7 +18,8 @@ func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
 func client(t *testing.T) *groups.Client {
 	t.Helper()
 	testbroker.Quick(t)
-	modules, err := harness.Node(testbroker.Context(t, 5*time.Minute), version)
+	name, version := groups.Installed(t)
+	modules, err := harness.Node(testbroker.Context(t, 5*time.Minute), name+"@"+version)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,17 +2,11 @@ package kafkapython
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/groups"
-	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
-
-// version is what is installed; VERSION says which kafkapython is in it.
-const version = "kafka-python==3.0.12"
 
 var shared testbroker.Shared
 
@@ -21,19 +15,14 @@ func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
 func client(t *testing.T) *groups.Client {
 	t.Helper()
 	testbroker.Quick(t)
-	python, err := harness.Python(testbroker.Context(t, 5*time.Minute), version)
-	if err != nil {
-		t.Fatal(err)
+	c := groups.PythonClient(t)
+	c.Flavours = []groups.Flavour{
+		{Protocol: groups.Classic, Assignor: "range", Dynamic: true},
+		{Protocol: groups.Classic, Assignor: "cooperative-sticky"},
 	}
-	return &groups.Client{
-		Command: []string{python, filepath.Join("testdata", "member.py")},
-		Flavours: []groups.Flavour{
-			{Protocol: groups.Classic, Assignor: "range", Dynamic: true},
-			{Protocol: groups.Classic, Assignor: "cooperative-sticky"},
-		},
-		Static:   true,
-		OneByOne: true,
-	}
+	c.Static = true
+	c.OneByOne = true
+	return c
 }
 
 func TestCluster(t *testing.T) { groups.Cluster(t, &shared, client(t)) }

@@ -1,41 +1,9 @@
-"""A member of a group: KEY=VALUE arguments, commands on stdin, one JSON line
-on stdout for all that happens. See ../../groups."""
-
-import json
-import os
-import sys
-import threading
-import time
+"""A member of a group. See ../../groups."""
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
-
-flags = dict(a.split("=", 1) for a in sys.argv[1:])
-go = threading.Event()
-stop = threading.Event()
-pace = 0.0
-lock = threading.Lock()
-
-
-def say(event, **more):
-    """Says what happened, and when by a clock that all processes of a machine have in common."""
-    with lock:
-        print(json.dumps({"at": time.monotonic_ns(), "event": event, **more}), flush=True)
-
-
-def obey():
-    """go: join. stop: leave the group. pace N: take N ms for each record. The end of the input is the end of the test."""
-    global pace
-    for line in sys.stdin:
-        if line == "go\n":
-            go.set()
-        elif line == "stop\n":
-            stop.set()
-        elif line.startswith("pace "):
-            pace = int(line[5:]) / 1000
-    if not stop.is_set():
-        os._exit(3)
+from scenario import flags, ready, say, stopping, take
 
 
 class Moves(ConsumerRebalanceListener):
@@ -60,7 +28,6 @@ def committed(offsets, response):
 
 
 more = {"group_instance_id": flags["instance"]} if "instance" in flags else {}
-threading.Thread(target=obey, daemon=True).start()
 consumer = KafkaConsumer(
     bootstrap_servers=flags["bootstrap"],
     group_id=flags["group"],
@@ -75,14 +42,12 @@ consumer = KafkaConsumer(
     ],
     **more,
 )
-say("ready")
-go.wait()
+ready()
 consumer.subscribe([flags["topic"]], listener=Moves())
-while not stop.is_set():
+while not stopping():
     for records in consumer.poll(timeout_ms=100, max_records=10).values():
         for r in records:
-            time.sleep(pace)
-            say("record", partition=r.partition, offset=r.offset, value=r.value.decode())
+            take(r.partition, r.offset, r.value)
 say("closing")
 consumer.close()
 say("closed")

@@ -1,39 +1,9 @@
-"""A member of a group: KEY=VALUE arguments, commands on stdin, one JSON line
-on stdout for all that happens. See ../../groups."""
+"""A member of a group. See ../../groups."""
 
-import json
-import os
 import sys
-import threading
-import time
 
 from confluent_kafka import Consumer, KafkaException
-
-flags = dict(a.split("=", 1) for a in sys.argv[1:])
-go = threading.Event()
-stop = threading.Event()
-pace = 0.0
-lock = threading.Lock()
-
-
-def say(event, **more):
-    """Says what happened, and when by a clock that all processes of a machine have in common."""
-    with lock:
-        print(json.dumps({"at": time.monotonic_ns(), "event": event, **more}), flush=True)
-
-
-def obey():
-    """go: join. stop: leave the group. pace N: take N ms for each record. The end of the input is the end of the test."""
-    global pace
-    for line in sys.stdin:
-        if line == "go\n":
-            go.set()
-        elif line == "stop\n":
-            stop.set()
-        elif line.startswith("pace "):
-            pace = int(line[5:]) / 1000
-    if not stop.is_set():
-        os._exit(3)
+from scenario import flags, ready, say, stopping, take
 
 
 def moved(event):
@@ -67,12 +37,10 @@ if flags["protocol"] == "classic":
     config["heartbeat.interval.ms"] = int(flags["heartbeat"])
     config["partition.assignment.strategy"] = flags["assignor"]
 
-threading.Thread(target=obey, daemon=True).start()
 consumer = Consumer(config)
-say("ready")
-go.wait()
+ready()
 consumer.subscribe([flags["topic"]], on_assign=moved("assigned"), on_revoke=moved("revoked"), on_lost=moved("lost"))
-while not stop.is_set():
+while not stopping():
     message = consumer.poll(0.1)
     if message is None:
         continue
@@ -81,8 +49,7 @@ while not stop.is_set():
         if message.error().fatal():
             sys.exit(1)
         continue
-    time.sleep(pace)
-    say("record", partition=message.partition(), offset=message.offset(), value=message.value().decode())
+    take(message.partition(), message.offset(), message.value())
     try:
         consumer.store_offsets(message)
     except KafkaException as e:
