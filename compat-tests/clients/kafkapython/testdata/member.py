@@ -45,7 +45,8 @@ consumer = KafkaConsumer(
 ready()
 consumer.subscribe([flags["topic"]], listener=Moves())
 while not stopping():
-    for records in consumer.poll(timeout_ms=100, max_records=10).values():
+    # Far longer than a rebalance: what a join brings that ends between two polls is lost.
+    for records in consumer.poll(timeout_ms=5000, max_records=10).values():
         for r in records:
             take(r.partition, r.offset, r.value)
 say("closing")
