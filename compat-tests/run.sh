@@ -55,5 +55,5 @@ esac
 
 echo "== $client on $target ${mode:+($mode)}"
 # The report judges, so the exit code of the tests themselves is not asked.
-{ TARGET=$target go test -json -count=1 -timeout 20m "${test_flags[@]}" "./$dir" || true; } |
+{ TARGET=$target go test -json -count=1 -timeout 45m "${test_flags[@]}" "./$dir" || true; } |
 	go run ./report -allow "$dir/allow.txt" -target "$target" "${report_flags[@]}"

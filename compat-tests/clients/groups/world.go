@@ -16,7 +16,7 @@ import (
 const (
 	// scenarioTime bounds one scenario: far more than the half minute that the
 	// slowest takes, as JVMs on a machine that does other things start slowly.
-	scenarioTime = 2 * time.Minute
+	scenarioTime = 4 * time.Minute
 	// sessionTimeout is how long a broker takes to miss a crashed member. A loaded
 	// machine must not make others miss theirs.
 	sessionTimeout = 8 * time.Second
