@@ -26,7 +26,11 @@ func client(t *testing.T) *groups.Client {
 		Command: program,
 		Flavours: []groups.Flavour{
 			{Protocol: groups.Classic, Assignor: "range"},
+			// Goes on delivering while it rebalances, and commits before that only.
 			{Protocol: groups.Classic, Assignor: "cooperative-sticky", Repeats: true},
+			// In 4.2.0 poll may deliver records of a partition after the commit that
+			// comes before its loss (KAFKA-20332, mended later): seldom, so that a
+			// strict run passes at times.
 			{Protocol: groups.Consumer, Repeats: true},
 		},
 		Static: true,
