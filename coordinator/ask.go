@@ -78,15 +78,7 @@ func (g *Groups) askGroups(ids []string, run func(i int, m *machine, s *step), f
 // lost its records; shards that are not here are others' to ask.
 func (g *Groups) askShards(run func(shard int, m *machine, s *step), reply func(protocol.ErrorCode)) {
 	codes := make([]protocol.ErrorCode, len(g.shards))
-	all := newGather(len(g.shards), func() {
-		for _, code := range codes {
-			if code != protocol.NoError && code != protocol.NotCoordinator {
-				reply(code)
-				return
-			}
-		}
-		reply(protocol.NoError)
-	})
+	all := newGather(len(g.shards), func() { reply(worst(codes)) })
 	for i, sh := range g.shards {
 		end := func(code protocol.ErrorCode) {
 			codes[i] = code
@@ -97,6 +89,16 @@ func (g *Groups) askShards(run func(shard int, m *machine, s *step), reply func(
 			s.answer(end)
 		}, fail: end})
 	}
+}
+
+// worst is the error of a shard that is loading or lost its records.
+func worst(codes []protocol.ErrorCode) protocol.ErrorCode {
+	for _, code := range codes {
+		if code != protocol.NoError && code != protocol.NotCoordinator {
+			return code
+		}
+	}
+	return protocol.NoError
 }
 
 // gather ends a request that several shards answer in parts.

@@ -27,8 +27,9 @@
 //	topics.go        which offsets outlive their topic: none
 //	delete.go        DeleteGroups, OffsetDelete; expiry.go
 //	describe.go      DescribeGroups and ListGroups
-//	inspect.go       what operators see of groups, inspect_consumer.go: of the other
-//	                 kind; blockers.go: what a rebalance waits for; assignment.go: what
+//	inspect.go       what operators see of groups, inspect_all.go: of all of them, in
+//	                 short turns; inspect_consumer.go: of the other kind;
+//	                 blockers.go: what a rebalance waits for; assignment.go: what
 //	                 consumers were given
 //	records.go       the record formats; subscription.go: what consumers subscribe to
 //	consumer.go      a consumer group; consumer_member.go, partitions.go

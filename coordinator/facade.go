@@ -102,8 +102,9 @@ func (m *machine) inspectFront(s *step, id string, cells []*group) GroupView {
 	v := GroupView{
 		ID: id, Kind: frontKind(cells).String(), State: frontStateName(cells),
 		ProtocolType: frontProtocol(cells, protocolTypeOf), Protocol: frontProtocol(cells, protocolOf),
-		Members: []MemberView{}, Offsets: m.overview(s, id).offsetViews(s), Broadcast: true,
+		Members: []MemberView{}, Broadcast: true,
 	}
+	v.show(m.overview(s, id).showOffsets(s))
 	for _, cell := range cells {
 		one := m.inspect(s, cell)
 		v.Cells = append(v.Cells, one)

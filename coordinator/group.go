@@ -118,6 +118,7 @@ type group struct {
 	consumer *consumerGroup // nil: it is no consumer group
 	rewind   *rewind        // durable too; nil: none is under way or can be undone
 	counted  standing       // as the machine counts it
+	shown    *shownOffsets  // the offsets as operators were last shown them; nil: they changed since
 
 	roster
 	state        groupState

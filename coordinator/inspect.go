@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -10,8 +9,8 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// GroupView is what operators are shown of a group. It is a copy, true at one
-// moment of the group's shard, and shares nothing that changes.
+// GroupView is what operators are shown of a group: true at one moment of the
+// group's shard, and shares nothing that changes.
 type GroupView struct {
 	ID string
 	// Code says why there is nothing but the id: GROUP_ID_NOT_FOUND, or what is
@@ -28,7 +27,7 @@ type GroupView struct {
 	Leader          string // a member id; "": none
 	Members         []MemberView
 	Newcomers       int            // given a member id, yet to join with it
-	Offsets         []TopicOffsets // in no order, see Sort
+	Offsets         []TopicOffsets // not to be changed; in no order, see Sort
 	Blockers        []Blocker      // what the running rebalance waits for
 	Rewind          RewindPhase    // of the newest that is not forgotten
 	// Broadcast: every member has all partitions, and is alone in a group of its
@@ -37,6 +36,8 @@ type GroupView struct {
 	Broadcast bool
 	Cells     []GroupView // of a broadcast group: the members' own groups, by name
 	Cell      bool        // it is one of those
+
+	offsets *shownOffsets
 }
 
 // MemberView is one member of a GroupView.
@@ -106,13 +107,11 @@ func (v *MemberView) Assignment() ([]AssignedTopic, bool) {
 // Inspect shows groups to operators: those named, a view for each in the same
 // order, or with nil all that there are. Then the code tells that some are
 // missing, as their shard is loading or lost its records. It does not disturb a
-// group and costs each shard one turn; reply must not keep its goroutine.
+// group; each is shown as it is at one moment, all of them not: a shard turns to
+// others in between. reply must not keep its goroutine.
 func (g *Groups) Inspect(ids []string, reply func([]GroupView, protocol.ErrorCode)) {
 	if ids == nil {
-		parts := make([][]GroupView, len(g.shards))
-		g.askShards(func(i int, m *machine, s *step) { parts[i] = m.inspectAll(s) }, func(code protocol.ErrorCode) {
-			reply(slices.Concat(parts...), code)
-		})
+		g.inspectAll(reply)
 		return
 	}
 	views := make([]GroupView, len(ids))
@@ -130,23 +129,6 @@ func (g *Groups) Inspect(ids []string, reply func([]GroupView, protocol.ErrorCod
 	}, failed, func() { reply(views, protocol.NoError) })
 }
 
-func (m *machine) inspectAll(s *step) []GroupView {
-	views := make([]GroupView, 0, len(m.groups))
-	fronts := m.fronts(s)
-	for base, cells := range fronts {
-		v := m.inspectFront(s, base, cells)
-		views = append(views, v.Cells...) // groups like others here
-		v.Cells = nil
-		views = append(views, v)
-	}
-	for id, g := range m.groups {
-		if base, _ := baseOf(id); fronts[base] == nil {
-			views = append(views, m.inspect(s, g))
-		}
-	}
-	return views
-}
-
 // inspect copies what may change. Metadata and assignments are never changed in
 // place, and are read by who wants to know, not on the shard.
 func (m *machine) inspect(s *step, g *group) GroupView {
@@ -157,9 +139,10 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 	v := GroupView{
 		ID: g.id, Kind: now.kind.String(), State: now.stateName(), Since: timeOf(g.since), Generation: g.generation,
 		ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader,
-		Newcomers: len(g.pendingJoin), Offsets: g.offsetViews(s), Blockers: m.blockers(g),
+		Newcomers: len(g.pendingJoin), Blockers: m.blockers(g),
 		Cell: g.cell, Broadcast: g.uncast(s),
 	}
+	v.show(g.showOffsets(s))
 	v.Rewind = g.rewind.shown()
 	v.Members = make([]MemberView, 0, len(g.order))
 	for _, member := range g.order {
@@ -186,38 +169,6 @@ func (m *member) shown(protocolName string) []byte {
 		return b
 	}
 	return m.protocols[0].metadata
-}
-
-// Sort puts the offsets in order of topic and partition. It is not done on the
-// shard, for which all its groups wait.
-func (v *GroupView) Sort() {
-	slices.SortFunc(v.Offsets, func(a, b TopicOffsets) int { return cmp.Compare(a.Topic, b.Topic) })
-	for _, t := range v.Offsets {
-		slices.SortFunc(t.Partitions, func(a, b PartitionOffset) int { return cmp.Compare(a.Partition, b.Partition) })
-	}
-	for i := range v.Cells {
-		v.Cells[i].Sort()
-	}
-}
-
-// offsetViews copies the offsets, in no order. What is left of a deleted topic is
-// not shown.
-func (g *group) offsetViews(s *step) []TopicOffsets {
-	out := make([]TopicOffsets, 0, len(g.offsets))
-	for topic, partitions := range g.offsets {
-		now := s.topic(topic)
-		t := TopicOffsets{Topic: topic, ID: now.id, Partitions: make([]PartitionOffset, 0, len(partitions))}
-		for partition, c := range partitions {
-			if now.keeps(c) {
-				t.Partitions = append(t.Partitions, PartitionOffset{Partition: partition, Offset: c.offset, Committed: c.commitTime})
-			}
-		}
-		if len(t.Partitions) == 0 {
-			continue
-		}
-		out = append(out, t)
-	}
-	return out
 }
 
 // timeOf is the time of a number of ms; zero for noTime.

@@ -60,9 +60,10 @@ func (m *machine) inspectConsumer(s *step, g *group) GroupView {
 	v := GroupView{
 		ID: g.id, Kind: kindConsumer.String(), State: c.state().String(), Since: timeOf(g.since),
 		Generation: c.epoch, AssignmentEpoch: c.assignmentEpoch, ProtocolType: consumerType, Protocol: c.assignor(s, g.id),
-		Offsets: g.offsetViews(s), Blockers: m.consumerBlockers(s, g), Rewind: g.rewind.shown(), Members: make([]MemberView, 0, len(c.members)),
+		Blockers: m.consumerBlockers(s, g), Rewind: g.rewind.shown(), Members: make([]MemberView, 0, len(c.members)),
 		Cell: g.cell, Broadcast: g.uncast(s),
 	}
+	v.show(g.showOffsets(s))
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		if member := c.members[id]; member.meta != nil {
 			v.Members = append(v.Members, m.inspectMember(s, g, member))

@@ -87,6 +87,7 @@ func (m *machine) replayOffset(r Record) error {
 	if r.Value == nil {
 		g := m.groups[key.Group]
 		if g != nil && g.offsets.remove(key.Topic, key.Partition) {
+			g.shown = nil
 			m.offsetCount--
 			m.forget(g)
 		}
@@ -96,7 +97,9 @@ func (m *machine) replayOffset(r Record) error {
 	if err != nil {
 		return err
 	}
-	if m.obtain(key.Group).offsets.put(key.Topic, key.Partition, c) {
+	g := m.obtain(key.Group)
+	g.shown = nil
+	if g.offsets.put(key.Topic, key.Partition, c) {
 		m.offsetCount++
 	}
 	return nil
