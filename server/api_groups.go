@@ -12,6 +12,10 @@ import (
 // rateMax bounds for how long a request may watch a group.
 const rateMax = time.Minute
 
+// listedPartitionsMax bounds the partitions whose bytes and seconds one list of
+// groups looks up; of groups beyond it there are records alone, in order of names.
+const listedPartitionsMax = 10_000
+
 // apiListGroups answers GET /api/v1/groups?state=&type=, each a list with commas.
 func (s *Server) apiListGroups(w http.ResponseWriter, r *http.Request) {
 	states, err := listed("state", r.URL.Query().Get("state"), groupStates())
@@ -21,20 +25,32 @@ func (s *Server) apiListGroups(w http.ResponseWriter, r *http.Request) {
 	}
 	var views []coordinator.GroupView
 	if err == nil {
-		views, err = s.inspect(r.Context(), nil)
+		views, err = s.looks.all(r.Context())
 	}
 	if err != nil {
 		s.apiFailed(w, err)
 		return
 	}
-	list := GroupList{Groups: make([]GroupSummary, 0, len(views))}
+	views = slices.DeleteFunc(slices.Clone(views), func(v coordinator.GroupView) bool {
+		return !slices.Contains(states, v.State) || !slices.Contains(types, v.Kind)
+	})
+	s.apiAnswer(w, http.StatusOK, GroupList{Groups: s.summaries(views, listedPartitionsMax)})
+}
+
+// summaries shows groups in short. What is beyond so many partitions is not looked
+// up in the log.
+func (s *Server) summaries(views []coordinator.GroupView, most int) []GroupSummary {
+	partitions, ends, out := 0, s.newEnds(), make([]GroupSummary, 0, len(views))
 	for i := range views {
-		v := &views[i]
-		if slices.Contains(states, v.State) && slices.Contains(types, v.Kind) {
-			list.Groups = append(list.Groups, summarize(v, s.measure(v)))
+		shown := summarize(&views[i], nil)
+		if partitions += shown.Partitions; partitions <= most {
+			shown = summarize(&views[i], s.measure(&views[i]))
+		} else {
+			shown.Lag = ends.lag(&views[i])
 		}
+		out = append(out, shown)
 	}
-	s.apiAnswer(w, http.StatusOK, list)
+	return out
 }
 
 // apiDescribeGroup answers GET /api/v1/groups/{group}?rate=SPAN. With a rate it

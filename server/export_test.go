@@ -71,3 +71,16 @@ func DescribeUpTo(ctx context.Context, s *Server, id string, most int) (GroupDet
 
 // GroupCollector is the server's, with another bound of its series.
 func GroupCollector(s *Server, most int) prometheus.Collector { return s.groupCollector(most) }
+
+// SharedLooks is how those who ask for all groups share what look finds.
+func SharedLooks(look func() ([]coordinator.GroupView, error)) func(context.Context) ([]coordinator.GroupView, error) {
+	l := &looks{look: look, start: new(tasks).start}
+	return l.all
+}
+
+// ListUpTo is the list of all groups with another bound of the partitions that are
+// looked up in the log.
+func ListUpTo(ctx context.Context, s *Server, most int) ([]GroupSummary, error) {
+	views, err := s.looks.all(ctx)
+	return s.summaries(views, most), err
+}

@@ -55,9 +55,11 @@ func await[R any](ctx context.Context, s *Server, start func(reply func(R))) (R,
 	case <-slow.C():
 		return none, protocol.Errorf(protocol.RequestTimedOut, "the group coordinator does not answer: is the disk slow? see /readyz")
 	case <-ctx.Done():
-		return none, protocol.Errorf(protocol.RequestTimedOut, "who asked is gone")
+		return none, errAskerGone()
 	}
 }
+
+func errAskerGone() error { return protocol.Errorf(protocol.RequestTimedOut, "who asked is gone") }
 
 // maybeDone is the error of a deed whose end is not known: it may be done yet.
 func maybeDone(err error) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 )
 
@@ -247,7 +248,7 @@ func (c *groupCollector) gatherGroups(f *groupFigures) bool {
 	if views == nil && err != nil {
 		return false
 	}
-	partitions, topics, seen := 0, 0, make(map[string]bool, len(views))
+	partitions, topics, seen, ends := 0, 0, make(map[string]bool, len(views)), c.s.newEnds()
 	for i := range views {
 		v := &views[i]
 		g := groupFigure{group: label(v.ID), members: len(v.Members)}
@@ -261,16 +262,16 @@ func (c *groupCollector) gatherGroups(f *groupFigures) bool {
 		}
 		// Of groups beyond the bound only the sums are shown: they need no look
 		// into the log.
-		g.measured = partitions <= c.most
-		all := c.s.measureTo(v, g.measured)
-		g.sum(all)
-		if topics += len(g.topics); topics > c.most {
-			g.topics, f.truncated = nil, true
-		}
-		if partitions <= c.most {
+		if g.measured = partitions <= c.most; g.measured {
+			all := c.s.measure(v)
+			g.sum(all)
 			g.partitions = labelled(all)
 		} else {
+			g.count(v, ends)
 			f.truncated = true
+		}
+		if topics += len(g.topics); topics > c.most {
+			g.topics, f.truncated = nil, true
 		}
 		f.groups = append(f.groups, g)
 	}
@@ -292,6 +293,21 @@ func (g *groupFigure) sum(all []GroupPartition) {
 		}
 		t := &g.topics[len(g.topics)-1]
 		t.offsets, t.lag = t.offsets+*p.Committed, t.lag+p.Lag.Records
+	}
+}
+
+// count is sum in records alone.
+func (g *groupFigure) count(v *coordinator.GroupView, ends *ends) {
+	for i := range v.Offsets {
+		t := groupTopicFigure{topic: v.Offsets[i].Topic}
+		known := ends.eachLag(&v.Offsets[i], func(offset, lag int64) {
+			t.offsets, t.lag = t.offsets+offset, t.lag+lag
+			g.most = max(g.most, lag)
+		})
+		if known > 0 {
+			g.topics = append(g.topics, t)
+			g.lag.Records += t.lag
+		}
 	}
 }
 

@@ -75,6 +75,7 @@ type Server struct {
 	backfills  *backfills
 	seed       maphash.Seed
 	tasks      tasks
+	looks      looks // of the HTTP API
 	janitor    janitor
 	listeners  []*listener
 
@@ -104,6 +105,8 @@ func New(cfg Config, d Deps) (*Server, error) {
 		s.memory.requests = span.NewPool(cfg.RequestBudget)
 	}
 	s.lifetime, s.stop = context.WithCancel(context.Background())
+	s.looks.start = s.tasks.start
+	s.looks.look = func() ([]coordinator.GroupView, error) { return s.inspect(s.lifetime, nil) }
 	s.settings = newSettings(d.Configs, d.Metadata.Image)
 	s.metrics = newMetrics()
 	s.table = newTable(s.metrics)
