@@ -43,7 +43,7 @@ type APIError struct {
 func (s *Server) API() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/groups", s.taking(s.apiListGroups, "state", "type"))
-	mux.HandleFunc("GET /api/v1/groups/{group}", s.taking(s.apiDescribeGroup, "rate"))
+	mux.HandleFunc("GET /api/v1/groups/{group}", s.taking(s.apiDescribeGroup, "rate", "topics", "lagging"))
 	mux.HandleFunc("GET /api/v1/groups/{group}/why", s.taking(s.apiWhyGroup))
 	mux.HandleFunc("DELETE /api/v1/groups/{group}", s.taking(s.apiDeleteGroup))
 	mux.HandleFunc("POST /api/v1/groups/{group}/reset", s.taking(s.apiResetGroup))

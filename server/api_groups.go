@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -53,32 +54,42 @@ func (s *Server) summaries(views []coordinator.GroupView, most int) []GroupSumma
 	return out
 }
 
-// apiDescribeGroup answers GET /api/v1/groups/{group}?rate=SPAN. With a rate it
-// takes that long.
+// apiDescribeGroup answers GET /api/v1/groups/{group}?rate=SPAN&topics=&lagging=. With
+// a rate it takes that long.
 func (s *Server) apiDescribeGroup(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("group")
-	over, err := rateOf(r.URL.Query().Get("rate"))
+	query := r.URL.Query()
+	over, err := rateOf(query.Get("rate"))
+	var filter groupFilter
+	if err == nil {
+		filter, err = groupFilterOf(query)
+	}
+	var d *GroupDetail
+	switch {
+	case err != nil:
+	case over > 0:
+		d, err = s.rated(r.Context(), r.PathValue("group"), over)
+	default:
+		d, err = s.described(r.Context(), r.PathValue("group"))
+	}
+	if err == nil {
+		err = filter.apply(d)
+	}
 	if err != nil {
 		s.apiFailed(w, err)
 		return
 	}
-	if over > 0 {
-		d, err := s.rated(r.Context(), id, over)
-		if err != nil {
-			s.apiFailed(w, err)
-			return
-		}
-		s.apiAnswer(w, http.StatusOK, d)
-		return
-	}
-	v, rewind, err := s.inspectRewound(r.Context(), id)
+	s.apiAnswer(w, http.StatusOK, d)
+}
+
+// described is one group as it is now.
+func (s *Server) described(ctx context.Context, id string) (*GroupDetail, error) {
+	v, rewind, err := s.inspectRewound(ctx, id)
 	if err != nil {
-		s.apiFailed(w, err)
-		return
+		return nil, err
 	}
 	d := s.describe(v, s.measure(v))
 	d.Rewind = rewind
-	s.apiAnswer(w, http.StatusOK, d)
+	return &d, nil
 }
 
 func rateOf(text string) (time.Duration, error) {

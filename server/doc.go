@@ -20,9 +20,9 @@
 //
 // For operators: api.go (who may ask over HTTP), api_query.go, api_groups.go and
 // api_groups_write.go, api_rewind.go; groupjson.go (what is shown of groups),
-// grouplag.go (how far behind they are), groupends.go (many of them at once),
-// groupwhy.go (what holds them up), resetto.go, groupreset.go, rewind_plan.go and
-// rewind_undo.go (moving what they committed), groupmetrics.go,
+// groupfilter.go, grouplag.go (how far behind they are), groupends.go (many of them
+// at once), groupwhy.go (what holds them up), resetto.go, groupreset.go,
+// rewind_plan.go and rewind_undo.go (moving what they committed), groupmetrics.go,
 // grouplabels.go, words.go.
 //
 // Invariants:

@@ -45,7 +45,8 @@ type GroupDetail struct {
 	Leader       string           `json:"leader,omitempty"` // a member id
 	Rewind       RewindInShort    `json:"rewind,omitzero"`  // the newest; not there: none is under way or can be undone
 	MemberList   []GroupMember    `json:"memberList"`
-	PartitionLag []GroupPartition `json:"partitionList"` // by topic and number; of a broadcast group the lowest of the members
+	PartitionLag []GroupPartition `json:"partitionList"`              // by topic and number; of a broadcast group the lowest of the members
+	Hidden       int              `json:"hiddenPartitions,omitempty"` // left out of the list, as was asked for
 	Cells        []GroupCell      `json:"cells,omitempty"`
 	Rate         *GroupRate       `json:"rate,omitempty"`
 }

@@ -14,7 +14,7 @@
 // log), memory.go (the soft limit of the heap). The other verbs:
 // configprint.go, logdump.go, logcheck.go with logreport.go (what is
 // wrong with a log) and progress.go, logsalvage.go with logadopt.go (giving up
-// what is damaged), group.go with groupclient.go, grouptable.go, groupreset.go and
-// grouprewind.go (consumer groups, over HTTP), spanflag.go and topicsflag.go (flags
+// what is damaged), group.go with groupclient.go, grouptable.go, groupdescribe.go,
+// groupreset.go and grouprewind.go (consumer groups, over HTTP), spanflag.go and topicsflag.go (flags
 // of a kind), version.go.
 package main

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -84,34 +83,6 @@ func newGroupList(p process) *cobra.Command {
 	}
 	c.Flags().StringVar(&state, "state", "", "only groups in these `STATES`: Empty, Stable; of classic groups PreparingRebalance, CompletingRebalance; of consumer groups Assigning, Reconciling")
 	c.Flags().StringVar(&kind, "type", "", "only groups of these `TYPES`: classic, consumer")
-	f.register(c, outputTable, outputWide, outputJSON)
-	return c
-}
-
-const groupDescribeLong = `Show one group: each partition with the committed offset, the end, and the lag in
-records, bytes and time, and each member. With --rate it watches for that long and
-says how fast the group consumes, and when it will have caught up.`
-
-func newGroupDescribe(p process) *cobra.Command {
-	var f groupFlags
-	var over time.Duration
-	c := &cobra.Command{
-		Use:   "describe NAME",
-		Short: "Show the partitions and members of a group",
-		Long:  groupDescribeLong,
-		Example: `  mainstem group describe orders
-  mainstem group describe orders --rate 5s -o wide`,
-		Args: oneGroup,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r := request{path: groupPath(args[0]), query: url.Values{}, wait: over}
-			if over != 0 {
-				r.query.Set("rate", over.String())
-			}
-			var d server.GroupDetail
-			return f.show(cmd, p, r, &d, func(t *groupTable) { t.describe(&d) })
-		},
-	}
-	c.Flags().Var((*spanFlag)(&over), "rate", "watch for `TIME`, such as 5s, to tell how fast the group is")
 	f.register(c, outputTable, outputWide, outputJSON)
 	return c
 }

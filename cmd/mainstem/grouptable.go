@@ -66,157 +66,6 @@ func (t *groupTable) list(l *server.GroupList) {
 		})
 }
 
-func (t *groupTable) describe(d *server.GroupDetail) {
-	t.printf("group %s: %s, ", server.Quoted(d.Group), d.Type)
-	if d.Mode == modeBroadcast {
-		t.printf("broadcast, ")
-	}
-	t.printf("%s", d.State)
-	if !d.Since.IsZero() {
-		t.printf(" for %s", server.SpanText(t.now.Sub(d.Since)))
-	}
-	t.printf(", %s", counted(d.Members, "member", "members"))
-	if d.ProtocolType != "" {
-		word := "generation"
-		if d.Type == consumerType {
-			word = "epoch"
-		}
-		t.printf(", protocol %s", protocolText(&d.GroupSummary))
-		if d.Mode != modeBroadcast { // there each member has its own
-			t.printf(", %s %d", word, d.Generation)
-		}
-		if d.AssignmentEpoch > 0 && d.AssignmentEpoch < d.Generation {
-			t.printf(" (assigned: %d)", d.AssignmentEpoch)
-		}
-	}
-	t.printf("\nlag: %s records, %s", lagText(&d.Lag), disk.Bytes(d.Lag.Bytes))
-	if d.Lag.Records > 0 {
-		t.printf(", the oldest there for %s", behindText(&d.Lag))
-	}
-	if d.Rate != nil {
-		t.printf("; %s", rateText(d.Rate))
-	}
-	t.printf("\n")
-	if d.Rewind.Phase == "emptying" {
-		t.printf("rewind: under way for %s; `mainstem group why %s` says whom it waits for\n",
-			server.SpanText(t.now.Sub(d.Rewind.Started)), server.Quoted(d.Group))
-	}
-	if len(d.PartitionLag) > 0 {
-		t.printf("\n")
-		t.partitions(d)
-	}
-	if len(d.MemberList) > 0 {
-		t.printf("\n")
-		t.members(d)
-	}
-	if len(d.Cells) > 0 {
-		t.printf("\n")
-		t.cells(d)
-	}
-}
-
-// cells prints what each member of a broadcast group has consumed.
-func (t *groupTable) cells(d *server.GroupDetail) {
-	type line struct {
-		cell *server.GroupCell
-		p    *server.GroupPartition
-	}
-	var lines []line
-	for i := range d.Cells {
-		c := &d.Cells[i]
-		if len(c.PartitionLag) == 0 {
-			lines = append(lines, line{cell: c})
-		}
-		for j := range c.PartitionLag {
-			lines = append(lines, line{c, &c.PartitionLag[j]})
-		}
-	}
-	t.rows([]string{"MEMBER'S GROUP", "AT WORK", "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "BEHIND"}, []string{"MEMBER"},
-		len(lines), func(i int) (cells, more []string) {
-			c, p := lines[i].cell, lines[i].p
-			atWork := "no"
-			if c.Member != "" {
-				atWork = "yes"
-			}
-			cells, more = []string{server.Quoted(c.Group), atWork}, []string{nameText(c.Member)}
-			switch {
-			case p == nil:
-				return append(cells, "-", "-", "-", "-", lagText(&c.Lag), behindText(&c.Lag)), more
-			case p.Lag == nil:
-				return append(cells, server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10), "-", "-"), more
-			}
-			return append(cells, server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10),
-				lagText(p.Lag), behindText(p.Lag)), more
-		})
-}
-
-func (t *groupTable) partitions(d *server.GroupDetail) {
-	head := []string{"TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "BYTES", "BEHIND", "CLIENT", "HOST"}
-	if d.Rate != nil {
-		head = append(head, "CONSUMED/S", "PRODUCED/S")
-	}
-	t.rows(head, []string{"START", "GONE", "AGE OF COMMIT", "MEMBER"}, len(d.PartitionLag), func(i int) (cells, more []string) {
-		p := &d.PartitionLag[i]
-		cells = []string{server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10)}
-		switch {
-		case p.Error != "":
-			cells = append(cells, "?", "?", "?")
-		case p.Lag == nil:
-			cells = append(cells, "-", "-", "-")
-		default:
-			cells = append(cells, lagText(p.Lag), disk.Bytes(p.Lag.Bytes), behindText(p.Lag))
-		}
-		cells = append(cells, nameText(p.Client), hostText(p.Host))
-		if p.Rate != nil {
-			cells = append(cells, perSecond(p.Rate.Consumed), perSecond(p.Rate.Produced))
-		} else if d.Rate != nil {
-			cells = append(cells, "-", "-")
-		}
-		return cells, []string{strconv.FormatInt(p.LogStart, 10), strconv.FormatInt(p.Gone, 10), t.ago(p.CommittedAt), nameText(p.Member)}
-	})
-	for i := range d.PartitionLag {
-		if p := &d.PartitionLag[i]; p.Error != "" {
-			t.printf("%s-%d: %s\n", server.Quoted(p.Topic), p.Partition, strings.ToValidUTF8(p.Error, "?"))
-		}
-	}
-}
-
-// consumerType is the type of a group whose members use the consumer protocol.
-const consumerType = "consumer"
-
-func (t *groupTable) members(d *server.GroupDetail) {
-	head, wide := []string{"CLIENT", "HOST", "INSTANCE", "HEARD", "ASSIGNED", "LAG"}, []string{"OUT IN", "SUBSCRIBED", "MEMBER"}
-	if d.Type == consumerType {
-		head, wide = append(head, "STATE"), append(wide, "EPOCH", "TARGET", "RACK", "PROTOCOL")
-	}
-	t.rows(head, wide, len(d.MemberList), func(i int) (cells, more []string) {
-		m := &d.MemberList[i]
-		heard, left := "not yet", "-"
-		if !m.Heard.IsZero() {
-			heard = t.ago(m.Heard) + " ago"
-		}
-		if !m.Expires.IsZero() {
-			left = server.SpanText(m.Expires.Sub(t.now))
-		}
-		client := nameText(m.Client)
-		if m.Member == d.Leader {
-			client += " (leader)"
-		}
-		cells = []string{client, hostText(m.Host), nameText(m.Instance), heard, assignedText(m.Assignment), lagText(&m.Lag)}
-		more = []string{left, subscribedText(m), server.Quoted(m.Member)}
-		switch c := m.GroupConsumer; {
-		case d.Type != consumerType:
-		case c == nil: // a classic member of a broadcast group
-			cells = append(cells, "-")
-			more = append(more, "-", "-", "-", "classic")
-		default:
-			cells = append(cells, c.State)
-			more = append(more, strconv.Itoa(int(c.Epoch)), assignedText(c.Target), nameText(c.Rack), c.Protocol)
-		}
-		return cells, more
-	})
-}
-
 func (t *groupTable) why(w *server.GroupWhy) {
 	t.printf("group %s: %s\n", server.Quoted(w.Group), w.Summary)
 	for i := range w.Reasons {
@@ -241,8 +90,8 @@ func protocolText(g *server.GroupSummary) string {
 	switch {
 	case g.ProtocolType == "":
 		return "-"
-	case g.ProtocolType == "consumer" && g.Protocol != "":
-		return server.Quoted(g.Protocol)
+	case g.ProtocolType == "consumer": // as nearly all are: the assignor says more
+		return nameText(g.Protocol)
 	case g.Protocol == "":
 		return server.Quoted(g.ProtocolType)
 	}
@@ -264,19 +113,6 @@ func behindText(l *server.Lag) string {
 	return server.SpanText(time.Duration(l.Seconds * float64(time.Second)))
 }
 
-func rateText(r *server.GroupRate) string {
-	text := fmt.Sprintf("%s/s consumed, %s/s produced", perSecond(r.Consumed), perSecond(r.Produced))
-	switch {
-	case r.Drain == nil:
-		return text + ": it does not catch up"
-	case *r.Drain > 0:
-		return text + ": caught up in " + server.SpanText(time.Duration(*r.Drain*float64(time.Second)))
-	}
-	return text
-}
-
-func perSecond(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-
 func numberText(n *int64) string {
 	if n == nil {
 		return "-"
@@ -293,40 +129,6 @@ func nameText(s string) string {
 
 // hostText leaves out the slash that Kafka puts before an address.
 func hostText(s string) string { return nameText(strings.TrimPrefix(s, "/")) }
-
-// assignedText lists partitions such as "orders 0-3,7 and audit 0".
-func assignedText(topics []server.AssignedTopic) string {
-	var all []string
-	for _, a := range topics {
-		if len(a.Partitions) > 0 {
-			all = append(all, server.Quoted(a.Topic)+" "+server.RangesText(a.Partitions))
-		}
-	}
-	if len(all) == 0 {
-		return "-"
-	}
-	return strings.Join(all, " and ")
-}
-
-// subscribedText lists the topics, and the pattern that named some of them.
-func subscribedText(m *server.GroupMember) string {
-	text := topicsText(m.Subscription)
-	if m.GroupConsumer != nil && m.Pattern != "" {
-		text += " by " + server.Quoted(m.Pattern)
-	}
-	return text
-}
-
-func topicsText(topics []string) string {
-	if len(topics) == 0 {
-		return "-"
-	}
-	quoted := make([]string, len(topics))
-	for i, name := range topics {
-		quoted[i] = server.Quoted(name)
-	}
-	return strings.Join(quoted, ",")
-}
 
 // wordList joins words with commas and an "or".
 func wordList(words []string) string {

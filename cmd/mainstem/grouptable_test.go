@@ -217,3 +217,20 @@ func TestTerminalSafe(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestProtocolText: that members are consumers is not worth a word, next to a type
+// called consumer; the assignor is, once there is one.
+func TestProtocolText(t *testing.T) {
+	t.Parallel()
+	for want, g := range map[string]server.GroupSummary{
+		"-":                  {},
+		"- ":                 {ProtocolType: "consumer"},
+		"range":              {ProtocolType: "consumer", Protocol: "range"},
+		"connect":            {ProtocolType: "connect"},
+		"connect/compatible": {ProtocolType: "connect", Protocol: "compatible"},
+	} {
+		if got := protocolText(&g); got != strings.TrimSpace(want) {
+			t.Errorf("%+v: %s", g, got)
+		}
+	}
+}
