@@ -13,8 +13,9 @@ import (
 // facade is a broadcast group as its clients and tools see it: the cells of one
 // base (see slots.go). It is soft: obtain and forget keep it, in any mode.
 type facade struct {
-	cells map[string]*group // by id
-	mode  mode              // in force when the group was last looked at
+	cells   map[string]*group // by id
+	members cellMembers
+	mode    mode // in force when the group was last looked at
 }
 
 // sorted lists the cells by their ids, so that the same requests always get the
@@ -63,6 +64,7 @@ func (m *machine) enlist(g *group) {
 		m.facades[base] = f
 	}
 	f.cells[g.id] = g
+	g.facade = f
 }
 
 // strike is the opposite of enlist.
@@ -87,6 +89,11 @@ func (m *machine) routed(s *step, id, memberID string, instance *string, c Calle
 	if !m.follow(s, id) {
 		return m.groups[id]
 	}
+	return m.memberGroup(s, id, memberID, instance, c)
+}
+
+// memberGroup is the same of a group that is known to be a broadcast group.
+func (m *machine) memberGroup(s *step, id, memberID string, instance *string, c Caller) *group {
 	cell := m.cellOf(id, memberID, instance, c.Session)
 	if cell == nil {
 		return m.groups[id]
@@ -137,14 +144,18 @@ func (m *machine) offsetsFor(s *step, req *kmsg.OffsetFetchRequestGroup, c Calle
 	if len(own) == 1 {
 		return own[0].fetching(), protocol.NoError
 	}
-	return m.guess(s, base, c, either(own, m.facades[base].sorted()))
+	cells := m.facades[base].sorted()
+	if alike, code := m.guess(s, c, either(own, cells)); alike != nil || code != protocol.NoError {
+		return alike, code
+	}
+	return m.overview(s, base, cells, wishesOf(req.Topics)), protocol.NoError
 }
 
 // guess takes a caller whose connection no member has used yet, or several have,
 // for the member that looks like it and has to fetch next. If that may be several,
 // it has to ask again: members that use another connection for this send a
-// heartbeat on it soon.
-func (m *machine) guess(s *step, base string, c Caller, cells []*group) (*group, protocol.ErrorCode) {
+// heartbeat on it soon. Nil: it looks like none of them.
+func (m *machine) guess(s *step, c Caller, cells []*group) (*group, protocol.ErrorCode) {
 	var alike, due []*group
 	waits := false
 	for _, cell := range cells {
@@ -166,7 +177,7 @@ func (m *machine) guess(s *step, base string, c Caller, cells []*group) (*group,
 	case len(due) > 1 && waits:
 		return nil, protocol.CoordinatorLoadInProgress
 	}
-	return m.overview(s, base), protocol.NoError
+	return nil, protocol.NoError
 }
 
 // fetching notes that the cell's member has asked for its offsets.
@@ -175,44 +186,29 @@ func (g *group) fetching() *group {
 	return g
 }
 
-// overview is the broadcast group as if it were one: for each partition the
-// lowest offset of the members at work, or of those that were.
-func (m *machine) overview(s *step, base string) *group {
-	cells := m.facades[base].sorted()
+// overview is the broadcast group as if it were one: for each partition that is
+// wanted the lowest offset of the members at work, or of those that were.
+func (m *machine) overview(s *step, base string, cells []*group, wanted wishes) *group {
 	if len(cells) == 0 {
 		return m.groups[base]
 	}
 	if at := working(cells); len(at) > 0 {
 		cells = at
 	}
-	return &group{id: base, offsets: lowest(s, cells)}
-}
-
-// lowest takes for each partition the lowest offset that one of the groups has.
-func lowest(s *step, groups []*group) offsetTable {
-	out := offsetTable{}
-	for _, g := range groups {
-		for topic, partitions := range g.offsets {
-			now := s.topic(topic)
-			for partition, c := range partitions {
-				if !now.keeps(c) {
-					continue
-				}
-				if least, ok := out.get(topic, partition); !ok || c.offset < least.offset {
-					out.put(topic, partition, c)
-				}
-			}
-		}
-	}
-	return out
+	return &group{id: base, offsets: lowest(s, cells, wanted).out}
 }
 
 // commitAll takes an offset for all members of a broadcast group, from a tool or
-// a client that assigns itself: allowed while there are none, as in any group.
+// a client that assigns itself: allowed while there are none, as in any group. As
+// the copies of a switch it is bounded: above that it has to be some partitions at
+// a time, or some members by the names of their cells.
 func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
 	cells := m.facades[req.Group].sorted()
 	if len(working(cells)) > 0 {
 		return commitResponse(req, protocol.UnknownMemberID)
+	}
+	if partitions, _ := commitSize(req); len(cells)*partitions > copiesMax {
+		return commitResponse(req, protocol.InvalidCommitOffsetSize)
 	}
 	for _, cell := range cells {
 		copied := *req

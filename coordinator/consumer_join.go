@@ -104,7 +104,8 @@ func (m *machine) vacate(s *step, g *group) {
 	m.unbind(g)
 	offsets, stored := g.offsets, g.stored
 	fresh := newGroup(g.id)
-	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind, fresh.cell = offsets, stored, g.counted, g.rewind, g.cell
+	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind = offsets, stored, g.counted, g.rewind
+	fresh.cell, fresh.facade = g.cell, g.facade
 	fresh.emptying = emptying{ignored: g.emptying.ignored}
 	*g = *fresh
 	if stored != nil {

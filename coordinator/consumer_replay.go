@@ -35,6 +35,7 @@ func (m *machine) replayConsumer(version uint16, r Record) error {
 		g.stored = nil // of two kinds, the later one in the log is the group's
 	}
 	apply(g.consumer, key.item)
+	g.enroll(key.item)
 	m.settleConsumer(g, r.Timestamp)
 	return nil
 }

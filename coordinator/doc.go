@@ -20,6 +20,7 @@
 //	rebalance.go     from the first join to the next generation, and time-outs
 //	session.go       connections; slots.go: the places of a broadcast group's members
 //	broadcast.go     which member a request is about; modes.go: to broadcast and back
+//	cellmembers.go   members by their ids; lowest.go: how far all have come
 //	broadcast_consumer.go   members of the consumer protocol in them
 //	facade.go        broadcast groups as tools see them; facade_consumer.go: with such members
 //	sync.go          SyncGroup; heartbeat.go, leave.go

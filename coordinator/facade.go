@@ -104,7 +104,7 @@ func (m *machine) inspectFront(s *step, id string, cells []*group) GroupView {
 		ProtocolType: frontProtocol(cells, protocolTypeOf), Protocol: frontProtocol(cells, protocolOf),
 		Members: []MemberView{}, Broadcast: true,
 	}
-	v.show(m.overview(s, id).showOffsets(s))
+	v.show(m.overview(s, id, cells, nil).showOffsets(s))
 	for _, cell := range cells {
 		one := m.inspect(s, cell)
 		v.Cells = append(v.Cells, one)

@@ -54,7 +54,7 @@ func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, caller Caller, reply fun
 		func(code protocol.ErrorCode) *kmsg.OffsetFetchResponse { return fetchFailed(req, code) },
 	}
 	q.ask(g, func(m *machine, s *step) *kmsg.OffsetFetchResponse {
-		from, code := m.offsetsFor(s, &kmsg.OffsetFetchRequestGroup{Group: req.Group}, caller)
+		from, code := m.offsetsFor(s, &kmsg.OffsetFetchRequestGroup{Group: req.Group, Topics: topics}, caller)
 		if code != protocol.NoError {
 			return fetchFailed(req, code)
 		}

@@ -135,6 +135,7 @@ type group struct {
 
 	// Of a broadcast group's member, see slots.go.
 	cell     bool
+	facade   *facade               // the base's; nil: it is no cell
 	sessions map[*Session]struct{} // open connections of whoever is in the cell
 	heard    time.Time             // of a consumer, as member.heard
 	fetchDue time.Time             // when its member got its partitions, if it has not fetched offsets since; zero: it has

@@ -195,10 +195,7 @@ func (m *machine) joinNew(s *step, g *group, w *joinWait, caller Caller, offers 
 	}
 	// A client that gives up before it learns its id would leave a member
 	// behind; so it is one only when it comes back with the id.
-	if g.pendingJoin == nil {
-		g.pendingJoin = map[string]struct{}{}
-	}
-	g.pendingJoin[id] = struct{}{}
+	g.expect(id)
 	m.timers.set(timerKey{timerSession, g.id, id}, s.in(req.SessionTimeoutMillis))
 	w.refuse(s, protocol.MemberIDRequired, id)
 }

@@ -9,8 +9,13 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
+// leavingMax bounds the members that one request removes: ten times as many as
+// groups are built for.
+const leavingMax = 100_000
+
 // Leave handles LeaveGroup, versions 0 to 5. From version 3 on it removes many
-// members at once, also by instance id alone (an administrator's removal).
+// members at once, also by instance id alone (an administrator's removal); more
+// than leavingMax are INVALID_REQUEST.
 func (g *Groups) Leave(req *kmsg.LeaveGroupRequest, caller Caller, reply func(*kmsg.LeaveGroupResponse)) {
 	failed := func(code protocol.ErrorCode) *kmsg.LeaveGroupResponse {
 		resp := kmsg.NewPtrLeaveGroupResponse()
@@ -18,6 +23,9 @@ func (g *Groups) Leave(req *kmsg.LeaveGroupRequest, caller Caller, reply func(*k
 		return resp
 	}
 	q := question[*kmsg.LeaveGroupResponse]{req.Group, namedGroupID(req.Group), reply, failed}
+	if q.refused == protocol.NoError && len(req.Members) > leavingMax {
+		q.refused = protocol.InvalidRequest
+	}
 	q.ask(g, func(m *machine, s *step) *kmsg.LeaveGroupResponse { return m.leave(s, req, caller) })
 }
 
@@ -28,10 +36,14 @@ func (m *machine) leave(s *step, req *kmsg.LeaveGroupRequest, caller Caller) *km
 	}
 	resp := kmsg.NewPtrLeaveGroupResponse()
 	resp.Version = req.Version
+	broadcast := m.follow(s, req.Group)
 	var left []*group // by members
 	for _, l := range leaving {
 		code := protocol.UnknownMemberID
-		g := m.routed(s, req.Group, l.MemberID, l.InstanceID, caller)
+		g := m.groups[req.Group]
+		if broadcast {
+			g = m.memberGroup(s, req.Group, l.MemberID, l.InstanceID, caller)
+		}
 		if g != nil {
 			code = m.leaveOne(s, g, l)
 		}

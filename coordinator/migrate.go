@@ -180,6 +180,9 @@ func (m *machine) downgrade(s *step, g *group, why string) *group {
 	m.apply(s)
 	g = m.groups[g.id]
 	g.roster, g.subscribed = classic.roster, classic.subscriptions()
+	for _, member := range g.order {
+		g.enroll(member.id)
+	}
 	g.protocolType, g.protocol, g.generation, g.leader = consumerType, classic.protocol, classic.generation, classic.leader
 	g.emptying.dealt = nil // a rewind that is under way goes on with rebalances
 	m.transition(s, g, stateStable)

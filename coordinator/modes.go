@@ -177,7 +177,7 @@ func (m *machine) toCluster(s *step, base string) bool {
 		cells := f.sorted()
 		from := working(cells)
 		atWork := len(from) > 0 // then a load finds them, and does it all again
-		m.copyOffsets(s, lowest(s, either(from, cells)), base, copying{over: atWork, apart: atWork})
+		m.copyOffsets(s, lowest(s, either(from, cells), nil).out, base, copying{over: atWork, apart: atWork})
 		for _, cell := range cells {
 			if !cell.idle() {
 				m.disband(s, cell, "the group is no longer in broadcast mode")

@@ -68,6 +68,9 @@ func (m *machine) checkBroadcast() error {
 	listed := 0
 	for base, f := range m.facades {
 		listed += len(f.cells)
+		if err := checkCellMembers(f); err != nil {
+			return err
+		}
 		if g := m.groups[base]; f.mode == modeBroadcast && g != nil && !g.idle() {
 			return fmt.Errorf("%s has members beside those in its cells", base)
 		}

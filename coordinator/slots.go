@@ -161,11 +161,7 @@ func (m *machine) cellOf(base, memberID string, instance *string, session *Sessi
 		}
 	}
 	if f := m.facades[base]; f != nil {
-		for _, cell := range f.cells {
-			if cell.knows(memberID) {
-				return cell
-			}
-		}
+		return f.members.find(memberID)
 	}
 	return nil
 }

@@ -156,6 +156,9 @@ func (s *Server) reset(ctx context.Context, plan *ResetPlan) error {
 		for _, p := range resp.Topics[i].Partitions {
 			switch code := protocol.ErrorCode(p.ErrorCode); code {
 			case protocol.NoError:
+			case protocol.InvalidCommitOffsetSize:
+				return protocol.Errorf(protocol.InvalidRequest, "the members of broadcast group %s, also those that are away, times the partitions are too many for one reset: "+
+					"reset some topics at a time; nothing was changed", Quoted(plan.Group))
 			case protocol.UnknownMemberID:
 				return protocol.Errorf(protocol.NonEmptyGroup, "group %s got a member a moment ago: stop it first; nothing was changed", Quoted(plan.Group))
 			default:
