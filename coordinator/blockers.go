@@ -29,6 +29,9 @@ const (
 
 	// BlockedByPause: a group that was dealt out anew often is so after a pause.
 	BlockedByPause BlockerKind = "assign"
+	// BlockedByDowngrade: all members use the classic protocol, and the group becomes a
+	// classic one after a pause, as it was one a moment ago.
+	BlockedByDowngrade BlockerKind = "downgrade"
 	// BlockedByRevoke: the member has not shown that it gave the partitions up.
 	BlockedByRevoke BlockerKind = "revoke"
 	// BlockedByHolder: the member waits for partitions that another holds.

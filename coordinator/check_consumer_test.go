@@ -51,6 +51,9 @@ func (m *machine) checkConsumer(g *group) error {
 	if late := m.timers.has(timerKey{timerAssign, g.id, ""}); late != (len(c.members) > 0 && c.epoch > c.assignmentEpoch) {
 		return fmt.Errorf("assignment timer %v, epoch %d, assigned %d", late, c.epoch, c.assignmentEpoch)
 	}
+	if waits := m.timers.has(timerKey{timerDowngrade, g.id, ""}); waits && !c.classicOnly() || c.classicOnly() && !waits && c.soft.refused == "" {
+		return fmt.Errorf("it waits to be a classic group: %v, with %d classic members of %d", waits, c.index.classics, len(c.members))
+	}
 	for id := range c.targets {
 		if c.members[id] == nil {
 			return fmt.Errorf("target of %s, who is no member", id)

@@ -44,6 +44,10 @@ type Config struct {
 	Assignors []string
 	// Migration is group.consumer.migration.policy.
 	Migration Migration
+	// ConversionRate bounds what clients can have written that come and go by the one
+	// protocol in a group of the other, in bytes a second: a group may become a
+	// classic one again when what its way to the consumer protocol wrote is paid for.
+	ConversionRate int64
 	// OffsetMetadataMax is offset.metadata.max.bytes.
 	OffsetMetadataMax int
 	// OffsetsRetention is offsets.retention.minutes.
@@ -101,6 +105,7 @@ func DefaultConfig() Config {
 		ConsumerMembersMax:    math.MaxInt32,
 		Assignors:             []string{assignorUniform, assignorRange},
 		Migration:             MigrateBoth,
+		ConversionRate:        1 << 20,
 		OffsetMetadataMax:     4096,
 		OffsetsRetention:      7 * 24 * time.Hour,
 		OffsetsCheckInterval:  10 * time.Minute,
@@ -138,6 +143,7 @@ func (c Config) Validate() error {
 		{c.ConsumerMembersMax > 0, "group.consumer.max.size must be at least 1"},
 		{c.assignorsKnown(), "group.consumer.assignors must name uniform, range or both"},
 		{c.Migration.known(), "group.consumer.migration.policy must be bidirectional, upgrade, downgrade or disabled"},
+		{c.ConversionRate > 0, "the rate of conversions must be positive"},
 		{c.OffsetMetadataMax >= 0, "offset.metadata.max.bytes must not be negative"},
 		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},
 		{c.OffsetsCheckInterval > 0, "offsets.retention.check.interval.ms must be positive"},

@@ -43,6 +43,7 @@ type consumerSoft struct {
 	pace     dealPace
 	compiled map[string]*regexp.Regexp // patterns in use, some of them
 	refused  string                    // why it could not become a classic group when that was last tried
+	backAt   time.Time                 // not before it may become one
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the

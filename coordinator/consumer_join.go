@@ -129,6 +129,7 @@ func (m *machine) subscribe(s *step, b *beat, member *consumerMember) *group {
 	}
 	g := m.groups[b.req.Group]
 	c := g.consumer
+	m.stay(g)
 	why := ""
 	switch {
 	case before == nil:

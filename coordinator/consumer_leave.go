@@ -77,6 +77,7 @@ func (m *machine) expelConsumer(s *step, g *group, id string) {
 	m.unbind(g)
 	c.expel(s, g.id, id)
 	m.apply(s)
+	m.stay(g)
 	if regex := deref(member.meta.regex); regex != "" && c.index.regexUsers[regex] == 0 {
 		if _, resolved := c.regexes[regex]; resolved {
 			s.record(consumerTombstone(regexKey, g.id, regex))

@@ -397,6 +397,8 @@ func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 			config.OffsetMetadataMax = number
 		case "batch":
 			config.BatchBytesMax, config.UnitBytesMax = number, 32*number
+		case "conversion":
+			config.ConversionRate = int64(number)
 		case "bytes":
 			config.GroupBytesMax = number
 		default:

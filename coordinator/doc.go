@@ -45,7 +45,7 @@
 //	regex.go             subscriptions by pattern
 //	consumer_leave.go    who leaves or is put out
 //	migrate.go       a group at work changes its kind; classic_on_consumer.go: members
-//	                 of the other protocol in a consumer group
+//	                 of the other protocol in a consumer group; migrate_back.go: not at once
 //	consumer_commit.go   offsets by member epochs; consumer_describe.go
 //	consumer_records.go  its record formats; records_codec.go: their parts
 //	rewind.go        a rewind of a running group; rewind_classic.go: its two

@@ -114,6 +114,9 @@ func (m *machine) consumerBlockers(s *step, g *group) []Blocker {
 	if c.state() == consumerAssigning {
 		out = append(out, Blocker{Kind: BlockedByPause, Until: m.timers.at(timerKey{timerAssign, g.id, ""})})
 	}
+	if at := m.timers.at(timerKey{timerDowngrade, g.id, ""}); !at.IsZero() {
+		out = append(out, Blocker{Kind: BlockedByDowngrade, Until: at})
+	}
 	if c.index.settled == len(c.members) {
 		return out
 	}

@@ -185,6 +185,7 @@ func (m *machine) restore(s *step) {
 			m.prepareRebalance(s, g, "the group came to the classic protocol")
 		}
 	}
+	m.goBackLoaded(s)
 	m.restoreRewinds(s) // first: one that can be done now holds up no switch
 	for _, base := range m.bases() {
 		m.follow(s, base) // the rules may have changed meanwhile
@@ -243,6 +244,8 @@ func (m *machine) fire(s *step, key timerKey) {
 		if g.consumer != nil {
 			m.assign(s, g)
 		}
+	case timerDowngrade:
+		m.goBack(s, g)
 	case timerRewind:
 		m.expireRewind(s, g)
 	case timerExpiry: // handled above: it belongs to no group

@@ -26,7 +26,7 @@ func (m *machine) upgrade(s *step, g *group, b *beat) *protocol.Error {
 	if err != nil {
 		return err
 	}
-	id, epoch := g.id, max(g.generation, 0)
+	id, epoch, from := g.id, max(g.generation, 0), len(s.records)
 	for _, member := range g.order {
 		m.timers.cancel(timerKey{timerSession, id, member.id})
 		if w := g.unpark(member); w != nil {
@@ -52,6 +52,7 @@ func (m *machine) upgrade(s *step, g *group, b *beat) *protocol.Error {
 	}
 	m.apply(s)
 	g = m.groups[id]
+	g.consumer.soft.backAt = s.paidAt(s.records[from:])
 	for _, member := range members {
 		m.watchConsumer(s, g, member)
 	}
@@ -154,10 +155,10 @@ func (m *member) consumerMeta(sub *memberSubscription) *memberMeta {
 
 // downgrade makes a consumer group whose members all use the classic protocol a
 // classic group, and lets them rebalance: they assign themselves from now on. It
-// returns the group, or nil if it stays what it is.
+// returns the group, or nil if it stays what it is, for now (migrate_back.go) or at all.
 func (m *machine) downgrade(s *step, g *group, why string) *group {
 	c := g.consumer
-	if len(c.members) == 0 || c.index.classics < len(c.members) {
+	if !c.classicOnly() || m.putOff(s, g) {
 		return nil
 	}
 	classic, refused := g.declassed(s)
@@ -172,6 +173,7 @@ func (m *machine) downgrade(s *step, g *group, why string) *group {
 	for _, member := range classic.order {
 		m.unwatch(g, member.id)
 	}
+	m.timers.cancel(timerKey{timerDowngrade, g.id, ""})
 	m.timers.cancel(timerKey{timerAssign, g.id, ""})
 	c.dissolve(s, g.id)
 	stored := classic.snapshot()

@@ -147,6 +147,7 @@ func (w *consumerWorld) start(rt *rapid.T) {
 	config := DefaultConfig()
 	config.Shards, config.ConsumerMembersMax, config.BatchBytesMax = 1, 4, 300
 	config.InitialRebalanceDelay = 0
+	config.ConversionRate = rapid.SampledFrom([]int64{50, config.ConversionRate}).Draw(rt, "conversion rate") // 10 s, or at once
 	config.OffsetsRetention, config.OffsetsCheckInterval = 2*time.Minute, time.Minute
 	groups, err := New(func() Config { return config }, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return w.journal },

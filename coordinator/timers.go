@@ -14,6 +14,7 @@ const (
 	timerSync                       // members must have fetched their assignment
 	timerRebalance                  // a member of a consumer group must have given up partitions
 	timerAssign                     // a consumer group must have targets for its epoch
+	timerDowngrade                  // a group with classic members only may go back to their protocol
 	timerRewind                     // a rewind cannot be undone any more
 	timerExpiry                     // offsets are to be looked through
 )

@@ -21,7 +21,7 @@ type GroupWhy struct {
 // GroupReason is one thing that holds a group up, or that will.
 type GroupReason struct {
 	// Kind is for programs: initial-delay, join, newcomer, assignment, sync (what
-	// a rebalance waits for), assign, revoke, holder, heartbeat (the same of a
+	// a rebalance waits for), assign, downgrade, revoke, holder, heartbeat (the same of a
 	// consumer group), rewind, silent, idle, unassigned, stuck.
 	Kind   string    `json:"kind"`
 	Member string    `json:"member,omitempty"`
@@ -120,6 +120,8 @@ func (e *explanation) unsettled(b coordinator.Blocker) {
 	switch {
 	case b.Kind == coordinator.BlockedByPause:
 		add("the members changed, and the next assignment is made in %s at the latest: where many come or go it comes after a pause", e.left(b.Until))
+	case b.Kind == coordinator.BlockedByDowngrade:
+		add("all members use the classic protocol: the group becomes a classic one in %s. It came from that a short while ago, and each change writes all its members anew", e.left(b.Until))
 	case b.Kind == coordinator.BlockedByRevoke:
 		since := ""
 		if !b.Since.IsZero() {

@@ -90,6 +90,11 @@ assignment a app/h until 6s: the leader has not sent the assignment; last heard 
 			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedBySync, Member: "b"}},
 		}, nil, `stable for 1 min 30 s with 2 members in generation 6
 sync b app/h: has not fetched its assignment; not heard of since the broker loaded the group; out in an unknown time, and then the others have to rebalance`},
+		{"not a classic group yet", coordinator.GroupView{
+			State: "Assigning", Since: ago(time.Second), Generation: 6, Members: members(consumer(now, "a", 1, 0, 1)),
+			Blockers: []coordinator.Blocker{{Kind: coordinator.BlockedByDowngrade, Until: now.Add(20 * time.Second)}},
+		}, nil, `rebalancing for 1 s: 1 member, epoch 6 waits for its assignment
+downgrade - until 20s: all members use the classic protocol: the group becomes a classic one in 20 s. It came from that a short while ago, and each change writes all its members anew`},
 		{"silent", coordinator.GroupView{
 			State: "Stable", Since: ago(50 * time.Hour), Generation: 6,
 			Members: members(consumer(now, "a", 6, 0), static(consumer(now, "b", 7, 1), "i")),
