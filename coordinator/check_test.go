@@ -49,6 +49,9 @@ func checkDurable(live *machine, records []Record) error {
 	if d := diff(durable(replayed), durable(live)); d != "" {
 		return fmt.Errorf("replay of all records (-) and live state (+) differ:\n%s", d)
 	}
+	if d := diff(replayed.marks, live.marks); d != "" {
+		return fmt.Errorf("marks replayed (-) and live (+) differ:\n%s", d)
+	}
 	if replayed.offsetCount != live.offsetCount {
 		return fmt.Errorf("%d offsets replayed, %d live", replayed.offsetCount, live.offsetCount)
 	}

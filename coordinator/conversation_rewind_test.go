@@ -58,6 +58,12 @@ func rewindText(s RewindStatus) string {
 // ownText decodes a record that is not Kafka's.
 func ownText(r Record) string {
 	group := string(r.Key[5:])
+	if r.Key[2] == ownBroadcast {
+		if r.Value == nil {
+			return "broadcast mark " + group + " deleted"
+		}
+		return "broadcast mark " + group
+	}
 	if r.Value == nil {
 		return "rewind " + group + " deleted"
 	}

@@ -46,6 +46,7 @@ func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
 		}
 		m.deleteEmpty(s, g)
 	}
+	m.unmark(s, id)
 	return protocol.NoError
 }
 

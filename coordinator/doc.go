@@ -19,7 +19,7 @@
 //	join.go          JoinGroup; static.go: static members that come back
 //	rebalance.go     from the first join to the next generation, and time-outs
 //	session.go       connections; slots.go: the places of a broadcast group's members
-//	broadcast.go     which member a request is about; modes.go: to broadcast and back
+//	broadcast.go     which member a request is about; modes.go: to broadcast and back; marks.go: what is kept of it
 //	cellmembers.go   members by their ids; lowest.go: how far all have come
 //	broadcast_consumer.go   members of the consumer protocol in them
 //	facade.go        broadcast groups as tools see them; facade_consumer.go: with such members
@@ -57,8 +57,8 @@
 // Invariants:
 //
 //   - Replaying all records of a journal gives the durable state of the live
-//     machine (group.stored, offsets, rewind, and consumer but for what it calls
-//     soft): handlers return records, and only replay applies them, when the
+//     machine (group.stored, offsets, rewind, consumer but for what it calls soft,
+//     and the marks of broadcast groups): handlers return records, and only replay applies them, when the
 //     handler is done or asks for it (machine.apply), before they go to the outbox.
 //   - What one request or one deadline changes in a group is one append: a crash keeps
 //     all of it or nothing. Changes of many groups, and of offsets by themselves, may be
@@ -75,7 +75,8 @@
 //     the machine; an Empty or Stable group is what its record says.
 //   - Every request is answered exactly once, also when its shard is dropped.
 //   - A member of a broadcast group is alone in a group of its own, the cell. Which
-//     connections a cell has is soft: heartbeats tell it anew after a load.
+//     connections a cell has is soft: heartbeats tell it anew after a load. While it is
+//     in force, so that there are cells, the group has a mark.
 //   - No group waits for another: a handler never blocks.
 //
 // Goroutines: a shard's mailbox is drained by whoever posts to it while it is

@@ -41,6 +41,10 @@ func (m *machine) expireOffsets(s *step) {
 			s.cut()
 		}
 	}
+	if len(m.marks) > 0 {
+		m.apply(s)
+		m.sweepMarks(s)
+	}
 	if len(m.groups) > 0 {
 		m.scheduleExpiry(s)
 	}

@@ -25,6 +25,7 @@ type machine struct {
 
 	// Of broadcast groups.
 	facades  map[string]*facade // by base
+	marks    marks
 	sessions sessions
 	cells    int       // in all facades
 	loadedAt time.Time // when the shard was loaded
@@ -191,6 +192,7 @@ func (m *machine) restore(s *step) {
 		m.follow(s, base) // the rules may have changed meanwhile
 		s.cut()
 	}
+	m.sweepMarks(s)
 	if len(m.groups) > 0 {
 		m.scheduleExpiry(s)
 	}

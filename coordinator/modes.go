@@ -129,6 +129,7 @@ func (m *machine) toBroadcast(s *step, base string) bool {
 	}
 	if f := m.facades[base]; f != nil {
 		f.mode = modeBroadcast
+		m.mark(s, base)
 	}
 	return true
 }
@@ -168,16 +169,21 @@ func (g *group) futureCells() []string {
 func (m *machine) toCluster(s *step, base string) bool {
 	f := m.facades[base]
 	switch {
-	case f == nil || f.mode == modeCluster:
+	case f == nil:
+		m.unmark(s, base)
+		return true
+	case f.mode == modeCluster:
 		return true
 	case slices.ContainsFunc(f.sorted(), (*group).isEmptying):
 		return false
 	}
-	if f.mode == modeBroadcast || f.taken() > 0 {
+	if f.mode == modeBroadcast || m.marked(base) || f.taken() > 0 {
 		cells := f.sorted()
 		from := working(cells)
-		atWork := len(from) > 0 // then a load finds them, and does it all again
-		m.copyOffsets(s, lowest(s, either(from, cells), nil).out, base, copying{over: atWork, apart: atWork})
+		atWork := len(from) > 0
+		again := atWork || m.marked(base) // a load finds that, and does it all again
+		m.copyOffsets(s, lowest(s, either(from, cells), nil).out, base, copying{over: atWork, apart: again})
+		m.unmark(s, base) // not before the copies: without them a load has to do it again
 		for _, cell := range cells {
 			if !cell.idle() {
 				m.disband(s, cell, "the group is no longer in broadcast mode")

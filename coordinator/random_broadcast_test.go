@@ -68,6 +68,9 @@ func (m *machine) checkBroadcast() error {
 	listed := 0
 	for base, f := range m.facades {
 		listed += len(f.cells)
+		if marked := m.marked(base); f.mode != modeUnknown && marked != (f.mode == modeBroadcast) {
+			return fmt.Errorf("%s has a mark: %v", base, marked)
+		}
 		if err := checkCellMembers(f); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ import (
 //	key 2:    group                       -> a classic group
 //	          value 3 is written; 0 to 3 are read
 //	key 3 to 8, 16:                       -> a consumer group (consumer_records.go)
-//	key 19795:                            -> our own (rewind_records.go)
+//	key 19795:                            -> our own (rewind_records.go, marks.go)
 //	others:   of other kinds of groups    -> skipped
 //
 // A nil value is a tombstone. Newer versions are refused: they end in tagged

@@ -12,11 +12,13 @@ import (
 // number tells the kind:
 //
 //	i16 19795 | i8 kind | group     kind 1: the rewind of a group
+//	                                kind 2: it is in broadcast mode (marks.go)
 //
 // The value is one of version 0 and flexible, as Kafka's newer ones.
 const (
 	ownKeyVersion = 0x4D53
 	ownRewind     = 1
+	ownBroadcast  = 2
 
 	rewindValueVersion = 0
 	rewindGuardsTag    = 0 // a tagged field, of the format that the topics have
@@ -99,12 +101,16 @@ func appendRewindTopics(b []byte, topics []rewindTopic) []byte {
 // releases are skipped.
 func (m *machine) replayOwn(r Record) error {
 	c := cursor{rest: r.Key[2:], ok: true}
-	if kind := c.i8(); c.ok && kind != ownRewind {
+	kind := c.i8()
+	if c.ok && kind != ownRewind && kind != ownBroadcast {
 		return nil
 	}
 	group := c.plainString()
 	if !c.ok {
-		return fmt.Errorf("%w: a rewind's key of %d bytes", errRecord, len(r.Key))
+		return fmt.Errorf("%w: an own key of %d bytes", errRecord, len(r.Key))
+	}
+	if kind == ownBroadcast {
+		return m.replayMark(group, r.Value)
 	}
 	if r.Value == nil {
 		if g := m.groups[group]; g != nil {

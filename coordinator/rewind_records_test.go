@@ -56,7 +56,7 @@ func TestBadRewinds(t *testing.T) {
 		}
 	}
 	m := newMachine()
-	if err := m.replay(Record{Key: []byte("\x4d\x53\x02anything"), Value: []byte("x")}); err != nil || len(m.groups) > 0 {
+	if err := m.replay(Record{Key: []byte("\x4d\x53\x03anything"), Value: []byte("x")}); err != nil || len(m.groups) > 0 {
 		t.Errorf("a kind of a later release: %v", err)
 	}
 }
