@@ -3,7 +3,6 @@ package coordinator
 import (
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"time"
 
@@ -41,9 +40,9 @@ type consumerSoft struct {
 	refresh  bool      // a subscribed topic may have changed since hash was made
 	lookedAt time.Time // when its topics were last compared with hash
 	pace     dealPace
-	compiled map[string]*regexp.Regexp // patterns in use, some of them
-	refused  string                    // why it could not become a classic group when that was last tried
-	backAt   time.Time                 // not before it may become one
+	patterns patternSoft
+	refused  string    // why it could not become a classic group when that was last tried
+	backAt   time.Time // not before it may become one
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the
@@ -59,7 +58,7 @@ type consumerIndex struct {
 	offers      map[string]int // protocols of classic members
 	classics    int            // members that use the classic protocol
 	lists       map[listKey]topicList
-	bytes       int // of lists, patterns and what classic members offer
+	bytes       int // of lists, those of patterns too, and of what members say besides
 	settled     int // members with nothing left to do at assignmentEpoch
 }
 

@@ -31,8 +31,17 @@ func (p dealPace) after(now time.Time, spec *assign.Spec) dealPace {
 	for i := range spec.Topics {
 		took += time.Duration(spec.Topics[i].Partitions) * dealPartition
 	}
-	if p.until.Before(now) {
-		p.until = now
+	return p.spend(now, min(took, dealMost))
+}
+
+// spend is the pace once something more is done that is reckoned so.
+func (p dealPace) spend(now time.Time, took time.Duration) dealPace {
+	return dealPace{later(now, p.until).Add(took)}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
 	}
-	return dealPace{p.until.Add(min(took, dealMost))}
+	return a
 }

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 )
 
 // replayConsumer applies one record of a consumer group. The first record that
@@ -109,10 +110,16 @@ func (c *consumerGroup) setRegex(regex string, to *resolvedRegex) {
 	for _, topic := range c.regexes[regex].topics {
 		c.index.subscribe(topic, -1)
 	}
+	c.index.list(c.regexes[regex].topics, -1)
 	delete(c.regexes, regex)
 	if to == nil {
 		return
 	}
+	if fresh := c.soft.patterns.fresh; slices.Equal(fresh, to.topics) {
+		to.topics = fresh
+	}
+	to.topics = c.index.shared(to.topics)
+	c.index.list(to.topics, 1)
 	c.regexes[regex] = *to
 	for _, topic := range to.topics {
 		c.index.subscribe(topic, 1)

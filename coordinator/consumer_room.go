@@ -14,8 +14,8 @@ const memberBytesMax = 1 << 20
 // nameBytes is what a name costs besides its bytes.
 const nameBytes = 16
 
-// topicList is the topics that a number of members name alike: most groups do so a
-// thousand times. It is kept once, and never changed.
+// topicList is the topics that a number of members name alike, or patterns stand for:
+// most groups do so a thousand times. It is kept once, and never changed.
 type topicList struct {
 	topics []string
 	users  int
@@ -79,7 +79,8 @@ func (m *memberMeta) size() int {
 }
 
 // room refuses a member that would take more room than it does, if the group has
-// none. Topics need not exist, so nothing else bounds what is said of them.
+// none. Topics need not exist, so nothing else bounds what is said of them. What a
+// new pattern stands for counts once it is known: from then on the group is full.
 func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protocol.Error {
 	if b.classic == nil && b.req.SubscribedTopicNames == nil && b.req.SubscribedTopicRegex == nil {
 		return nil
@@ -94,6 +95,9 @@ func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protoco
 		}
 	}
 	meta := b.metaOf(old)
+	if err := c.patternRoom(b.req.Group, old, meta); err != nil {
+		return err
+	}
 	grown += meta.size()
 	others := c.index.lists[keyOf(meta.topics)].users
 	if old != nil && slices.Equal(old.topics, meta.topics) {
@@ -104,7 +108,7 @@ func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protoco
 	}
 	if grown > 0 && c.index.bytes+grown > most {
 		return protocol.Errorf(protocol.GroupMaxSizeReached,
-			"The members of group %s name more topics together than a group can hold.", b.req.Group)
+			"The members of group %s name more topics together than a group can hold, or their patterns stand for more: subscribe to fewer.", b.req.Group)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@
 //	reconcile.go         how a member comes to its target without ever sharing it
 //	consumer_target.go   when there is another assignment, and what it is; consumer_hash.go: what it depends on;
 //	                 consumer_pace.go: how often
-//	regex.go             subscriptions by pattern
+//	regex.go             subscriptions by pattern; patterns.go: what topics they stand for
 //	consumer_leave.go    who leaves or is put out
 //	migrate.go       a group at work changes its kind; classic_on_consumer.go: members
 //	                 of the other protocol in a consumer group; migrate_back.go: not at once

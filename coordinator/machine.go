@@ -248,6 +248,8 @@ func (m *machine) fire(s *step, key timerKey) {
 		}
 	case timerDowngrade:
 		m.goBack(s, g)
+	case timerPatterns:
+		m.lookAgain(s, g)
 	case timerRewind:
 		m.expireRewind(s, g)
 	case timerExpiry: // handled above: it belongs to no group

@@ -61,7 +61,7 @@ func TestPatternsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if again, _ := c.pattern("used"); again != first || len(c.soft.compiled) > regexesKept {
-		t.Errorf("compiled again: %v; %d kept", again != first, len(c.soft.compiled))
+	if again, _ := c.pattern("used"); again != first || len(c.soft.patterns.compiled) > regexesKept {
+		t.Errorf("compiled again: %v; %d kept", again != first, len(c.soft.patterns.compiled))
 	}
 }

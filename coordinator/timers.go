@@ -15,6 +15,7 @@ const (
 	timerRebalance                  // a member of a consumer group must have given up partitions
 	timerAssign                     // a consumer group must have targets for its epoch
 	timerDowngrade                  // a group with classic members only may go back to their protocol
+	timerPatterns                   // topics are to be tried on a consumer group's patterns
 	timerRewind                     // a rewind cannot be undone any more
 	timerExpiry                     // offsets are to be looked through
 )

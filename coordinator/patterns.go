@@ -1,0 +1,248 @@
+package coordinator
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// What a pattern stands for is found by trying the names of all topics. That takes as
+// long as somebody wants it to, and all groups of the shard wait meanwhile. So a turn
+// does a part of it only, and a group's parts have pauses between them: members learn
+// of the topics when all is done. Most patterns are done within the heartbeat.
+const (
+	// patternsMax is how many patterns the members of a group may use.
+	patternsMax = 100
+	// matchMost is how many steps of patterns one turn may take for a group.
+	matchMost = 4 << 20
+	// matchCost is what a step is reckoned with, some times what a processor takes.
+	matchCost = 200 * time.Nanosecond
+	// patternPause lies between two looks at all topics because some of them changed:
+	// each writes anew what the patterns stand for, and all that follows from it.
+	patternPause = 10 * time.Second
+)
+
+// patternSoft is what a group knows of its patterns besides what they stand for.
+type patternSoft struct {
+	compiled map[string]*pattern // patterns in use, some of them
+	search   *patternSearch      // under way
+	pace     dealPace
+	toldAt   time.Time // when they were last looked for because topics changed
+	stale    bool      // topics changed since: that waits
+	fresh    []string  // what is being recorded, in the metadata's own strings
+}
+
+// patternSearch is a look at all topics.
+type patternSearch struct {
+	names    []string // of all topics when it began
+	version  int64    // of the metadata then
+	patterns []string // to be tried, the first of them up to at
+	at       int
+	matches  []string // of the first
+	found    map[string][]string
+}
+
+func newPatternSearch(v View) *patternSearch {
+	q := &patternSearch{version: v.Version(), found: map[string][]string{}}
+	v.Topics(func(t Topic) bool {
+		// Patterns never match internal topics; who wants those names them.
+		if !t.Internal {
+			q.names = append(q.names, t.Name)
+		}
+		return true
+	})
+	return q
+}
+
+func (q *patternSearch) add(patterns []string) {
+	for _, regex := range patterns {
+		if _, done := q.found[regex]; !done && !slices.Contains(q.patterns, regex) {
+			q.patterns = append(q.patterns, regex)
+		}
+	}
+}
+
+// advance tries as many names as one turn may, and tells how many steps that took.
+func (q *patternSearch) advance(c *consumerGroup) int {
+	steps := 0
+	for len(q.patterns) > 0 && steps < matchMost {
+		regex := q.patterns[0]
+		match, err := c.pattern(regex)
+		if err != nil || c.index.regexUsers[regex] == 0 { // another broker's, or nobody's by now
+			q.next()
+			continue
+		}
+		for ; q.at < len(q.names) && steps < matchMost; q.at++ {
+			name := q.names[q.at]
+			steps += match.cost(name)
+			if match.MatchString(name) {
+				q.matches = append(q.matches, name)
+			}
+		}
+		if q.at == len(q.names) {
+			slices.Sort(q.matches)
+			q.found[regex] = q.matches
+			q.next()
+		}
+	}
+	return steps
+}
+
+// next turns to the next pattern.
+func (q *patternSearch) next() { q.patterns, q.at, q.matches = q.patterns[1:], 0, nil }
+
+// cost is how many steps it takes at most to try a name.
+func (p *pattern) cost(name string) int { return p.steps * (len(name) + 1) }
+
+// look has patterns looked for, and reports whether one stands for other topics now.
+func (m *machine) look(s *step, g *group, patterns ...string) bool {
+	soft := &g.consumer.soft.patterns
+	if soft.search == nil {
+		soft.search = newPatternSearch(s.view)
+	}
+	soft.search.add(patterns)
+	return m.lookOn(s, g)
+}
+
+// lookAll looks for all patterns of a group, as topics may have changed.
+func (m *machine) lookAll(s *step, g *group) bool {
+	c := g.consumer
+	if len(c.index.regexUsers) == 0 {
+		return false
+	}
+	c.soft.patterns.stale = c.soft.patterns.search != nil // one that is under way saw other topics
+	return m.look(s, g, c.sortedRegexes()...)
+}
+
+// lookOn takes what is under way as far as it may go now.
+func (m *machine) lookOn(s *step, g *group) bool {
+	c, key := g.consumer, timerKey{timerPatterns, g.id, ""}
+	soft := &c.soft.patterns
+	q := soft.search
+	if !s.now.Before(soft.pace.due()) {
+		soft.pace = soft.pace.spend(s.now, time.Duration(q.advance(c))*matchCost)
+	}
+	if len(q.patterns) > 0 {
+		m.timers.set(key, soft.pace.due())
+		return false
+	}
+	soft.search = nil
+	m.timers.cancel(key)
+	if soft.stale {
+		m.timers.set(key, later(s.now, soft.toldAt.Add(patternPause)))
+	}
+	changed := false
+	for _, regex := range c.sortedRegexes() {
+		if topics, ok := q.found[regex]; ok {
+			changed = m.resolved(s, g, regex, &resolvedRegex{topics: topics, version: q.version, at: s.wall()}) || changed
+		}
+	}
+	return changed
+}
+
+// lookAgain is what a deadline is for: it goes on, or looks at topics that changed.
+func (m *machine) lookAgain(s *step, g *group) {
+	if g.consumer == nil {
+		return
+	}
+	changed := false
+	if g.consumer.soft.patterns.search != nil {
+		changed = m.lookOn(s, g)
+	} else {
+		g.consumer.soft.patterns.toldAt = s.now
+		changed = m.lookAll(s, g)
+	}
+	if changed {
+		m.bump(s, g, "topics of a pattern changed")
+		m.assign(s, g)
+	}
+}
+
+// resolved records what a pattern stands for, and reports whether that asks for
+// another assignment: not if the difference is only in topics that are gone.
+func (m *machine) resolved(s *step, g *group, regex string, now *resolvedRegex) bool {
+	c := g.consumer
+	before, known := c.regexes[regex]
+	if known && slices.Equal(now.topics, before.topics) {
+		return false
+	}
+	c.soft.patterns.fresh = now.topics
+	s.record(regexRecord(g.id, regex, now))
+	m.apply(s)
+	c.soft.patterns.fresh = nil
+	return s.someOf(now.topics, before.topics) || s.someOf(before.topics, now.topics)
+}
+
+// someOf reports whether a topic is there of those that are only in the first list.
+func (s *step) someOf(topics, others []string) bool {
+	return slices.ContainsFunc(topics, func(name string) bool {
+		if _, both := slices.BinarySearch(others, name); both {
+			return false
+		}
+		_, there := s.view.Topic(name)
+		return there
+	})
+}
+
+// matchNames hears that topics of these names changed, and reports whether a pattern
+// stands for others now. The first change after a quiet time shows at once; further
+// ones wait, to be seen together.
+func (m *machine) matchNames(s *step, g *group, names []string) bool {
+	c := g.consumer
+	soft := &c.soft.patterns
+	if len(c.index.regexUsers) == 0 || !c.touched(s, names) {
+		return false
+	}
+	due := soft.toldAt.Add(patternPause)
+	if soft.search == nil && !s.now.Before(due) {
+		soft.toldAt = s.now
+		return m.lookAll(s, g)
+	}
+	soft.stale = true
+	if soft.search == nil {
+		m.timers.set(timerKey{timerPatterns, g.id, ""}, due)
+	}
+	return false
+}
+
+// touched reports whether a pattern may stand for others after a change of these
+// topics. A search that is under way has not seen it, and of too many all look.
+func (c *consumerGroup) touched(s *step, names []string) bool {
+	soft := &c.soft.patterns
+	if soft.search != nil {
+		return true
+	}
+	steps := 0
+	defer func() { soft.pace = soft.pace.spend(s.now, time.Duration(steps)*matchCost) }()
+	for _, regex := range c.sortedRegexes() {
+		match, err := c.pattern(regex)
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if steps += match.cost(name); steps > matchMost {
+				return true
+			}
+			t, there := s.view.Topic(name)
+			_, before := slices.BinarySearch(c.regexes[regex].topics, name)
+			if before != (there && !t.Internal && match.MatchString(name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// patternRoom refuses a pattern that would be one too many.
+func (c *consumerGroup) patternRoom(group string, old, now *memberMeta) *protocol.Error {
+	regex, used := deref(now.regex), len(c.index.regexUsers)
+	if old != nil && c.index.regexUsers[deref(old.regex)] == 1 {
+		used-- // it gives that one up
+	}
+	if regex == "" || c.index.regexUsers[regex] > 0 || used < patternsMax {
+		return nil
+	}
+	return protocol.Errorf(protocol.GroupMaxSizeReached,
+		"The members of group %s use %d patterns, as many as a group can have: use one of those, or name the topics.", group, used)
+}
