@@ -36,7 +36,7 @@ func TestRandomConsumers(t *testing.T) {
 				"": w.check, "beat": w.beatAny, "beat more": w.beatAny, "all beat": w.round, "all beat again": w.round,
 				"obey": w.obeyAny, "crash": w.crash, "leave": w.leave, "change": w.change, "stranger": w.stranger,
 				"give up": w.giveUp, "commit": w.commit, "classic": w.classic, "delete": w.deleteGroup,
-				"rewind": w.rewind, "undo": w.undo,
+				"rewind": w.rewind, "undo": w.undo, "call off": w.callOff,
 				"topics": w.reshape, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
 				"hang up": w.hangUp, "switch": w.switchMode,
 			})
@@ -146,6 +146,9 @@ func newConsumerWorld(rt *rapid.T) *consumerWorld {
 func (w *consumerWorld) start(rt *rapid.T) {
 	config := DefaultConfig()
 	config.Shards, config.ConsumerMembersMax, config.BatchBytesMax = 1, 4, 300
+	if w.appendMax > 0 {
+		config.BatchBytesMax, config.UnitBytesMax = w.appendMax, w.appendMax
+	}
 	config.InitialRebalanceDelay = 0
 	config.ConversionRate = rapid.SampledFrom([]int64{50, config.ConversionRate}).Draw(rt, "conversion rate") // 10 s, or at once
 	config.OffsetsRetention, config.OffsetsCheckInterval = 2*time.Minute, time.Minute

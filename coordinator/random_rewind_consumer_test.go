@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"testing/synctest"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
@@ -56,7 +57,7 @@ func (w *consumerWorld) commit(rt *rapid.T) {
 		req = commitRequest(c.group, t.Name, p.partition, int64(c.took[p]))
 	}
 	req.Version, req.MemberID, req.Generation = 9, c.id, c.epoch+by
-	w.groups.CommitOffsets(req, w.callerOf(c), expect(&w.world, func(*kmsg.OffsetCommitResponse) {}))
+	w.groups.CommitOffsets(req, w.callerOf(c), expect(&w.world, w.number(req)))
 }
 
 // rewind takes a group somewhere, whatever it is doing.
@@ -69,6 +70,28 @@ func (w *consumerWorld) rewind(rt *rapid.T) {
 	}
 	req := RewindRequest{Group: w.group(rt), ID: "r", Marks: []TopicMarks{marks}}
 	w.groups.Rewind(req, expect(&w.world, func(RewindStatus) {}))
+}
+
+// callOff rewinds what a client works on, lets it commit that, and takes the rewind
+// back, at once or after a restart.
+func (w *consumerWorld) callOff(rt *rapid.T) {
+	c := w.someClient(rt)
+	t, ok := w.shaped.view().Topic("t")
+	if !ok || len(c.working[t.ID]) == 0 {
+		return
+	}
+	p := part{t.ID, rapid.SampledFrom(c.working[t.ID]).Draw(rt, "partition")}
+	req := RewindRequest{Group: c.group, ID: "c", Marks: []TopicMarks{{Topic: t.Name, Partitions: []PartitionMark{{Partition: p.partition, Offset: markMin}}}}}
+	w.groups.Rewind(req, expect(&w.world, func(RewindStatus) {}))
+	synctest.Wait()
+	commit := commitRequest(c.group, t.Name, p.partition, int64(c.took[p]))
+	commit.Version, commit.MemberID, commit.Generation = 9, c.id, c.epoch
+	w.groups.CommitOffsets(commit, w.callerOf(c), expect(&w.world, w.number(commit)))
+	synctest.Wait()
+	if rapid.Bool().Draw(rt, "restart") {
+		w.restart(rt)
+	}
+	w.undo(rt)
 }
 
 // checkRewound looks at what is left when all is quiet: no rewind is under way,

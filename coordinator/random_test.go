@@ -71,6 +71,9 @@ type world struct {
 	twice    bool
 	suffix   int
 
+	commits   []*sentCommit // of single partitions
+	appendMax int           // bytes of an append; 0: enough for whatever goes together
+
 	connections [3]*Session
 	broadcast   map[string]bool // the mode of groups
 
@@ -240,17 +243,20 @@ func (w *world) commit(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "as member") {
 		req.MemberID, req.InstanceID, req.Generation = me.id, me.instance, me.gen
 	}
-	w.groups.CommitOffsets(req, w.caller(), expect(w, func(*kmsg.OffsetCommitResponse) {}))
+	w.groups.CommitOffsets(req, w.caller(), expect(w, w.number(req)))
 }
 
-// growing are the partitions of the group that only grows.
-const growing = 8
+// growing are the partitions of the group that only grows, growingGroup.
+const (
+	growing      = 8
+	growingGroup = "grows"
+)
 
 // simple commits the next offset of the group that only grows.
 func (w *world) simple(*rapid.T) {
 	w.sent++
 	offset := w.sent
-	req := commitRequest("grows", "t", 0, offset)
+	req := commitRequest(growingGroup, "t", 0, offset)
 	req.Version, req.RetentionTimeMillis = 4, 1<<40 // it shall never expire
 	for i := int32(1); i < growing; i++ {
 		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
@@ -266,7 +272,7 @@ func (w *world) simple(*rapid.T) {
 func (w *world) fetch(*rapid.T) {
 	least := w.seen
 	req := kmsg.NewPtrOffsetFetchRequest()
-	req.Version, req.Group = 7, "grows"
+	req.Version, req.Group = 7, growingGroup
 	req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0, growing - 1}}}
 	w.groups.FetchOffsets(req, w.caller(), expect(w, func(r *kmsg.OffsetFetchResponse) {
 		if r.ErrorCode != 0 {
@@ -437,7 +443,11 @@ func (w *world) end(rt *rapid.T) {
 // leaves of it: the last record of each key.
 func (w *world) checkJournal(rt *rapid.T) {
 	records := w.journal.all()
-	if err := checkMarks(records); err != nil {
+	cut := w.appendMax > 0
+	if err := checkAnswered(records, w.commits, w.groups.env.View(), cut); err != nil {
+		rt.Fatal(err)
+	}
+	if err := checkMarks(records); err != nil && !cut {
 		rt.Fatal(err)
 	}
 	config := DefaultConfig()
