@@ -26,48 +26,97 @@ var beatReloadCodes = map[string]bool{"ok": true, "COORDINATOR_NOT_AVAILABLE": t
 // command that finds the journal at rest. Answers may differ from the planned
 // ones only as reloadCodes says, and none may be missing. Sessions begin anew with
 // a restart and connections end: once a member stays that was to be removed, or was
-// asked to come again, or a load found a rewind or that a topic is gone, heartbeats and fetched
-// offsets have nothing to compare with.
+// asked to come again, or a load found that a topic is gone, heartbeats have nothing to
+// compare with. Fetched offsets have, as long as all that changes offsets went as planned.
 func TestConversationsReloaded(t *testing.T) {
 	t.Parallel()
-	astray := map[*conversation]bool{}
+	all := map[*conversation]*reloadedTalk{}
+	rewound := 0
 	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) string {
+		if all[talk] == nil || d.Cmd == "setup" {
+			all[talk] = &reloadedTalk{}
+		}
+		r := all[talk]
 		got := talk.play(t, d)
-		astray[talk] = d.Cmd != "setup" && (astray[talk] || removals(got) != removals(d.Expected))
+		r.astray = r.astray || removals(got) != removals(d.Expected)
 		if atRest(talk) && d.Cmd != "close" && d.Cmd != "unload" {
 			talk.restart(t)
 			loading := talk.taken()
-			// A rewind begins anew with a load, and forgets what was committed meanwhile.
-			astray[talk] = astray[talk] || strings.Contains(got+loading, RewindStarted.String()) ||
-				strings.Contains(loading, OffsetsDropped.String())
+			r.astray = r.astray || strings.Contains(loading, OffsetsDropped.String())
 			got += loading
+		}
+		r.count(got, d.Expected)
+		if r.ended > r.started {
+			d.Fatalf(t, "%d rewinds were started, %d came to their end:\n%s", r.started, r.ended, got)
 		}
 		planned := answerCodes(d.Expected)
 		for tag, code := range answerCodes(got) {
-			// An answer that comes elsewhere than planned has nothing to compare with.
 			want, ok := planned[tag]
-			if !ok {
-				astray[talk] = true // such as that of a member that waited, and has to join again
+			switch {
+			case !ok: // An answer that comes elsewhere than planned has nothing to compare with,
+				r.astray = true // such as that of a member that waited, and has to join again.
+			case strings.HasSuffix(tag, " offsets") && r.rewound && !r.differs():
+				rewound++
 			}
 			if !ok || code == want {
 				continue
 			}
-			allowed := reloadCodes[code]
-			switch {
-			case strings.HasSuffix(tag, " beat"):
-				allowed = beatReloadCodes[code] || astray[talk]
-			case strings.HasSuffix(tag, " offsets"): // what was committed is durable
-				allowed = astray[talk] || strings.Contains(code+want, "COORDINATOR")
-			case code == "STALE_MEMBER_EPOCH":
-				allowed = astray[talk]
-			}
-			if !allowed {
+			if !r.allowed(tag, code, want) {
 				d.Fatalf(t, "request %s: %s, not %s", tag, code, want)
 			}
-			astray[talk] = true
+			r.astray = true
+			r.refused = r.refused || strings.Contains(tag, " commit ")
 		}
 		return d.Expected
 	})
+	if rewound < rewoundFetchesMin {
+		t.Errorf("only %d answers with offsets were compared after rewinds", rewound)
+	}
+}
+
+// rewoundFetchesMin is how many answers the conversations have at least that show over
+// a restart what a rewind left.
+const rewoundFetchesMin = 10
+
+// reloadedTalk is how far a conversation with restarts is from the planned one.
+type reloadedTalk struct {
+	astray  bool             // answers differ
+	refused bool             // also those to commits
+	rewound bool             // a rewind came to its end
+	events  [len(movers)]int // those that came, less the planned ones
+
+	started, ended int // rewinds
+}
+
+// movers are events that change offsets.
+var movers = [...]EventKind{RewindStarted, RewindEnded, OffsetsExpired, OffsetsDropped, GroupDeleted}
+
+func (r *reloadedTalk) count(got, planned string) {
+	for i, kind := range movers {
+		r.events[i] += strings.Count(got, "* "+kind.String()) - strings.Count(planned, "* "+kind.String())
+	}
+	r.started += strings.Count(got, "* "+RewindStarted.String())
+	r.ended += strings.Count(got, "* "+RewindEnded.String())
+	r.astray = r.astray || r.events != [len(movers)]int{} // who has what may differ, too
+	r.rewound = r.rewound || strings.Contains(planned, "* "+RewindEnded.String())
+}
+
+// differs reports whether the offsets may be others. What was committed is durable.
+func (r *reloadedTalk) differs() bool {
+	return r.refused || r.events != [len(movers)]int{} || r.astray && !r.rewound
+}
+
+// allowed reports whether an answer may be another than the planned one.
+func (r *reloadedTalk) allowed(tag, code, want string) bool {
+	switch {
+	case strings.HasSuffix(tag, " beat"):
+		return beatReloadCodes[code] || r.astray
+	case strings.HasSuffix(tag, " offsets"):
+		return r.differs() || strings.Contains(code+want, "COORDINATOR")
+	case code == "STALE_MEMBER_EPOCH":
+		return r.astray
+	}
+	return reloadCodes[code]
 }
 
 // TestConversationsCut loads every prefix of the records of every conversation:
