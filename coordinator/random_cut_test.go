@@ -1,0 +1,80 @@
+package coordinator
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+)
+
+const cutSeedsMin = 300
+
+// TestRandomCuts is TestRandomConsumers with appends that hold a few records only, as
+// small files of the log ask for: what one request changes is several appends, and a
+// crash keeps some of them. A load mends that, and all settles.
+func TestRandomCuts(t *testing.T) {
+	defaultSeeds(t, cutSeedsMin)
+	cuts := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		inBubble(t, rt, func(plain *consumerWorld) {
+			w := &cutWorld{consumerWorld: plain}
+			w.appendMax = rapid.SampledFrom([]int{60, 120, 200}).Draw(rt, "append")
+			w.journal.onAppend = w.checkAppend
+			w.restart(rt)
+			rt.Repeat(map[string]func(*rapid.T){
+				"": w.check, "beat": w.beatAny, "all beat": w.round, "all beat again": w.round, "obey": w.obeyAny,
+				"crash": w.crash, "leave": w.leave, "change": w.change, "give up": w.giveUp, "commit": w.commit,
+				"delete": w.deleteGroup, "rewind": w.rewind, "undo": w.undo, "call off": w.callOff, "topics": w.reshape, "advance": w.advance,
+				"journal": w.disturb, "restart": w.restart, "cut": w.cut, "cut again": w.cut,
+			})
+			cuts += w.cuts
+			w.end(rt)
+		})
+	})
+	if cuts < 50 {
+		t.Errorf("only %d crashes kept a part of what belongs together", cuts)
+	}
+}
+
+type cutWorld struct {
+	*consumerWorld
+	cuts int // crashes that left something out
+}
+
+func (w *cutWorld) checkAppend(records []Record) {
+	size := 0
+	for i := range records {
+		size += records[i].size()
+	}
+	if size > w.appendMax && len(records) > 1 {
+		w.bad = fmt.Sprintf("an append of %d bytes, in %d records", size, len(records))
+	}
+}
+
+// cut lets something happen, and keeps only the first appends of it.
+func (w *cutWorld) cut(rt *rapid.T) {
+	w.journal.release(-1)
+	synctest.Wait()
+	w.journal.set(func(j *memoryJournal) { j.mu.hold = true })
+	rapid.SampledFrom([]func(*rapid.T){
+		w.beatAny, w.leave, w.change, w.rewind, w.undo, w.reshape, w.deleteGroup, w.round, w.advance,
+	}).Draw(rt, "what")(rt)
+	synctest.Wait()
+	for range rapid.IntRange(0, 6).Draw(rt, "appends") {
+		w.journal.release(1)
+		synctest.Wait()
+	}
+	w.groups.Close()
+	w.journal.set(func(j *memoryJournal) {
+		if len(j.mu.pending) > 0 {
+			w.cuts++
+		}
+	})
+	w.journal.lose()
+	w.journal.set(func(j *memoryJournal) { j.mu.hold, j.mu.broken, j.mu.loadErr = false, false, nil })
+	if err := checkLoad(w.journal.all(), w.shaped.view()); err != nil {
+		rt.Fatalf("cut: %v", err)
+	}
+	w.start(rt)
+}
