@@ -109,6 +109,9 @@ func (t *groupTable) plan(plan *server.ResetPlan) {
 			}, []string{strconv.FormatInt(x.LogStart, 10), strconv.FormatInt(x.End, 10)}
 		})
 	done := "were moved"
+	if moved == 1 {
+		done = "was moved"
+	}
 	if plan.DryRun {
 		done = "would be moved (dry run)"
 	}

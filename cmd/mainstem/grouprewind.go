@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -43,6 +44,7 @@ type rewinding struct {
 	groupFlags
 
 	yes, dryRun bool
+	skips       bool // it is a skip, which its user does not call a rewind
 	wait        time.Duration
 }
 
@@ -117,7 +119,7 @@ func newGroupSkip(p process) *cobra.Command {
 			if cmd.Flags().Changed("offset") {
 				req.Offset = &offset
 			}
-			req.Count = &count
+			req.Count, f.skips = &count, true
 			return f.do(cmd, p, args[0], "skip", func(seen *server.RewindPlan, dry bool) any {
 				if req.DryRun = dry; seen != nil && req.Offset == nil && len(seen.Partitions) > 0 {
 					req.Offset = skipsFrom(&seen.Partitions[0]) // the group may have got over that one meanwhile
@@ -233,42 +235,59 @@ func (f *rewinding) await(cmd *cobra.Command, p process, group, id string) error
 	tick := time.NewTicker(rewindPoll)
 	defer tick.Stop()
 	var last error // of a broker that did not answer
+	var seen []byte
 	for {
 		var now server.GroupRewind
 		raw, err := f.ask(ctx, p, request{path: groupPath(group) + "/rewind"}, &now)
 		switch {
 		case err != nil && (f.wait <= 0 || !errors.As(err, new(passing))):
-			return fmt.Errorf("the rewind of group %s was begun and goes on, but it cannot be looked at: %w", server.Quoted(group), err)
+			return fmt.Errorf("the %s of group %s was begun and goes on, but it cannot be looked at: %w", f.word(), server.Quoted(group), err)
 		case err != nil:
 			if ctx.Err() == nil {
 				last = err
 			}
 		case now.ID != id:
-			return fmt.Errorf("the rewind of group %s was followed by another one, or undone", server.Quoted(group))
+			return fmt.Errorf("the %s of group %s was followed by another one, or undone", f.word(), server.Quoted(group))
 		case now.Phase == "done" || f.wait <= 0:
-			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewound(&now) })
+			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewound(&now, f.word()) })
 		default:
-			last = nil
+			last, seen = nil, raw
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			if cmd.Context().Err() != nil {
-				return fmt.Errorf("not waited for: %w; the rewind goes on", cmd.Context().Err())
+				return fmt.Errorf("not waited for: %w; the %s goes on", cmd.Context().Err(), f.word())
 			}
-			return f.late(group, last)
+			return errors.Join(f.unfinished(cmd.OutOrStdout(), seen), f.late(group, last))
 		}
 	}
+}
+
+// word is what its user calls it.
+func (f *rewinding) word() string {
+	if f.skips {
+		return "skip"
+	}
+	return "rewind"
+}
+
+// unfinished prints for programs how far a rewind was when last seen.
+func (f *rewinding) unfinished(out io.Writer, seen []byte) error {
+	if f.output != outputJSON || seen == nil {
+		return nil
+	}
+	return f.print(out, seen, nil)
 }
 
 // late says why a rewind was not seen to end.
 func (f *rewinding) late(group string, unanswered error) error {
 	if unanswered != nil {
-		return notInTime{fmt.Errorf("the rewind of group %s was begun and goes on, but after %s it is not known how far it is: %w",
-			server.Quoted(group), f.wait, unanswered)}
+		return notInTime{fmt.Errorf("the %s of group %s was begun and goes on, but after %s it is not known how far it is: %w",
+			f.word(), server.Quoted(group), f.wait, unanswered)}
 	}
-	return notInTime{fmt.Errorf("group %s has not given up its partitions within %s; the rewind goes on: `mainstem group why %s` says whom it waits for, --undo calls it off",
-		server.Quoted(group), f.wait, server.Quoted(group))}
+	return notInTime{fmt.Errorf("group %s has not given up its partitions within %s; the %s goes on: `mainstem group why %s` says whom it waits for, `mainstem group rewind %s --undo` calls it off",
+		server.Quoted(group), f.wait, f.word(), server.Quoted(group), server.Quoted(group))}
 }
 
 func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
@@ -291,7 +310,7 @@ func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
 			x := &plan.Partitions[i]
 			return []string{
 				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.To),
-				strconv.FormatInt(x.Again, 10), disk.Bytes(x.Bytes), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
+				strconv.FormatInt(x.Again, 10), aboutBytes(x.Bytes), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
 			}, nil
 		})
 	if len(plan.Offsets()) == 0 {
@@ -299,7 +318,7 @@ func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
 		return
 	}
 	t.printf("group %s: %s would be moved; %s again (%s), %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"),
-		counted(again, "record", "records"), disk.Bytes(bytes), counted(skipped, "record", "records"))
+		counted(again, "record", "records"), aboutBytes(bytes), counted(skipped, "record", "records"))
 	switch {
 	case plan.Members == 0:
 	case plan.Type == consumerType:
@@ -308,6 +327,14 @@ func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
 	default:
 		t.printf("%s will rebalance twice; what they consumed after their last commit comes again, too\n", counted(plan.Members, "member", "members"))
 	}
+}
+
+// aboutBytes marks a size that counts whole batches, of which less may move.
+func aboutBytes(n int64) string {
+	if n == 0 {
+		return disk.Bytes(0)
+	}
+	return "~" + disk.Bytes(n)
 }
 
 // undo shows what an undo does, and reports whether that is anything.
@@ -328,8 +355,7 @@ func (t *groupTable) undo(r *server.GroupRewind) (moves bool) {
 	return moves
 }
 
-func (t *groupTable) rewound(r *server.GroupRewind) {
-	what := "rewind"
+func (t *groupTable) rewound(r *server.GroupRewind, what string) {
 	if r.Undo {
 		what = "undo of a rewind"
 	}
@@ -342,7 +368,7 @@ func (t *groupTable) rewound(r *server.GroupRewind) {
 		rest = append(rest, counted(r.Ignored, "commit", "commits")+" of before ignored")
 	}
 	if !r.UndoUntil.IsZero() {
-		rest = append(rest, "--undo takes it back within an hour")
+		rest = append(rest, fmt.Sprintf("`mainstem group rewind %s --undo` takes it back within an hour", server.Quoted(r.Group)))
 	}
 	state := "done"
 	if r.Phase != "done" {

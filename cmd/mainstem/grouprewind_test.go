@@ -239,3 +239,22 @@ func TestUndoWords(t *testing.T) {
 		t.Errorf("%q, %v", asked, err)
 	}
 }
+
+// TestUnfinishedRewind: a program that did not see the end is told how far it is, and
+// a skip is called one.
+func TestUnfinishedRewind(t *testing.T) {
+	t.Parallel()
+	begun := apiAnswer{http.StatusAccepted, server.RewindPlan{Group: "g", ID: "1"}}
+	emptying := apiAnswer{http.StatusOK, server.GroupRewind{Group: "g", ID: "1", Phase: "emptying"}}
+	for form, want := range map[string]string{"table": "", "json": `"phase": "emptying"`} {
+		out, _, err := startAPI(t, begun, emptying).typed(t.Context(), newGroupSkip(process{}), "",
+			"g", "--topic", "t", "--partition", "0", "--yes", "--wait", "300ms", "-o", form)
+		if !errors.As(err, new(notInTime)) || !strings.Contains(err.Error(), "the skip goes on: `mainstem group why g` says whom it waits for, "+
+			"`mainstem group rewind g --undo` calls it off") {
+			t.Errorf("%s: %v", form, err)
+		}
+		if !strings.Contains(out, want) || want == "" && out != "" {
+			t.Errorf("%s: %s", form, out)
+		}
+	}
+}

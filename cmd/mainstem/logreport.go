@@ -50,9 +50,9 @@ func (p *reportPrinter) table(headline, columns string, n int, line func(w io.Wr
 // printReport prints a report for people.
 func printReport(out io.Writer, r *log.CheckReport) error {
 	p := &reportPrinter{out: out}
-	ended := "not cleanly"
+	ended := "did not stop cleanly"
 	if r.Clean {
-		ended = "cleanly"
+		ended = "stopped cleanly"
 	}
 	p.printf("%s: %s, %s; %s of %s\n", r.Dir, counted(r.Segments, "segment", "segments"), disk.Bytes(r.Bytes),
 		counted(r.Batches, "batch", "batches"), counted(r.Partitions, "partition", "partitions"))
@@ -60,7 +60,7 @@ func printReport(out io.Writer, r *log.CheckReport) error {
 		p.printf("cold log, of what was moved from old segments: %s, %s; %s\n", counted(r.ColdSegments, "segment", "segments"),
 			disk.Bytes(r.ColdBytes), counted(r.ColdBatches, "batch", "batches"))
 	}
-	p.printf("the log ends at %d and is known to be durable up to %d; the last broker stopped %s; %s\n",
+	p.printf("the log ends at %d and is known to be durable up to %d; the last broker %s; %s\n",
 		r.End, r.Synced, ended, counted(r.UncleanStarts, "unclean start", "unclean starts"))
 	var damage, notes []log.Finding
 	for _, f := range r.Findings {
