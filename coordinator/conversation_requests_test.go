@@ -151,7 +151,7 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 		c.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Version: 3, Groups: a.list("g")}, reply(c, tag, deleteText))
 	case "delete-offsets":
 		c.groups.DeleteOffsets(sent(t, a.deleteOffsets()), reply(c, tag, deleteOffsetsText))
-	case "rewind", "undo", "rewound":
+	case "rewind", "undo", "plan-undo", "rewound":
 		c.rewind(d.Cmd, tag, a)
 	case "inspect":
 		c.inspect(tag, a.list("g"))

@@ -24,9 +24,21 @@ func (c *conversation) rewind(what, tag string, a arguments) {
 		c.groups.Rewind(req, done)
 	case "undo":
 		c.groups.UndoRewind(group, a.text("id", ""), a.text("new", "u"), done)
+	case "plan-undo":
+		c.groups.PlanUndo(group, a.text("id", ""), reply(c, tag, func(s RewindStatus) string { return what + ": " + rewindText(s) + undoText(s) }))
 	default:
 		c.groups.RewindStatus(group, done)
 	}
+}
+
+// undoText is where an undo leads.
+func undoText(s RewindStatus) (text string) {
+	for _, t := range s.Marks {
+		for _, p := range t.Partitions {
+			text += fmt.Sprintf(" undo=%s-%d:%d->%d", t.Topic, p.Partition, p.Committed, p.Undo)
+		}
+	}
+	return text
 }
 
 func rewindText(s RewindStatus) string {

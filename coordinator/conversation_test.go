@@ -38,7 +38,7 @@ import (
 //	fetch [g=(G,...)] [topics=(T:P,...)]     without topics: all of them
 //	describe | delete g=(G,...)
 //	inspect [g=(G,...)]                   without groups: all of them
-//	rewind [g=G] [id=ID] marks=(T/P:OFFSET,...) | undo [g=G] [id=ID] | rewound [g=G]
+//	rewind [g=G] [id=ID] marks=(T/P:OFFSET,...) | undo [g=G] [id=ID] | plan-undo [g=G] [id=ID] | rewound [g=G]
 //	list [states=(S,...)] [types=(T,...)]
 //	delete-offsets [g=G] topic=T partitions=(P,...)
 //	drop-topics topics=(T,...)            drops what groups have of topics that are gone

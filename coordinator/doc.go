@@ -50,7 +50,8 @@
 //	consumer_records.go  its record formats; records_codec.go: their parts
 //	rewind.go        a rewind of a running group; rewind_classic.go: its two
 //	                 rebalances; rewind_consumer.go: its two assignments;
-//	                 rewind_records.go: what is kept of it
+//	                 rewind_records.go: what is kept of it; rewind_undo.go: the
+//	                 way back
 //	timers.go        deadlines; metrics.go: counts
 //	assign/          a room of its own: who gets which partition, by KIP-848
 //

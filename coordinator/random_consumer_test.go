@@ -51,13 +51,14 @@ func inBubble(t *testing.T, rt *rapid.T, play func(*consumerWorld)) {
 	t.Helper()
 	var failure any
 	synctest.Test(t, func(*testing.T) {
-		w := newConsumerWorld(rt)
+		var w *consumerWorld
 		defer func() {
-			if failure = recover(); failure != nil {
+			if failure = recover(); failure != nil && w != nil {
 				w.journal.release(-1)
 				w.groups.Close()
 			}
 		}()
+		w = newConsumerWorld(rt)
 		play(w)
 	})
 	switch {

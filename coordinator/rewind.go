@@ -51,6 +51,9 @@ type PartitionMark struct {
 	Partition int32
 	Offset    int64
 	Before    int64 // in RewindStatus: what was committed, -1 for nothing
+	// In RewindStatus of one that can be undone: what is committed now, and where an
+	// undo takes it. -1: nothing, and it stays.
+	Committed, Undo int64
 }
 
 // RewindStatus is the newest rewind of a group.
@@ -77,13 +80,6 @@ func (g *Groups) Rewind(req RewindRequest, reply func(RewindStatus)) {
 	g.askRewind(req.Group, reply, func(m *machine, s *step) *protocol.Error { return m.rewindTo(s, &req) })
 }
 
-// UndoRewind takes a rewind back. One that is not done is called off; one that
-// is done is rewound to what was committed before, or to where the group has come
-// since if that is further. id is the rewind's, or "" for whichever there is.
-func (g *Groups) UndoRewind(group, id, newID string, reply func(RewindStatus)) {
-	g.askRewind(group, reply, func(m *machine, s *step) *protocol.Error { return m.undoRewind(s, group, id, newID) })
-}
-
 // RewindStatus tells of the newest rewind of a group.
 func (g *Groups) RewindStatus(group string, reply func(RewindStatus)) {
 	g.askRewind(group, reply, func(m *machine, _ *step) *protocol.Error { return m.checkRewound(group) })
@@ -97,7 +93,7 @@ func (g *Groups) askRewind(group string, reply func(RewindStatus), do func(*mach
 	q.ask(g, func(m *machine, s *step) RewindStatus {
 		refused := do(m, s)
 		m.apply(s)
-		status := m.rewindStatus(group)
+		status := m.rewindStatus(s, group)
 		if refused != nil {
 			status.Code, status.Message = refused.Code, refused.Message
 		}
@@ -105,7 +101,7 @@ func (g *Groups) askRewind(group string, reply func(RewindStatus), do func(*mach
 	})
 }
 
-func (m *machine) rewindStatus(id string) RewindStatus {
+func (m *machine) rewindStatus(s *step, id string) RewindStatus {
 	status := RewindStatus{Group: id}
 	g := m.groups[id]
 	if g == nil || g.rewind.shown() == RewindNone {
@@ -114,13 +110,18 @@ func (m *machine) rewindStatus(id string) RewindStatus {
 	r := g.rewind
 	status.ID, status.Undoes, status.Started, status.Ended = r.id, r.undoes, timeOf(r.started), timeOf(r.ended)
 	status.Phase, status.Ignored = r.shown(), g.emptying.ignored
-	if r.phase == rewindDone && !r.undoes {
+	if r.undoable() {
 		status.Until = r.expires()
 	}
 	for _, t := range r.topics {
 		marks := TopicMarks{Topic: t.name, ID: t.id, Partitions: make([]PartitionMark, 0, len(t.partitions))}
 		for _, p := range t.partitions {
-			marks.Partitions = append(marks.Partitions, PartitionMark{Partition: p.partition, Offset: p.mark, Before: p.saved})
+			mark := PartitionMark{Partition: p.partition, Offset: p.mark, Before: p.saved, Committed: -1, Undo: -1}
+			if r.undoable() && s.is(t) {
+				mark.Committed = g.savedOf(s, t.name, p.partition)
+				mark.Undo = p.undone(mark.Committed)
+			}
+			marks.Partitions = append(marks.Partitions, mark)
 		}
 		status.Marks = append(status.Marks, marks)
 	}
@@ -349,64 +350,6 @@ func (r *rewind) count() int {
 		n += len(t.partitions)
 	}
 	return n
-}
-
-// undoRewind calls a rewind off, or starts another one that takes it back.
-func (m *machine) undoRewind(s *step, group, id, newID string) *protocol.Error {
-	if refused := m.checkRewindable(s, group); refused != nil {
-		return refused
-	}
-	g := m.groups[group]
-	r := g.rewind
-	switch {
-	case r.shown() == RewindNone:
-		return protocol.Errorf(protocol.InvalidRequest, "group %q has no rewind to undo: there was none, or it is more than an hour ago", group)
-	case id != "" && id != r.id:
-		return protocol.Errorf(protocol.InvalidRequest, "the rewind %s of group %q was followed by another one", id, group)
-	case r.phase == rewindEmptying:
-		m.callOffRewind(s, g)
-		return nil
-	case r.undoes:
-		return protocol.Errorf(protocol.InvalidRequest, "the last rewind of group %q was an undo, which cannot be undone: rewind the group again", group)
-	}
-	if refused := g.rewindable(); refused != nil {
-		return refused
-	}
-	topics := g.before(s, r)
-	if len(topics) == 0 {
-		return protocol.Errorf(protocol.InvalidRequest, "nothing was committed before the rewind of group %q, so there is nothing to go back to", group)
-	}
-	m.startRewind(s, g, &rewind{
-		id: newID, phase: rewindEmptying, started: s.wall(), ended: noTime, topics: topics, undoes: true,
-	})
-	return nil
-}
-
-// before is where a rewind's partitions go when it is undone: what was skipped
-// comes after all; what was rewound goes on where it would be, or is further.
-func (g *group) before(s *step, r *rewind) []rewindTopic {
-	var topics []rewindTopic
-	for _, old := range r.topics {
-		if now := s.topic(old.name); !now.exists || now.id != old.id {
-			continue
-		}
-		t := rewindTopic{name: old.name, id: old.id}
-		for _, p := range old.partitions {
-			if p.saved < 0 {
-				continue
-			}
-			now := g.savedOf(s, old.name, p.partition)
-			mark := p.saved
-			if p.mark <= p.saved {
-				mark = max(p.saved, now)
-			}
-			t.partitions = append(t.partitions, rewindMark{p.partition, mark, now})
-		}
-		if len(t.partitions) > 0 {
-			topics = append(topics, t)
-		}
-	}
-	return topics
 }
 
 // expireRewind ends the time in which a rewind can be undone.

@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
-	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -31,12 +30,10 @@ type RewoundPlace struct {
 	Partition int32  `json:"partition"`
 	Before    *int64 `json:"before"` // null: nothing was committed
 	To        int64  `json:"to"`
-	// Only in the answer to GET, of what can be undone: what is committed now, and
-	// where an undo takes it; null: it stays.
+	// Of what can be undone only: what is committed now, and where an undo takes it;
+	// not there: nothing is committed, and it stays.
 	Committed *int64 `json:"committed,omitempty"`
 	Undo      *int64 `json:"undo,omitempty"`
-
-	topic model.TopicID
 }
 
 // apiRewindGroup answers POST /api/v1/groups/{group}/rewind.
@@ -110,7 +107,7 @@ func (s *Server) apiRewound(w http.ResponseWriter, r *http.Request) {
 	v, err := s.inspectOne(r.Context(), r.PathValue("group"))
 	var now *GroupRewind
 	if err == nil {
-		now, err = s.rewound(r.Context(), v)
+		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) { s.groups.RewindStatus(v.ID, reply) })
 	}
 	if err != nil {
 		s.apiFailed(w, err)
@@ -122,6 +119,9 @@ func (s *Server) apiRewound(w http.ResponseWriter, r *http.Request) {
 // UndoRequest asks to take a rewind back.
 type UndoRequest struct {
 	ID string `json:"id"` // "": the newest
+	// DryRun only says what would be done: the answer is the rewind that would be
+	// taken back, with where each partition would go.
+	DryRun bool `json:"dryRun"`
 }
 
 // apiUndoRewind answers POST /api/v1/groups/{group}/rewind/undo with the rewind
@@ -134,19 +134,21 @@ func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
 		v, err = s.inspectOne(r.Context(), r.PathValue("group"))
 	}
 	var now *GroupRewind
-	if err == nil && len(v.Cells) == 0 {
-		if now, err = s.rewound(r.Context(), v); err == nil {
-			err = now.undoable()
-		}
+	if err == nil && req.DryRun {
+		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) { s.groups.PlanUndo(v.ID, req.ID, reply) })
 	}
-	if err == nil {
+	if err == nil && !req.DryRun {
 		now, err = s.askRewind(r.Context(), func(reply func(coordinator.RewindStatus)) {
 			s.groups.UndoRewind(v.ID, req.ID, s.rewindID(), reply)
 		})
 		err = maybeDone(err)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		s.apiFailed(w, err)
+		return
+	case req.DryRun:
+		s.apiAnswer(w, http.StatusOK, now)
 		return
 	}
 	s.log.Info("a rewind is undone", zap.String("group", v.ID), zap.String("rewind", now.ID))

@@ -74,9 +74,11 @@ func TestNothingMoves(t *testing.T) {
 	}
 	c.commit("g", "t", 0, 3)
 	var e server.APIError
-	b.apiAsk("POST", path+"/undo", `{}`, http.StatusConflict, &e)
-	if !strings.Contains(e.Message, "nothing to undo") {
-		t.Errorf("%+v", e)
+	for _, body := range []string{`{}`, `{"dryRun":true}`} {
+		b.apiAsk("POST", path+"/undo", body, http.StatusConflict, &e)
+		if !strings.Contains(e.Message, "nothing to undo") {
+			t.Errorf("%s: %+v", body, e)
+		}
 	}
 	for _, partition := range []string{"2", "-1"} {
 		b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"t","partition":`+partition+`}`, http.StatusNotFound, &e)
@@ -216,6 +218,40 @@ func TestRewindPlans(t *testing.T) {
 				t.Errorf("undone: %+v, %s", undone, now)
 			}
 		})
+	}
+}
+
+// TestUndoDryRun: what an undo would do is told and not done; what it would refuse is refused.
+func TestUndoDryRun(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	c.produce("t", 0, "a", "b", "c", "d")
+	c.commit("g", "t", 0, 3)
+	const path = "/api/v1/groups/g/rewind"
+	var plan server.RewindPlan
+	b.apiAsk("POST", path, `{"to":"1","topics":["t"]}`, http.StatusOK, &plan)
+	c.commit("g", "t", 0, 2)
+	for range 2 {
+		var dry server.GroupRewind
+		b.apiAsk("POST", path+"/undo", `{"dryRun":true}`, http.StatusOK, &dry)
+		if p := dry.Partitions[0]; dry.ID != plan.ID || dry.Undo || *p.Before != 3 || p.To != 1 || *p.Committed != 2 || *p.Undo != 3 {
+			t.Errorf("%+v", dry)
+		}
+		if now := b.committed("g"); now != "t-0=2 " {
+			t.Errorf("a dry run: %s", now)
+		}
+	}
+	var undone server.GroupRewind
+	b.apiAsk("POST", path+"/undo", `{"id":"`+plan.ID+`"}`, http.StatusOK, &undone)
+	if now := b.committed("g"); now != "t-0=3 " || !undone.Undo || undone.Partitions[0].Undo != nil {
+		t.Errorf("%s, %+v", now, undone)
+	}
+	var e server.APIError
+	b.apiAsk("POST", path+"/undo", `{"dryRun":true}`, http.StatusConflict, &e)
+	if !strings.Contains(e.Message, "was an undo") {
+		t.Errorf("%+v", e)
 	}
 }
 

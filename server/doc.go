@@ -14,7 +14,7 @@
 // sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
 // distinct.go is for requests that name one thing again and again, legacy.go
 // answers versions that are no longer served, offsets.go and journal.go are the
-// group coordinator's topic, transactions.go and notices.go are about what is
+// group coordinator's topic, groupview.go is the metadata as it sees it, transactions.go and notices.go are about what is
 // not built, errors.go, metrics.go, http.go and http_stranger.go are what is told
 // to clients and operators.
 //
@@ -22,8 +22,8 @@
 // api_groups_write.go, api_rewind.go; groupjson.go (what is shown of groups),
 // groupfilter.go, grouplag.go (how far behind they are), groupends.go (many of them
 // at once), groupwhy.go (what holds them up), resetto.go, groupreset.go,
-// rewind_plan.go and rewind_undo.go (moving what they committed), groupmetrics.go,
-// grouplabels.go, words.go.
+// rewind_plan.go and rewind_undo.go (moving what they committed), groupcells.go (the
+// members of a broadcast group), groupmetrics.go, grouplabels.go, words.go.
 //
 // Invariants:
 //   - The answers of a connection leave in the order of its requests; the work

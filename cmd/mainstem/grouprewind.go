@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -71,8 +68,8 @@ func newGroupRewind(p process) *cobra.Command {
 		Args: oneGroup,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case undo && (req.To != "" || f.dryRun || cmd.Flags().Changed("topics")):
-				return usageError{errors.New("--undo takes back the last rewind as a whole: it goes without --to, --topics and --dry-run")}
+			case undo && (req.To != "" || cmd.Flags().Changed("topics")):
+				return usageError{errors.New("--undo takes back the last rewind as a whole: it goes without --to and --topics")}
 			case undo:
 				return f.undo(cmd, p, args[0])
 			case req.To == "":
@@ -186,31 +183,25 @@ func (f *rewinding) do(cmd *cobra.Command, p process, group, what string, body f
 
 func (f *rewinding) undo(cmd *cobra.Command, p process, group string) error {
 	var now server.GroupRewind
-	if !f.yes {
-		raw, err := f.ask(cmd.Context(), p, request{path: groupPath(group) + "/rewind"}, &now)
+	path := groupPath(group) + "/rewind/undo"
+	if f.dryRun || !f.yes {
+		raw, err := f.ask(cmd.Context(), p, request{method: http.MethodPost, path: path, body: server.UndoRequest{DryRun: true}}, &now)
 		if err != nil {
 			return err
 		}
-		if now.Phase == "none" {
-			return fmt.Errorf("group %s has no rewind to undo: there was none, or it is more than an hour ago", server.Quoted(now.Group))
-		}
-		if now.Undo && now.Phase == "done" {
-			return fmt.Errorf("the last rewind of group %s was an undo, which cannot be undone: rewind the group again", server.Quoted(now.Group))
+		if f.dryRun {
+			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.undo(&now) })
 		}
 		preview := groupFlags{output: outputTable}
-		moves := false
-		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { moves = t.undo(&now) }); err != nil {
+		if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.undo(&now) }); err != nil {
 			return err
-		}
-		if !moves {
-			return fmt.Errorf("there is nothing to undo: group %s would stay where it is", server.Quoted(now.Group))
 		}
 		if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
 			return err
 		}
 	}
 	// With its id: another one must not be undone that came while somebody was asked.
-	r := request{method: http.MethodPost, path: groupPath(group) + "/rewind/undo", body: server.UndoRequest{ID: now.ID}}
+	r := request{method: http.MethodPost, path: path, body: server.UndoRequest{ID: now.ID}}
 	now = server.GroupRewind{}
 	raw, err := f.ask(cmd.Context(), p, r, &now)
 	if err != nil {
@@ -288,95 +279,4 @@ func (f *rewinding) late(group string, unanswered error) error {
 	}
 	return notInTime{fmt.Errorf("group %s has not given up its partitions within %s; the %s goes on: `mainstem group why %s` says whom it waits for, `mainstem group rewind %s --undo` calls it off",
 		server.Quoted(group), f.wait, f.word(), server.Quoted(group), server.Quoted(group))}
-}
-
-func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
-	moved, named := 0, false
-	var again, skipped, bytes int64
-	for i := range plan.Partitions {
-		x := &plan.Partitions[i]
-		if x.To != nil && (x.Committed == nil || *x.To != *x.Committed) {
-			moved++
-		}
-		named = named || x.Committed != nil
-		again, skipped, bytes = again+x.Again, skipped+x.Skipped, bytes+x.Bytes
-	}
-	if !named {
-		t.printf("group %s has committed nothing there: nothing moves\n", server.Quoted(plan.Group))
-		return
-	}
-	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "TO", "AGAIN", "BYTES", "SKIPPED", "NOTE"}, nil,
-		len(plan.Partitions), func(i int) (cells, more []string) {
-			x := &plan.Partitions[i]
-			return []string{
-				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.To),
-				strconv.FormatInt(x.Again, 10), aboutBytes(x.Bytes), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
-			}, nil
-		})
-	if len(plan.Offsets()) == 0 {
-		t.printf("group %s is there already: nothing moves\n", server.Quoted(plan.Group))
-		return
-	}
-	t.printf("group %s: %s would be moved; %s again (%s), %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"),
-		counted(again, "record", "records"), aboutBytes(bytes), counted(skipped, "record", "records"))
-	switch {
-	case plan.Members == 0:
-	case plan.Type == consumerType:
-		t.printf("%s give up what moves and get it back, and keep the rest; what they consumed of it after their last commit comes again, too\n",
-			counted(plan.Members, "member", "members"))
-	default:
-		t.printf("%s will rebalance twice; what they consumed after their last commit comes again, too\n", counted(plan.Members, "member", "members"))
-	}
-}
-
-// aboutBytes marks a size that counts whole batches, of which less may move.
-func aboutBytes(n int64) string {
-	if n == 0 {
-		return disk.Bytes(0)
-	}
-	return "~" + disk.Bytes(n)
-}
-
-// undo shows what an undo does, and reports whether that is anything.
-func (t *groupTable) undo(r *server.GroupRewind) (moves bool) {
-	if r.Phase != "done" {
-		t.printf("group %s: the rewind of %s that is under way would be called off; what is committed stays\n", server.Quoted(r.Group),
-			counted(len(r.Partitions), "partition", "partitions"))
-		return true
-	}
-	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "UNDO TO"}, nil, len(r.Partitions), func(i int) (cells, more []string) {
-		x := &r.Partitions[i]
-		moves = moves || x.Undo != nil && (x.Committed == nil || *x.Committed != *x.Undo)
-		return []string{server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.Undo)}, nil
-	})
-	if moves {
-		t.printf("group %s: the rewind of %s would be undone; members rebalance twice\n", server.Quoted(r.Group), r.Started.Format(time.RFC3339))
-	}
-	return moves
-}
-
-func (t *groupTable) rewound(r *server.GroupRewind, what string) {
-	if r.Undo {
-		what = "undo of a rewind"
-	}
-	t.rows([]string{"TOPIC", "PARTITION", "BEFORE", "TO"}, nil, len(r.Partitions), func(i int) (cells, more []string) {
-		x := &r.Partitions[i]
-		return []string{server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Before), strconv.FormatInt(x.To, 10)}, nil
-	})
-	var rest []string
-	if r.Ignored > 0 {
-		rest = append(rest, counted(r.Ignored, "commit", "commits")+" of before ignored")
-	}
-	if !r.UndoUntil.IsZero() {
-		rest = append(rest, fmt.Sprintf("`mainstem group rewind %s --undo` takes it back within an hour", server.Quoted(r.Group)))
-	}
-	state := "done"
-	if r.Phase != "done" {
-		state = "under way: the members give up partitions"
-	}
-	t.printf("group %s: %s of %s %s", server.Quoted(r.Group), what, counted(len(r.Partitions), "partition", "partitions"), state)
-	if len(rest) > 0 {
-		t.printf("; %s", strings.Join(rest, "; "))
-	}
-	t.printf("\n")
 }
