@@ -122,7 +122,7 @@ type committedOrder struct {
 
 // look returns the number of the commit whose record this is, or -1.
 func (o *committedOrder) look(m *machine, r Record) (int32, error) {
-	if binary.BigEndian.Uint16(r.Key) == ownKeyVersion {
+	if binary.BigEndian.Uint16(r.Key) == ownKeyVersion && r.Key[2] == ownRewind {
 		return -1, o.lookRewind(m, r)
 	}
 	if r.Value == nil || binary.BigEndian.Uint16(r.Key) > 1 {

@@ -15,7 +15,7 @@ const cutSeedsMin = 300
 // crash keeps some of them. A load mends that, and all settles.
 func TestRandomCuts(t *testing.T) {
 	defaultSeeds(t, cutSeedsMin)
-	cuts := 0
+	cuts, played := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func(plain *consumerWorld) {
 			w := &cutWorld{consumerWorld: plain}
@@ -28,12 +28,13 @@ func TestRandomCuts(t *testing.T) {
 				"delete": w.deleteGroup, "rewind": w.rewind, "undo": w.undo, "call off": w.callOff, "topics": w.reshape, "advance": w.advance,
 				"journal": w.disturb, "restart": w.restart, "cut": w.cut, "cut again": w.cut,
 			})
-			cuts += w.cuts
+			cuts, played = cuts+w.cuts, played+1
 			w.end(rt)
 		})
 	})
-	if cuts < 50 {
-		t.Errorf("only %d crashes kept a part of what belongs together", cuts)
+	// About one conversation in six has one; few conversations may have none.
+	if played >= cutSeedsMin && cuts < played/20 {
+		t.Errorf("only %d crashes in %d conversations kept a part of what belongs together", cuts, played)
 	}
 }
 
