@@ -95,9 +95,11 @@ func (t *trim) enqueue(to model.Offset) {
 // Retain applies the topics' retention by time and size to every partition
 // that the log has, also if no client asked for it since the start, and forgets
 // idempotent producers that were idle for too long. failed hears of each
-// partition that could not be looked at; the others go on.
-func (ps *Partitions) Retain(failed func(*Partition, error)) {
+// partition that could not be looked at; the others go on. It returns what it takes,
+// by topics, in no order.
+func (ps *Partitions) Retain(failed func(*Partition, error)) []Retention {
 	now := ps.env.Clock.Now().UnixMilli()
+	var taken []Retention
 	ps.env.Log.ExpireProducers(now - ps.env.ProducerExpirationMs())
 	starts := raising(failed)
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
@@ -106,6 +108,7 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) {
 			ps.keepForEver(t)
 			return true
 		}
+		r := Retention{Topic: t.Name}
 		for i := range t.Partitions {
 			if !ps.env.Log.Holds(t.Partitions[i].ID) {
 				continue
@@ -118,12 +121,25 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) {
 			start, err := p.log.ExpiredStart(now, s.RetentionMs, s.RetentionBytes, p.highWatermark())
 			if err != nil {
 				failed(p, err)
-			} else if start > p.log.Start() {
+			} else if first := p.log.Start(); start > first {
+				r.Partitions++
+				r.Offsets += int64(start - first)
 				starts.raise(p, start)
 			}
 		}
+		if r.Partitions > 0 {
+			taken = append(taken, r)
+		}
 		return true
 	})
+	return taken
+}
+
+// Retention is what retention takes from a topic in one round.
+type Retention struct {
+	Topic      string
+	Partitions int   // whose start it raises
+	Offsets    int64 // by how much, together
 }
 
 // keepForEver has no batch of a topic relocated among what dies some day: its

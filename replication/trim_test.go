@@ -136,7 +136,13 @@ func TestRetention(t *testing.T) {
 					w.settings.RetentionBytes = size*2 + size/2
 				}
 				w.clock.Advance(time.Second)
-				w.partitions.Retain(func(p *Partition, err error) { t.Errorf("partition %d: %v", p.Index(), err) })
+				taken := int64(0)
+				for _, r := range w.partitions.Retain(func(p *Partition, err error) { t.Errorf("partition %d: %v", p.Index(), err) }) {
+					taken += r.Offsets
+				}
+				if want := int64(c.want + c.wantOfOther); taken != want {
+					t.Errorf("it tells of %d offsets, want %d", taken, want)
+				}
 				w.settle()
 				wantOffsets(t, "the old one", p, c.want, 10, 10)
 				wantOffsets(t, "the new one", other, c.wantOfOther, 2, 2)

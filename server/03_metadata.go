@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -76,7 +77,7 @@ func (s *Server) allTopics(img *cluster.Image, req *kmsg.MetadataRequest) []prot
 func (s *Server) askedTopics(c *call, img *cluster.Image, req *kmsg.MetadataRequest) (*cluster.Image, []protocol.MetadataTopic) {
 	failures := map[string]*protocol.Error{}
 	if req.Version < 4 || req.AllowAutoTopicCreation {
-		img = s.createMissing(img, req, failures)
+		img = s.createMissing(c, img, req, failures)
 	}
 	topics := distinct(req.Topics, metadataKey)
 	answers := make([]protocol.MetadataTopic, 0, len(topics))
@@ -143,7 +144,7 @@ func noTopic(c *call, name *string, id [16]byte, code protocol.ErrorCode) protoc
 }
 
 // createMissing creates the topics that do not exist, with the defaults.
-func (s *Server) createMissing(img *cluster.Image, req *kmsg.MetadataRequest, failures map[string]*protocol.Error) *cluster.Image {
+func (s *Server) createMissing(c *call, img *cluster.Image, req *kmsg.MetadataRequest, failures map[string]*protocol.Error) *cluster.Image {
 	var specs []cluster.TopicSpec
 	for i := range req.Topics {
 		if asksByID(&req.Topics[i]) {
@@ -170,7 +171,10 @@ func (s *Server) createMissing(img *cluster.Image, req *kmsg.MetadataRequest, fa
 	}
 	if len(specs) > 0 {
 		for i, r := range s.meta.CreateTopics(specs) {
-			if r.Err != nil && protocol.CodeOf(r.Err) != protocol.TopicAlreadyExists {
+			switch {
+			case r.Err == nil:
+				s.done(c, "topic created as it was asked for", zap.String("topic", specs[i].Name), zap.Int32("partitions", specs[i].Partitions))
+			case protocol.CodeOf(r.Err) != protocol.TopicAlreadyExists:
 				failures[specs[i].Name] = asError(r.Err)
 			}
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -32,7 +33,9 @@ func (s *Server) createPartitions(c *call, req *kmsg.CreatePartitionsRequest) {
 			times[rt.Topic] = 0
 			err = protocol.Errorf(protocol.InvalidRequest, "Topic '%s' appears more than once in the request.", rt.Topic)
 		default:
-			err = s.growTopic(rt, req.ValidateOnly)
+			if err = s.growTopic(rt, req.ValidateOnly); err == nil && !req.ValidateOnly {
+				s.done(c, "partitions created", zap.String("topic", rt.Topic), zap.Int32("now", rt.Count))
+			}
 		}
 		if err != nil {
 			out.ErrorCode, out.ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)

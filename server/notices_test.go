@@ -34,7 +34,17 @@ func TestNotices(t *testing.T) {
 	del := kmsg.NewPtrDeleteTopicsRequest()
 	del.TopicNames = []string{"plain", "none"}
 	ask[*kmsg.DeleteTopicsResponse](c, 5, del)
-	for what, want := range map[string]int{"topic created": 1, "configs altered": 7, "deletion of records asked for": 1, "topic deleted": 1} {
+	unknown := kmsg.NewPtrMetadataRequest()
+	unknown.AllowAutoTopicCreation = true
+	name := "asked-for"
+	unknown.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
+	ask[*kmsg.MetadataResponse](c, 9, unknown)
+	grow := kmsg.NewPtrCreatePartitionsRequest()
+	grow.Topics = []kmsg.CreatePartitionsRequestTopic{{Topic: name, Count: 3}, {Topic: name + "-not", Count: 3}}
+	ask[*kmsg.CreatePartitionsResponse](c, 3, grow)
+	for what, want := range map[string]int{
+		"topic created": 1, "topic created as it was asked for": 1, "partitions created": 1, "configs altered": 7, "deletion of records asked for": 1, "topic deleted": 1,
+	} {
 		lines := b.logs.FilterMessage(what).All()
 		if len(lines) != want {
 			t.Errorf("%s: %d lines, want %d", what, len(lines), want)

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/replication"
 )
 
 // fullPause is the least time between two rounds while the disk is full.
@@ -66,13 +67,29 @@ func (k *keeper) run() {
 
 // giveBack moves log starts and gives the space of what died back.
 func (b *broker) giveBack() {
-	b.partitions.Retain(b.retentionFailed)
+	b.tellRetention(b.partitions.Retain(b.retentionFailed))
 	b.reclaim()
 	// What the log takes is known only now.
 	if b.keepShare() {
 		b.reclaim()
 	}
 	b.disk.Poke()
+}
+
+// retentionLinesMax bounds the lines of one round of retention: it may concern tens of
+// thousands of topics.
+const retentionLinesMax = 50
+
+// tellRetention says what retention takes, from which topic.
+func (b *broker) tellRetention(taken []replication.Retention) {
+	const text = "retention"
+	for i, r := range taken {
+		if i == retentionLinesMax {
+			b.log.Info(text, zap.Int("more_topics", len(taken)-i))
+			return
+		}
+		b.log.Info(text, zap.String("topic", r.Topic), zap.Int("partitions", r.Partitions), zap.Int64("offsets", r.Offsets))
+	}
 }
 
 func (b *broker) reclaim() {
