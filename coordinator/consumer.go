@@ -57,9 +57,11 @@ type consumerIndex struct {
 	assignors   map[string]int
 	offers      map[string]int // protocols of classic members
 	classics    int            // members that use the classic protocol
-	lists       map[listKey]topicList
-	bytes       int // of lists, those of patterns too, and of what members say besides
-	settled     int // members with nothing left to do at assignmentEpoch
+	lists       topicLists     // that members name
+	matches     topicLists     // that patterns stand for
+	bytes       int            // of lists, and of what members say besides
+	matched     int            // of what patterns stand for, each by itself, as in their records
+	settled     int            // members with nothing left to do at assignmentEpoch
 }
 
 func newConsumerGroup() *consumerGroup {
@@ -74,7 +76,8 @@ func newConsumerGroup() *consumerGroup {
 			regexUsers:  map[string]int{},
 			assignors:   map[string]int{},
 			offers:      map[string]int{},
-			lists:       map[listKey]topicList{},
+			lists:       topicLists{},
+			matches:     topicLists{},
 		},
 	}
 }

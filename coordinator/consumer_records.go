@@ -98,7 +98,7 @@ func (c *cursor) consumerValue(version uint16) func(*consumerGroup, string) {
 	case memberMetaKey:
 		meta := c.memberMeta()
 		return func(g *consumerGroup, id string) {
-			meta.topics = g.index.shared(meta.topics)
+			meta.topics = g.index.lists.shared(meta.topics)
 			g.change(id, func(m *consumerMember) { m.meta = meta })
 		}
 	case assignmentEpochKey:

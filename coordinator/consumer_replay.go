@@ -110,7 +110,7 @@ func (c *consumerGroup) setRegex(regex string, to *resolvedRegex) {
 	for _, topic := range c.regexes[regex].topics {
 		c.index.subscribe(topic, -1)
 	}
-	c.index.list(c.regexes[regex].topics, -1)
+	c.index.match(c.regexes[regex].topics, -1)
 	delete(c.regexes, regex)
 	if to == nil {
 		return
@@ -118,8 +118,8 @@ func (c *consumerGroup) setRegex(regex string, to *resolvedRegex) {
 	if fresh := c.soft.patterns.fresh; slices.Equal(fresh, to.topics) {
 		to.topics = fresh
 	}
-	to.topics = c.index.shared(to.topics)
-	c.index.list(to.topics, 1)
+	to.topics = c.index.matches.shared(to.topics)
+	c.index.match(to.topics, 1)
 	c.regexes[regex] = *to
 	for _, topic := range to.topics {
 		c.index.subscribe(topic, 1)

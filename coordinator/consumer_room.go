@@ -42,31 +42,43 @@ func keyOf(topics []string) listKey {
 	return listKey(sum.Sum(nil))
 }
 
-// list counts the use of a list of topics.
-func (x *consumerIndex) list(topics []string, by int) {
+// topicLists are lists that are kept once.
+type topicLists map[listKey]topicList
+
+// use counts the use of a list, and tells how much room it takes more.
+func (l topicLists) use(topics []string, by int) (grown int) {
 	if len(topics) == 0 {
-		return
+		return 0
 	}
 	key := keyOf(topics)
-	l := x.lists[key]
-	if l.users == 0 {
-		l.topics = topics
-		x.bytes += l.size()
+	now := l[key]
+	if now.users == 0 {
+		now.topics = topics
+		grown = now.size()
 	}
-	if l.users += by; l.users > 0 {
-		x.lists[key] = l
-		return
+	if now.users += by; now.users > 0 {
+		l[key] = now
+		return grown
 	}
-	x.bytes -= l.size()
-	delete(x.lists, key)
+	delete(l, key)
+	return grown - now.size()
 }
 
-// shared is the list itself, or an equal one that a member has.
-func (x *consumerIndex) shared(topics []string) []string {
-	if l := x.lists[keyOf(topics)]; slices.Equal(l.topics, topics) {
-		return l.topics
+// shared is the list itself, or an equal one that is kept.
+func (l topicLists) shared(topics []string) []string {
+	if kept := l[keyOf(topics)]; slices.Equal(kept.topics, topics) {
+		return kept.topics
 	}
 	return topics
+}
+
+// list counts the use of a list that a member names.
+func (x *consumerIndex) list(topics []string, by int) { x.bytes += x.lists.use(topics, by) }
+
+// match counts the use of what a pattern stands for. Each counts, as each is written.
+func (x *consumerIndex) match(topics []string, by int) {
+	x.matches.use(topics, by)
+	x.matched += by * topicList{topics: topics}.size()
 }
 
 // size is how much of the group's room the member takes, but for its topics.
@@ -79,8 +91,7 @@ func (m *memberMeta) size() int {
 }
 
 // room refuses a member that would take more room than it does, if the group has
-// none. Topics need not exist, so nothing else bounds what is said of them. What a
-// new pattern stands for counts once it is known: from then on the group is full.
+// none. Topics need not exist, so nothing else bounds what is said of them.
 func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protocol.Error {
 	if b.classic == nil && b.req.SubscribedTopicNames == nil && b.req.SubscribedTopicRegex == nil {
 		return nil
@@ -95,7 +106,7 @@ func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protoco
 		}
 	}
 	meta := b.metaOf(old)
-	if err := c.patternRoom(b.req.Group, old, meta); err != nil {
+	if err := c.patternRoom(b.req.Group, old, meta, most); err != nil {
 		return err
 	}
 	grown += meta.size()
@@ -108,7 +119,7 @@ func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protoco
 	}
 	if grown > 0 && c.index.bytes+grown > most {
 		return protocol.Errorf(protocol.GroupMaxSizeReached,
-			"The members of group %s name more topics together than a group can hold, or their patterns stand for more: subscribe to fewer.", b.req.Group)
+			"The members of group %s name more topics together than a group can hold: subscribe to fewer.", b.req.Group)
 	}
 	return nil
 }

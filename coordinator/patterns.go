@@ -191,11 +191,15 @@ func (s *step) someOf(topics, others []string) bool {
 func (m *machine) matchNames(s *step, g *group, names []string) bool {
 	c := g.consumer
 	soft := &c.soft.patterns
-	if len(c.index.regexUsers) == 0 || !c.touched(s, names) {
+	if len(c.index.regexUsers) == 0 || soft.stale { // it waits already
 		return false
 	}
-	due := soft.toldAt.Add(patternPause)
-	if soft.search == nil && !s.now.Before(due) {
+	due := later(soft.toldAt.Add(patternPause), soft.pace.due())
+	free := soft.search == nil && !s.now.Before(soft.pace.due())
+	switch {
+	case free && !c.touched(s, names):
+		return false
+	case free && !s.now.Before(due):
 		soft.toldAt = s.now
 		return m.lookAll(s, g)
 	}
@@ -207,12 +211,9 @@ func (m *machine) matchNames(s *step, g *group, names []string) bool {
 }
 
 // touched reports whether a pattern may stand for others after a change of these
-// topics. A search that is under way has not seen it, and of too many all look.
+// topics; too many of them may.
 func (c *consumerGroup) touched(s *step, names []string) bool {
 	soft := &c.soft.patterns
-	if soft.search != nil {
-		return true
-	}
 	steps := 0
 	defer func() { soft.pace = soft.pace.spend(s.now, time.Duration(steps)*matchCost) }()
 	for _, regex := range c.sortedRegexes() {
@@ -234,13 +235,23 @@ func (c *consumerGroup) touched(s *step, names []string) bool {
 	return false
 }
 
-// patternRoom refuses a pattern that would be one too many.
-func (c *consumerGroup) patternRoom(group string, old, now *memberMeta) *protocol.Error {
-	regex, used := deref(now.regex), len(c.index.regexUsers)
-	if old != nil && c.index.regexUsers[deref(old.regex)] == 1 {
-		used-- // it gives that one up
+// patternRoom refuses a new pattern that would be one too many, or where those that
+// are there stand for too much. What one stands for is known only later, and grows
+// with the topics: who uses a pattern that is there is let in all the same.
+func (c *consumerGroup) patternRoom(group string, old, now *memberMeta, most int) *protocol.Error {
+	regex, used, matched := deref(now.regex), len(c.index.regexUsers), c.index.matched
+	if regex == "" || c.index.regexUsers[regex] > 0 {
+		return nil
 	}
-	if regex == "" || c.index.regexUsers[regex] > 0 || used < patternsMax {
+	if old != nil && c.index.regexUsers[deref(old.regex)] == 1 { // it gives that one up
+		used--
+		matched -= topicList{topics: c.regexes[deref(old.regex)].topics}.size()
+	}
+	switch {
+	case matched > most:
+		return protocol.Errorf(protocol.GroupMaxSizeReached,
+			"The patterns of the members of group %s stand for more topics than a group can hold: use one of those, or name the topics.", group)
+	case used < patternsMax:
 		return nil
 	}
 	return protocol.Errorf(protocol.GroupMaxSizeReached,

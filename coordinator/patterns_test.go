@@ -26,6 +26,7 @@ type patternWorld struct {
 	regexes int // records of what patterns stand for
 	records int
 	bytes   int
+	most    int // of a group's bytes; 0: the default
 }
 
 // patternView finds topics by a map: there are many.
@@ -71,7 +72,14 @@ func newPatternWorld(t *testing.T, topics int) *patternWorld {
 			}
 		}
 	}}
-	groups, err := New(func() Config { return config }, Env{
+	rules := func() Config {
+		now := config
+		if w.most > 0 {
+			now.GroupBytesMax = w.most
+		}
+		return now
+	}
+	groups, err := New(rules, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return journal },
 		View: func() View { return patternView{w: w, version: w.version} },
 	})
@@ -193,7 +201,7 @@ func TestPatternsShared(t *testing.T) {
 		t.Error("the names are copies")
 	}
 	list := topics * (nameBytes + len("topic-00000"))
-	if n := c.index.bytes; n < list || n > list+1000 {
+	if n := c.index.matched; n != 10*list {
 		t.Errorf("%d bytes count", n)
 	}
 	for i := range 10 {
@@ -201,8 +209,39 @@ func TestPatternsShared(t *testing.T) {
 		leave.Version, leave.Group, leave.MemberID, leave.MemberEpoch = 1, "g", fmt.Sprint("m", i), epochLeave
 		w.groups.ConsumerHeartbeat(leave, Caller{}, func(*kmsg.ConsumerGroupHeartbeatResponse) {})
 	}
-	if len(c.index.lists) != 0 || c.index.bytes != 0 {
-		t.Errorf("%d lists and %d bytes are left", len(c.index.lists), c.index.bytes)
+	if len(c.index.matches) != 0 || c.index.matched != 0 || c.index.bytes != 0 {
+		t.Errorf("%d lists, %d and %d bytes are left", len(c.index.matches), c.index.matched, c.index.bytes)
+	}
+}
+
+// TestPatternsRoom: a group whose patterns stand for too much takes no new one. It
+// takes members that use those it has, also when topics were created since, and those
+// that give up what is large.
+func TestPatternsRoom(t *testing.T) {
+	t.Parallel()
+	w := newPatternWorld(t, 1000)
+	if r := w.join("a", "topic-.*"); r.ErrorCode != 0 {
+		t.Fatal(beatText(r))
+	}
+	w.most = w.consumer().index.matched - 1
+	for _, tc := range []struct {
+		member, regex string
+		code          protocol.ErrorCode
+	}{
+		{"b", "topic-.*", protocol.NoError},
+		{"c", "topic-0.*", protocol.GroupMaxSizeReached},
+		{"b", "topic-0.*", protocol.GroupMaxSizeReached}, // the other one stays in use
+		{"d", "topic-.*", protocol.NoError},
+	} {
+		if r := w.join(tc.member, tc.regex); r.ErrorCode != int16(tc.code) {
+			t.Errorf("%s by %s: %s", tc.member, tc.regex, beatText(r))
+		}
+	}
+	alone := newPatternWorld(t, 1000)
+	alone.join("a", "topic-.*")
+	alone.most = alone.consumer().index.matched - 1
+	if r := alone.join("a", "topic-00.*"); r.ErrorCode != 0 {
+		t.Errorf("one who gives up the large one: %s", beatText(r))
 	}
 }
 
