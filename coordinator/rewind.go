@@ -119,7 +119,7 @@ func (m *machine) rewindStatus(s *step, id string) RewindStatus {
 			mark := PartitionMark{Partition: p.partition, Offset: p.mark, Before: p.saved, Committed: -1, Undo: -1}
 			if r.undoable() && s.is(t) {
 				mark.Committed = g.savedOf(s, t.name, p.partition)
-				mark.Undo = p.undone(mark.Committed)
+				mark.Undo = p.undone(mark.Committed, s.logStart(t.name, p.partition))
 			}
 			marks.Partitions = append(marks.Partitions, mark)
 		}

@@ -170,7 +170,12 @@ func (g *group) settle(s *step, r *rewind) []rewindTopic {
 				}
 				p.saved = now
 			}
-			p.mark = max(p.mark, s.logStart(t.name, p.partition))
+			if start := s.logStart(t.name, p.partition); p.mark < start {
+				if p.mark <= p.saved { // it is no skip by that
+					p.saved = max(p.saved, start)
+				}
+				p.mark = start
+			}
 		}
 		settled = append(settled, t)
 	}

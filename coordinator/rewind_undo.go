@@ -78,12 +78,16 @@ func (m *machine) planUndo(s *step, group, id string) ([]rewindTopic, *protocol.
 func (r *rewind) undoable() bool { return r.phase == rewindDone && !r.undoes }
 
 // undone is where an undo takes a partition that is at now: what was skipped comes
-// after all; what was rewound goes on where it would be, or is further. -1: it stays.
-func (p rewindMark) undone(now int64) int64 {
-	if p.saved >= 0 && p.mark <= p.saved {
-		return max(p.saved, now)
+// after all; what was rewound goes on where it would be, or is further. Nothing is
+// left below start. -1: it stays.
+func (p rewindMark) undone(now, start int64) int64 {
+	switch {
+	case p.saved < 0:
+		return -1
+	case p.mark <= p.saved:
+		return max(p.saved, now, start)
 	}
-	return p.saved
+	return max(p.saved, start)
 }
 
 // before is where a rewind's partitions go when it is undone.
@@ -96,7 +100,7 @@ func (g *group) before(s *step, r *rewind) []rewindTopic {
 		t := rewindTopic{name: old.name, id: old.id}
 		for _, p := range old.partitions {
 			now := g.savedOf(s, old.name, p.partition)
-			if mark := p.undone(now); mark >= 0 {
+			if mark := p.undone(now, s.logStart(old.name, p.partition)); mark >= 0 {
 				t.partitions = append(t.partitions, rewindMark{p.partition, mark, now})
 			}
 		}
