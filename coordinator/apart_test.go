@@ -23,7 +23,7 @@ type apartWorld struct {
 
 const (
 	apartOffsets = 300
-	apartBytes   = 2000
+	apartBytes   = 150
 )
 
 // newApart loads records; a journal that is not small takes everything.
@@ -42,7 +42,7 @@ func newApart(t *testing.T, records []Record, broadcast, small bool) *apartWorld
 		w.ends = append(w.ends, before+len(records))
 	}
 	config := DefaultConfig()
-	config.Shards, config.BatchBytesMax = 1, apartBytes
+	config.Shards, config.BatchBytesMax, config.UnitBytesMax = 1, apartBytes, apartBytes
 	groups, err := New(func() Config { return config }, Env{
 		Clock: clock.NewManual(time.UnixMilli(1)), Journals: func(int32) Journal { return w.journal },
 		View: func() View {
@@ -69,15 +69,16 @@ func newApart(t *testing.T, records []Record, broadcast, small bool) *apartWorld
 
 func (w *apartWorld) machine() *machine { return w.groups.shards[0].machine }
 
-func (w *apartWorld) commit(t *testing.T) {
+// commitTo commits as a tool does, from that offset on, partition by partition.
+func (w *apartWorld) commitTo(t *testing.T, group string, from int64) {
 	t.Helper()
 	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Version, req.Group, req.Generation = 8, "g", -1
+	req.Version, req.Group, req.Generation = 8, group, -1
 	topic := kmsg.NewOffsetCommitRequestTopic()
 	topic.Topic = "t"
 	for i := range apartOffsets {
 		p := kmsg.NewOffsetCommitRequestTopicPartition()
-		p.Partition, p.Offset = int32(i), int64(i)
+		p.Partition, p.Offset = int32(i), from+int64(i)
 		topic.Partitions = append(topic.Partitions, p)
 	}
 	req.Topics = append(req.Topics, topic)
@@ -108,9 +109,17 @@ func (w *apartWorld) switchTo(broadcast bool) {
 	synctest.Wait()
 }
 
-// checkApart finds out whether groups have all offsets, and whether one has no
-// members any more.
-func (m *machine) checkApart(empty string, full ...string) error {
+// spread commits for each member what is its own: the first is behind.
+func (w *apartWorld) spread(t *testing.T, cells []string) {
+	t.Helper()
+	for i, cell := range cells {
+		w.commitTo(t, cell, int64(1000*(i+1)))
+	}
+}
+
+// checkApart finds out whether groups have all offsets, from that one on, and whether
+// one has no members any more.
+func (m *machine) checkApart(empty string, from int64, full ...string) error {
 	if m == nil {
 		return errors.New("nothing is loaded")
 	}
@@ -118,8 +127,12 @@ func (m *machine) checkApart(empty string, full ...string) error {
 		return fmt.Errorf("group %s has members", empty)
 	}
 	for _, id := range full {
-		if g := m.groups[id]; g == nil || g.offsets.size() != apartOffsets {
-			return fmt.Errorf("group %s has not all offsets", id)
+		for i := range int32(apartOffsets) {
+			if g := m.groups[id]; g == nil {
+				return fmt.Errorf("group %s has no offsets", id)
+			} else if c, ok := g.offsets.get("t", i); !ok || c.offset != from+int64(i) {
+				return fmt.Errorf("group %s is at %d in partition %d, there: %v", id, c.offset, i, ok)
+			}
 		}
 	}
 	return nil
@@ -135,7 +148,7 @@ func TestApart(t *testing.T) {
 
 func testApart(t *testing.T) {
 	w := newApart(t, nil, false, true)
-	w.commit(t)
+	w.commitTo(t, "g", 0)
 	cells := []string{staticCell("g", "0"), staticCell("g", "1")}
 	join := func() {
 		w.beat(t, "g", "0", epochJoin)
@@ -144,15 +157,19 @@ func testApart(t *testing.T) {
 	for _, turn := range []struct {
 		broadcast bool
 		empty     string
+		from      int64
 		full      []string
 	}{
-		{true, "g", cells},
-		{false, cells[0], []string{"g"}},
+		{true, "g", 0, cells},
+		{false, cells[0], 1000, []string{"g"}},
 	} {
+		if !turn.broadcast {
+			w.spread(t, cells)
+		}
 		join()
 		first := len(w.ends)
 		w.switchTo(turn.broadcast)
-		if err := w.machine().checkApart(turn.empty, turn.full...); err != nil || w.lost > 0 {
+		if err := w.machine().checkApart(turn.empty, turn.from, turn.full...); err != nil || w.lost > 0 {
 			t.Fatalf("broadcast %v: %v, %d appends lost", turn.broadcast, err, w.lost)
 		}
 		if len(w.ends)-first < 5 {
@@ -161,7 +178,7 @@ func testApart(t *testing.T) {
 		all := w.journal.all()
 		for _, end := range w.ends[first:] {
 			after := newApart(t, all[:end:end], turn.broadcast, false)
-			if err := after.machine().checkApart(turn.empty, turn.full...); err != nil {
+			if err := after.machine().checkApart(turn.empty, turn.from, turn.full...); err != nil {
 				t.Errorf("broadcast %v: after %d of %d records: %v", turn.broadcast, end, len(all), err)
 			}
 		}

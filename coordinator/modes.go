@@ -118,9 +118,10 @@ func (m *machine) toBroadcast(s *step, base string) bool {
 		if g.isEmptying() || g.size()*g.offsets.size() > copiesMax {
 			return false
 		}
+		again := g.consumed() || g.stored != nil && len(g.stored.Members) > 0 // else a load finds nobody to copy for
 		for _, id := range g.futureCells() {
 			if len(id) <= stringMax {
-				m.copyOffsets(s, g.offsets, id, copying{apart: true})
+				m.copyOffsets(s, g.offsets, id, copying{apart: again})
 			}
 		}
 		// Last, so that after a crash between two appends it is all done again.
@@ -137,6 +138,10 @@ func (m *machine) toBroadcast(s *step, base string) bool {
 // copiesMax bounds the offsets that are copied in one step, when each member of a
 // group gets all that the group has. Above it the members have to be stopped first.
 const copiesMax = 500_000
+
+// ResetMax bounds the offsets that one request without a member commits for a
+// broadcast group: its partitions times the members, also those that are away.
+const ResetMax = copiesMax
 
 // futureCells lists the cells that the members of a shared group will have.
 func (g *group) futureCells() []string {
@@ -180,9 +185,13 @@ func (m *machine) toCluster(s *step, base string) bool {
 	if f.mode == modeBroadcast || m.marked(base) || f.taken() > 0 {
 		cells := f.sorted()
 		from := working(cells)
-		atWork := len(from) > 0
-		again := atWork || m.marked(base) // a load finds that, and does it all again
-		m.copyOffsets(s, lowest(s, either(from, cells), nil).out, base, copying{over: atWork, apart: again})
+		// Where a crash cut it short, a load does it again. With the mark the copies may
+		// not be all there; without it they are, and who is left must not be copied over
+		// them: the slowest member may be out already.
+		was := f.mode == modeBroadcast || m.marked(base)
+		m.copyOffsets(s, lowest(s, either(from, cells), nil).out, base, copying{
+			over: was && len(from) > 0, later: was, apart: len(from) > 0 || m.marked(base),
+		})
 		m.unmark(s, base) // not before the copies: without them a load has to do it again
 		for _, cell := range cells {
 			if !cell.idle() {
@@ -206,6 +215,7 @@ func either(a, b []*group) []*group {
 // copying says how offsets are copied.
 type copying struct {
 	over  bool // over those that the other group has
+	later bool // over those that it committed before
 	apart bool // a crash may keep some of them: what a load finds besides has it copy them again
 }
 
@@ -220,7 +230,9 @@ func (m *machine) copyOffsets(s *step, from offsetTable, to string, how copying)
 		now := s.topic(topic)
 		for _, partition := range slices.Sorted(maps.Keys(from[topic])) {
 			c := from[topic][partition]
-			if old, ok := has.get(topic, partition); !now.keeps(c) || ok && now.keeps(old) && !how.over {
+			old, ok := has.get(topic, partition)
+			keep := ok && now.keeps(old) && !how.over && !(how.later && old.commitTime < c.commitTime)
+			if keep || !now.keeps(c) {
 				continue
 			}
 			c.commitTime = s.wall()

@@ -27,6 +27,7 @@ func TestRandomCuts(t *testing.T) {
 				"crash": w.crash, "leave": w.leave, "change": w.change, "give up": w.giveUp, "commit": w.commit,
 				"delete": w.deleteGroup, "rewind": w.rewind, "undo": w.undo, "call off": w.callOff, "topics": w.reshape, "advance": w.advance,
 				"journal": w.disturb, "restart": w.restart, "cut": w.cut, "cut again": w.cut,
+				"hang up": w.hangUp, "classic": w.classic, "switch": w.switchMode,
 			})
 			cuts, played = cuts+w.cuts, played+1
 			w.end(rt)
@@ -59,7 +60,7 @@ func (w *cutWorld) cut(rt *rapid.T) {
 	synctest.Wait()
 	w.journal.set(func(j *memoryJournal) { j.mu.hold = true })
 	rapid.SampledFrom([]func(*rapid.T){
-		w.beatAny, w.leave, w.change, w.rewind, w.undo, w.reshape, w.deleteGroup, w.round, w.advance,
+		w.beatAny, w.leave, w.change, w.rewind, w.undo, w.reshape, w.deleteGroup, w.round, w.advance, w.switchMode, w.classic,
 	}).Draw(rt, "what")(rt)
 	synctest.Wait()
 	for range rapid.IntRange(0, 6).Draw(rt, "appends") {
