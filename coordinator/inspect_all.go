@@ -97,6 +97,11 @@ func (w *walk) look(s *step, id string) {
 			return
 		}
 	}
+	if f := w.of.facades[id]; f != nil && w.fronts[id] != nil { // no front any more
+		for _, cell := range f.sorted() {
+			w.views = append(w.views, w.of.inspect(s, cell))
+		}
+	}
 	if g := w.of.groups[id]; g != nil {
 		w.views = append(w.views, w.of.inspect(s, g))
 	}
