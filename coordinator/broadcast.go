@@ -207,7 +207,7 @@ func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest) *kmsg.Offset
 	if len(working(cells)) > 0 {
 		return commitResponse(req, protocol.UnknownMemberID)
 	}
-	if partitions, _ := commitSize(req); len(cells)*partitions > copiesMax {
+	if partitions, _ := commitSize(req); len(cells)*partitions > ResetMax {
 		return commitResponse(req, protocol.InvalidCommitOffsetSize)
 	}
 	for _, cell := range cells {

@@ -65,7 +65,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		if !s.tasks.begin() {
-			s.apiFailed(w, protocol.Errorf(protocol.CoordinatorNotAvailable, "the broker is shutting down"))
+			s.apiFailed(w, errStopping())
 			return
 		}
 		defer s.tasks.end()

@@ -14,7 +14,8 @@ import (
 const rateMax = time.Minute
 
 // listedPartitionsMax bounds the partitions whose bytes and seconds one list of
-// groups looks up; of groups beyond it there are records alone, in order of names.
+// groups looks up, in order of names; of groups that do not fit there are records
+// alone.
 const listedPartitionsMax = 10_000
 
 // apiListGroups answers GET /api/v1/groups?state=&type=, each a list with commas.
@@ -35,23 +36,32 @@ func (s *Server) apiListGroups(w http.ResponseWriter, r *http.Request) {
 	views = slices.DeleteFunc(slices.Clone(views), func(v coordinator.GroupView) bool {
 		return !slices.Contains(states, v.State) || !slices.Contains(types, v.Kind)
 	})
-	s.apiAnswer(w, http.StatusOK, GroupList{Groups: s.summaries(views, listedPartitionsMax)})
+	list, err := s.summaries(r.Context(), views, listedPartitionsMax)
+	if err != nil {
+		s.apiFailed(w, err)
+		return
+	}
+	s.apiAnswer(w, http.StatusOK, GroupList{Groups: list})
 }
 
-// summaries shows groups in short. What is beyond so many partitions is not looked
-// up in the log.
-func (s *Server) summaries(views []coordinator.GroupView, most int) []GroupSummary {
+// summaries shows groups in short, for as long as somebody waits for it. So many
+// partitions are looked up in the log; groups that do not fit into that are not.
+func (s *Server) summaries(ctx context.Context, views []coordinator.GroupView, most int) ([]GroupSummary, error) {
 	partitions, ends, out := 0, s.newEnds(), make([]GroupSummary, 0, len(views))
 	for i := range views {
+		if ctx.Err() != nil {
+			return nil, errAskerGone()
+		}
 		shown := summarize(&views[i], nil)
-		if partitions += shown.Partitions; partitions <= most {
+		if partitions+shown.Partitions <= most {
+			partitions += shown.Partitions
 			shown = summarize(&views[i], s.measure(&views[i]))
 		} else {
 			shown.Lag = ends.lag(&views[i])
 		}
 		out = append(out, shown)
 	}
-	return out
+	return out, nil
 }
 
 // apiDescribeGroup answers GET /api/v1/groups/{group}?rate=SPAN&topics=&lagging=. With

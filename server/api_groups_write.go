@@ -93,6 +93,9 @@ func (s *Server) apiResetGroup(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		plan, err = s.planReset(r.Context(), v, &req)
 	}
+	if err == nil {
+		err = plan.fits(v)
+	}
 	if err == nil && !req.DryRun {
 		err = inTime(r.Context())
 	}
@@ -157,7 +160,7 @@ func (s *Server) reset(ctx context.Context, plan *ResetPlan) error {
 			switch code := protocol.ErrorCode(p.ErrorCode); code {
 			case protocol.NoError:
 			case protocol.InvalidCommitOffsetSize:
-				return protocol.Errorf(protocol.InvalidRequest, "the members of broadcast group %s, also those that are away, times the partitions are too many for one reset: "+
+				return refuseNow("broadcast group %s got a member a moment ago, and now its members times the partitions are too many for one reset: "+
 					"reset some topics at a time; nothing was changed", Quoted(plan.Group))
 			case protocol.UnknownMemberID:
 				return protocol.Errorf(protocol.NonEmptyGroup, "group %s got a member a moment ago: stop it first; nothing was changed", Quoted(plan.Group))

@@ -187,3 +187,25 @@ func (s *Server) askRewind(ctx context.Context, ask func(func(coordinator.Rewind
 	}
 	return to, nil
 }
+
+// rewoundPlaces are the marks of a rewind.
+func rewoundPlaces(marks []coordinator.TopicMarks) []RewoundPlace {
+	places := []RewoundPlace{}
+	for _, t := range marks {
+		for _, p := range t.Partitions {
+			places = append(places, RewoundPlace{
+				Topic: t.Topic, Partition: p.Partition, To: p.Offset,
+				Before: offsetOrNone(p.Before), Committed: offsetOrNone(p.Committed), Undo: offsetOrNone(p.Undo),
+			})
+		}
+	}
+	return places
+}
+
+// offsetOrNone is an offset as it is shown: the coordinator's -1 is null.
+func offsetOrNone(offset int64) *int64 {
+	if offset < 0 {
+		return nil
+	}
+	return &offset
+}

@@ -21,9 +21,10 @@
 // For operators: api.go (who may ask over HTTP), api_query.go, api_groups.go and
 // api_groups_write.go, api_rewind.go; groupjson.go (what is shown of groups),
 // groupfilter.go, grouplag.go (how far behind they are), groupends.go (many of them
-// at once), groupwhy.go (what holds them up), resetto.go, groupreset.go,
-// rewind_plan.go and rewind_undo.go (moving what they committed), groupcells.go (the
-// members of a broadcast group), groupmetrics.go, grouplabels.go, words.go.
+// at once), grouplooks.go (looks at all of them, shared by who asks), groupwhy.go (what
+// holds them up), groupreset.go and groupresetto.go, grouprewind.go (moving what they
+// committed), groupcells.go (the members of a broadcast group), groupmetrics.go,
+// grouplabels.go, words.go.
 //
 // Invariants:
 //   - The answers of a connection leave in the order of its requests; the work

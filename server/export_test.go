@@ -82,5 +82,8 @@ func SharedLooks(look func() ([]coordinator.GroupView, error)) func(context.Cont
 // looked up in the log.
 func ListUpTo(ctx context.Context, s *Server, most int) ([]GroupSummary, error) {
 	views, err := s.looks.all(ctx)
-	return s.summaries(views, most), err
+	if err != nil {
+		return nil, err
+	}
+	return s.summaries(ctx, views, most)
 }

@@ -22,11 +22,18 @@ func TestGroupListBounded(t *testing.T) {
 		c.commit(group, "t", 0, int64(i))
 		c.commit(group, "t", 1, 0)
 	}
+	// One that does not fit takes nothing from those that come after it.
+	c.createTopic("large", 5)
+	for partition := range int32(5) {
+		c.commit("0", "large", partition, 0)
+	}
+	c.produce("large", 0, "a")
 	list, err := server.ListUpTo(t.Context(), b.server, 4)
 	must(t, err)
-	if len(list) != len(groups) {
-		t.Fatalf("%d groups", len(list))
+	if len(list) != 1+len(groups) || list[0].Group != "0" || !list[0].Lag.Unmeasured || list[0].Lag.Records != 1 {
+		t.Fatalf("%+v", list)
 	}
+	list = list[1:]
 	for i := range list {
 		g := &list[i]
 		beyond := i == 2

@@ -51,16 +51,21 @@ func (f *groupFilter) apply(d *GroupDetail) error {
 				Quoted(d.Group), Quoted(name))
 		}
 	}
-	all := len(d.PartitionLag)
-	d.PartitionLag = slices.DeleteFunc(d.PartitionLag, f.hides)
-	d.Hidden = all - len(d.PartitionLag)
-	d.Cells = slices.DeleteFunc(d.Cells, func(c GroupCell) bool {
-		return c.PartitionLag != nil && !slices.ContainsFunc(c.PartitionLag, func(p GroupPartition) bool { return !f.hides(p) })
-	})
+	d.PartitionLag = f.shown(d.PartitionLag, &d.Hidden)
 	for i := range d.Cells {
-		d.Cells[i].PartitionLag = slices.DeleteFunc(d.Cells[i].PartitionLag, f.hides)
+		c := &d.Cells[i]
+		c.PartitionLag = f.shown(c.PartitionLag, &d.Hidden)
 	}
+	// Members without a list, as there are very many of them, stay.
+	d.Cells = slices.DeleteFunc(d.Cells, func(c GroupCell) bool { return c.PartitionLag != nil && len(c.PartitionLag) == 0 })
 	return nil
+}
+
+// shown leaves partitions out and counts them.
+func (f *groupFilter) shown(all []GroupPartition, hidden *int) []GroupPartition {
+	left := slices.DeleteFunc(all, f.hides)
+	*hidden += len(all) - len(left)
+	return left
 }
 
 func (f *groupFilter) hides(p GroupPartition) bool {

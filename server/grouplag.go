@@ -55,11 +55,20 @@ func await[R any](ctx context.Context, s *Server, start func(reply func(R))) (R,
 	case <-slow.C():
 		return none, protocol.Errorf(protocol.RequestTimedOut, "the group coordinator does not answer: is the disk slow? see /readyz")
 	case <-ctx.Done():
+		if s.lifetime.Err() != nil {
+			return none, errStopping()
+		}
 		return none, errAskerGone()
 	}
 }
 
-func errAskerGone() error { return protocol.Errorf(protocol.RequestTimedOut, "who asked is gone") }
+func errAskerGone() error {
+	return protocol.Errorf(protocol.RequestTimedOut, "it took too long, or who asked is gone")
+}
+
+func errStopping() error {
+	return protocol.Errorf(protocol.CoordinatorNotAvailable, "the broker is shutting down")
+}
 
 // maybeDone is the error of a deed whose end is not known: it may be done yet.
 func maybeDone(err error) error {

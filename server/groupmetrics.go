@@ -110,7 +110,7 @@ func (s *Server) groupCollector(most int) *groupCollector {
 		groups:     d("mainstem_groups", "Groups by kind and state.", "kind", "state"),
 		rebalances: d("mainstem_group_rebalances_total", "Generations formed, and epochs that all members of a consumer group came to."),
 		expired:    d("mainstem_group_expired_offsets_total", "Committed offsets that went as their retention was over."),
-		ignored:    d("mainstem_group_rewind_ignored_commits_total", "Offsets of before a rewind that members committed after it began: answered, and used only if it is called off."),
+		ignored:    d("mainstem_group_rewind_ignored_commits_total", "Offsets of before a rewind that members committed after it was done: answered, and not used."),
 		rewinds:    d("mainstem_group_rewinds", "Groups that are being rewound (emptying), or were and can be taken back yet (done).", "phase"),
 		commits:    d("mainstem_group_commits_total", "Offsets committed, one for each partition."),
 		cells:      d("mainstem_group_cells", "Members of broadcast groups, present and past, for which offsets or a group are kept."),
@@ -257,12 +257,14 @@ func (c *groupCollector) gatherGroups(f *groupFigures) bool {
 			continue
 		}
 		seen[g.group] = true
+		n := 0
 		for i := range v.Offsets {
-			partitions += len(v.Offsets[i].Partitions)
+			n += len(v.Offsets[i].Partitions)
 		}
-		// Of groups beyond the bound only the sums are shown: they need no look
-		// into the log.
-		if g.measured = partitions <= c.most; g.measured {
+		// Of groups that do not fit only the sums are shown: they need no look into
+		// the log.
+		if g.measured = partitions+n <= c.most; g.measured {
+			partitions += n
 			all := c.s.measure(v)
 			g.sum(all)
 			g.partitions = labelled(all)
@@ -270,9 +272,10 @@ func (c *groupCollector) gatherGroups(f *groupFigures) bool {
 			g.count(v, ends)
 			f.truncated = true
 		}
-		if topics += len(g.topics); topics > c.most {
+		if topics+len(g.topics) > c.most {
 			g.topics, f.truncated = nil, true
 		}
+		topics += len(g.topics)
 		f.groups = append(f.groups, g)
 	}
 	return true

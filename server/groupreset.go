@@ -64,6 +64,22 @@ func (p *ResetPlan) Offsets() map[string]map[int32]int64 {
 	return to
 }
 
+// fits refuses what is too much for one reset: all members of a broadcast group get
+// each offset.
+func (p *ResetPlan) fits(v *coordinator.GroupView) error {
+	moved := 0
+	for i := range p.Partitions {
+		if p.Partitions[i].To != nil {
+			moved++
+		}
+	}
+	if moved*len(v.Cells) > coordinator.ResetMax {
+		return refuseNow("%d partitions for %d members of broadcast group %s, also those that are away, are too many for one reset (%d at most): reset some topics at a time; nothing was changed",
+			moved, len(v.Cells), Quoted(v.ID), coordinator.ResetMax)
+	}
+	return nil
+}
+
 // plannedOffsets are offsets by topic and partition.
 type plannedOffsets map[string]map[int32]int64
 

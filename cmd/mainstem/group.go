@@ -57,7 +57,8 @@ func oneGroup(c *cobra.Command, args []string) error {
 
 const groupListLong = `List all groups, with their state, their members, and how far behind they are:
 LAG in records, as Kafka's tools count; BEHIND is for how long the oldest record
-that was not consumed has been in the log.`
+that was not consumed has been in the log. A ? is for what was not looked up, as there
+are very many partitions: "group describe NAME" does.`
 
 func newGroupList(p process) *cobra.Command {
 	var f groupFlags

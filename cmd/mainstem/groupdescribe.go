@@ -51,7 +51,7 @@ func newGroupDescribe(p process) *cobra.Command {
 	}
 	c.Flags().Var((*spanFlag)(&over), "rate", "watch for `TIME`, such as 5s, to tell how fast the group is")
 	c.Flags().Var(&topics, "topics", "list only partitions of these `TOPICS`; separated by commas")
-	c.Flags().BoolVar(&lagging, "lagging", false, "list only partitions with something left to read")
+	c.Flags().BoolVar(&lagging, "lagging", false, "list only partitions with something left to read, or of which that is not known")
 	f.register(c, outputTable, outputWide, outputJSON)
 	return c
 }

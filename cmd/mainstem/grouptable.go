@@ -62,7 +62,7 @@ func (t *groupTable) list(l *server.GroupList) {
 			}
 			return []string{
 				server.Quoted(g.Group), g.Type, nameText(g.Mode), state, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
-			}, []string{disk.Bytes(g.Lag.Bytes), protocolText(g), generation, t.ago(g.Since)}
+			}, []string{bytesText(&g.Lag), protocolText(g), generation, t.ago(g.Since)}
 		})
 }
 
@@ -106,9 +106,22 @@ func lagText(l *server.Lag) string {
 	return strconv.FormatInt(l.Records, 10)
 }
 
+// unmeasured stands for what was not looked up.
+const unmeasured = "?"
+
+func bytesText(l *server.Lag) string {
+	if l.Unmeasured {
+		return unmeasured
+	}
+	return disk.Bytes(l.Bytes)
+}
+
 func behindText(l *server.Lag) string {
-	if l.Records == 0 || l.Unmeasured {
+	switch {
+	case l.Records == 0:
 		return "-"
+	case l.Unmeasured:
+		return unmeasured
 	}
 	return server.SpanText(time.Duration(l.Seconds * float64(time.Second)))
 }

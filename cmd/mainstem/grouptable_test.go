@@ -135,7 +135,7 @@ lag: 0 records, 0 bytes
 MEMBER'S GROUP         AT WORK  TOPIC  PARTITION  COMMITTED  END  LAG  BEHIND
 g::member::c:c@h#0     yes      t      0          7          9    2    1 min
 g::member::c:c@h#0     yes      t      1          -          4    -    -
-"g::member::i:\u009b"  no       -      -          -          -    5    -
+"g::member::i:\u009b"  no       -      -          -          -    5    ?
 `, out.String()); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}

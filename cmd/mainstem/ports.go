@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 )
@@ -17,6 +18,9 @@ func (b *broker) probePorts(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, held.close()) }()
 	for _, l := range b.cfg.Listeners {
 		if err := held.probe(ctx, l.Address()); err != nil {
+			if own := held.on(l.Address(), err); own != "" {
+				err = fmt.Errorf("another of the listeners is on %s: %w", own, err)
+			}
 			return fmt.Errorf("clients cannot be served on %s: %w (choose another address with --listen, or the setting %s)",
 				l.Address(), err, cluster.ListenersKey)
 		}
@@ -25,8 +29,8 @@ func (b *broker) probePorts(ctx context.Context) (err error) {
 		return nil
 	}
 	if err := held.probe(ctx, b.cfg.HTTP); err != nil {
-		if own := held.on(b.cfg.HTTP); own != "" {
-			err = fmt.Errorf("Kafka clients are served on %s, and each needs a port of its own", own) //nolint:staticcheck // A name.
+		if own := held.on(b.cfg.HTTP, err); own != "" {
+			err = fmt.Errorf("Kafka clients are served on %s, and each needs a port of its own: %w", own, err) //nolint:staticcheck // A name.
 		}
 		return fmt.Errorf("metrics and health cannot be served on %s: %w (choose another address with --http, or none: --http '')",
 			b.cfg.HTTP, err)
@@ -47,16 +51,17 @@ func (p *probes) probe(ctx context.Context, address string) error {
 	return nil
 }
 
-// on is the held address with the port of another one, or nothing.
-func (p *probes) on(address string) string {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
+// on is the held address that is why another one is in use, or nothing: the port is
+// the same, and so is the host, or one of them is all of the machine's.
+func (p *probes) on(address string, failure error) string {
+	wanted, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil || !errors.Is(failure, syscall.EADDRINUSE) {
 		return ""
 	}
 	for _, l := range *p {
-		own := l.Addr().String()
-		if _, held, err := net.SplitHostPort(own); err == nil && held == port {
-			return own
+		own, ok := l.Addr().(*net.TCPAddr)
+		if ok && own.Port == wanted.Port && (own.IP.IsUnspecified() || wanted.IP == nil || wanted.IP.IsUnspecified() || own.IP.Equal(wanted.IP)) {
+			return own.String()
 		}
 	}
 	return ""

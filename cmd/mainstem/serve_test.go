@@ -54,7 +54,7 @@ func TestPortsMeet(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			var out bytes.Buffer
 			code := run(t.Context(), process{args: []string{"--listen", listen, "--http", http, "--data-dir", dir}, stdout: &out, stderr: &out})
-			if code != exitFailed || !strings.Contains(out.String(), "each needs a port of its own (choose another address with --http") {
+			if code != exitFailed || !strings.Contains(out.String(), "each needs a port of its own: ") || !strings.Contains(out.String(), "(choose another address with --http") {
 				t.Errorf("exit code %d, %s", code, out.String())
 			}
 			if _, err := os.Stat(dir); !os.IsNotExist(err) {

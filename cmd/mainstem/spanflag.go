@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -24,8 +23,8 @@ func (f *spanFlag) Type() string { return "duration" }
 // Set implements pflag.Value.
 func (f *spanFlag) Set(text string) error {
 	d, err := time.ParseDuration(text)
-	switch _, number := strconv.ParseFloat(text, 64); {
-	case err != nil && number == nil:
+	switch _, seconds := time.ParseDuration(text + "s"); {
+	case err != nil && seconds == nil:
 		return fmt.Errorf("it has no unit; write %ss for seconds (units: ms, s, m, h)", text)
 	case err != nil:
 		return errors.New("it is not a span of time, such as 500ms, 5s or 1m30s")

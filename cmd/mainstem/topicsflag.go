@@ -18,11 +18,10 @@ func (f *topicsFlag) Set(text string) error {
 	if *f == nil {
 		*f = topicsFlag{}
 	}
-	if strings.TrimSpace(text) == "" {
-		return nil
-	}
 	for name := range strings.SplitSeq(text, ",") {
-		*f = append(*f, strings.TrimSpace(name))
+		if name = strings.TrimSpace(name); name != "" {
+			*f = append(*f, name)
+		}
 	}
 	return nil
 }

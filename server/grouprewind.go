@@ -231,3 +231,19 @@ func (p *RewindPlan) marks() []coordinator.TopicMarks {
 	}
 	return marks
 }
+
+// stays turns the plan of a group into one that moves nothing, if each partition
+// is where it would go: its members need not rebalance. With a rewind that is not
+// done it is said anew where they go.
+func (p *RewindPlan) stays(v *coordinator.GroupView) {
+	for i := range p.Partitions {
+		if x := &p.Partitions[i]; v.Rewind == coordinator.RewindEmptying || x.To != nil && *x.To != *x.Committed {
+			return
+		}
+	}
+	for i := range p.Partitions {
+		if x := &p.Partitions[i]; x.To != nil {
+			x.To, x.Note = nil, "it is there already"
+		}
+	}
+}
