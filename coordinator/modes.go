@@ -231,8 +231,8 @@ func (m *machine) copyOffsets(s *step, from offsetTable, to string, how copying)
 		for _, partition := range slices.Sorted(maps.Keys(from[topic])) {
 			c := from[topic][partition]
 			old, ok := has.get(topic, partition)
-			keep := ok && now.keeps(old) && !how.over && !(how.later && old.commitTime < c.commitTime)
-			if keep || !now.keeps(c) {
+			over := how.over || how.later && old.commitTime < c.commitTime
+			if !now.keeps(c) || ok && now.keeps(old) && !over {
 				continue
 			}
 			c.commitTime = s.wall()
