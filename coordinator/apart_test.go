@@ -64,6 +64,7 @@ func newApart(t *testing.T, records []Record, broadcast, small bool) *apartWorld
 		t.Fatal(err)
 	}
 	w.groups = groups
+	synctest.Wait()
 	return w
 }
 
@@ -104,6 +105,7 @@ func (w *apartWorld) beat(t *testing.T, group, instance string, epoch int32) {
 }
 
 func (w *apartWorld) switchTo(broadcast bool) {
+	synctest.Wait() // what was held goes on goroutines of its own
 	w.broadcast = broadcast
 	w.groups.RulesChanged([]string{"g"})
 	synctest.Wait()
