@@ -214,7 +214,7 @@ func either(a, b []*group) []*group {
 
 // copying says how offsets are copied.
 type copying struct {
-	over  bool // over those that the other group has
+	over  bool // over those that the other group has, if they are further or as old
 	later bool // over those that it committed before
 	apart bool // a crash may keep some of them: what a load finds besides has it copy them again
 }
@@ -231,7 +231,9 @@ func (m *machine) copyOffsets(s *step, from offsetTable, to string, how copying)
 		for _, partition := range slices.Sorted(maps.Keys(from[topic])) {
 			c := from[topic][partition]
 			old, ok := has.get(topic, partition)
-			over := how.over || how.later && old.commitTime < c.commitTime
+			// Forward only by what was committed later: who is at work may be ahead of the
+			// group by an earlier broadcast, and others are not back yet.
+			over := how.over && (c.offset < old.offset || old.commitTime <= c.commitTime) || how.later && old.commitTime < c.commitTime
 			if !now.keeps(c) || ok && now.keeps(old) && !over {
 				continue
 			}

@@ -55,7 +55,7 @@ func (m *machine) planUndo(s *step, group, id string) ([]rewindTopic, *protocol.
 	case r.shown() == RewindNone:
 		return refuse("group %q has no rewind to undo: there was none, or it is more than an hour ago", group)
 	case id != "" && id != r.id:
-		return refuse("the rewind %s of group %q was followed by another one", id, group)
+		return refuse("the rewind %s is not the last one of group %q: it was followed by another one, or never was", id, group)
 	case r.phase == rewindEmptying:
 		return nil, nil
 	case r.undoes:

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 
@@ -113,8 +114,10 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 			Quoted(v.ID), Quoted(req.Topic), req.Partition)
 	case count == 0:
 		return nil, protocol.Errorf(protocol.InvalidRequest, "a count of 0 skips nothing")
-	case *from < 0 || count < 0 || *from > *from+count:
+	case *from < 0 || count < 0:
 		return nil, protocol.Errorf(protocol.InvalidRequest, "an offset and a number of records are not negative")
+	case *from > math.MaxInt64-count:
+		return nil, protocol.Errorf(protocol.InvalidRequest, "there are not so many records: %d from offset %d on", count, *from)
 	}
 	find, _, err := parseReset(strconv.FormatInt(*from+count, 10), s.clock.Now())
 	if err != nil {

@@ -65,6 +65,10 @@ func (c *Check) line() (text string, ready, warning bool) {
 	return fmt.Sprintf("[+] %s ok%s\n", c.Name, detail), true, false
 }
 
+// scrapesMax bounds the scrapes that are made at once: each may have 100,000 series
+// in memory. More get 503.
+const scrapesMax = 3
+
 // Health serves /metrics, /livez and /readyz, and what is mounted.
 type Health struct {
 	log    *zap.Logger
@@ -97,7 +101,7 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	mux := http.NewServeMux()
 	h := &Health{log: log, mux: mux, checks: checks, served: make(chan struct{})}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, h.index()) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesMax}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { h.write(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", h.ready)
 	h.server = http.Server{
