@@ -88,7 +88,11 @@ func (s *Server) rewind(ctx context.Context, plan *RewindPlan) (status int, err 
 		return 0, maybeDone(err)
 	}
 	plan.ID = done.ID
-	s.log.Info("a group is rewound", zap.String("group", plan.Group), zap.String("rewind", plan.ID), zap.Int("partitions", len(plan.Partitions)))
+	s.log.Info("a group is rewound", zap.String("group", plan.Group), zap.String("rewind", plan.ID), zap.Int("partitions", len(plan.Partitions)),
+		zap.String("moves", movesText(len(plan.Partitions), func(i int) (string, int32, *int64, *int64) {
+			p := &plan.Partitions[i]
+			return p.Topic, p.Partition, p.Committed, p.To
+		})))
 	return rewindStatus(done), nil
 }
 
@@ -151,7 +155,11 @@ func (s *Server) apiUndoRewind(w http.ResponseWriter, r *http.Request) {
 		s.apiAnswer(w, http.StatusOK, now)
 		return
 	}
-	s.log.Info("a rewind is undone", zap.String("group", v.ID), zap.String("rewind", now.ID))
+	if now.ID == "" {
+		s.log.Info("a rewind is called off", zap.String("group", v.ID))
+	} else {
+		s.log.Info("a rewind is undone", zap.String("group", v.ID), zap.String("rewind", now.ID))
+	}
 	s.apiAnswer(w, rewindStatus(now), now)
 }
 

@@ -22,7 +22,7 @@
 // api_groups_write.go, api_rewind.go; groupjson.go (what is shown of groups),
 // groupfilter.go, grouplag.go (how far behind they are), groupends.go (many of them
 // at once), grouplooks.go (looks at all of them, shared by who asks), groupwhy.go (what
-// holds them up), groupreset.go and groupresetto.go, grouprewind.go (moving what they
+// holds them up), groupreset.go and groupresetto.go, grouprewind.go and groupmoves.go (moving what they
 // committed), groupcells.go (the members of a broadcast group), groupmetrics.go,
 // grouplabels.go, words.go.
 //

@@ -22,7 +22,7 @@ type GroupWhy struct {
 type GroupReason struct {
 	// Kind is for programs: initial-delay, join, newcomer, assignment, sync (what
 	// a rebalance waits for), assign, downgrade, revoke, holder, heartbeat (the same of a
-	// consumer group), rewind, silent, idle, unassigned, stuck.
+	// consumer group), rewind, silent, idle, unassigned, stuck, uncommitted.
 	Kind   string    `json:"kind"`
 	Member string    `json:"member,omitempty"`
 	Client string    `json:"client,omitempty"`
@@ -62,6 +62,7 @@ func explain(
 		if v.State == "Stable" && !rewind.emptying() { // then they are to have nothing
 			e.idle(partitionsOf)
 			e.stuck(partitions)
+			e.uncommitted(partitions)
 		}
 	}
 	return GroupWhy{
@@ -239,8 +240,31 @@ func (e *explanation) stuck(partitions []GroupPartition) {
 			continue
 		}
 		e.add("stuck", p.Member, time.Time{}, "%s-%d: %d records behind, and nothing was committed for %s, since offset %d: "+
-			"does the member process that record again and again, or not commit?",
+			"does the member process that record again and again, or not commit? If it commits in other partitions, it may only be slow",
 			Quoted(p.Topic), p.Partition, p.Lag.Records, SpanText(e.now.Sub(p.CommittedAt)), *p.Committed)
+	}
+}
+
+// uncommitted are partitions with something to read for which nothing was ever
+// committed: they are in no lag, so a group that never gets over its first records
+// looks well.
+func (e *explanation) uncommitted(partitions []GroupPartition) {
+	if e.view.Since.IsZero() || e.now.Sub(e.view.Since) < stuckAfter {
+		return
+	}
+	n, first := 0, ""
+	for i := range partitions {
+		p := &partitions[i]
+		if p.Member == "" || p.Committed != nil || p.End <= p.LogStart {
+			continue
+		}
+		if n++; n == 1 {
+			first = fmt.Sprintf("%s-%d", Quoted(p.Topic), p.Partition)
+		}
+	}
+	if n > 0 {
+		e.add("uncommitted", "", time.Time{}, "nothing was ever committed for %s with records, such as %s: no lag counts them. "+
+			"Do the members commit (enable.auto.commit), or not get over the first records?", counted(n, "partition"), first)
 	}
 }
 

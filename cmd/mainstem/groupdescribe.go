@@ -18,8 +18,9 @@ records, bytes and time, and each member. With --rate it watches for that long a
 says how fast the group consumes, and when it will have caught up.
 
 --topics and --lagging leave partitions out of the list; the lag at the top is that of
-the whole group all the same. --lagging shows those with something left to read; those
-for which nothing is committed are not among them.`
+the whole group all the same. --lagging shows those with something left to read, or of
+which that is not known (an error). Those for which nothing is committed (-) have no lag
+and are not among them: "group why" names them if they stay so.`
 
 func newGroupDescribe(p process) *cobra.Command {
 	var f groupFlags

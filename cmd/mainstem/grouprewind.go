@@ -33,8 +33,11 @@ on is delivered again once.
 and is kept within what is in the log. Partitions for which the group has committed
 nothing stay as they are.
 
-For an hour --undo takes it back: to what was committed before, or to where the group
-has come since if that is further. What is not done yet is called off.`
+It may also take partitions forward, past what was not read yet (SKIPPED), if the group
+is further back than that.
+
+For an hour --undo takes it back: to what was committed before; where it went back, to
+where the group has come since if that is further. What is not done yet is called off.`
 
 // rewinding are the flags of what moves a group that is at work.
 type rewinding struct {
@@ -49,7 +52,7 @@ func (f *rewinding) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say what would be done")
 	f.wait = rewindPatience
-	c.Flags().Var((*spanFlag)(&f.wait), "wait", "wait for so long `TIME` until it is done; 0: do not wait")
+	c.Flags().Var((*spanFlag)(&f.wait), "wait", "how much `TIME` to wait until it is done; 0: do not wait")
 	f.register(c, outputTable, outputJSON)
 }
 

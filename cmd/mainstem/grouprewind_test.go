@@ -209,7 +209,7 @@ func TestUndoPlan(t *testing.T) {
 		now   server.GroupRewind
 		asked string
 	}{
-		"moves":     {server.GroupRewind{Phase: "done", Partitions: place(&there)}, "t      3          5          9\ngroup g: the rewind of 0001-01-01T00:00:00Z would be undone"},
+		"moves":     {server.GroupRewind{Phase: "done", Partitions: place(&there)}, "t      3          5          9        0      4\ngroup g: the rewind of 0001-01-01T00:00:00Z would be undone"},
 		"under way": {server.GroupRewind{Phase: "emptying", Partitions: place(nil)}, "that is under way would be called off"},
 	} {
 		c.now.Group, c.now.ID = "g", "1"

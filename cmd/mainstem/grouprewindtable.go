@@ -64,9 +64,16 @@ func (t *groupTable) undo(r *server.GroupRewind) {
 			counted(len(r.Partitions), "partition", "partitions"))
 		return
 	}
-	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "UNDO TO"}, nil, len(r.Partitions), func(i int) (cells, more []string) {
+	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "UNDO TO", "AGAIN", "SKIPPED"}, nil, len(r.Partitions), func(i int) (cells, more []string) {
 		x := &r.Partitions[i]
-		return []string{server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.Undo)}, nil
+		again, skipped := int64(0), int64(0)
+		if x.Committed != nil && x.Undo != nil {
+			again, skipped = max(*x.Committed-*x.Undo, 0), max(*x.Undo-*x.Committed, 0)
+		}
+		return []string{
+			server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.Undo),
+			strconv.FormatInt(again, 10), strconv.FormatInt(skipped, 10),
+		}, nil
 	})
 	t.printf("group %s: the rewind of %s would be undone; members rebalance twice\n", server.Quoted(r.Group), r.Started.Format(time.RFC3339))
 }

@@ -36,9 +36,7 @@ func (b *broker) logEvent(e log.Event) {
 func levelOf(e log.Event) zapcore.Level {
 	switch e := e.(type) {
 	case log.CheckpointWritten:
-		if e.Partitions == 0 {
-			return zapcore.DebugLevel // nothing has changed: on a full disk there is one with each round of retention
-		}
+		return zapcore.DebugLevel // one each few seconds while something is written
 	case log.RebuildBegins:
 		if e.Young {
 			return zapcore.InfoLevel

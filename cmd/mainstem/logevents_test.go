@@ -15,8 +15,7 @@ func TestLevelsOfEvents(t *testing.T) {
 		event log.Event
 		want  zapcore.Level
 	}{
-		{log.CheckpointWritten{Partitions: 1}, zapcore.InfoLevel},
-		{log.CheckpointWritten{}, zapcore.DebugLevel},
+		{log.CheckpointWritten{Partitions: 1}, zapcore.DebugLevel},
 		{log.RebuildBegins{Why: "there is no checkpoint", Young: true}, zapcore.InfoLevel},
 		{log.RebuildBegins{Why: "there is no checkpoint"}, zapcore.WarnLevel},
 		{log.DamageFenced{}, zapcore.ErrorLevel},
