@@ -118,10 +118,14 @@ stuck b app/h: t-1: 5 records behind, and nothing was committed for 20 min, sinc
 			{Topic: "t", Partition: 2, End: 4},
 		}, `stable for 1 min with 2 members in generation 5
 uncommitted -: nothing was ever committed for 1 partition with records, such as t-1: no lag counts them. Do the members commit (enable.auto.commit), or not get over the first records?`},
-		{"uncommitted for a moment", coordinator.GroupView{
-			State: "Stable", Since: ago(59 * time.Second), Generation: 5, Members: members(consumer(now, "a", 3, 0), consumer(now, "b", 2, 1)),
-		}, []server.GroupPartition{{Topic: "t", Partition: 1, End: 4, Member: "b"}},
-			"stable for 59 s with 2 members in generation 5: nothing stands in its way"},
+		{
+			"uncommitted for a moment",
+			coordinator.GroupView{
+				State: "Stable", Since: ago(59 * time.Second), Generation: 5, Members: members(consumer(now, "a", 3, 0), consumer(now, "b", 2, 1)),
+			},
+			[]server.GroupPartition{{Topic: "t", Partition: 1, End: 4, Member: "b"}},
+			"stable for 59 s with 2 members in generation 5: nothing stands in its way",
+		},
 		{
 			"empty",
 			coordinator.GroupView{State: "Empty", Since: ago(time.Hour), ProtocolType: "consumer"},
