@@ -43,7 +43,7 @@ func newApart(t *testing.T, records []Record, broadcast, small bool) *apartWorld
 	}
 	config := DefaultConfig()
 	config.Shards, config.BatchBytesMax, config.UnitBytesMax = 1, apartBytes, apartBytes
-	groups, err := New(func() Config { return config }, Env{
+	w.groups = loadedShard(t, func() Config { return config }, Env{
 		Clock: clock.NewManual(time.UnixMilli(1)), Journals: func(int32) Journal { return w.journal },
 		View: func() View {
 			v := anyView()
@@ -56,14 +56,6 @@ func newApart(t *testing.T, records []Record, broadcast, small bool) *apartWorld
 			}
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(groups.Close)
-	if err := groups.Load(0); err != nil {
-		t.Fatal(err)
-	}
-	w.groups = groups
 	synctest.Wait()
 	return w
 }

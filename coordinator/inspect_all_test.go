@@ -25,8 +25,7 @@ func newTurns(t *testing.T, groups int) *turns {
 	config := DefaultConfig()
 	config.Shards = 1
 	journal := &memoryJournal{}
-	var err error
-	w.groups, err = New(func() Config { return config }, Env{
+	w.groups = loadedShard(t, func() Config { return config }, Env{
 		Clock: clock.NewManual(time.UnixMilli(1)), Journals: func(int32) Journal { return journal },
 		View: func() View {
 			w.count++
@@ -34,13 +33,6 @@ func newTurns(t *testing.T, groups int) *turns {
 			return viewOf(Topic{Name: "t", Partitions: 1000})
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.groups.Close)
-	if err := w.groups.Load(0); err != nil {
-		t.Fatal(err)
-	}
 	for i := range groups {
 		req := commitRequest(fmt.Sprintf("g%d", i), "t", 0, 0)
 		for p := int32(1); p < 1000; p++ {

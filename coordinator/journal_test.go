@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"testing"
 )
 
 var errJournal = errors.New("the journal lost it")
@@ -151,4 +152,18 @@ func (j *memoryJournal) set(change func(j *memoryJournal)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	change(j)
+}
+
+// loadedShard starts a coordinator that has loaded its first shard; it ends with the test.
+func loadedShard(t *testing.T, config func() Config, env Env) *Groups {
+	t.Helper()
+	groups, err := New(config, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(groups.Close)
+	if err := groups.Load(0); err != nil {
+		t.Fatal(err)
+	}
+	return groups
 }

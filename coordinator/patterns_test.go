@@ -79,18 +79,10 @@ func newPatternWorld(t *testing.T, topics int) *patternWorld {
 		}
 		return now
 	}
-	groups, err := New(rules, Env{
+	w.groups = loadedShard(t, rules, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return journal },
 		View: func() View { return patternView{w: w, version: w.version} },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(groups.Close)
-	if err := groups.Load(0); err != nil {
-		t.Fatal(err)
-	}
-	w.groups = groups
 	return w
 }
 

@@ -48,20 +48,12 @@ func newStorm(t *testing.T, partitions int32) *storm {
 			}
 		}
 	}}
-	groups, err := New(func() Config { return config }, Env{
+	w.groups = loadedShard(t, func() Config { return config }, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return journal },
 		View: func() View {
 			return stormView{viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: partitions}), &w.racks}
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(groups.Close)
-	if err := groups.Load(0); err != nil {
-		t.Fatal(err)
-	}
-	w.groups = groups
 	return w
 }
 
