@@ -31,7 +31,7 @@ type Crowd struct {
 	cancel     context.CancelFunc
 	quit       context.CancelFunc // Of the producer.
 	producing  sync.WaitGroup
-	wg         sync.WaitGroup
+	polling    sync.WaitGroup // Members.
 
 	mu struct {
 		sync.Mutex
@@ -72,16 +72,24 @@ func StartCrowd(ctx context.Context, addr string, o CrowdOptions) (*Crowd, error
 			c.Consumers++
 		}
 		for range 1 + (n+1)%3/2 {
-			m, err := c.member(group, consumer, o.Session)
-			if err != nil {
+			if err := c.enter(ctx, group, consumer, o.Session); err != nil {
 				c.Stop()
 				return nil, err
 			}
-			c.members = append(c.members, m)
-			c.wg.Go(func() { m.run(ctx) })
 		}
 	}
 	return c, nil
+}
+
+// enter starts a member.
+func (c *Crowd) enter(ctx context.Context, group string, consumer bool, session time.Duration, more ...kgo.Opt) error {
+	m, err := c.member(group, consumer, session, more...)
+	if err != nil {
+		return err
+	}
+	c.members = append(c.members, m)
+	c.polling.Go(func() { m.run(ctx) })
+	return nil
 }
 
 // Members is how many there are.
@@ -238,10 +246,13 @@ func (c *Crowd) Stop() {
 	c.quit()
 	c.producing.Wait()
 	c.producer.Close()
+	// Before the clients close: each poll holds up rebalances, also one that ends
+	// because it was cancelled, and a client that polls once more after it was told
+	// to allow them waits for ever when it leaves its group.
+	c.polling.Wait()
 	var closing sync.WaitGroup
 	for _, m := range c.members {
 		closing.Go(m.client.CloseAllowingRebalance)
 	}
 	closing.Wait()
-	c.wg.Wait()
 }

@@ -21,7 +21,7 @@ type crowdMember struct {
 	floors map[int32]int64 // Of partitions whose first record is yet to come.
 }
 
-func (c *Crowd) member(group string, consumer bool, session time.Duration) (*crowdMember, error) {
+func (c *Crowd) member(group string, consumer bool, session time.Duration, more ...kgo.Opt) (*crowdMember, error) {
 	m := &crowdMember{crowd: c, group: group, floors: map[int32]int64{}}
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.addr),
@@ -43,7 +43,7 @@ func (c *Crowd) member(group string, consumer bool, session time.Duration) (*cro
 		opts = append(opts, kgo.ServerSideBalancer())
 	}
 	var err error
-	m.client, err = kgo.NewClient(opts...)
+	m.client, err = kgo.NewClient(append(opts, more...)...)
 	return m, err
 }
 
