@@ -204,19 +204,42 @@ func (m *machine) overview(s *step, base string, cells []*group, wanted wishes) 
 // a time, or some members by the names of their cells.
 func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
 	cells := m.facades[req.Group].sorted()
-	if len(working(cells)) > 0 {
+	if slices.ContainsFunc(cells, func(cell *group) bool { return checkCommit(cell, req) != protocol.NoError }) {
 		return commitResponse(req, protocol.UnknownMemberID)
 	}
-	if partitions, _ := commitSize(req); len(cells)*partitions > ResetMax {
+	partitions, metadata := resetSize(req)
+	if len(cells)*partitions > ResetMax || len(cells)*metadata > resetMetadataMax {
 		return commitResponse(req, protocol.InvalidCommitOffsetSize)
 	}
+	first := len(s.records)
+	resp := m.commitTo(s, m.groups[req.Group], req)
+	m.commitAlike(s, s.records[first:], len(req.Group), cells)
+	return resp
+}
+
+// commitAlike commits for cells what was just committed for a group, whose name has
+// so many bytes. All groups of the shard wait for this, so it shares what it can.
+func (m *machine) commitAlike(s *step, own []Record, group int, cells []*group) {
+	s.expect(len(cells) * len(own))
+	var room arena
 	for _, cell := range cells {
-		copied := *req
-		copied.Group, copied.Topics = cell.id, slices.Clone(req.Topics)
-		for i := range copied.Topics { // a commit takes the metadata out of its request
-			copied.Topics[i].Partitions = slices.Clone(req.Topics[i].Partitions)
+		for i := range own {
+			r := own[i]
+			r.Key = room.rekeyed(r.Key, group, cell.id)
+			s.record(r)
+			s.cut()
 		}
-		m.commitTo(s, cell, &copied)
+		s.commits += len(own)
 	}
-	return m.commitTo(s, m.groups[req.Group], req)
+}
+
+// resetSize counts the partitions of a request, and the bytes of their metadata.
+func resetSize(req *kmsg.OffsetCommitRequest) (partitions, metadata int) {
+	for i := range req.Topics {
+		partitions += len(req.Topics[i].Partitions)
+		for j := range req.Topics[i].Partitions {
+			metadata += len(deref(req.Topics[i].Partitions[j].Metadata))
+		}
+	}
+	return partitions, metadata
 }

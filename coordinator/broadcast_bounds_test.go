@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,17 +41,22 @@ func broadcastMachine(t *testing.T, cells, topics, partitions int) (*machine, fu
 func TestCommitAllBound(t *testing.T) {
 	t.Parallel()
 	const cells = 100
+	note := strings.Repeat("x", 4096)
 	for name, tt := range map[string]struct {
 		cells, partitions int
+		metadata          *string
 		want              protocol.ErrorCode
 	}{
-		"few":       {cells, 10, protocol.NoError},
-		"too many":  {cells, copiesMax/cells + 1, protocol.InvalidCommitOffsetSize},
-		"no member": {0, copiesMax/cells + 1, protocol.NoError},
+		"few":               {cells, 10, nil, protocol.NoError},
+		"too many":          {cells, copiesMax/cells + 1, nil, protocol.InvalidCommitOffsetSize},
+		"no member":         {0, copiesMax/cells + 1, nil, protocol.NoError},
+		"metadata":          {cells, resetMetadataMax / len(note) / cells, &note, protocol.NoError},
+		"too much metadata": {cells, resetMetadataMax/len(note)/cells + 1, &note, protocol.InvalidCommitOffsetSize},
 	} {
 		m, turn := broadcastMachine(t, tt.cells, 1, 1)
 		s := turn()
 		req := commitRequest("g", "t", 0, 7)
+		req.Topics[0].Partitions[0].Metadata = tt.metadata
 		req.Topics[0].Partitions = slices.Repeat(req.Topics[0].Partitions, tt.partitions)
 		resp := m.commit(s, req, Caller{})
 		offsets := slices.DeleteFunc(s.records, func(r Record) bool { return r.Key[1] > 1 })
@@ -60,6 +66,30 @@ func TestCommitAllBound(t *testing.T) {
 		}
 		if code := resp.Topics[0].Partitions[tt.partitions-1].ErrorCode; code != int16(tt.want) || len(offsets) != want {
 			t.Errorf("%s: %s and %d records, want %s and %d", name, codeText(code), len(offsets), tt.want, want)
+		}
+	}
+}
+
+// TestCommitAlike: all members get what their group gets, each by its own name.
+func TestCommitAlike(t *testing.T) {
+	t.Parallel()
+	m, turn := broadcastMachine(t, 3, 1, 1)
+	s := turn()
+	req := commitRequest("g", "t", 4, 7)
+	note := "by hand"
+	req.Topics[0].Partitions[0].Metadata = &note
+	m.commit(s, req, Caller{})
+	m.apply(s)
+	want, ok := m.groups["g"].offsets.get("t", 4)
+	if !ok || want.offset != 7 || want.metadata != note || s.commits != 4 {
+		t.Fatalf("the group has %+v, and %d were committed", want, s.commits)
+	}
+	for _, cell := range m.facades["g"].sorted() {
+		if got, _ := cell.offsets.get("t", 4); got != want {
+			t.Errorf("%s: %+v, want %+v", cell.id, got, want)
+		}
+		if got, _ := cell.offsets.get("t0", 0); got.offset < 100 {
+			t.Errorf("%s lost what it had: %+v", cell.id, got)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"math"
-	"slices"
 	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -82,7 +81,7 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 		m.scheduleExpiry(s)
 	}
 	count, size := commitSize(req)
-	s.records, s.cuts = slices.Grow(s.records, count), slices.Grow(s.cuts, count)
+	s.expect(count)
 	room := newArena(size)
 	limit := min(s.config.OffsetMetadataMax, stringMax)
 	for i := range req.Topics {

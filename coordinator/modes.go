@@ -143,6 +143,9 @@ const copiesMax = 500_000
 // broadcast group: its partitions times the members, also those that are away.
 const ResetMax = copiesMax
 
+// resetMetadataMax bounds the bytes of metadata that go with them, each member's.
+const resetMetadataMax = 16 << 20
+
 // futureCells lists the cells that the members of a shared group will have.
 func (g *group) futureCells() []string {
 	var ids []string

@@ -80,6 +80,16 @@ func (a *arena) offsetKey(group, topic string, partition int32) []byte {
 	return a.seal(key.AppendTo(a.open(10 + len(group) + len(topic))))
 }
 
+// rekeyed is the key of an offset of a group, whose name has so many bytes, as the
+// same one of another group.
+func (a *arena) rekeyed(key []byte, group int, to string) []byte {
+	const version = 2
+	at := append(a.open(len(key)-group+len(to)), key[:version]...)
+	at = binary.BigEndian.AppendUint16(at, uint16(len(to)))
+	at = append(at, to...)
+	return a.seal(append(at, key[version+2+group:]...))
+}
+
 func (a *arena) offsetRecord(group, topic string, partition int32, c committed) Record {
 	value := kmsg.OffsetCommitValue{
 		Version:         offsetValueVersion,

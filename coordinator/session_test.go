@@ -12,7 +12,7 @@ import (
 )
 
 // broadcastGroups is a coordinator of broadcast groups only, loaded.
-func broadcastGroups(t *testing.T) *Groups {
+func broadcastGroups(t testing.TB) *Groups {
 	t.Helper()
 	config := DefaultConfig()
 	config.Shards = 4

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -35,6 +36,9 @@ func (s *step) record(r Record) {
 	r.Timestamp = s.wall()
 	s.records = append(s.records, r)
 }
+
+// expect makes room for so many records more, each with a cut.
+func (s *step) expect(n int) { s.records, s.cuts = slices.Grow(s.records, n), slices.Grow(s.cuts, n) }
 
 // cut tells that what was recorded so far stands by itself, whatever follows: it
 // need not be in one append with that.
