@@ -19,6 +19,8 @@
 // more than one load), groupload.go, groupmember.go, groupcommit.go,
 // grouprebalance.go and grouprebalance848.go (the load process's part).
 //
+// Of transactions: txn.go (their rows and targets), txnload.go.
+//
 // Of the storage table: storage.go (its rows), storagetargets.go, batch.go and
 // batches.go (a load that costs the same wherever it goes), spread.go and watch.go
 // (many partitions), syncasync.go, restart.go and recovery.go (until a broker answers
@@ -29,7 +31,7 @@
 //
 // Invariants: a broker is measured only while the other one is idle or stopped;
 // every figure of the report is from this run; a target stands in targets.go,
-// groups.go or storagetargets.go and nowhere else.
+// groups.go, txn.go or storagetargets.go and nowhere else.
 //
 // Goroutines: those of harness (one per broker process, one per Sampler), one per
 // load process, which ends with it, and one per watch, here; those of promise in a

@@ -15,7 +15,7 @@ import (
 // load is what one load process does. It runs apart from the one that
 // measures, and apart from the broker, so that each one's CPU time is its own.
 type load struct {
-	Op         string // produce, batches, consume, e2e, live, backlog, or one of groups.
+	Op         string // produce, txn, batches, consume, e2e, live, backlog, or one of groups.
 	Addr       string
 	Topics     []string
 	Partitions int // Of each topic.
@@ -41,6 +41,8 @@ type load struct {
 	Keys int
 	// Readers is how many clients read a backlog.
 	Readers int
+	// CommitEvery is how long a transaction takes what is produced.
+	CommitEvery time.Duration
 	// Group is what there is to do with groups.
 	Group groupLoad
 }
@@ -53,7 +55,8 @@ type outcome struct {
 	Batches  int64
 	Requests int64 // Produce or Fetch.
 	Seconds  float64
-	P50, P99 float64 // Milliseconds, for e2e, live, commits and rebalances.
+	Commits  int     // Of transactions.
+	P50, P99 float64 // Milliseconds, for e2e, live, commits, transactions and rebalances.
 	// AckP50 and AckP99 are milliseconds until an acknowledgement, for batches
 	// and live.
 	AckP50, AckP99 float64
@@ -83,6 +86,8 @@ func runLoad(in io.Reader, out io.Writer) error {
 	switch l.Op {
 	case "produce":
 		o, err = l.produce(ctx)
+	case "txn":
+		o, err = l.transact(ctx)
 	case "batches":
 		o, err = l.batches(ctx)
 	case "consume":

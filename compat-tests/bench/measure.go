@@ -86,6 +86,9 @@ func costs(o outcome, cpu float64, peak harness.Peak) sample {
 	if o.Requests > 0 && o.Batches > 0 {
 		out[mBatches] = float64(o.Batches) / float64(o.Requests)
 	}
+	if o.Commits > 0 {
+		out[mCommits] = float64(o.Commits) / o.Seconds
+	}
 	if o.P50 > 0 {
 		out[mP50], out[mP99] = o.P50, o.P99
 	}

@@ -119,7 +119,7 @@ func speedRows() []row {
 		row{name: "memory", title: "memory at rest, and while 1 KiB is produced and consumed; fresh brokers", load: producing(2e6, kib, mibBatch, 1), cold: true, gib: 2, cost: 60, run: runMemory},
 		row{name: "startup", title: "start after a clean stop, and after kill -9 under load; fresh brokers", load: producing(4e6, kib, mibBatch, 1), cold: true, gib: 4, cost: 50, run: runStartup},
 	)
-	return append(rows, groupRows()...)
+	return slices.Concat(rows, groupRows(), txnRows())
 }
 
 // pick finds rows of a table by names, by prefixes ending in *, by what stands

@@ -70,7 +70,7 @@ const (
 // metricOrder is that of the table.
 func metricOrder() []string {
 	order := []string{
-		mAmount, mRecords, mBatches, mRate, mBytes, mPerGB, mPerRecord, mPerBatch, mOneRecords, mOneRate, mOnePer,
+		mAmount, mRecords, mBatches, mRate, mCommits, mBytes, mPerGB, mPerRecord, mPerBatch, mOneRecords, mOneRate, mOnePer,
 		mP50, mP99, mCreate, mTouch, mReadRate, mReadPerGB, mReadRecord,
 		mRestAnon, mRestFile, mPeakAnon, mPeakFile, mFiles, mStart, mStartKill, mAckKill,
 	}
@@ -89,7 +89,7 @@ func isPeak(metric string) bool {
 }
 
 // goals is the whole claim: that of both tables.
-func goals() []goal { return slices.Concat(speedGoals(), groupGoals(), storageGoals()) }
+func goals() []goal { return slices.Concat(speedGoals(), groupGoals(), txnGoals(), storageGoals()) }
 
 func speedGoals() []goal {
 	return []goal{
