@@ -170,9 +170,6 @@ func (s *Server) reset(ctx context.Context, plan *ResetPlan) error {
 		}
 	}
 	s.log.Info("the offsets of a group were reset", zap.String("group", plan.Group), zap.Int("partitions", len(plan.Partitions)),
-		zap.String("moves", movesText(len(plan.Partitions), func(i int) (string, int32, *int64, *int64) {
-			p := &plan.Partitions[i]
-			return p.Topic, p.Partition, p.Committed, p.To
-		})))
+		zap.String("moves", movesText(plan.Partitions)))
 	return nil
 }

@@ -89,10 +89,7 @@ func (s *Server) rewind(ctx context.Context, plan *RewindPlan) (status int, err 
 	}
 	plan.ID = done.ID
 	s.log.Info("a group is rewound", zap.String("group", plan.Group), zap.String("rewind", plan.ID), zap.Int("partitions", len(plan.Partitions)),
-		zap.String("moves", movesText(len(plan.Partitions), func(i int) (string, int32, *int64, *int64) {
-			p := &plan.Partitions[i]
-			return p.Topic, p.Partition, p.Committed, p.To
-		})))
+		zap.String("moves", movesText(plan.Partitions)))
 	return rewindStatus(done), nil
 }
 

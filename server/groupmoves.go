@@ -8,20 +8,19 @@ import (
 // movesShown bounds the partitions that a line of the log names.
 const movesShown = 10
 
-// movesText says for the log where partitions go.
-func movesText(n int, move func(i int) (topic string, partition int32, from, to *int64)) string {
+// movesText says for the log where the partitions of a plan go.
+func movesText[P interface{ move() ResetPartition }](plan []P) string {
 	var moves []string
 	more := 0
-	for i := range n {
-		topic, partition, from, to := move(i)
-		switch {
-		case to == nil || from != nil && *from == *to:
+	for i := range plan {
+		switch p := plan[i].move(); {
+		case p.To == nil || p.Committed != nil && *p.Committed == *p.To:
 		case len(moves) == movesShown:
 			more++
-		case from == nil:
-			moves = append(moves, fmt.Sprintf("%s-%d to %d", topic, partition, *to))
+		case p.Committed == nil:
+			moves = append(moves, fmt.Sprintf("%s-%d to %d", p.Topic, p.Partition, *p.To))
 		default:
-			moves = append(moves, fmt.Sprintf("%s-%d %d to %d", topic, partition, *from, *to))
+			moves = append(moves, fmt.Sprintf("%s-%d %d to %d", p.Topic, p.Partition, *p.Committed, *p.To))
 		}
 	}
 	if more > 0 {

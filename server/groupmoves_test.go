@@ -7,17 +7,20 @@ func TestMovesText(t *testing.T) {
 	t.Parallel()
 	from, to := int64(5), int64(2)
 	of := func(n int) string {
-		return movesText(n, func(i int) (string, int32, *int64, *int64) {
+		plan := make([]RewindPartition, n)
+		for i := range plan {
+			p := &plan[i].ResetPartition
+			p.Topic, p.Partition, p.Committed, p.To = "t", int32(i), &from, &to
 			switch i {
 			case 0:
-				return "t", 0, nil, &to
+				p.Committed = nil
 			case 1:
-				return "t", 1, &to, &to
+				p.Committed = &to
 			case 2:
-				return "t", 2, &to, nil
+				p.To = nil
 			}
-			return "t", int32(i), &from, &to
-		})
+		}
+		return movesText(plan)
 	}
 	for n, want := range map[int]string{
 		0: "", 3: "t-0 to 2", 5: "t-0 to 2, t-3 5 to 2, t-4 5 to 2",

@@ -54,6 +54,9 @@ type ResetPartition struct {
 	Note    string `json:"note,omitempty"`
 }
 
+// move is what happens to the partition, of a rewind's plan too.
+func (p ResetPartition) move() ResetPartition { return p }
+
 // Offsets are where the partitions of the plan go, for a request that does what
 // the plan says. Those that stay are not among them.
 func (p *ResetPlan) Offsets() map[string]map[int32]int64 {
