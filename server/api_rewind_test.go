@@ -17,15 +17,23 @@ import (
 	"github.com/mainstem-mq/mainstem/server"
 )
 
+// readBroker is a broker with records in partition 0 of topic t, of which group g has
+// committed an offset.
+func readBroker(t *testing.T, o options, partitions int32, committed int64, records ...string) (*broker, *client) {
+	t.Helper()
+	b := startBroker(t, o)
+	c := b.dial()
+	c.createTopic("t", partitions)
+	c.coordinate("g")
+	c.produce("t", 0, records...)
+	c.commit("g", "t", 0, committed)
+	return b, c
+}
+
 // TestRewindRefusals: what is wrong with a request, and what is wrong with the
 // group only now, have statuses of their own.
 func TestRewindRefusals(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 2)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b", "c")
-	c.commit("g", "t", 0, 2)
+	b, _ := readBroker(t, options{}, 2, 2, "a", "b", "c")
 	for _, tc := range []struct {
 		verb, body string
 		status     int
@@ -52,12 +60,7 @@ func TestRewindRefusals(t *testing.T) {
 // TestNothingMoves: a rewind to where the group is, or an undo that leads there, is
 // none; and a partition that is not there has no records to skip.
 func TestNothingMoves(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 2)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b", "c")
-	c.commit("g", "t", 0, 3)
+	b, c := readBroker(t, options{}, 2, 3, "a", "b", "c")
 	const path = "/api/v1/groups/g/rewind"
 	for _, to := range []string{"latest", "3", "-0", "2100-01-01T00:00:00Z"} {
 		var plan server.RewindPlan
@@ -90,11 +93,7 @@ func TestNothingMoves(t *testing.T) {
 
 // TestSkipPlans: a skip passes over what it names and nothing else.
 func TestSkipPlans(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 2)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b", "c", "d", "e", "f", "g", "h")
+	b, c := readBroker(t, options{}, 2, 0, "a", "b", "c", "d", "e", "f", "g", "h")
 	c.deleteRecords("t", 0, 2)
 	for _, tc := range []struct {
 		name        string
@@ -161,12 +160,8 @@ func TestSkipPlans(t *testing.T) {
 // in place of the wish, after the group has moved on; an undo takes it to where it
 // was then.
 func TestRewindPlans(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 2)
+	b, c := readBroker(t, options{}, 2, 6, "a", "b", "c", "d", "e", "f", "g", "h")
 	c.createTopic("u", 1)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b", "c", "d", "e", "f", "g", "h")
 	c.produce("u", 0, "a", "b")
 	c.deleteRecords("t", 0, 2)
 	for _, tc := range []struct {
@@ -223,12 +218,7 @@ func TestRewindPlans(t *testing.T) {
 
 // TestUndoDryRun: what an undo would do is told and not done; what it would refuse is refused.
 func TestUndoDryRun(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 1)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b", "c", "d")
-	c.commit("g", "t", 0, 3)
+	b, c := readBroker(t, options{}, 1, 3, "a", "b", "c", "d")
 	const path = "/api/v1/groups/g/rewind"
 	var plan server.RewindPlan
 	b.apiAsk("POST", path, `{"to":"1","topics":["t"]}`, http.StatusOK, &plan)
@@ -257,12 +247,7 @@ func TestUndoDryRun(t *testing.T) {
 
 // TestPlannedOffsets: what is wrong with offsets in place of a wish.
 func TestPlannedOffsets(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 1)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b")
-	c.commit("g", "t", 0, 1)
+	b, _ := readBroker(t, options{}, 1, 1, "a", "b")
 	for _, verb := range []string{"rewind", "reset"} {
 		for body, want := range map[string]struct {
 			status int
@@ -294,12 +279,7 @@ func TestPlannedOffsets(t *testing.T) {
 // TestManyOffsets: the offsets of as many partitions as groups have come through;
 // what is small has a small bound.
 func TestManyOffsets(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 1)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b")
-	c.commit("g", "t", 0, 1)
+	b, _ := readBroker(t, options{}, 1, 1, "a", "b")
 	many := map[int]int64{}
 	for i := range 200_000 {
 		many[i] = 1 << 40
@@ -324,12 +304,7 @@ func TestManyOffsets(t *testing.T) {
 // TestTooLate: what was found out too late for an answer is not done.
 func TestTooLate(t *testing.T) {
 	wall := clock.NewManual(clock.Real{}.Now())
-	b := startBroker(t, options{clock: wall})
-	c := b.dial()
-	c.createTopic("t", 1)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b")
-	c.commit("g", "t", 0, 1)
+	b, _ := readBroker(t, options{clock: wall}, 1, 1, "a", "b")
 	for _, verb := range []string{"rewind", "reset"} {
 		w, r := httptest.NewRecorder(), b.apiRequest("POST", "/api/v1/groups/g/"+verb, "")
 		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"to":`), readerFunc(func([]byte) (int, error) {
@@ -349,12 +324,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestRewindIsShown: a group's description has its newest rewind.
 func TestRewindIsShown(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	c.createTopic("t", 1)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b")
-	c.commit("g", "t", 0, 2)
+	b, _ := readBroker(t, options{}, 1, 2, "a", "b")
 	var plan server.RewindPlan
 	b.apiAsk("POST", "/api/v1/groups/g/rewind", `{"to":"earliest"}`, http.StatusOK, &plan)
 	var list server.GroupList
@@ -376,19 +346,15 @@ func TestResetOnASlowDisk(t *testing.T) {
 	var stalled atomic.Bool
 	gate := make(chan struct{})
 	wall := clock.NewManual(clock.Real{}.Now())
-	b := startBroker(t, options{clock: wall, hook: func(op vfs.Op) error {
+	slow := func(op vfs.Op) error {
 		if stalled.Load() && op.Kind == vfs.KindSync {
 			<-gate
 		}
 		return nil
-	}})
+	}
+	b, _ := readBroker(t, options{clock: wall, hook: slow}, 1, 2, "a", "b")
 	release := sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(release) // before the broker closes
-	c := b.dial()
-	c.createTopic("t", 1)
-	c.coordinate("g")
-	c.produce("t", 0, "a", "b")
-	c.commit("g", "t", 0, 2)
 	stalled.Store(true)
 	before := b.groups.Metrics().Commits
 	answer, r := httptest.NewRecorder(), b.apiRequest("POST", "/api/v1/groups/g/reset", `{"to":"earliest"}`)
