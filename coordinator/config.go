@@ -58,6 +58,9 @@ type Config struct {
 	// those of one request that are more go together all the same, up to UnitBytesMax.
 	// In the journal they take up to twice as much, which has to fit a log segment.
 	BatchBytesMax, UnitBytesMax int
+	// RecordBytesMax bounds one record of what patterns stand for, what a member is
+	// assigned, and what a rewind marks: which no client's request bounds.
+	RecordBytesMax int
 	// LoadRetry is the pause before a failed load is tried again.
 	LoadRetry time.Duration
 }
@@ -111,6 +114,7 @@ func DefaultConfig() Config {
 		OffsetsCheckInterval:  10 * time.Minute,
 		BatchBytesMax:         512 << 10,
 		UnitBytesMax:          16 << 20,
+		RecordBytesMax:        16 << 20,
 		LoadRetry:             time.Second,
 	}
 }
@@ -148,6 +152,7 @@ func (c Config) Validate() error {
 		{c.OffsetsRetention > 0, "offsets.retention.minutes must be positive"},
 		{c.OffsetsCheckInterval > 0, "offsets.retention.check.interval.ms must be positive"},
 		{c.BatchBytesMax > 0 && c.UnitBytesMax >= c.BatchBytesMax, "the batch limit must be positive, and that of a request's records at least as large"},
+		{c.RecordBytesMax > 0, "the limit of a record must be positive"},
 		{c.LoadRetry > 0, "the load retry pause must be positive"},
 	} {
 		if !rule.ok {

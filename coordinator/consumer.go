@@ -40,9 +40,12 @@ type consumerSoft struct {
 	refresh  bool      // a subscribed topic may have changed since hash was made
 	lookedAt time.Time // when its topics were last compared with hash
 	pace     dealPace
-	patterns patternSoft
-	refused  string    // why it could not become a classic group when that was last tried
-	backAt   time.Time // not before it may become one
+	// unassigned is the epoch for which no assignment could be made that the journal
+	// can take: with the next one it is tried again.
+	unassigned int32
+	patterns   patternSoft
+	refused    string    // why it could not become a classic group when that was last tried
+	backAt     time.Time // not before it may become one
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the

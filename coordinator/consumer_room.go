@@ -93,6 +93,9 @@ func (m *memberMeta) size() int {
 // room refuses a member that would take more room than it does, if the group has
 // none. Topics need not exist, so nothing else bounds what is said of them.
 func (c *consumerGroup) room(before *consumerMember, b *beat, most int) *protocol.Error {
+	if err := c.tooMuch(before, b); err != nil {
+		return err
+	}
 	if b.classic == nil && b.req.SubscribedTopicNames == nil && b.req.SubscribedTopicRegex == nil {
 		return nil
 	}

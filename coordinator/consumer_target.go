@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -38,7 +39,7 @@ func (m *machine) bump(s *step, g *group, why string) {
 // made just now that has to wait; until then the members have what they had.
 func (m *machine) assign(s *step, g *group) {
 	c, key := g.consumer, timerKey{timerAssign, g.id, ""}
-	if len(c.members) == 0 || c.epoch == c.assignmentEpoch {
+	if len(c.members) == 0 || c.epoch == c.assignmentEpoch || c.epoch == c.soft.unassigned {
 		m.timers.cancel(key)
 		return
 	}
@@ -74,15 +75,27 @@ func (m *machine) retarget(s *step, g *group) {
 	if c.soft.assignor == assignorRange {
 		deal = assign.Range
 	}
+	var targets []Record
 	for i, target := range deal(spec) {
 		id, target := spec.Members[i].ID, partitions(target)
 		if len(marked) > 0 {
 			g.emptying.dealt[id] = target
 			target = target.minus(marked)
 		}
-		if !target.equal(c.targets[id]) {
-			s.record(memberTargetRecord(g.id, id, target))
+		if target.equal(c.targets[id]) {
+			continue
 		}
+		r := memberTargetRecord(g.id, id, target)
+		if !r.fits(s) {
+			c.soft.unassigned = c.epoch
+			s.event(Event{Kind: AssignmentRefused, Group: g.id, Member: id, Generation: c.epoch, Members: len(c.members), Reason: fmt.Sprintf(
+				"a member's share of the partitions takes %d bytes, and can have %d (a third of mainstem.log.segment.bytes, at most 16 MiB): have more members, or fewer topics", r.size(), s.config.RecordBytesMax)})
+			return
+		}
+		targets = append(targets, r)
+	}
+	for _, r := range targets {
+		s.record(r)
 	}
 	s.record(assignmentEpochRecord(g.id, c.epoch))
 	m.apply(s)

@@ -25,6 +25,8 @@ const (
 	ConversionRefused           // Reason; the group stays of its kind
 	RewindStarted               // Count of partitions
 	RewindEnded                 // Count of partitions whose marks are committed
+	PatternRefused              // Reason; what it stands for is not used
+	AssignmentRefused           // Reason; the members keep what they had
 )
 
 // Event is something worth a line in the log or a count in the metrics.
@@ -81,6 +83,10 @@ func (k EventKind) String() string {
 		return "rewind started"
 	case RewindEnded:
 		return "rewind ended"
+	case PatternRefused:
+		return "pattern stands for too much"
+	case AssignmentRefused:
+		return "assignment too large"
 	}
 	return "unknown event"
 }

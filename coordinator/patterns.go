@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +33,8 @@ type patternSoft struct {
 	toldAt   time.Time // when they were last looked for because topics changed
 	stale    bool      // topics changed since: that waits
 	fresh    []string  // what is being recorded, in the metadata's own strings
+	// tooLarge counts the topics of patterns that stand for more than a record holds.
+	tooLarge map[string]int
 }
 
 // patternSearch is a look at all topics.
@@ -134,11 +138,50 @@ func (m *machine) lookOn(s *step, g *group) bool {
 	}
 	changed := false
 	for _, regex := range c.sortedRegexes() {
-		if topics, ok := q.found[regex]; ok {
+		if topics, ok := q.found[regex]; ok && m.holds(s, g, regex, topics) {
 			changed = m.resolved(s, g, regex, &resolvedRegex{topics: topics, version: q.version, at: s.wall()}) || changed
 		}
 	}
 	return changed
+}
+
+// holds reports whether a record holds what a pattern stands for. If not, the members
+// that use it keep what they had; those that had nothing are told (see tooMuch).
+func (m *machine) holds(s *step, g *group, regex string, topics []string) bool {
+	soft, size := &g.consumer.soft.patterns, topicList{topics: topics}.size()
+	if size <= s.config.RecordBytesMax {
+		delete(soft.tooLarge, regex)
+		return true
+	}
+	if soft.tooLarge[regex] != len(topics) {
+		s.event(Event{Kind: PatternRefused, Group: g.id, Generation: g.number(), Members: g.size(), Count: len(topics), Reason: fmt.Sprintf(
+			"pattern %q stands for %d topics, %d bytes, and a group can hold %d (a third of mainstem.log.segment.bytes, at most 16 MiB): what it stood for before is kept",
+			regex, len(topics), size, s.config.RecordBytesMax)})
+	}
+	if soft.tooLarge == nil {
+		soft.tooLarge = map[string]int{}
+	}
+	maps.DeleteFunc(soft.tooLarge, func(regex string, _ int) bool { return g.consumer.index.regexUsers[regex] == 0 })
+	soft.tooLarge[regex] = len(topics)
+	return false
+}
+
+// tooMuch refuses a member whose pattern stands for more than the group can hold, and
+// never stood for less: it would wait for topics in vain.
+func (c *consumerGroup) tooMuch(member *consumerMember, b *beat) *protocol.Error {
+	regex := b.req.SubscribedTopicRegex
+	if regex == nil && member != nil {
+		regex = member.meta.regex
+	}
+	topics := c.soft.patterns.tooLarge[deref(regex)]
+	if topics == 0 || c.index.regexUsers[deref(regex)] == 0 {
+		return nil
+	}
+	if _, known := c.regexes[deref(regex)]; known {
+		return nil
+	}
+	return protocol.Errorf(protocol.GroupMaxSizeReached,
+		"The pattern of member %s stands for %d topics, more than group %s can hold: use a narrower one, or name the topics.", b.req.MemberID, topics, b.req.Group)
 }
 
 // lookAgain is what a deadline is for: it goes on, or looks at topics that changed.

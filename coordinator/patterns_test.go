@@ -27,6 +27,9 @@ type patternWorld struct {
 	records int
 	bytes   int
 	most    int // of a group's bytes; 0: the default
+	record  int // the largest in bytes; 0: the default
+	largest int // of the records, in bytes
+	events  []Event
 }
 
 // patternView finds topics by a map: there are many.
@@ -67,6 +70,7 @@ func newPatternWorld(t *testing.T, topics int) *patternWorld {
 		for _, r := range records {
 			w.records++
 			w.bytes += r.size()
+			w.largest = max(w.largest, r.size())
 			if binary.BigEndian.Uint16(r.Key) == regexKey {
 				w.regexes++
 			}
@@ -77,11 +81,15 @@ func newPatternWorld(t *testing.T, topics int) *patternWorld {
 		if w.most > 0 {
 			now.GroupBytesMax = w.most
 		}
+		if w.record > 0 {
+			now.RecordBytesMax = w.record
+		}
 		return now
 	}
 	w.groups = loadedShard(t, rules, Env{
 		Clock: w.clock, Journals: func(int32) Journal { return journal },
-		View: func() View { return patternView{w: w, version: w.version} },
+		View:   func() View { return patternView{w: w, version: w.version} },
+		Events: func(e Event) { w.events = append(w.events, e) },
 	})
 	return w
 }

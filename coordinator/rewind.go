@@ -170,9 +170,12 @@ func (m *machine) rewindTo(s *step, req *RewindRequest) *protocol.Error {
 	if refused != nil {
 		return refused
 	}
-	m.startRewind(s, g, &rewind{
-		id: req.ID, phase: rewindEmptying, started: s.wall(), ended: noTime, topics: g.rewind.merge(topics),
-	})
+	r := &rewind{id: req.ID, phase: rewindEmptying, started: s.wall(), ended: noTime, topics: g.rewind.merge(topics)}
+	if record := rewindRecord(g.id, r); !record.fits(s) {
+		return protocol.Errorf(protocol.InvalidRequest,
+			"%d partitions are too many for one rewind on this broker: rewind some topics at a time; nothing was changed", r.count())
+	}
+	m.startRewind(s, g, r)
 	return nil
 }
 

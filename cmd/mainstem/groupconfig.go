@@ -62,6 +62,7 @@ func groupConfig(r *cluster.Resolver, img *cluster.Image) coordinator.Config {
 	c.OffsetsCheckInterval = ms("offsets.retention.check.interval.ms")
 	// What does not fit a file of the log would be refused again and again.
 	unit := int(r.Int(img, cluster.SegmentBytesKey) / 3)
-	c.BatchBytesMax, c.UnitBytesMax, c.GroupBytesMax = min(c.BatchBytesMax, unit), min(c.UnitBytesMax, unit), min(c.GroupBytesMax, unit)
+	c.BatchBytesMax, c.UnitBytesMax = min(c.BatchBytesMax, unit), min(c.UnitBytesMax, unit)
+	c.GroupBytesMax, c.RecordBytesMax = min(c.GroupBytesMax, unit), min(c.RecordBytesMax, unit)
 	return c
 }

@@ -37,7 +37,7 @@ func TestGroupConfig(t *testing.T) {
 	want.ConsumerHeartbeat = coordinator.Bounded{Default: 2 * time.Second, Min: time.Second, Max: 3 * time.Second}
 	want.ConsumerMembersMax, want.Assignors, want.Migration = 7, []string{"range"}, coordinator.MigrateUp
 	want.OffsetMetadataMax, want.OffsetsRetention, want.OffsetsCheckInterval, want.Shards = 8, 9*time.Minute, 10*time.Second, 11
-	want.BatchBytesMax, want.UnitBytesMax, want.GroupBytesMax = 1<<18, 1<<18, 1<<18 // they fit a file of the log
+	want.BatchBytesMax, want.UnitBytesMax, want.GroupBytesMax, want.RecordBytesMax = 1<<18, 1<<18, 1<<18, 1<<18 // they fit a file of the log
 	got := of(map[string]string{
 		"group.min.session.timeout.ms": "1000", "group.max.session.timeout.ms": "2000",
 		"group.max.size": "3", "group.initial.rebalance.delay.ms": "4000",

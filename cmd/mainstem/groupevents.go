@@ -24,6 +24,8 @@ func (b *broker) groupEvent(e coordinator.Event) {
 	switch {
 	case e.Err != nil:
 		b.log.Warn(e.Kind.String(), append(fields, zap.Error(e.Err))...)
+	case e.Kind == coordinator.PatternRefused, e.Kind == coordinator.AssignmentRefused: // members go without
+		b.log.Warn(e.Kind.String(), fields...)
 	case e.Group != "":
 		b.log.Info(e.Kind.String(), fields...)
 	default:
