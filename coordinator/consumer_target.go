@@ -39,7 +39,8 @@ func (m *machine) bump(s *step, g *group, why string) {
 // made just now that has to wait; until then the members have what they had.
 func (m *machine) assign(s *step, g *group) {
 	c, key := g.consumer, timerKey{timerAssign, g.id, ""}
-	if len(c.members) == 0 || c.epoch == c.assignmentEpoch || c.epoch == c.soft.unassigned {
+	refused := c.soft.unassigned != 0 && c.soft.unassigned == c.epoch
+	if len(c.members) == 0 || c.epoch == c.assignmentEpoch || refused {
 		m.timers.cancel(key)
 		return
 	}
