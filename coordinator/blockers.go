@@ -62,11 +62,11 @@ func (m *machine) blockers(g *group) []Blocker {
 	case statePreparing:
 		return m.joinBlockers(g)
 	case stateCompleting:
-		end := m.timers.at(timerKey{timerSync, g.id, ""})
+		end := m.timers.At(timerKey{timerSync, g.id, ""})
 		return []Blocker{{Kind: BlockedByLeader, Member: g.leader, Until: m.latest(end, g, g.leader)}}
 	case stateStable:
 		var out []Blocker
-		end := m.timers.at(timerKey{timerSync, g.id, ""})
+		end := m.timers.At(timerKey{timerSync, g.id, ""})
 		for _, member := range g.order {
 			if _, ok := g.pendingSync[member.id]; ok {
 				out = append(out, Blocker{Kind: BlockedBySync, Member: member.id, Until: m.latest(end, g, member.id)})
@@ -79,7 +79,7 @@ func (m *machine) blockers(g *group) []Blocker {
 }
 
 func (m *machine) joinBlockers(g *group) []Blocker {
-	end := m.timers.at(timerKey{timerJoin, g.id, ""})
+	end := m.timers.At(timerKey{timerJoin, g.id, ""})
 	if g.initial.active {
 		return []Blocker{{Kind: BlockedByDelay, Until: end}}
 	}
@@ -99,7 +99,7 @@ func (m *machine) joinBlockers(g *group) []Blocker {
 // session, so that counts only if there is no other.
 func (m *machine) latest(end time.Time, g *group, id string) time.Time {
 	if end.IsZero() {
-		return m.timers.at(timerKey{timerSession, g.id, id})
+		return m.timers.At(timerKey{timerSession, g.id, id})
 	}
 	return end
 }
@@ -107,7 +107,7 @@ func (m *machine) latest(end time.Time, g *group, id string) time.Time {
 // earlier is the end of a wait, or of the session of who sends no heartbeats if
 // that comes first.
 func (m *machine) earlier(end time.Time, g *group, id string) time.Time {
-	session := m.timers.at(timerKey{timerSession, g.id, id})
+	session := m.timers.At(timerKey{timerSession, g.id, id})
 	if end.IsZero() || !session.IsZero() && session.Before(end) {
 		return session
 	}

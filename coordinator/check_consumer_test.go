@@ -48,10 +48,10 @@ func (m *machine) checkConsumer(g *group) error {
 	if c.gone() || !c.recorded {
 		return fmt.Errorf("nothing says that it is there")
 	}
-	if late := m.timers.has(timerKey{timerAssign, g.id, ""}); late != (len(c.members) > 0 && c.epoch > c.assignmentEpoch) {
+	if late := m.timers.Has(timerKey{timerAssign, g.id, ""}); late != (len(c.members) > 0 && c.epoch > c.assignmentEpoch) {
 		return fmt.Errorf("assignment timer %v, epoch %d, assigned %d", late, c.epoch, c.assignmentEpoch)
 	}
-	if waits := m.timers.has(timerKey{timerDowngrade, g.id, ""}); waits && !c.classicOnly() || c.classicOnly() && !waits && c.soft.refused == "" {
+	if waits := m.timers.Has(timerKey{timerDowngrade, g.id, ""}); waits && !c.classicOnly() || c.classicOnly() && !waits && c.soft.refused == "" {
 		return fmt.Errorf("it waits to be a classic group: %v, with %d classic members of %d", waits, c.index.classics, len(c.members))
 	}
 	for id := range c.targets {
@@ -92,10 +92,10 @@ func (c *consumerGroup) checkMember(id string, m *consumerMember) error {
 }
 
 func (m *machine) checkConsumerTimers(g *group, member *consumerMember) error {
-	if !m.timers.has(timerKey{timerSession, g.id, member.id}) {
+	if !m.timers.Has(timerKey{timerSession, g.id, member.id}) {
 		return fmt.Errorf("nobody watches it")
 	}
-	if m.timers.has(timerKey{timerRebalance, g.id, member.id}) != (member.current.state == memberUnrevoked) {
+	if m.timers.Has(timerKey{timerRebalance, g.id, member.id}) != (member.current.state == memberUnrevoked) {
 		return fmt.Errorf("rebalance timer in state %d", member.current.state)
 	}
 	return nil

@@ -157,28 +157,28 @@ func (g *group) checkState() error {
 
 func (m *machine) checkTimers(g *group) error {
 	for _, member := range g.order {
-		if !m.timers.has(timerKey{timerSession, g.id, member.id}) && !member.excused() {
+		if !m.timers.Has(timerKey{timerSession, g.id, member.id}) && !member.excused() {
 			return fmt.Errorf("nobody watches member %s", member.id)
 		}
 	}
 	for id := range g.pendingJoin {
-		if !m.timers.has(timerKey{timerSession, g.id, id}) {
+		if !m.timers.Has(timerKey{timerSession, g.id, id}) {
 			return fmt.Errorf("nobody watches pending member %s", id)
 		}
 	}
-	if m.timers.has(timerKey{timerJoin, g.id, ""}) != (g.state == statePreparing) {
+	if m.timers.Has(timerKey{timerJoin, g.id, ""}) != (g.state == statePreparing) {
 		return fmt.Errorf("join timer")
 	}
-	if m.timers.has(timerKey{timerSync, g.id, ""}) != (len(g.pendingSync) > 0) {
+	if m.timers.Has(timerKey{timerSync, g.id, ""}) != (len(g.pendingSync) > 0) {
 		return fmt.Errorf("sync timer with %d members to sync", len(g.pendingSync))
 	}
-	if undoable := g.rewind != nil && g.rewind.phase == rewindDone; undoable != m.timers.has(timerKey{timerRewind, g.id, ""}) {
+	if undoable := g.rewind != nil && g.rewind.phase == rewindDone; undoable != m.timers.Has(timerKey{timerRewind, g.id, ""}) {
 		return fmt.Errorf("rewind timer")
 	}
 	if err := g.checkEmptying(); err != nil {
 		return err
 	}
-	if !m.timers.has(timerKey{kind: timerExpiry}) {
+	if !m.timers.Has(timerKey{kind: timerExpiry}) {
 		return fmt.Errorf("no expiry timer")
 	}
 	return nil

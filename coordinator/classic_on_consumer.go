@@ -47,14 +47,14 @@ func (m *machine) joinMixed(s *step, w *joinWait, g *group, caller Caller, offer
 	}
 	g = m.subscribe(s, b, c.members[id])
 	m.assign(s, g)
-	m.timers.cancel(timerKey{timerJoin, g.id, id})
+	m.timers.Cancel(timerKey{timerJoin, g.id, id})
 	member := m.advance(s, g, b, g.consumer.members[id])
 	if down := m.downgrade(s, g, "member "+id+" joins by it, and nobody uses the other one any more"); down != nil {
 		m.rejoin(s, down, w, down.byID[id], offers, "member "+id+" joins")
 		return
 	}
 	m.watchConsumer(s, g, member)
-	m.timers.set(timerKey{timerSync, g.id, id}, s.in(member.meta.rebalanceTimeout))
+	m.timers.Set(timerKey{timerSync, g.id, id}, s.in(member.meta.rebalanceTimeout))
 	resp := joinFailed(req, protocol.NoError)
 	protocolType, name := consumerType, offers[0].name
 	resp.MemberID, resp.Generation, resp.ProtocolType, resp.Protocol = id, member.current.epoch, &protocolType, &name
@@ -159,7 +159,7 @@ func (m *machine) syncMixed(s *step, w *syncWait, g *group) {
 		w.refuse(s, code)
 		return
 	}
-	m.timers.cancel(timerKey{timerSync, g.id, member.id})
+	m.timers.Cancel(timerKey{timerSync, g.id, member.id})
 	resp := w.failed(protocol.NoError)
 	first := member.meta.classic.first()
 	protocolType, name := consumerType, first.name
@@ -211,9 +211,9 @@ func (g *group) allFree(s *step, member *consumerMember) bool {
 // callBack gives a member that was told to join again its time for that.
 func (m *machine) callBack(s *step, g *group, member *consumerMember) {
 	key := timerKey{timerJoin, g.id, member.id}
-	m.timers.cancel(timerKey{timerSync, g.id, member.id})
-	if !m.timers.has(key) {
-		m.timers.set(key, s.in(member.meta.rebalanceTimeout))
+	m.timers.Cancel(timerKey{timerSync, g.id, member.id})
+	if !m.timers.Has(key) {
+		m.timers.Set(key, s.in(member.meta.rebalanceTimeout))
 	}
 }
 

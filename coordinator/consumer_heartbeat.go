@@ -188,7 +188,7 @@ func (m *machine) advance(s *step, g *group, b *beat, member *consumerMember) *c
 	key := timerKey{timerRebalance, g.id, member.id}
 	switch {
 	case next.state != memberUnrevoked:
-		m.timers.cancel(key)
+		m.timers.Cancel(key)
 	case before.state != memberUnrevoked || !before.revoking.within(next.revoking):
 		m.awaitRevocation(s, g, member) // what it gave up before does not count
 	}

@@ -42,8 +42,8 @@ func (m *machine) joinConsumer(s *step, b *beat) (*consumerMember, *protocol.Err
 	if former != nil {
 		return m.succeedConsumer(s, g, former, b.req.MemberID), nil
 	}
-	m.timers.cancel(timerKey{timerJoin, g.id, b.req.MemberID}) // it may have been a classic one
-	m.timers.cancel(timerKey{timerSync, g.id, b.req.MemberID})
+	m.timers.Cancel(timerKey{timerJoin, g.id, b.req.MemberID}) // it may have been a classic one
+	m.timers.Cancel(timerKey{timerSync, g.id, b.req.MemberID})
 	return member, nil
 }
 
@@ -97,10 +97,10 @@ func (m *machine) declassify(s *step, g *group) {
 // vacate leaves of a classic group what groups of either kind have.
 func (m *machine) vacate(s *step, g *group) {
 	for id := range g.pendingJoin {
-		m.timers.cancel(timerKey{timerSession, g.id, id})
+		m.timers.Cancel(timerKey{timerSession, g.id, id})
 	}
-	m.timers.cancel(timerKey{timerJoin, g.id, ""})
-	m.timers.cancel(timerKey{timerSync, g.id, ""})
+	m.timers.Cancel(timerKey{timerJoin, g.id, ""})
+	m.timers.Cancel(timerKey{timerSync, g.id, ""})
 	m.unbind(g)
 	offsets, stored := g.offsets, g.stored
 	fresh := newGroup(g.id)

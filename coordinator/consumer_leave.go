@@ -34,7 +34,7 @@ func (m *machine) leaveConsumer(s *step, b *beat) *kmsg.ConsumerGroupHeartbeatRe
 // departConsumer keeps what a static member has for the one that will come in
 // its place. Its session goes on: if nobody has come by its end, it is out.
 func (m *machine) departConsumer(s *step, g *group, member *consumerMember) {
-	m.timers.cancel(timerKey{timerRebalance, g.id, member.id})
+	m.timers.Cancel(timerKey{timerRebalance, g.id, member.id})
 	current := memberCurrent{epoch: epochAway, previous: member.current.epoch, assigned: member.current.assigned}
 	if member.current.epoch == epochAway {
 		return
@@ -65,7 +65,7 @@ func (m *machine) fence(s *step, g *group, id, why string) {
 // unwatch ends all that a member of a consumer group was given time for.
 func (m *machine) unwatch(g *group, id string) {
 	for _, kind := range []timerKind{timerSession, timerRebalance, timerJoin, timerSync} {
-		m.timers.cancel(timerKey{kind, g.id, id})
+		m.timers.Cancel(timerKey{kind, g.id, id})
 	}
 }
 

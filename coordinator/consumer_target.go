@@ -41,14 +41,14 @@ func (m *machine) assign(s *step, g *group) {
 	c, key := g.consumer, timerKey{timerAssign, g.id, ""}
 	refused := c.soft.unassigned != 0 && c.soft.unassigned == c.epoch
 	if len(c.members) == 0 || c.epoch == c.assignmentEpoch || refused {
-		m.timers.cancel(key)
+		m.timers.Cancel(key)
 		return
 	}
 	if due := c.soft.pace.due(); s.now.Before(due) {
-		m.timers.set(key, due)
+		m.timers.Set(key, due)
 		return
 	}
-	m.timers.cancel(key)
+	m.timers.Cancel(key)
 	m.retarget(s, g)
 }
 
@@ -57,9 +57,9 @@ func (m *machine) assignSoon(s *step, g *group) {
 	c, key := g.consumer, timerKey{timerAssign, g.id, ""}
 	switch {
 	case len(c.members) == 0:
-		m.timers.cancel(key)
-	case c.epoch > c.assignmentEpoch && !m.timers.has(key):
-		m.timers.set(key, s.now.Add(s.heartbeat(g.id)))
+		m.timers.Cancel(key)
+	case c.epoch > c.assignmentEpoch && !m.timers.Has(key):
+		m.timers.Set(key, s.now.Add(s.heartbeat(g.id)))
 	}
 }
 

@@ -54,7 +54,7 @@ func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
 // to join it learns that its member id is unknown.
 func (m *machine) deleteEmpty(s *step, g *group) {
 	for id := range g.pendingJoin {
-		m.timers.cancel(timerKey{timerSession, g.id, id})
+		m.timers.Cancel(timerKey{timerSession, g.id, id})
 	}
 	clear(g.pendingJoin)
 	m.unbind(g)

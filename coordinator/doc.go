@@ -52,7 +52,7 @@
 //	                 rebalances; rewind_consumer.go: its two assignments;
 //	                 rewind_records.go: what is kept of it; rewind_undo.go: the
 //	                 way back
-//	timers.go        deadlines; metrics.go: counts
+//	timers.go        deadlines; deadlines.go: which there are; metrics.go: counts
 //	assign/          a room of its own: who gets which partition, by KIP-848
 //
 // Invariants:

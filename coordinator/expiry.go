@@ -4,8 +4,8 @@ package coordinator
 // shard without groups has none.
 func (m *machine) scheduleExpiry(s *step) {
 	key := timerKey{kind: timerExpiry}
-	if !m.timers.has(key) {
-		m.timers.set(key, s.now.Add(s.config.OffsetsCheckInterval))
+	if !m.timers.Has(key) {
+		m.timers.Set(key, s.now.Add(s.config.OffsetsCheckInterval))
 	}
 }
 

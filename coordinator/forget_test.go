@@ -15,14 +15,14 @@ func TestForgottenGroupWaitsForNobody(t *testing.T) {
 	m.offsetCount++
 	g.offsets.put("t", 0, committed{})
 	m.transition(&step{now: time.UnixMilli(1000)}, g, statePreparing)
-	m.timers.set(timerKey{timerJoin, "g", ""}, time.UnixMilli(4000))
+	m.timers.Set(timerKey{timerJoin, "g", ""}, time.UnixMilli(4000))
 	if err := m.replay(Record{Key: room.offsetKey("g", "t", 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if m.groups["g"] != nil {
 		t.Fatal("the group is still there")
 	}
-	if m.timers.has(timerKey{timerJoin, "g", ""}) {
+	if m.timers.Has(timerKey{timerJoin, "g", ""}) {
 		t.Error("its rebalance is still awaited")
 	}
 }

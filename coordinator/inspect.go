@@ -148,7 +148,7 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 	for _, member := range g.order {
 		var expires time.Time
 		if !member.excused() {
-			expires = m.timers.at(timerKey{timerSession, g.id, member.id})
+			expires = m.timers.At(timerKey{timerSession, g.id, member.id})
 		}
 		v.Members = append(v.Members, MemberView{
 			ID: member.id, Instance: member.instance, ClientID: member.clientID, ClientHost: member.clientHost,

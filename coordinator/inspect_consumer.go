@@ -74,7 +74,7 @@ func (m *machine) inspectConsumer(s *step, g *group) GroupView {
 
 func (m *machine) inspectMember(s *step, g *group, member *consumerMember) MemberView {
 	c, meta, session := g.consumer, member.meta, s.sessionOf(g.id, member)
-	expires := m.timers.at(timerKey{timerSession, g.id, member.id})
+	expires := m.timers.At(timerKey{timerSession, g.id, member.id})
 	v := MemberView{
 		ID: member.id, Instance: meta.instance, ClientID: meta.clientID, ClientHost: meta.clientHost,
 		Expires: expires, SessionTimeout: session, RebalanceTimeout: time.Duration(meta.rebalanceTimeout) * time.Millisecond,
@@ -112,9 +112,9 @@ func (m *machine) consumerBlockers(s *step, g *group) []Blocker {
 	c := g.consumer
 	var out []Blocker
 	if c.state() == consumerAssigning {
-		out = append(out, Blocker{Kind: BlockedByPause, Until: m.timers.at(timerKey{timerAssign, g.id, ""})})
+		out = append(out, Blocker{Kind: BlockedByPause, Until: m.timers.At(timerKey{timerAssign, g.id, ""})})
 	}
-	if at := m.timers.at(timerKey{timerDowngrade, g.id, ""}); !at.IsZero() {
+	if at := m.timers.At(timerKey{timerDowngrade, g.id, ""}); !at.IsZero() {
 		out = append(out, Blocker{Kind: BlockedByDowngrade, Until: at})
 	}
 	if c.index.settled == len(c.members) {
@@ -144,7 +144,7 @@ func (m *machine) consumerBlockers(s *step, g *group) []Blocker {
 // revocation is a member that has yet to give up partitions.
 func (m *machine) revocation(s *step, g *group, member *consumerMember) Blocker {
 	b := Blocker{Kind: BlockedByRevoke, Member: member.id, Partitions: namesOf(s.view, member.current.revoking)}
-	end := m.timers.at(timerKey{timerRebalance, g.id, member.id})
+	end := m.timers.At(timerKey{timerRebalance, g.id, member.id})
 	if since := end.Add(-time.Duration(member.meta.rebalanceTimeout) * time.Millisecond); !end.IsZero() && since.After(m.loadedAt) {
 		b.Since = since
 	}
@@ -166,7 +166,7 @@ func (m *machine) toCome(g *group, member *consumerMember) Blocker {
 // even if it is heard of until then; zero: nobody knows.
 func (m *machine) lastMoment(g *group, id string) (end time.Time) {
 	for _, kind := range []timerKind{timerRebalance, timerJoin, timerSync} {
-		if at := m.timers.at(timerKey{kind, g.id, id}); end.IsZero() || !at.IsZero() && at.Before(end) {
+		if at := m.timers.At(timerKey{kind, g.id, id}); end.IsZero() || !at.IsZero() && at.Before(end) {
 			end = at
 		}
 	}

@@ -196,7 +196,7 @@ func (m *machine) joinNew(s *step, g *group, w *joinWait, caller Caller, offers 
 	// A client that gives up before it learns its id would leave a member
 	// behind; so it is one only when it comes back with the id.
 	g.expect(id)
-	m.timers.set(timerKey{timerSession, g.id, id}, s.in(req.SessionTimeoutMillis))
+	m.timers.Set(timerKey{timerSession, g.id, id}, s.in(req.SessionTimeoutMillis))
 	w.refuse(s, protocol.MemberIDRequired, id)
 }
 
@@ -267,7 +267,7 @@ func (m *machine) admit(s *step, g *group, w *joinWait, fresh *member) {
 		g.leader = fresh.id
 	}
 	g.initial.joined = true
-	m.timers.set(timerKey{timerSession, g.id, fresh.id}, s.now.Add(s.config.JoinTimeout))
+	m.timers.Set(timerKey{timerSession, g.id, fresh.id}, s.now.Add(s.config.JoinTimeout))
 	m.rebalance(s, g, "member "+fresh.id+" joins"+reasonOf(w.req))
 }
 

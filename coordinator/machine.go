@@ -20,7 +20,7 @@ type machine struct {
 	offsetCount int
 	census      census
 	rewinds     [rewindDone + 1]int // groups by the phase of their rewind
-	timers      timers
+	timers      Timers[timerKey]
 	settled     []settling // consumer groups that came to rest in this step
 
 	// Of broadcast groups.
@@ -155,8 +155,8 @@ func (m *machine) forget(g *group) {
 		return
 	}
 	// A group that was empty before its offsets went may still wait for joins.
-	m.timers.cancel(timerKey{timerJoin, g.id, ""})
-	m.timers.cancel(timerKey{timerRewind, g.id, ""})
+	m.timers.Cancel(timerKey{timerJoin, g.id, ""})
+	m.timers.Cancel(timerKey{timerRewind, g.id, ""})
 	delete(m.groups, g.id)
 	m.census.add(g.counted, -1)
 	m.strike(g)

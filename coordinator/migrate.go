@@ -28,7 +28,7 @@ func (m *machine) upgrade(s *step, g *group, b *beat) *protocol.Error {
 	}
 	id, epoch, from := g.id, max(g.generation, 0), len(s.records)
 	for _, member := range g.order {
-		m.timers.cancel(timerKey{timerSession, id, member.id})
+		m.timers.Cancel(timerKey{timerSession, id, member.id})
 		if w := g.unpark(member); w != nil {
 			w.refuse(s, protocol.RebalanceInProgress, w.req.MemberID)
 		}
@@ -173,8 +173,8 @@ func (m *machine) downgrade(s *step, g *group, why string) *group {
 	for _, member := range classic.order {
 		m.unwatch(g, member.id)
 	}
-	m.timers.cancel(timerKey{timerDowngrade, g.id, ""})
-	m.timers.cancel(timerKey{timerAssign, g.id, ""})
+	m.timers.Cancel(timerKey{timerDowngrade, g.id, ""})
+	m.timers.Cancel(timerKey{timerAssign, g.id, ""})
 	c.dissolve(s, g.id)
 	stored := classic.snapshot()
 	stored.Leader = nil // after a load too they have to rebalance first

@@ -32,14 +32,14 @@ func (m *machine) putOff(s *step, g *group) bool {
 	if !s.now.Before(due) || !s.config.Migration.down() {
 		return false
 	}
-	m.timers.set(timerKey{timerDowngrade, g.id, ""}, due)
+	m.timers.Set(timerKey{timerDowngrade, g.id, ""}, due)
 	return true
 }
 
 // stay ends the wait of a group that has no reason any more to become a classic one.
 func (m *machine) stay(g *group) {
 	if !g.consumer.classicOnly() {
-		m.timers.cancel(timerKey{timerDowngrade, g.id, ""})
+		m.timers.Cancel(timerKey{timerDowngrade, g.id, ""})
 	}
 }
 

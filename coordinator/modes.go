@@ -265,7 +265,7 @@ func (m *machine) disband(s *step, g *group, reason string) {
 		m.forget(g)
 		return
 	}
-	m.timers.cancel(timerKey{timerJoin, g.id, ""})
+	m.timers.Cancel(timerKey{timerJoin, g.id, ""})
 	m.stopSync(g)
 	g.initial = initialDelay{}
 	g.generation++

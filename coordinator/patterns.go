@@ -128,13 +128,13 @@ func (m *machine) lookOn(s *step, g *group) bool {
 		soft.pace = soft.pace.spend(s.now, time.Duration(q.advance(c))*matchCost)
 	}
 	if len(q.patterns) > 0 {
-		m.timers.set(key, soft.pace.due())
+		m.timers.Set(key, soft.pace.due())
 		return false
 	}
 	soft.search = nil
-	m.timers.cancel(key)
+	m.timers.Cancel(key)
 	if soft.stale {
-		m.timers.set(key, later(s.now, soft.toldAt.Add(patternPause)))
+		m.timers.Set(key, later(s.now, soft.toldAt.Add(patternPause)))
 	}
 	changed := false
 	for _, regex := range c.sortedRegexes() {
@@ -248,7 +248,7 @@ func (m *machine) matchNames(s *step, g *group, names []string) bool {
 	}
 	soft.stale = true
 	if soft.search == nil {
-		m.timers.set(timerKey{timerPatterns, g.id, ""}, due)
+		m.timers.Set(timerKey{timerPatterns, g.id, ""}, due)
 	}
 	return false
 }

@@ -39,7 +39,7 @@ func (m *machine) prepareRebalance(s *step, g *group, reason string) {
 		m.completeJoin(s, g)
 		return
 	}
-	m.timers.set(timerKey{timerJoin, g.id, ""}, s.in(g.rebalanceTimeout()))
+	m.timers.Set(timerKey{timerJoin, g.id, ""}, s.in(g.rebalanceTimeout()))
 }
 
 // delayInitial waits for more members of a group that was empty, so that a
@@ -54,7 +54,7 @@ func (m *machine) delayInitial(s *step, g *group) {
 
 func (m *machine) setInitial(s *step, g *group) {
 	wait := time.Duration(g.initial.delay) * time.Millisecond
-	m.timers.set(timerKey{timerJoin, g.id, ""}, s.now.Add(wait))
+	m.timers.Set(timerKey{timerJoin, g.id, ""}, s.now.Add(wait))
 }
 
 // expireJoin ends the wait for members: all of it, or one initial delay, which
@@ -85,7 +85,7 @@ func (m *machine) completeIfAllJoined(s *step, g *group) {
 // completeJoin forms the next generation of those who joined. Dynamic members
 // that did not are out; static ones stay until their session ends.
 func (m *machine) completeJoin(s *step, g *group) {
-	m.timers.cancel(timerKey{timerJoin, g.id, ""})
+	m.timers.Cancel(timerKey{timerJoin, g.id, ""})
 	for _, member := range slices.Clone(g.order) {
 		if member.join == nil && member.instance == nil {
 			m.dismiss(s, g, member.id, protocol.UnknownMemberID, "it did not join in time")
@@ -94,7 +94,7 @@ func (m *machine) completeJoin(s *step, g *group) {
 	m.dropHolders(s, g)
 	if len(g.order) > 0 && !g.electLeader() {
 		// Only static members, and none came: their sessions will end this.
-		m.timers.set(timerKey{timerJoin, g.id, ""}, s.in(g.rebalanceTimeout()))
+		m.timers.Set(timerKey{timerJoin, g.id, ""}, s.in(g.rebalanceTimeout()))
 		return
 	}
 	g.initial = initialDelay{}
@@ -118,7 +118,7 @@ func (m *machine) completeJoin(s *step, g *group) {
 		m.watch(s, g, member)
 		g.pendingSync[member.id] = struct{}{}
 	}
-	m.timers.set(timerKey{timerSync, g.id, ""}, s.in(g.rebalanceTimeout()))
+	m.timers.Set(timerKey{timerSync, g.id, ""}, s.in(g.rebalanceTimeout()))
 	if emptying {
 		m.giveNothing(s, g)
 	}
@@ -166,12 +166,12 @@ func (m *machine) expireSync(s *step, g *group) {
 
 func (m *machine) stopSync(g *group) {
 	clear(g.pendingSync)
-	m.timers.cancel(timerKey{timerSync, g.id, ""})
+	m.timers.Cancel(timerKey{timerSync, g.id, ""})
 }
 
 // watch gives a member its session timeout from now.
 func (m *machine) watch(s *step, g *group, member *member) {
-	m.timers.set(timerKey{timerSession, g.id, member.id}, s.in(member.sessionTimeout))
+	m.timers.Set(timerKey{timerSession, g.id, member.id}, s.in(member.sessionTimeout))
 }
 
 // expireSession removes a member, or one that was given an id only, of which
@@ -193,7 +193,7 @@ func (m *machine) expireSession(s *step, g *group, id string) {
 
 // dismiss takes a member out; what it waits for is answered with code.
 func (m *machine) dismiss(s *step, g *group, id string, code protocol.ErrorCode, reason string) {
-	m.timers.cancel(timerKey{timerSession, g.id, id})
+	m.timers.Cancel(timerKey{timerSession, g.id, id})
 	if member := g.byID[id]; member != nil {
 		if w := g.unpark(member); w != nil {
 			w.refuse(s, code, "")

@@ -35,7 +35,7 @@ func (m *machine) startRewind(s *step, g *group, r *rewind) {
 	if g.rewind == nil || g.rewind.phase == rewindDone {
 		g.emptying = emptying{}
 	}
-	m.timers.cancel(timerKey{timerRewind, g.id, ""})
+	m.timers.Cancel(timerKey{timerRewind, g.id, ""})
 	r.guards = g.guardsOf(s)
 	s.record(rewindRecord(g.id, r))
 	m.apply(s)
@@ -150,7 +150,7 @@ func (m *machine) commitMarks(s *step, g *group, ignoreBelow int32) {
 	s.record(rewindRecord(g.id, &done))
 	m.apply(s)
 	g.emptying.holding, g.emptying.rounds = nil, 0
-	m.timers.set(timerKey{timerRewind, g.id, ""}, s.at(done.expires()))
+	m.timers.Set(timerKey{timerRewind, g.id, ""}, s.at(done.expires()))
 	m.scheduleExpiry(s)
 	s.event(Event{Kind: RewindEnded, Group: g.id, Generation: g.number(), Count: done.count()})
 }
@@ -193,7 +193,7 @@ func (m *machine) forgetRewind(s *step, g *group) (handedOut bool) {
 		s.record(Record{Key: rewindKey(g.id)})
 	} else {
 		s.record(rewindRecord(g.id, &left))
-		m.timers.set(timerKey{timerRewind, g.id, ""}, s.at(left.expires()))
+		m.timers.Set(timerKey{timerRewind, g.id, ""}, s.at(left.expires()))
 	}
 	m.apply(s)
 	return handedOut
@@ -206,7 +206,7 @@ func (m *machine) restoreRewinds(s *step) {
 	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
 		g := m.groups[id]
 		if g.rewind != nil && g.rewind.phase == rewindDone {
-			m.timers.set(timerKey{timerRewind, id, ""}, s.at(g.rewind.expires()))
+			m.timers.Set(timerKey{timerRewind, id, ""}, s.at(g.rewind.expires()))
 		}
 		switch {
 		case g.isEmptying():
@@ -231,7 +231,7 @@ func (g *group) emptyHanded() bool {
 // and epochs begin anew.
 func (m *machine) dropRewind(s *step, g *group) {
 	if g.rewind != nil {
-		m.timers.cancel(timerKey{timerRewind, g.id, ""})
+		m.timers.Cancel(timerKey{timerRewind, g.id, ""})
 		s.record(Record{Key: rewindKey(g.id)})
 	}
 }

@@ -90,7 +90,7 @@ func (m *machine) callOffRewind(s *step, g *group) {
 
 // retargetNow does not wait, as a group does while many members come.
 func (m *machine) retargetNow(s *step, g *group) {
-	m.timers.cancel(timerKey{timerAssign, g.id, ""})
+	m.timers.Cancel(timerKey{timerAssign, g.id, ""})
 	m.retarget(s, g)
 }
 

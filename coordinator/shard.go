@@ -186,7 +186,7 @@ func (sh *shard) fire() {
 	config := sh.env.config()
 	s := sh.newStep(&config)
 	for {
-		key, due := sh.machine.timers.pop(s.now)
+		key, due := sh.machine.timers.Pop(s.now)
 		if !due {
 			break
 		}
@@ -200,7 +200,7 @@ func (sh *shard) fire() {
 func (sh *shard) arm() {
 	next, some := time.Time{}, false
 	if sh.machine != nil {
-		next, some = sh.machine.timers.next()
+		next, some = sh.machine.timers.Next()
 	}
 	switch {
 	case !some:

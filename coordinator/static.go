@@ -50,7 +50,7 @@ func (m *machine) succeed(s *step, g *group, old *member, id string) *member {
 	if g.leader == old.id {
 		g.leader = id
 	}
-	m.timers.cancel(timerKey{timerSession, g.id, old.id})
+	m.timers.Cancel(timerKey{timerSession, g.id, old.id})
 	m.unbind(g)
 	m.watch(s, g, &fresh)
 	g.hear(s, id)

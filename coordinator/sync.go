@@ -123,7 +123,7 @@ func (g *group) checkSync(req *kmsg.SyncGroupRequest) protocol.ErrorCode {
 func (m *machine) synced(g *group, member *member) {
 	delete(g.pendingSync, member.id)
 	if len(g.pendingSync) == 0 {
-		m.timers.cancel(timerKey{timerSync, g.id, ""})
+		m.timers.Cancel(timerKey{timerSync, g.id, ""})
 	}
 }
 
