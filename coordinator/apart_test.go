@@ -9,12 +9,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 )
 
 // apartWorld is a coordinator of one shard whose journal takes small appends only.
 type apartWorld struct {
-	journal   *memoryJournal
+	journal   *shard.Memory
 	groups    *Groups
 	broadcast bool
 	ends      []int // numbers of records after each append
@@ -29,12 +30,12 @@ const (
 // newApart loads records; a journal that is not small takes everything.
 func newApart(t *testing.T, records []Record, broadcast, small bool) *apartWorld {
 	t.Helper()
-	w := &apartWorld{journal: &memoryJournal{}, broadcast: broadcast}
-	w.journal.mu.durable = records
+	w := &apartWorld{journal: &shard.Memory{}, broadcast: broadcast}
+	w.journal.Set(func(j *shard.MemoryState) { j.Durable = records })
 	if small {
-		w.journal.most = apartBytes
+		w.journal.Most = apartBytes
 	}
-	w.journal.onAppend = func(records []Record) {
+	w.journal.OnAppend = func(records []Record) {
 		before := 0
 		if len(w.ends) > 0 {
 			before = w.ends[len(w.ends)-1]
@@ -60,7 +61,7 @@ func newApart(t *testing.T, records []Record, broadcast, small bool) *apartWorld
 	return w
 }
 
-func (w *apartWorld) machine() *machine { return w.groups.shards[0].machine }
+func (w *apartWorld) machine() *machine { return w.groups.machine(0) }
 
 // commitTo commits as a tool does, from that offset on, partition by partition.
 func (w *apartWorld) commitTo(t *testing.T, group string, from int64) {
@@ -169,7 +170,7 @@ func testApart(t *testing.T) {
 		if len(w.ends)-first < 5 {
 			t.Errorf("broadcast %v: %d appends", turn.broadcast, len(w.ends)-first)
 		}
-		all := w.journal.all()
+		all := w.journal.All()
 		for _, end := range w.ends[first:] {
 			after := newApart(t, all[:end:end], turn.broadcast, false)
 			if err := after.machine().checkApart(turn.empty, turn.from, turn.full...); err != nil {

@@ -1,14 +1,13 @@
 package coordinator
 
 import (
-	"sync/atomic"
-
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// The ways in which a request reaches the shards: one of them, one for each of
-// several groups, or all. In each, what the caller gives runs on the shard, and
-// the answer leaves when the shard's records are safe.
+// The ways in which a request reaches the shards: one of them, or one for each of
+// several groups; all (Shards.Each). In each, what the caller gives runs on the
+// shard, and the answer leaves when the shard's records are safe.
 
 // question is a request to the shard of one group.
 type question[R any] struct {
@@ -22,7 +21,7 @@ type question[R any] struct {
 
 // ask has handle make the answer.
 func (q question[R]) ask(g *Groups, handle func(*machine, *step) R) {
-	q.post(g, func(m *machine, s *step) { respond(s, q.reply, handle(m, s), q.failed) })
+	q.post(g, func(m *machine, s *step) { shard.Respond(&s.Turn, q.reply, handle(m, s), q.failed) })
 }
 
 // post leaves it to run to answer, now or later.
@@ -55,13 +54,13 @@ func namedGroupID(id string) protocol.ErrorCode {
 // askGroups asks the shard of each group. failed hears for which there is no
 // answer, reply that all have been asked.
 func (g *Groups) askGroups(ids []string, run func(i int, m *machine, s *step), failed func(int, protocol.ErrorCode), reply func()) {
-	all := newGather(len(ids), reply)
+	all := shard.NewGather(len(ids), reply)
 	for i, id := range ids {
 		end := func(code protocol.ErrorCode) {
 			if code != protocol.NoError {
 				failed(i, code)
 			}
-			all.done()
+			all.Done()
 		}
 		if code := groupID(id); code != protocol.NoError {
 			end(code)
@@ -71,54 +70,5 @@ func (g *Groups) askGroups(ids []string, run func(i int, m *machine, s *step), f
 			run(i, m, s)
 			s.answer(end)
 		}, end)
-	}
-}
-
-// askShards asks every shard. The reply has the error of one that is loading or
-// lost its records; shards that are not here are others' to ask.
-func (g *Groups) askShards(run func(shard int, m *machine, s *step), reply func(protocol.ErrorCode)) {
-	codes := make([]protocol.ErrorCode, len(g.shards))
-	all := newGather(len(g.shards), func() { reply(worst(codes)) })
-	for i, sh := range g.shards {
-		end := func(code protocol.ErrorCode) {
-			codes[i] = code
-			all.done()
-		}
-		sh.post(mail{run: func(m *machine, s *step) {
-			run(i, m, s)
-			s.answer(end)
-		}, fail: end})
-	}
-}
-
-// worst is the error of a shard that is loading or lost its records.
-func worst(codes []protocol.ErrorCode) protocol.ErrorCode {
-	for _, code := range codes {
-		if code != protocol.NoError && code != protocol.NotCoordinator {
-			return code
-		}
-	}
-	return protocol.NoError
-}
-
-// gather ends a request that several shards answer in parts.
-type gather struct {
-	left atomic.Int64
-	end  func()
-}
-
-// newGather calls end after done was called parts times; at once for none.
-func newGather(parts int, end func()) *gather {
-	g := &gather{end: end}
-	g.left.Store(int64(parts))
-	if parts == 0 {
-		end()
-	}
-	return g
-}
-
-func (g *gather) done() {
-	if g.left.Add(-1) == 0 {
-		g.end()
 	}
 }

@@ -13,11 +13,8 @@ import (
 func BenchmarkCommitAll(b *testing.B) {
 	for _, shape := range []struct{ cells, partitions int32 }{{1000, 480}, {10, 48_000}} {
 		b.Run(fmt.Sprintf("members=%d/partitions=%d", shape.cells, shape.partitions), func(b *testing.B) {
-			groups := broadcastGroups(b)
+			groups := broadcastGroupsOver(b, func(int32) Journal { return nullJournal{} })
 			defer groups.Close()
-			for _, sh := range groups.shards {
-				useJournal(sh, nullJournal{})
-			}
 			for i := range shape.cells {
 				groups.CommitOffsets(commitRequest(slotPrefix("g", "c", "h")+strconv.Itoa(int(i)), "t", 0, 1), Caller{}, func(*kmsg.OffsetCommitResponse) {})
 			}

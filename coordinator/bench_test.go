@@ -78,11 +78,7 @@ func (j *groupJournal) Append(_ []Record, done func(error)) { j.queue <- done }
 // hold each other up.
 func BenchmarkManyGroups(b *testing.B) {
 	const many, clients = 5000, 64
-	groups := realGroups(b, 50)
-	journal := newGroupJournal(b)
-	for _, sh := range groups.shards {
-		useJournal(sh, journal)
-	}
+	groups := benchGroups(b, newGroupJournal(b))
 	requests := make([]*kmsg.OffsetCommitRequest, many)
 	for i := range requests {
 		requests[i] = commitRequest(fmt.Sprintf("group-%d", i), "topic", int32(i%8), int64(i))
@@ -143,7 +139,7 @@ func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		m := newMachine()
 		for _, r := range records {
-			if err := m.replay(r); err != nil {
+			if err := m.Replay(r); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -155,9 +151,5 @@ func BenchmarkLoad(b *testing.B) {
 
 func benchGroups(b *testing.B, journal Journal) *Groups {
 	b.Helper()
-	groups := realGroups(b, 50)
-	for shard := range int32(50) {
-		useJournal(groups.shards[shard], journal)
-	}
-	return groups
+	return groupsOver(b, 50, func(int32) Journal { return journal })
 }

@@ -108,7 +108,7 @@ func (m *machine) memberGroup(s *step, id, memberID string, instance *string, c 
 func (m *machine) meet(s *step, session *Session, cell *group) {
 	m.bind(s, session, cell)
 	if cell.consumer != nil {
-		cell.heard = s.now
+		cell.heard = s.Now
 	}
 }
 
@@ -166,7 +166,7 @@ func (m *machine) guess(s *step, c Caller, cells []*group) (*group, protocol.Err
 		alike = append(alike, cell)
 		if !cell.fetchDue.IsZero() {
 			due = append(due, cell)
-			waits = waits || s.now.Before(cell.fetchDue.Add(reattach))
+			waits = waits || s.Now.Before(cell.fetchDue.Add(reattach))
 		}
 	}
 	switch {
@@ -211,16 +211,16 @@ func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest) *kmsg.Offset
 	if len(cells)*partitions > ResetMax || len(cells)*metadata > resetMetadataMax {
 		return commitResponse(req, protocol.InvalidCommitOffsetSize)
 	}
-	first := len(s.records)
+	first := len(s.Records())
 	resp := m.commitTo(s, m.groups[req.Group], req)
-	m.commitAlike(s, s.records[first:], len(req.Group), cells)
+	m.commitAlike(s, s.Records()[first:], len(req.Group), cells)
 	return resp
 }
 
 // commitAlike commits for cells what was just committed for a group, whose name has
 // so many bytes. All groups of the shard wait for this, so it shares what it can.
 func (m *machine) commitAlike(s *step, own []Record, group int, cells []*group) {
-	s.expect(len(cells) * len(own))
+	s.Grow(len(cells) * len(own))
 	var room arena
 	for _, cell := range cells {
 		for i := range own {

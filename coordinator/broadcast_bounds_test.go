@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -22,7 +23,7 @@ func broadcastMachine(t *testing.T, cells, topics, partitions int) (*machine, fu
 	view := anyView()
 	view.modes = map[string]bool{"g": true}
 	turn := func() *step {
-		return &step{now: time.UnixMilli(1_000_000), config: &config, view: view, suffix: func() string { return "x" }}
+		return &step{Turn: shard.Turn{Now: time.UnixMilli(1_000_000)}, config: &config, view: view, suffix: func() string { return "x" }}
 	}
 	s := turn()
 	for i := range cells {
@@ -59,7 +60,7 @@ func TestCommitAllBound(t *testing.T) {
 		req.Topics[0].Partitions[0].Metadata = tt.metadata
 		req.Topics[0].Partitions = slices.Repeat(req.Topics[0].Partitions, tt.partitions)
 		resp := m.commit(s, req, Caller{})
-		offsets := slices.DeleteFunc(s.records, func(r Record) bool { return r.Key[1] > 1 })
+		offsets := slices.DeleteFunc(s.Records(), func(r Record) bool { return r.Key[1] > 1 })
 		want := (tt.cells + 1) * tt.partitions
 		if tt.want != protocol.NoError {
 			want = 0

@@ -79,9 +79,9 @@ func (m *machine) attend(s *step, b *beat, given bool) {
 		return
 	}
 	m.bind(s, b.caller.Session, g)
-	g.heard = s.now
+	g.heard = s.Now
 	if given {
-		g.fetchDue = s.now
+		g.fetchDue = s.Now
 	}
 }
 

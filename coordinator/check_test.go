@@ -42,7 +42,7 @@ func diff(a, b any) string {
 func checkDurable(live *machine, records []Record) error {
 	replayed := newMachine()
 	for _, r := range records {
-		if err := replayed.replay(r); err != nil {
+		if err := replayed.Replay(r); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -58,7 +59,7 @@ func (m *machine) joinMixed(s *step, w *joinWait, g *group, caller Caller, offer
 	resp := joinFailed(req, protocol.NoError)
 	protocolType, name := consumerType, offers[0].name
 	resp.MemberID, resp.Generation, resp.ProtocolType, resp.Protocol = id, member.current.epoch, &protocolType, &name
-	respond(s, w.reply, resp, w.failed)
+	shard.Respond(&s.Turn, w.reply, resp, w.failed)
 }
 
 // seatClassic finds out who joins, and whose place it takes. A dynamic member
@@ -166,7 +167,7 @@ func (m *machine) syncMixed(s *step, w *syncWait, g *group) {
 	resp.ProtocolType, resp.Protocol = &protocolType, &name
 	sub, _ := decodeSubscription(first.metadata) // else version 0
 	resp.MemberAssignment = encodeAssignment(sub.version, namesOf(s.view, member.current.assigned))
-	respond(s, w.reply, resp, w.failed)
+	shard.Respond(&s.Turn, w.reply, resp, w.failed)
 }
 
 // heartbeatMixed keeps a classic member, and tells it when to join again.

@@ -81,7 +81,7 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 		m.scheduleExpiry(s)
 	}
 	count, size := commitSize(req)
-	s.expect(count)
+	s.Grow(count)
 	room := newArena(size)
 	limit := min(s.config.OffsetMetadataMax, stringMax)
 	for i := range req.Topics {

@@ -12,8 +12,7 @@ import (
 // once for what the group holds then, and no longer held by the request.
 func TestLargeCommitMemory(t *testing.T) {
 	const partitions, bytes = 4000, 4096
-	groups := realGroups(t, 1)
-	useJournal(groups.shards[0], nullJournal{})
+	groups := groupsOver(t, 1, func(int32) Journal { return nullJournal{} })
 	req := commitRequest("g", "t", 0, 1)
 	parts := &req.Topics[0].Partitions
 	*parts = make([]kmsg.OffsetCommitRequestTopicPartition, partitions)

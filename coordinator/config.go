@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // Config holds the rules of groups that a user can turn. Every field carries
@@ -162,4 +164,6 @@ func (c Config) Validate() error {
 	return nil
 }
 
-func (c *Config) appendSizes() appendSizes { return appendSizes{c.BatchBytesMax, c.UnitBytesMax} }
+func (c *Config) appendSizes() shard.Sizes {
+	return shard.Sizes{Usual: c.BatchBytesMax, Unit: c.UnitBytesMax}
+}

@@ -17,7 +17,7 @@ func (g *Groups) ConsumerHeartbeat(
 	req *kmsg.ConsumerGroupHeartbeatRequest, caller Caller, reply func(*kmsg.ConsumerGroupHeartbeatResponse),
 ) {
 	b := &beat{req: req, caller: caller}
-	config := g.env.config()
+	config := g.config()
 	if err := b.check(&config); err != nil {
 		reply(beatFailed(req, err))
 		return

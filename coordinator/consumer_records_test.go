@@ -69,7 +69,7 @@ func TestKafkasBytes(t *testing.T) {
 	seen := map[uint16]int{}
 	m := newMachine()
 	for _, r := range kafkaRecords(t) {
-		if err := m.replay(r); err != nil {
+		if err := m.Replay(r); err != nil {
 			t.Fatalf("%x %x: %v", r.Key, r.Value, err)
 		}
 		version := binary.BigEndian.Uint16(r.Key)
@@ -104,7 +104,7 @@ func TestKafkasGroup(t *testing.T) {
 	t.Parallel()
 	m := newMachine()
 	for _, r := range kafkaRecords(t) {
-		if err := m.replay(r); err != nil {
+		if err := m.Replay(r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestLaterTags(t *testing.T) {
 	r := memberCurrentRecord("g", "m", &memberCurrent{epoch: 3, previous: 2, state: 5, assigned: set})
 	r.Value = append(r.Value[:len(r.Value)-1], "\x02\x00\x03abc\x07\x00"...)
 	m := newMachine()
-	if err := m.replay(r); err != nil {
+	if err := m.Replay(r); err != nil {
 		t.Fatal(err)
 	}
 	got := m.groups["g"].consumer.members["m"].current
@@ -165,7 +165,7 @@ func TestBadConsumerRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newMachine()
-			if err := m.replay(r); !errors.Is(err, errRecord) {
+			if err := m.Replay(r); !errors.Is(err, errRecord) {
 				t.Errorf("got %v", err)
 			}
 			if len(m.groups) != 0 {

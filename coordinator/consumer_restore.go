@@ -202,7 +202,7 @@ func (c *consumerGroup) strangers(members map[string]bool) []string {
 
 // watchConsumer gives a member its session timeout from now.
 func (m *machine) watchConsumer(s *step, g *group, member *consumerMember) {
-	m.timers.Set(timerKey{timerSession, g.id, member.id}, s.now.Add(s.sessionOf(g.id, member)))
+	m.timers.Set(timerKey{timerSession, g.id, member.id}, s.Now.Add(s.sessionOf(g.id, member)))
 }
 
 // awaitRevocation gives a member its rebalance timeout from now to give up what it
@@ -212,5 +212,5 @@ func (m *machine) awaitRevocation(s *step, g *group, member *consumerMember) {
 	if timeout < 0 {
 		timeout = s.sessionOf(g.id, member)
 	}
-	m.timers.Set(timerKey{timerRebalance, g.id, member.id}, s.now.Add(timeout))
+	m.timers.Set(timerKey{timerRebalance, g.id, member.id}, s.Now.Add(timeout))
 }

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
@@ -16,15 +17,15 @@ import (
 func loaded(records []Record, v View) (*machine, []Record, error) {
 	m := newMachine()
 	for _, r := range records {
-		if err := m.replay(r); err != nil {
+		if err := m.Replay(r); err != nil {
 			return nil, nil, err
 		}
 	}
 	config := DefaultConfig()
-	s := &step{now: time.UnixMilli(1000), config: &config, view: v, suffix: func() string { return "x" }}
+	s := &step{Turn: shard.Turn{Now: time.UnixMilli(1000)}, config: &config, view: v, suffix: func() string { return "x" }}
 	m.restore(s)
 	m.apply(s)
-	return m, s.records, nil
+	return m, s.Records(), nil
 }
 
 // checkLoad loads records and checks the machine that comes of it; what is
@@ -170,10 +171,10 @@ func TestAnyOrder(t *testing.T) {
 		shuffled := rapid.Permutation(records).Draw(rt, "shuffled")
 		one, other := newMachine(), newMachine()
 		for i := range records {
-			if err := one.replay(records[i]); err != nil {
+			if err := one.Replay(records[i]); err != nil {
 				rt.Fatal(err)
 			}
-			if err := other.replay(shuffled[i]); err != nil {
+			if err := other.Replay(shuffled[i]); err != nil {
 				rt.Fatal(err)
 			}
 		}
@@ -221,7 +222,7 @@ func TestFree(t *testing.T) {
 		"b": {epoch: 1, assigned: partitions{topicA: {3}}},
 		"c": {epoch: epochAway, assigned: partitions{topicB: {0}}},
 	} {
-		if err := m.replay(memberCurrentRecord("g", id, &current)); err != nil {
+		if err := m.Replay(memberCurrentRecord("g", id, &current)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -251,7 +252,7 @@ func TestFree(t *testing.T) {
 func TestTopicsHash(t *testing.T) {
 	t.Parallel()
 	m := newMachine()
-	if err := m.replay(memberMetaRecord("g", "a", &memberMeta{topics: []string{"t", "u"}})); err != nil {
+	if err := m.Replay(memberMetaRecord("g", "a", &memberMeta{topics: []string{"t", "u"}})); err != nil {
 		t.Fatal(err)
 	}
 	c := m.groups["g"].consumer
@@ -282,13 +283,13 @@ func TestTopicsHash(t *testing.T) {
 func TestTopicsChanged(t *testing.T) {
 	m := newMachine()
 	for group, topic := range map[string]string{"g": "t", "h": "u"} {
-		if err := m.replay(memberMetaRecord(group, "a", &memberMeta{topics: []string{topic}})); err != nil {
+		if err := m.Replay(memberMetaRecord(group, "a", &memberMeta{topics: []string{topic}})); err != nil {
 			t.Fatal(err)
 		}
 	}
 	config := DefaultConfig()
 	v := viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 1}, Topic{Name: "u", ID: model.TopicID{2}, Partitions: 1})
-	s := &step{now: time.UnixMilli(1), config: &config, view: v}
+	s := &step{Turn: shard.Turn{Now: time.UnixMilli(1)}, config: &config, view: v}
 	for i := range 1000 { // they cost nothing worth counting
 		m.obtain(fmt.Sprintf("classic %d", i))
 	}

@@ -14,7 +14,7 @@ func TestTopicsShared(t *testing.T) {
 	m := newMachine()
 	for i, topics := range []string{"t u", "t u", "v", "t u", "t u", "v"} {
 		record := memberMetaRecord("g", fmt.Sprint(i%5), &memberMeta{clientID: fmt.Sprint(i), topics: strings.Fields(topics)})
-		if err := m.replay(record); err != nil {
+		if err := m.Replay(record); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,7 +30,7 @@ func TestTopicsShared(t *testing.T) {
 		t.Errorf("%v %v", c.members["0"].meta.topics, c.members["4"].meta.topics)
 	}
 	again := list("4")
-	if err := m.replay(memberMetaRecord("g", "4", &memberMeta{clientID: "new", topics: []string{"t", "u"}})); err != nil {
+	if err := m.Replay(memberMetaRecord("g", "4", &memberMeta{clientID: "new", topics: []string{"t", "u"}})); err != nil {
 		t.Fatal(err)
 	}
 	if list("4") != again {

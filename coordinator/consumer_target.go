@@ -17,13 +17,13 @@ const lookInterval = 5 * time.Minute
 
 // outdated reports whether the group's topics are to be looked at again.
 func (c *consumerSoft) outdated(s *step) bool {
-	return c.refresh || s.now.Sub(c.lookedAt) >= lookInterval
+	return c.refresh || s.Now.Sub(c.lookedAt) >= lookInterval
 }
 
 // looked notes that they were.
 func (c *consumerSoft) looked(s *step) {
 	if c.outdated(s) {
-		c.refresh, c.lookedAt = false, s.now
+		c.refresh, c.lookedAt = false, s.Now
 	}
 }
 
@@ -44,7 +44,7 @@ func (m *machine) assign(s *step, g *group) {
 		m.timers.Cancel(key)
 		return
 	}
-	if due := c.soft.pace.due(); s.now.Before(due) {
+	if due := c.soft.pace.due(); s.Now.Before(due) {
 		m.timers.Set(key, due)
 		return
 	}
@@ -59,7 +59,7 @@ func (m *machine) assignSoon(s *step, g *group) {
 	case len(c.members) == 0:
 		m.timers.Cancel(key)
 	case c.epoch > c.assignmentEpoch && !m.timers.Has(key):
-		m.timers.Set(key, s.now.Add(s.heartbeat(g.id)))
+		m.timers.Set(key, s.Now.Add(s.heartbeat(g.id)))
 	}
 }
 
@@ -67,7 +67,7 @@ func (m *machine) assignSoon(s *step, g *group) {
 func (m *machine) retarget(s *step, g *group) {
 	c, marked := g.consumer, g.marked(s)
 	spec := c.spec(s.view, g.emptying.dealt)
-	c.soft.pace = c.soft.pace.after(s.now, spec)
+	c.soft.pace = c.soft.pace.after(s.Now, spec)
 	if len(marked) > 0 {
 		g.emptying.dealt = make(map[string]partitions, len(spec.Members))
 	}
@@ -87,10 +87,10 @@ func (m *machine) retarget(s *step, g *group) {
 			continue
 		}
 		r := memberTargetRecord(g.id, id, target)
-		if !r.fits(s) {
+		if !s.fits(&r) {
 			c.soft.unassigned = c.epoch
 			s.event(Event{Kind: AssignmentRefused, Group: g.id, Member: id, Generation: c.epoch, Members: len(c.members), Reason: fmt.Sprintf(
-				"a member's share of the partitions takes %d bytes, and can have %d (a third of mainstem.log.segment.bytes, at most 16 MiB): have more members, or fewer topics", r.size(), s.config.RecordBytesMax)})
+				"a member's share of the partitions takes %d bytes, and can have %d (a third of mainstem.log.segment.bytes, at most 16 MiB): have more members, or fewer topics", r.Size(), s.config.RecordBytesMax)})
 			return
 		}
 		targets = append(targets, r)

@@ -30,7 +30,7 @@ func TestSharedNamesAreResolvedOnce(t *testing.T) {
 		})
 	}
 	view := viewOf(Topic{Name: "t", ID: model.TopicID{1}, Partitions: 100})
-	spec := w.groups.shards[0].machine.groups["g"].consumer.spec(view, nil)
+	spec := w.groups.machine(0).groups["g"].consumer.spec(view, nil)
 	if len(spec.Members) != 50 || len(spec.Topics) != 1 {
 		t.Fatalf("%d members, %d topics", len(spec.Members), len(spec.Topics))
 	}

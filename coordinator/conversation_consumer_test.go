@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
@@ -64,10 +65,10 @@ func (c *conversation) seed(t *testing.T, d *datadriven.TestData) {
 		records["16"] = regexRecord(group, regex, &resolvedRegex{topics: []string{"t"}, version: 1, at: 1})
 		order = append(order, "16")
 	}
-	c.journals[0].set(func(j *memoryJournal) {
+	c.journals[0].Set(func(j *shard.MemoryState) {
 		for _, kind := range order {
 			if !slices.Contains(skip, kind) {
-				j.mu.durable = append(j.mu.durable, records[kind])
+				j.Durable = append(j.Durable, records[kind])
 			}
 		}
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -90,7 +91,7 @@ func eachConversation(t *testing.T, play func(*testing.T, *conversation, *datadr
 type conversation struct {
 	clock    *clock.Manual
 	groups   *Groups
-	journals []*memoryJournal
+	journals []*shard.Memory
 	config   Config
 	requests int
 	suffixes int
@@ -118,8 +119,8 @@ func newConversation(t *testing.T, change func(*Config)) *conversation {
 		change(&c.config)
 	}
 	for i := range c.config.Shards {
-		c.journals = append(c.journals, &memoryJournal{
-			onAppend: func(records []Record) { c.sayRecords(int(i), records) },
+		c.journals = append(c.journals, &shard.Memory{
+			OnAppend: func(records []Record) { c.sayRecords(int(i), records) },
 		})
 	}
 	c.start(t)
@@ -226,7 +227,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		clear(c.starts)
 		c.clock, c.groups, c.journals, c.config = fresh.clock, fresh.groups, fresh.journals, fresh.config
 		for i := range c.journals { // they speak to this conversation from now on
-			c.journals[i].onAppend = func(records []Record) { c.sayRecords(i, records) }
+			c.journals[i].OnAppend = func(records []Record) { c.sayRecords(i, records) }
 		}
 		c.restart(t)
 		c.suffixes, c.requests = 0, 0
@@ -277,7 +278,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		c.restart(t)
 	case "records":
 		for i, j := range c.journals {
-			c.sayRecords(i, j.all())
+			c.sayRecords(i, j.All())
 		}
 	case "metrics":
 		c.say("%s", metricsText(c.groups.Metrics()))
@@ -287,11 +288,12 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		c.request(t, d)
 	}
 	text := c.taken()
-	for _, sh := range c.groups.shards {
-		if sh.machine == nil {
+	for i := range c.groups.shards.Len() {
+		m := c.groups.machine(i)
+		if m == nil {
 			continue
 		}
-		if err := cmp.Or(checkMachine(sh.machine), checkHolders(sh.machine)); err != nil {
+		if err := cmp.Or(checkMachine(m), checkHolders(m)); err != nil {
 			d.Fatalf(t, "%v", err)
 		}
 	}
@@ -334,31 +336,31 @@ func (c *conversation) journal(t *testing.T, d *datadriven.TestData) {
 	for _, j := range c.journals {
 		switch what := d.CmdArgs[0].Key; what {
 		case "hold", "flow":
-			j.set(func(j *memoryJournal) { j.mu.hold = what == "hold" })
+			j.Set(func(j *shard.MemoryState) { j.Hold = what == "hold" })
 			if what == "flow" {
-				j.release(-1)
+				j.Release(-1)
 			}
 		case "release":
 			n := -1
 			d.MaybeScanArgs(t, "n", &n)
-			j.release(n)
+			j.Release(n)
 		case "lose": // all is answered before the shard has loaded again
 			gate := make(chan struct{})
-			j.set(func(j *memoryJournal) { j.mu.gate = gate })
-			j.lose()
+			j.Set(func(j *shard.MemoryState) { j.Gate = gate })
+			j.Lose()
 			synctest.Wait()
-			j.set(func(j *memoryJournal) { j.mu.gate = nil })
+			j.Set(func(j *shard.MemoryState) { j.Gate = nil })
 			close(gate)
 		case "refuse", "accept":
-			j.set(func(j *memoryJournal) { j.mu.refuse = what == "refuse" })
+			j.Set(func(j *shard.MemoryState) { j.Refuse = what == "refuse" })
 		case "break-load":
-			j.set(func(j *memoryJournal) { j.mu.loadErr = errJournal })
+			j.Set(func(j *shard.MemoryState) { j.LoadErr = shard.ErrMemory })
 		case "heal-load":
-			j.set(func(j *memoryJournal) { j.mu.loadErr = nil })
+			j.Set(func(j *shard.MemoryState) { j.LoadErr = nil })
 		case "close-gate":
-			j.set(func(j *memoryJournal) { j.mu.gate = make(chan struct{}) })
+			j.Set(func(j *shard.MemoryState) { j.Gate = make(chan struct{}) })
 		case "open-gate":
-			j.set(func(j *memoryJournal) { close(j.mu.gate); j.mu.gate = nil })
+			j.Set(func(j *shard.MemoryState) { close(j.Gate); j.Gate = nil })
 		default:
 			d.Fatalf(t, "journal %s?", what)
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // reloadCodes are what a client may get instead of the planned answer because
@@ -127,7 +129,7 @@ func TestConversationsCut(t *testing.T) {
 	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) string {
 		talk.play(t, d)
 		for _, j := range talk.journals {
-			records := j.all()
+			records := j.All()
 			// What came with this command, and a little of what was there before.
 			for end := max(0, len(records)-10); end <= len(records); end++ {
 				if err := checkLoad(records[:end], talk.settledView()); err != nil {
@@ -155,9 +157,10 @@ func (c *conversation) settledView() testView {
 func atRest(talk *conversation) bool {
 	rest := true
 	for _, j := range talk.journals {
-		j.set(func(j *memoryJournal) {
-			rest = rest && !j.mu.hold && !j.mu.refuse && !j.mu.broken && j.mu.loadErr == nil && j.mu.gate == nil && len(j.mu.pending) == 0
+		j.Set(func(j *shard.MemoryState) {
+			rest = rest && !j.Hold && !j.Refuse && !j.Broken && j.LoadErr == nil && j.Gate == nil
 		})
+		rest = rest && j.Pending() == 0
 	}
 	return rest
 }

@@ -82,8 +82,8 @@ func (g *group) describe() kmsg.DescribeGroupsResponseGroup {
 // type. Groups of shards that are not here are others' to list; one that is
 // loading would be missing, so that is an error.
 func (g *Groups) ListGroups(req *kmsg.ListGroupsRequest, reply func(*kmsg.ListGroupsResponse)) {
-	parts := make([][]kmsg.ListGroupsResponseGroup, len(g.shards))
-	g.askShards(func(i int, m *machine, s *step) { parts[i] = m.list(s, req) }, func(code protocol.ErrorCode) {
+	parts := make([][]kmsg.ListGroupsResponseGroup, g.shards.Len())
+	g.shards.Each(func(i int, m *machine, s *step) { parts[i] = m.list(s, req) }, func(code protocol.ErrorCode) {
 		resp := kmsg.NewPtrListGroupsResponse()
 		resp.Version, resp.ErrorCode = req.Version, int16(code)
 		if code == protocol.NoError {

@@ -6,14 +6,12 @@
 //
 // Reading order:
 //
-//	journal.go       the durable memory of one shard, an interface
+//	shard/           a room of its own: what runs a shard, be it of groups or of
+//	                 transactions: the mailbox, the way to the journal, loads
 //	groups.go        the coordinator as the server sees it: shards by group id
 //	ask.go           how requests reach the shards
 //	config.go        the settings; view.go: the metadata; event.go: what happens, for the log
 //	step.go          what goes into one turn of a machine, and what comes out
-//	shard.go         the runtime: a mailbox and whoever drains it
-//	outbox.go        on the way to the journal: one append for many steps, held answers
-//	load.go          load, failure and reload, unload
 //	machine.go       the state of a shard; replay, the only way to change what is durable
 //	group.go         one group; roster.go, member.go: who is in it
 //	join.go          JoinGroup; static.go: static members that come back
@@ -52,7 +50,7 @@
 //	                 rebalances; rewind_consumer.go: its two assignments;
 //	                 rewind_records.go: what is kept of it; rewind_undo.go: the
 //	                 way back
-//	timers.go        deadlines; deadlines.go: which there are; metrics.go: counts
+//	deadlines.go     what timers there are; metrics.go: counts
 //	assign/          a room of its own: who gets which partition, by KIP-848
 //
 // Invariants:
@@ -64,10 +62,6 @@
 //   - What one request or one deadline changes in a group is one append: a crash keeps
 //     all of it or nothing. Changes of many groups, and of offsets by themselves, may be
 //     several.
-//   - An answer, a read's too, leaves when all that it may have seen, be it held
-//     or under way, is below the high watermark. If an append is lost, the shard
-//     drops its machine and what is held first, answers
-//     COORDINATOR_LOAD_IN_PROGRESS, and loads again.
 //   - A group is of one kind at any time. It changes it in one step, in which nobody
 //     is put out; generations and epochs go on as one ascending row.
 //   - No two members of a consumer group hold the same partition: a member that
@@ -80,8 +74,6 @@
 //     in force, so that there are cells, the group has a mark.
 //   - No group waits for another: a handler never blocks.
 //
-// Goroutines: a shard's mailbox is drained by whoever posts to it while it is
-// idle. Groups starts a goroutine for each load, one for a shard that keeps its
-// caller too long, and one where an end of an append lets held records go or a
-// connection ends; Close waits for them. Timers of the clock only post.
+// Goroutines: none but those of the shards (room shard), which Groups.Close waits
+// for. What is said there of answers and lost appends holds here.
 package coordinator

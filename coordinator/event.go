@@ -1,6 +1,10 @@
 package coordinator
 
-import "time"
+import (
+	"time"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
+)
 
 // EventKind says what an Event tells of.
 type EventKind int8
@@ -42,6 +46,16 @@ type Event struct {
 	Reason     string
 	Took       time.Duration
 	Err        error
+}
+
+// shardEvent tells what befell a shard. That it is loaded the machine tells, which
+// knows how much it has.
+func (g *Groups) shardEvent(e shard.Event) {
+	kinds := [...]EventKind{
+		shard.Loading: ShardLoading, shard.LoadFailed: ShardLoadFailed, shard.Unloaded: ShardUnloaded,
+		shard.AppendFailed: AppendFailed, shard.RecordSkipped: RecordSkipped,
+	}
+	g.env.Events(Event{Kind: kinds[e.Kind], Shard: e.Shard, Count: e.Count, Err: e.Err})
 }
 
 // String names the kind for logs.

@@ -5,7 +5,7 @@ package coordinator
 func (m *machine) scheduleExpiry(s *step) {
 	key := timerKey{kind: timerExpiry}
 	if !m.timers.Has(key) {
-		m.timers.Set(key, s.now.Add(s.config.OffsetsCheckInterval))
+		m.timers.Set(key, s.Now.Add(s.config.OffsetsCheckInterval))
 	}
 }
 

@@ -122,8 +122,8 @@ func TestRewindTooLarge(t *testing.T) {
 		if refused := m.rewindTo(s, &req); refused != nil {
 			code = refused.Code
 		}
-		if code != want || (len(s.records) == 0) != (want != protocol.NoError) {
-			t.Errorf("%d partitions: %s, %d records", n, code, len(s.records))
+		if code != want || (len(s.Records()) == 0) != (want != protocol.NoError) {
+			t.Errorf("%d partitions: %s, %d records", n, code, len(s.Records()))
 		}
 		m.apply(s)
 	}

@@ -3,6 +3,8 @@ package coordinator
 import (
 	"testing"
 	"time"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // TestForgottenGroupWaitsForNobody: a group of offsets alone, whose only member
@@ -14,9 +16,9 @@ func TestForgottenGroupWaitsForNobody(t *testing.T) {
 	g := m.obtain("g")
 	m.offsetCount++
 	g.offsets.put("t", 0, committed{})
-	m.transition(&step{now: time.UnixMilli(1000)}, g, statePreparing)
+	m.transition(&step{Turn: shard.Turn{Now: time.UnixMilli(1000)}}, g, statePreparing)
 	m.timers.Set(timerKey{timerJoin, "g", ""}, time.UnixMilli(4000))
-	if err := m.replay(Record{Key: room.offsetKey("g", "t", 0)}); err != nil {
+	if err := m.Replay(Record{Key: room.offsetKey("g", "t", 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if m.groups["g"] != nil {

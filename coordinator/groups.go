@@ -2,11 +2,10 @@ package coordinator
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"sync"
-	"unicode/utf16"
+	"time"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -37,8 +36,14 @@ type Env struct {
 	MemberSuffix func() string
 }
 
+// Record is what a Journal keeps.
+type Record = shard.Record
+
+// Journal is the memory of one shard, which the owner gives.
+type Journal = shard.Journal
+
 // ErrUnloaded is what a Load ends with that was overtaken by Unload or Close.
-var ErrUnloaded = errors.New("coordinator: the shard was unloaded")
+var ErrUnloaded = shard.ErrUnloaded
 
 // Groups is the group coordinator: every group of the broker, spread
 // over shards as Kafka spreads them over the partitions of its offsets topic.
@@ -48,16 +53,10 @@ var ErrUnloaded = errors.New("coordinator: the shard was unloaded")
 // possibly before it returns. Requests must own their strings (no unsafe
 // decoding); byte slices that outlive the request are copied.
 type Groups struct {
-	env     *environment
-	shards  []*shard
-	workers workers
-}
-
-// environment is what all shards share.
-type environment struct {
-	Env
-	config  func() Config
-	workers *workers
+	env    Env
+	config func() Config
+	shards *shard.Shards[*machine, *step]
+	stats  []stats // by shard
 }
 
 // New makes a coordinator; it serves a shard once that is loaded. config is
@@ -73,68 +72,58 @@ func New(config func() Config, env Env) (*Groups, error) {
 	if env.MemberSuffix == nil {
 		env.MemberSuffix = randomUUID
 	}
-	g := &Groups{shards: make([]*shard, c.Shards)}
-	g.env = &environment{Env: env, config: config, workers: &g.workers}
-	for i := range g.shards {
-		g.shards[i] = newShard(int32(i), g.env)
-	}
+	g := &Groups{env: env, config: config, stats: make([]stats, c.Shards)}
+	g.shards = shard.New(c.Shards, shard.Env[*machine, *step]{
+		Clock: env.Clock, Journal: env.Journals, New: newMachine, Step: g.newStep,
+		Publish: g.publish, Clear: func(shard int32) { g.stats[shard].clear() }, Events: g.shardEvent,
+		Sizes: func() shard.Sizes {
+			c := config()
+			return c.appendSizes()
+		},
+		LoadRetry: func() time.Duration { return config().LoadRetry },
+	})
 	return g, nil
 }
 
-// Shard is the partition of the offsets topic that a group lives in: Java's
-// String.hashCode, made positive as Kafka does, modulo their number. The cells of
-// a broadcast group are where the group is.
+func (g *Groups) newStep(index int32, now time.Time) *step {
+	config := g.config()
+	return &step{
+		Turn: shard.Turn{Now: now}, config: &config, suffix: g.env.MemberSuffix, view: g.env.View(), index: index, starts: g.env.LogStart,
+	}
+}
+
+// publish shows others what a turn did.
+func (g *Groups) publish(shard int32, m *machine, s *step) {
+	for i := range s.events {
+		s.events[i].Shard = shard
+		g.env.Events(s.events[i])
+	}
+	g.stats[shard].publish(m, s)
+}
+
+// Shard is the partition of the offsets topic that a group lives in, as in Kafka. The
+// cells of a broadcast group are where the group is.
 func (g *Groups) Shard(group string) int32 {
-	return shardOf(group, int32(len(g.shards)))
+	base, _ := baseOf(group)
+	return g.shards.Of(base)
 }
 
 // Load starts serving a shard and returns when its first load has ended. A
 // failed load is tried again in the background; until one succeeds, requests
 // get COORDINATOR_LOAD_IN_PROGRESS. A loaded shard is dropped and loaded again.
-func (g *Groups) Load(shard int32) error {
-	if shard < 0 || int(shard) >= len(g.shards) {
-		return fmt.Errorf("%w: there is no shard %d", ErrConfig, shard)
-	}
-	result := make(chan error, 1)
-	sh := g.shards[shard]
-	sh.post(mail{control: func() { sh.load(sh.env.Journals(sh.index), func(err error) { result <- err }) }})
-	return <-result
-}
+func (g *Groups) Load(shard int32) error { return g.shards.Load(shard) }
 
 // Unload stops serving a shard: what waits there gets NOT_COORDINATOR.
-func (g *Groups) Unload(shard int32) {
-	if shard < 0 || int(shard) >= len(g.shards) {
-		return
-	}
-	g.shards[shard].unloadAndWait(protocol.NotCoordinator)
-}
+func (g *Groups) Unload(shard int32) { g.shards.Unload(shard) }
 
 // Close unloads all shards and waits for the coordinator's goroutines. What
 // waits, and all that comes later, gets COORDINATOR_NOT_AVAILABLE. Like Load
 // and Unload it must not be called from within a reply.
-func (g *Groups) Close() {
-	for _, sh := range g.shards {
-		sh.unloadAndWait(protocol.CoordinatorNotAvailable)
-	}
-	g.workers.close()
-}
+func (g *Groups) Close() { g.shards.Close() }
 
 // post hands a task to the shard of a group.
 func (g *Groups) post(group string, run func(*machine, *step), fail func(protocol.ErrorCode)) {
-	g.shards[g.Shard(group)].post(mail{run: run, fail: fail})
-}
-
-func shardOf(group string, shards int32) int32 {
-	base, _ := baseOf(group)
-	var hash int32
-	for _, unit := range utf16.Encode([]rune(base)) {
-		hash = 31*hash + int32(unit)
-	}
-	// The most negative number has no positive twin; Kafka takes 0 for it.
-	if hash = max(hash, -hash); hash < 0 {
-		return 0
-	}
-	return hash % shards
+	g.shards.Post(g.Shard(group), run, fail)
 }
 
 func randomUUID() string {
@@ -144,31 +133,4 @@ func randomUUID() string {
 	b[6] = b[6]&0x0f | 0x40 // version 4
 	b[8] = b[8]&0x3f | 0x80 // RFC 4122 variant
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// workers counts the coordinator's goroutines, so that Close can wait for them.
-type workers struct {
-	mu struct {
-		sync.Mutex
-		closed bool
-	}
-	running sync.WaitGroup
-}
-
-// start runs f in its own goroutine, or reports that the coordinator is closed.
-func (w *workers) start(f func()) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.mu.closed {
-		return false
-	}
-	w.running.Go(f)
-	return true
-}
-
-func (w *workers) close() {
-	w.mu.Lock()
-	w.mu.closed = true
-	w.mu.Unlock()
-	w.running.Wait()
 }

@@ -12,45 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
-
-// TestShard holds what Kafka computes: Java's String.hashCode over UTF-16,
-// its absolute value, modulo 50.
-func TestShard(t *testing.T) {
-	t.Parallel()
-	for group, want := range map[string]int32{
-		"":                       0,
-		"a":                      97 % 50,
-		"test":                   3556498 % 50,
-		"console-consumer-12345": shardByHand("console-consumer-12345"),
-		"polygenelubricants":     0,                                     // its hash is the smallest number, which has no absolute value
-		"gr\u00fcppe\U0001F600":  shardByHand("grüppe\xf0\x9f\x98\x80"), // a surrogate pair in UTF-16
-	} {
-		if got := shardOf(group, 50); got != want {
-			t.Errorf("%q: shard %d, want %d", group, got, want)
-		}
-	}
-}
-
-// shardByHand computes it with 64 bits and cuts at the end.
-func shardByHand(group string) int32 {
-	var hash int64
-	for _, r := range group {
-		units := []int64{int64(r)}
-		if r > 0xffff {
-			units = []int64{0xd800 + int64(r-0x10000)>>10, 0xdc00 + int64(r-0x10000)&0x3ff}
-		}
-		for _, u := range units {
-			hash = int64(int32(31*hash + u))
-		}
-	}
-	if hash < 0 {
-		hash = -hash
-	}
-	return int32(hash % 50)
-}
 
 func TestConfigValidate(t *testing.T) {
 	t.Parallel()
@@ -81,27 +46,22 @@ func TestConfigValidate(t *testing.T) {
 	}
 }
 
-func TestNoSuchShard(t *testing.T) {
-	t.Parallel()
-	groups := realGroups(t, 1)
-	for _, shard := range []int32{-1, 1} {
-		if err := groups.Load(shard); !errors.Is(err, ErrConfig) {
-			t.Errorf("shard %d: %v", shard, err)
-		}
-		groups.Unload(shard)
-	}
-}
-
 // realGroups is a coordinator on the real clock whose journals are in memory.
 func realGroups(tb testing.TB, shards int32) *Groups {
 	tb.Helper()
+	journals := make([]shard.Memory, shards)
+	return groupsOver(tb, shards, func(shard int32) Journal { return &journals[shard] })
+}
+
+// groupsOver is one over journals of the caller's.
+func groupsOver(tb testing.TB, shards int32, journals func(shard int32) Journal) *Groups {
+	tb.Helper()
 	config := DefaultConfig()
 	config.Shards = shards
-	journals := make([]memoryJournal, shards)
 	view := anyView() // production makes none for a step
 	groups, err := New(func() Config { return config }, Env{
 		Clock:    clock.Real{},
-		Journals: func(shard int32) Journal { return &journals[shard] },
+		Journals: journals,
 		View:     func() View { return view },
 	})
 	if err != nil {
@@ -116,9 +76,24 @@ func realGroups(tb testing.TB, shards int32) *Groups {
 	return groups
 }
 
-// useJournal gives a shard another journal, before its first request.
-func useJournal(sh *shard, journal Journal) {
-	sh.journal, sh.outbox.journal = journal, journal
+// machine is that of a shard at rest; nil if it is not loaded.
+func (g *Groups) machine(shard int32) (m *machine) {
+	g.shards.Peek(shard, func(its *machine, _ []Record) { m = its })
+	return m
+}
+
+// loadedShard starts a coordinator that has loaded its first shard; it ends with the test.
+func loadedShard(t *testing.T, config func() Config, env Env) *Groups {
+	t.Helper()
+	groups, err := New(config, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(groups.Close)
+	if err := groups.Load(0); err != nil {
+		t.Fatal(err)
+	}
+	return groups
 }
 
 // TestTooLong refuses strings that a record could not hold, whatever the
@@ -186,7 +161,7 @@ func TestManyAtOnce(t *testing.T) {
 	const shards, clients, turns = 4, 16, 60
 	config := DefaultConfig()
 	config.Shards, config.InitialRebalanceDelay = shards, time.Millisecond
-	var journals [shards]memoryJournal
+	var journals [shards]shard.Memory
 	groups, err := New(func() Config { return config }, Env{
 		Clock: clock.Real{}, Journals: func(shard int32) Journal { return &journals[shard] }, View: func() View { return anyView() },
 	})
@@ -209,12 +184,12 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	for turn := range turns {
-		shard := int32(turn % shards)
-		journals[shard].set(func(j *memoryJournal) { j.mu.broken = turn%3 == 0 })
+		index := int32(turn % shards)
+		journals[index].Set(func(j *shard.MemoryState) { j.Broken = turn%3 == 0 })
 		if turn%5 == 0 {
-			groups.Unload(shard)
+			groups.Unload(index)
 		}
-		if err := groups.Load(shard); err != nil && !errors.Is(err, ErrUnloaded) {
+		if err := groups.Load(index); err != nil && !errors.Is(err, ErrUnloaded) {
 			t.Fatal(err)
 		}
 	}
@@ -264,7 +239,7 @@ func TestIdleShardsCostNothing(t *testing.T) {
 	manual := clock.NewManual(time.UnixMilli(1))
 	config := DefaultConfig()
 	groups, err := New(func() Config { return config }, Env{
-		Clock: manual, Journals: func(int32) Journal { return &memoryJournal{} }, View: func() View { return anyView() },
+		Clock: manual, Journals: func(int32) Journal { return &shard.Memory{} }, View: func() View { return anyView() },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -286,10 +261,9 @@ func TestIdleShardsCostNothing(t *testing.T) {
 // TestCoalesce: what arrives while a shard works goes out as one append.
 func TestCoalesce(t *testing.T) {
 	t.Parallel()
-	groups := realGroups(t, 1)
 	var appends []int
-	journal := &memoryJournal{onAppend: func(records []Record) { appends = append(appends, len(records)) }}
-	useJournal(groups.shards[0], journal)
+	journal := &shard.Memory{OnAppend: func(records []Record) { appends = append(appends, len(records)) }}
+	groups := groupsOver(t, 1, func(int32) Journal { return journal })
 	answers := 0
 	groups.CommitOffsets(commitRequest("g", "t", 0, 1), Caller{}, func(*kmsg.OffsetCommitResponse) {
 		for partition := range int32(5) {
@@ -299,32 +273,6 @@ func TestCoalesce(t *testing.T) {
 	if answers != 5 || len(appends) != 2 || appends[1] != 5 {
 		t.Errorf("%d answers, appends of %v records", answers, appends)
 	}
-}
-
-// TestCallerIsReleased: whoever drains a mailbox is not held by those who keep
-// filling it.
-func TestCallerIsReleased(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	groups := realGroups(t, 1)
-	released, finished := make(chan struct{}), make(chan struct{})
-	const chain = 10 * turnsMax
-	var next func(n int)
-	next = func(n int) {
-		groups.Heartbeat(&kmsg.HeartbeatRequest{Group: "g"}, Caller{}, func(*kmsg.HeartbeatResponse) {
-			switch n {
-			case chain / 2:
-				<-released // only the coordinator's own goroutine may wait here
-			case chain:
-				close(finished)
-				return
-			}
-			next(n + 1)
-		})
-	}
-	next(0)
-	close(released)
-	<-finished
-	groups.Close()
 }
 
 // TestNoGroupHoldsUpAnother: while a group waits for its members, and one of its

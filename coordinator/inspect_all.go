@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -15,12 +16,12 @@ const walkMax = 2000
 // inspectAll has every shard show its groups, turn by turn: whoever commits
 // meanwhile waits for one turn only.
 func (g *Groups) inspectAll(reply func([]GroupView, protocol.ErrorCode)) {
-	parts, codes := make([][]GroupView, len(g.shards)), make([]protocol.ErrorCode, len(g.shards))
-	all := newGather(len(g.shards), func() { reply(slices.Concat(parts...), worst(codes)) })
-	for i, sh := range g.shards {
-		w := &walk{shard: sh, end: func(views []GroupView, code protocol.ErrorCode) {
+	parts, codes := make([][]GroupView, g.shards.Len()), make([]protocol.ErrorCode, g.shards.Len())
+	all := shard.NewGather(len(parts), func() { reply(slices.Concat(parts...), shard.Worst(codes)) })
+	for i := range parts {
+		w := &walk{groups: g, shard: int32(i), end: func(views []GroupView, code protocol.ErrorCode) {
 			parts[i], codes[i] = views, code
-			all.done()
+			all.Done()
 		}}
 		w.post()
 	}
@@ -28,7 +29,8 @@ func (g *Groups) inspectAll(reply func([]GroupView, protocol.ErrorCode)) {
 
 // walk is a look at all groups of a shard.
 type walk struct {
-	shard  *shard
+	groups *Groups
+	shard  int32
 	of     *machine            // nil: not begun
 	fronts map[string][]*group // broadcast groups, when it began
 	left   []string            // names of groups and of fronts
@@ -38,7 +40,7 @@ type walk struct {
 
 // post asks for a turn behind those who wait already.
 func (w *walk) post() {
-	w.shard.post(mail{run: w.turn, fail: func(code protocol.ErrorCode) { w.end(nil, code) }})
+	w.groups.shards.Post(w.shard, w.turn, func(code protocol.ErrorCode) { w.end(nil, code) })
 }
 
 // turn shows some groups, and asks for the next turn or, in the last, answers: what

@@ -3,10 +3,12 @@ package coordinator
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -24,7 +26,7 @@ func newTurns(t *testing.T, groups int) *turns {
 	w := &turns{hook: func(int) {}}
 	config := DefaultConfig()
 	config.Shards = 1
-	journal := &memoryJournal{}
+	journal := &shard.Memory{}
 	w.groups = loadedShard(t, func() Config { return config }, Env{
 		Clock: clock.NewManual(time.UnixMilli(1)), Journals: func(int32) Journal { return journal },
 		View: func() View {
@@ -84,23 +86,25 @@ func TestLookInTurns(t *testing.T) {
 // TestLookAcrossUnload: groups that were seen before their shard was taken away are
 // not shown: what they had may be lost.
 func TestLookAcrossUnload(t *testing.T) {
-	w := newTurns(t, 10)
-	sh := w.groups.shards[0]
-	w.hook = func(turn int) {
-		if turn == 2 {
-			sh.post(mail{control: func() { sh.unload(protocol.NotCoordinator) }})
+	synctest.Test(t, func(t *testing.T) {
+		w := newTurns(t, 10)
+		w.hook = func(turn int) {
+			if turn == 2 {
+				go w.groups.Unload(0)
+				synctest.Wait() // it is in the mailbox
+			}
 		}
-	}
-	answers := 0
-	w.groups.Inspect(nil, func(views []GroupView, code protocol.ErrorCode) {
-		answers++
-		if len(views) != 0 || code != protocol.NoError { // the shard is another's now
-			t.Errorf("%d groups, code %s", len(views), code)
+		answers := 0
+		w.groups.Inspect(nil, func(views []GroupView, code protocol.ErrorCode) {
+			answers++
+			if len(views) != 0 || code != protocol.NoError { // the shard is another's now
+				t.Errorf("%d groups, code %s", len(views), code)
+			}
+		})
+		if answers != 1 {
+			t.Errorf("%d answers", answers)
 		}
 	})
-	if answers != 1 {
-		t.Errorf("%d answers", answers)
-	}
 }
 
 // TestLookAgain: what is shown of a group's offsets is made once, until the group

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -15,7 +16,7 @@ import (
 func (g *Groups) Join(req *kmsg.JoinGroupRequest, caller Caller, reply func(*kmsg.JoinGroupResponse)) {
 	w := &joinWait{req: req, reply: reply}
 	q := question[*kmsg.JoinGroupResponse]{req.Group, namedGroupID(req.Group), reply, w.failed}
-	config := g.env.config()
+	config := g.config()
 	session := time.Duration(req.SessionTimeoutMillis) * time.Millisecond
 	_, cell := baseOf(req.Group)
 	switch {
@@ -57,7 +58,7 @@ func (w *joinWait) refuse(s *step, code protocol.ErrorCode, memberID string) {
 	w.refused = code != protocol.MemberIDRequired
 	resp := joinFailed(w.req, code)
 	resp.MemberID = memberID
-	respond(s, w.reply, resp, w.failed)
+	shard.Respond(&s.Turn, w.reply, resp, w.failed)
 }
 
 // accept answers a JoinGroup with the generation.
@@ -69,7 +70,7 @@ func (w *joinWait) accept(s *step, g *group, m *member) {
 	if g.leader == m.id {
 		resp.Members = g.joinMembers()
 	}
-	respond(s, w.reply, resp, w.failed)
+	shard.Respond(&s.Turn, w.reply, resp, w.failed)
 }
 
 func (m *machine) join(s *step, w *joinWait, caller Caller) {
@@ -267,7 +268,7 @@ func (m *machine) admit(s *step, g *group, w *joinWait, fresh *member) {
 		g.leader = fresh.id
 	}
 	g.initial.joined = true
-	m.timers.Set(timerKey{timerSession, g.id, fresh.id}, s.now.Add(s.config.JoinTimeout))
+	m.timers.Set(timerKey{timerSession, g.id, fresh.id}, s.Now.Add(s.config.JoinTimeout))
 	m.rebalance(s, g, "member "+fresh.id+" joins"+reasonOf(w.req))
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -20,7 +21,7 @@ type machine struct {
 	offsetCount int
 	census      census
 	rewinds     [rewindDone + 1]int // groups by the phase of their rewind
-	timers      Timers[timerKey]
+	timers      shard.Timers[timerKey]
 	settled     []settling // consumer groups that came to rest in this step
 
 	// Of broadcast groups.
@@ -37,9 +38,9 @@ type settling struct {
 	epoch int32
 }
 
-// announce tells of the groups that came to rest, unless that was for a moment
+// Settle tells of the groups that came to rest, unless that was for a moment
 // within the step only.
-func (m *machine) announce(s *step) {
+func (m *machine) Settle(s *step) {
 	for _, at := range m.settled {
 		g := m.groups[at.group]
 		if g == nil || g.consumer == nil || g.consumer.epoch != at.epoch || g.consumer.state() != consumerStable {
@@ -58,9 +59,9 @@ func (c *census) add(s standing, by int) { c[s.kind][s.state] += by }
 
 func newMachine() *machine { return &machine{groups: map[string]*group{}} }
 
-// replay applies one record, and keeps nothing of its bytes. Kinds of other
+// Replay applies one record, and keeps nothing of its bytes. Kinds of other
 // coordinators' groups are skipped.
-func (m *machine) replay(r Record) error {
+func (m *machine) Replay(r Record) error {
 	if len(r.Key) < 2 {
 		return fmt.Errorf("%w: a key of %d bytes", errRecord, len(r.Key))
 	}
@@ -162,11 +163,19 @@ func (m *machine) forget(g *group) {
 	m.strike(g)
 }
 
+// Restore tells of the load when all that it leads to is done.
+func (m *machine) Restore(s *step, took time.Duration) {
+	m.restore(s)
+	m.apply(s)
+	m.Settle(s)
+	s.event(Event{Kind: ShardLoaded, Groups: len(m.groups), Count: m.offsetCount, Took: took})
+}
+
 // restore makes the soft part of freshly loaded groups: a member gets a new
 // session timeout, as nobody knows when it was last heard of. What a crash left
 // half done is mended first.
 func (m *machine) restore(s *step) {
-	m.loadedAt = s.now
+	m.loadedAt = s.Now
 	m.settled = nil // long ago
 	m.sweep(s)
 	m.restoreConsumers(s)
@@ -201,17 +210,20 @@ func (m *machine) restore(s *step) {
 // apply replays what a step has recorded so far, so that what follows in it
 // reads plain state. Whatever can refuse a request comes before; a group of which
 // nothing is left is no group of the machine's afterwards.
-func (m *machine) apply(s *step) {
-	for ; s.applied < len(s.records); s.applied++ {
-		if err := m.replay(s.records[s.applied]); err != nil {
-			// Requests are checked for what the format cannot hold, so this is
-			// no client's doing: memory and journal would part ways.
-			panic("coordinator: own record does not replay: " + err.Error())
-		}
+func (m *machine) apply(s *step) { shard.Apply(m, s) }
+
+// Next is the earliest deadline.
+func (m *machine) Next() (time.Time, bool) { return m.timers.Next() }
+
+// Fire handles the first deadline that has passed.
+func (m *machine) Fire(s *step) bool {
+	key, due := m.timers.Pop(s.Now)
+	if due {
+		m.fire(s, key)
 	}
+	return due
 }
 
-// fire handles a deadline that has passed.
 func (m *machine) fire(s *step, key timerKey) {
 	if key.kind == timerExpiry {
 		m.expireOffsets(s)
@@ -263,10 +275,10 @@ func (m *machine) transition(s *step, g *group, to groupState) {
 	m.recount(g)
 }
 
-// parked takes out the answers that members wait for, each to be given an
+// Parked takes out the answers that members wait for, each to be given an
 // error: the machine is being dropped.
-func (m *machine) parked() []answer {
-	var answers []answer
+func (m *machine) Parked() []shard.Answer {
+	var answers []shard.Answer
 	for _, g := range m.groups {
 		for _, member := range g.order {
 			if w := member.takeJoin(); w != nil {

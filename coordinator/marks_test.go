@@ -9,7 +9,7 @@ func TestMarkRecord(t *testing.T) {
 	t.Parallel()
 	m := newMachine()
 	good := markRecord("g")
-	if err := m.replay(good); err != nil || !m.marked("g") || len(m.groups) != 0 {
+	if err := m.Replay(good); err != nil || !m.marked("g") || len(m.groups) != 0 {
 		t.Errorf("a mark: %v, %v", err, m.marks)
 	}
 	for name, value := range map[string][]byte{
@@ -18,15 +18,15 @@ func TestMarkRecord(t *testing.T) {
 		"later version": {0, 1, 0},
 		"cut field":     {0, 0, 1, 5, 9},
 	} {
-		if err := newMachine().replay(Record{Key: good.Key, Value: value}); !errors.Is(err, errRecord) {
+		if err := newMachine().Replay(Record{Key: good.Key, Value: value}); !errors.Is(err, errRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	withMore := Record{Key: markKey("h"), Value: []byte{0, 0, 1, 5, 1, 7}}
-	if err := m.replay(withMore); err != nil || !m.marked("h") {
+	if err := m.Replay(withMore); err != nil || !m.marked("h") {
 		t.Errorf("a field of a later release: %v", err)
 	}
-	if err := m.replay(Record{Key: good.Key}); err != nil || m.marked("g") {
+	if err := m.Replay(Record{Key: good.Key}); err != nil || m.marked("g") {
 		t.Errorf("a tombstone: %v, %v", err, m.marks)
 	}
 }
@@ -36,7 +36,7 @@ func TestMarkWithoutCells(t *testing.T) {
 	t.Parallel()
 	for _, broadcast := range []bool{false, true} {
 		m := newMachine()
-		if err := m.replay(markRecord("g")); err != nil {
+		if err := m.Replay(markRecord("g")); err != nil {
 			t.Fatal(err)
 		}
 		config, view := DefaultConfig(), anyView()
@@ -44,8 +44,8 @@ func TestMarkWithoutCells(t *testing.T) {
 		s := &step{config: &config, view: view}
 		m.restore(s)
 		m.apply(s)
-		if len(m.marks) > 0 || len(s.records) != 1 {
-			t.Errorf("broadcast %v: %v after %d records", broadcast, m.marks, len(s.records))
+		if len(m.marks) > 0 || len(s.Records()) != 1 {
+			t.Errorf("broadcast %v: %v after %d records", broadcast, m.marks, len(s.Records()))
 		}
 	}
 }

@@ -23,21 +23,22 @@ func (g *Groups) Metrics() Metrics {
 	total := Metrics{Groups: map[GroupClass]int{}}
 	var groups census
 	var emptying, done int64
-	for _, sh := range g.shards {
+	for i := range g.stats {
+		stats := &g.stats[i]
 		for kind := range groups {
 			for state := range groups[kind] {
-				groups[kind][state] += int(sh.stats.groups[kind][state].Load())
+				groups[kind][state] += int(stats.groups[kind][state].Load())
 			}
 		}
-		emptying += sh.stats.emptying.Load()
-		done += sh.stats.rewound.Load()
-		total.Cells += int(sh.stats.cells.Load())
-		total.Offsets += int(sh.stats.offsets.Load())
-		total.Commits += sh.stats.commits.Load()
-		total.Rebalances += sh.stats.rebalances.Load()
-		total.Expired += sh.stats.expired.Load()
-		total.Ignored += sh.stats.ignored.Load()
-		if sh.stats.loaded.Load() {
+		emptying += stats.emptying.Load()
+		done += stats.rewound.Load()
+		total.Cells += int(stats.cells.Load())
+		total.Offsets += int(stats.offsets.Load())
+		total.Commits += stats.commits.Load()
+		total.Rebalances += stats.rebalances.Load()
+		total.Expired += stats.expired.Load()
+		total.Ignored += stats.ignored.Load()
+		if stats.loaded.Load() {
 			total.ShardsLoaded++
 		}
 	}

@@ -26,7 +26,7 @@ func (m *machine) upgrade(s *step, g *group, b *beat) *protocol.Error {
 	if err != nil {
 		return err
 	}
-	id, epoch, from := g.id, max(g.generation, 0), len(s.records)
+	id, epoch, from := g.id, max(g.generation, 0), len(s.Records())
 	for _, member := range g.order {
 		m.timers.Cancel(timerKey{timerSession, id, member.id})
 		if w := g.unpark(member); w != nil {
@@ -52,7 +52,7 @@ func (m *machine) upgrade(s *step, g *group, b *beat) *protocol.Error {
 	}
 	m.apply(s)
 	g = m.groups[id]
-	g.consumer.soft.backAt = s.paidAt(s.records[from:])
+	g.consumer.soft.backAt = s.paidAt(s.Records()[from:])
 	for _, member := range members {
 		m.watchConsumer(s, g, member)
 	}

@@ -15,9 +15,9 @@ import "time"
 func (s *step) paidAt(records []Record) time.Time {
 	var bytes int64
 	for i := range records {
-		bytes += int64(len(records[i].Key) + len(records[i].Value))
+		bytes += int64(records[i].Size())
 	}
-	return s.now.Add(time.Duration(bytes*1000/s.config.ConversionRate) * time.Millisecond)
+	return s.Now.Add(time.Duration(bytes*1000/s.config.ConversionRate) * time.Millisecond)
 }
 
 // classicOnly reports whether the group has members, all of the classic protocol.
@@ -29,7 +29,7 @@ func (c *consumerGroup) classicOnly() bool {
 // has it tried again then.
 func (m *machine) putOff(s *step, g *group) bool {
 	due := g.consumer.soft.backAt
-	if !s.now.Before(due) || !s.config.Migration.down() {
+	if !s.Now.Before(due) || !s.config.Migration.down() {
 		return false
 	}
 	m.timers.Set(timerKey{timerDowngrade, g.id, ""}, due)

@@ -26,35 +26,35 @@ const reviewsMax = 100
 // is to be dealt out in another way is, at once. It never waits for a shard.
 func (g *Groups) RulesChanged(groups []string) {
 	if groups == nil {
-		for _, sh := range g.shards {
-			sh.postAside(reviewing(func(m *machine, s *step) { sh.review(m.bases()) }))
+		for shard := range g.shards.Len() {
+			g.reviewing(shard, func(m *machine, s *step) { g.review(shard, m.bases()) })
 		}
 		return
 	}
 	for _, id := range groups {
-		g.shards[g.Shard(id)].postAside(reviewing(func(m *machine, s *step) { m.rulesChanged(s, id) }))
+		g.reviewing(g.Shard(id), func(m *machine, s *step) { m.rulesChanged(s, id) })
 	}
 }
 
-// reviewing is mail that nobody waits for: a shard that is loaded later looks at
-// its groups anyway.
-func reviewing(run func(*machine, *step)) mail {
-	return mail{run: run, fail: func(protocol.ErrorCode) {}}
+// reviewing has a shard look at groups of its. Nobody waits for it: one that is
+// loaded later looks at its groups anyway.
+func (g *Groups) reviewing(shard int32, run func(*machine, *step)) {
+	g.shards.PostAside(shard, run, nil)
 }
 
 // review looks at groups, some in each turn.
-func (sh *shard) review(bases []string) {
+func (g *Groups) review(shard int32, bases []string) {
 	if len(bases) == 0 {
 		return
 	}
 	some := bases[:min(reviewsMax, len(bases))]
-	sh.postAside(reviewing(func(m *machine, s *step) {
+	g.reviewing(shard, func(m *machine, s *step) {
 		for _, base := range some {
 			m.rulesChanged(s, base)
 			s.cut()
 		}
-		sh.review(bases[len(some):])
-	}))
+		g.review(shard, bases[len(some):])
+	})
 }
 
 func (m *machine) rulesChanged(s *step, id string) {

@@ -124,8 +124,8 @@ func (m *machine) lookOn(s *step, g *group) bool {
 	c, key := g.consumer, timerKey{timerPatterns, g.id, ""}
 	soft := &c.soft.patterns
 	q := soft.search
-	if !s.now.Before(soft.pace.due()) {
-		soft.pace = soft.pace.spend(s.now, time.Duration(q.advance(c))*matchCost)
+	if !s.Now.Before(soft.pace.due()) {
+		soft.pace = soft.pace.spend(s.Now, time.Duration(q.advance(c))*matchCost)
 	}
 	if len(q.patterns) > 0 {
 		m.timers.Set(key, soft.pace.due())
@@ -134,7 +134,7 @@ func (m *machine) lookOn(s *step, g *group) bool {
 	soft.search = nil
 	m.timers.Cancel(key)
 	if soft.stale {
-		m.timers.Set(key, later(s.now, soft.toldAt.Add(patternPause)))
+		m.timers.Set(key, later(s.Now, soft.toldAt.Add(patternPause)))
 	}
 	changed := false
 	for _, regex := range c.sortedRegexes() {
@@ -193,7 +193,7 @@ func (m *machine) lookAgain(s *step, g *group) {
 	if g.consumer.soft.patterns.search != nil {
 		changed = m.lookOn(s, g)
 	} else {
-		g.consumer.soft.patterns.toldAt = s.now
+		g.consumer.soft.patterns.toldAt = s.Now
 		changed = m.lookAll(s, g)
 	}
 	if changed {
@@ -238,12 +238,12 @@ func (m *machine) matchNames(s *step, g *group, names []string) bool {
 		return false
 	}
 	due := later(soft.toldAt.Add(patternPause), soft.pace.due())
-	free := soft.search == nil && !s.now.Before(soft.pace.due())
+	free := soft.search == nil && !s.Now.Before(soft.pace.due())
 	switch {
 	case free && !c.touched(s, names):
 		return false
-	case free && !s.now.Before(due):
-		soft.toldAt = s.now
+	case free && !s.Now.Before(due):
+		soft.toldAt = s.Now
 		return m.lookAll(s, g)
 	}
 	soft.stale = true
@@ -258,7 +258,7 @@ func (m *machine) matchNames(s *step, g *group, names []string) bool {
 func (c *consumerGroup) touched(s *step, names []string) bool {
 	soft := &c.soft.patterns
 	steps := 0
-	defer func() { soft.pace = soft.pace.spend(s.now, time.Duration(steps)*matchCost) }()
+	defer func() { soft.pace = soft.pace.spend(s.Now, time.Duration(steps)*matchCost) }()
 	for _, regex := range c.sortedRegexes() {
 		match, err := c.pattern(regex)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -66,11 +67,11 @@ func newPatternWorld(t *testing.T, topics int) *patternWorld {
 	}
 	config := DefaultConfig()
 	config.Shards = 1
-	journal := &memoryJournal{onAppend: func(records []Record) {
+	journal := &shard.Memory{OnAppend: func(records []Record) {
 		for _, r := range records {
 			w.records++
-			w.bytes += r.size()
-			w.largest = max(w.largest, r.size())
+			w.bytes += r.Size()
+			w.largest = max(w.largest, r.Size())
 			if binary.BigEndian.Uint16(r.Key) == regexKey {
 				w.regexes++
 			}
@@ -113,7 +114,7 @@ func (w *patternWorld) join(member, regex string) *kmsg.ConsumerGroupHeartbeatRe
 }
 
 func (w *patternWorld) consumer() *consumerGroup {
-	return w.groups.shards[0].machine.groups["g"].consumer
+	return w.groups.machine(0).groups["g"].consumer
 }
 
 // TestTopicStorm: a thousand topics that are created one by one are seen together;

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
@@ -32,22 +33,21 @@ func (w *world) number(req *kmsg.OffsetCommitRequest) func(*kmsg.OffsetCommitRes
 	c := &sentCommit{
 		serial: int32(len(w.commits)), group: req.Group, name: topic.Topic, member: req.MemberID, topic: now.ID,
 		mark: rewindMark{partition: p.Partition, mark: p.Offset}, generation: req.Generation,
-		sent: w.journal.length(), answered: -1,
+		sent: durableCount(w.journal), answered: -1,
 	}
 	p.LeaderEpoch = c.serial
 	w.commits = append(w.commits, c)
 	return func(r *kmsg.OffsetCommitResponse) {
 		if r.Topics[0].Partitions[0].ErrorCode == 0 {
-			c.answered = w.journal.length()
+			c.answered = durableCount(w.journal)
 		}
 	}
 }
 
-// length is how many records are durable.
-func (j *memoryJournal) length() int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return len(j.mu.durable)
+// durableCount is how many records are.
+func durableCount(j *shard.Memory) (n int) {
+	j.Set(func(j *shard.MemoryState) { n = len(j.Durable) })
+	return n
 }
 
 // meaningless reports whether a rewind lets the broker answer the commit and not
@@ -105,7 +105,7 @@ func checkAnswered(records []Record, commits []*sentCommit, v View, cut bool) er
 		if serial >= 0 {
 			stored[serial] = true
 		}
-		if err := m.replay(records[at]); err != nil {
+		if err := m.Replay(records[at]); err != nil {
 			return err
 		}
 	}

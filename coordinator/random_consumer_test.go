@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -54,7 +55,7 @@ func inBubble(t *testing.T, rt *rapid.T, play func(*consumerWorld)) {
 		var w *consumerWorld
 		defer func() {
 			if failure = recover(); failure != nil && w != nil {
-				w.journal.release(-1)
+				w.journal.Release(-1)
 				w.groups.Close()
 			}
 		}()
@@ -137,7 +138,7 @@ type consumerWorld struct {
 
 func newConsumerWorld(rt *rapid.T) *consumerWorld {
 	w := &consumerWorld{world: world{
-		clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}, broadcast: map[string]bool{},
+		clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &shard.Memory{}, broadcast: map[string]bool{},
 	}, switched: map[string]bool{}}
 	w.shaped.all = []Topic{{Name: "t", ID: model.TopicID{1}, Partitions: 3}}
 	w.start(rt)
@@ -300,7 +301,7 @@ func (w *consumerWorld) heard(c *client, req *kmsg.ConsumerGroupHeartbeatRequest
 // lives counts how often the group was deleted.
 func (w *consumerWorld) lives(group string) int {
 	n := 0
-	for _, r := range w.journal.all() {
+	for _, r := range w.journal.All() {
 		if r.Value == nil && bytes.Equal(r.Key, consumerKeyOf(consumerEpochKey, group, "")) {
 			n++
 		}
@@ -409,7 +410,7 @@ func (w *consumerWorld) reshape(rt *rapid.T) {
 func (w *consumerWorld) restart(rt *rapid.T) {
 	w.groups.Close()
 	w.settleJournal(rt)
-	w.journal.set(func(j *memoryJournal) { j.mu.broken, j.mu.loadErr = false, nil })
+	w.journal.Set(func(j *shard.MemoryState) { j.Broken, j.LoadErr = false, nil })
 	w.start(rt)
 }
 
@@ -423,7 +424,7 @@ func (w *consumerWorld) checkClients(rt *rapid.T) {
 	if w.bad != "" {
 		rt.Fatal(w.bad)
 	}
-	m := w.groups.shards[0].machine
+	m := w.groups.machine(0)
 	for i, c := range w.clients {
 		for _, other := range w.clients[:i] {
 			if c.gone || other.gone || c.group != other.group || len(c.working.and(other.working)) == 0 {
@@ -472,8 +473,8 @@ func (m *machine) memberOf(c *client) *group {
 
 // end lets all come to rest, and then to an end.
 func (w *consumerWorld) end(rt *rapid.T) {
-	w.journal.set(func(j *memoryJournal) { j.mu.hold, j.mu.loadErr = false, nil })
-	w.journal.release(-1)
+	w.journal.Set(func(j *shard.MemoryState) { j.Hold, j.LoadErr = false, nil })
+	w.journal.Release(-1)
 	w.clock.Advance(2 * time.Second) // a load is tried again
 	synctest.Wait()
 	for _, name := range []string{"t", "u", "v"} {
@@ -489,7 +490,7 @@ func (w *consumerWorld) end(rt *rapid.T) {
 		w.checkClients(rt)
 	}
 	w.check(rt)
-	m := w.groups.shards[0].machine
+	m := w.groups.machine(0)
 	for _, c := range w.clients {
 		g := m.memberOf(c)
 		switch {
@@ -508,7 +509,7 @@ func (w *consumerWorld) end(rt *rapid.T) {
 	w.clock.Advance(2 * time.Minute)
 	synctest.Wait()
 	w.check(rt)
-	if m := w.groups.shards[0].machine; m.census[kindConsumer][consumerEmpty] != sum(m.census[kindConsumer][:]) {
+	if m := w.groups.machine(0); m.census[kindConsumer][consumerEmpty] != sum(m.census[kindConsumer][:]) {
 		rt.Fatalf("groups without clients: %v", m.census)
 	}
 	w.world.end(rt)

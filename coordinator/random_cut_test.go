@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 
 	"pgregory.net/rapid"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 const cutSeedsMin = 300
@@ -20,7 +22,7 @@ func TestRandomCuts(t *testing.T) {
 		inBubble(t, rt, func(plain *consumerWorld) {
 			w := &cutWorld{consumerWorld: plain}
 			w.appendMax = rapid.SampledFrom([]int{60, 120, 200}).Draw(rt, "append")
-			w.journal.onAppend = w.checkAppend
+			w.journal.OnAppend = w.checkAppend
 			w.restart(rt)
 			rt.Repeat(map[string]func(*rapid.T){
 				"": w.check, "beat": w.beatAny, "all beat": w.round, "all beat again": w.round, "obey": w.obeyAny,
@@ -47,7 +49,7 @@ type cutWorld struct {
 func (w *cutWorld) checkAppend(records []Record) {
 	size := 0
 	for i := range records {
-		size += records[i].size()
+		size += records[i].Size()
 	}
 	if size > w.appendMax && len(records) > 1 {
 		w.bad = fmt.Sprintf("an append of %d bytes, in %d records", size, len(records))
@@ -56,26 +58,24 @@ func (w *cutWorld) checkAppend(records []Record) {
 
 // cut lets something happen, and keeps only the first appends of it.
 func (w *cutWorld) cut(rt *rapid.T) {
-	w.journal.release(-1)
+	w.journal.Release(-1)
 	synctest.Wait()
-	w.journal.set(func(j *memoryJournal) { j.mu.hold = true })
+	w.journal.Set(func(j *shard.MemoryState) { j.Hold = true })
 	rapid.SampledFrom([]func(*rapid.T){
 		w.beatAny, w.leave, w.change, w.rewind, w.undo, w.reshape, w.deleteGroup, w.round, w.advance, w.switchMode, w.classic,
 	}).Draw(rt, "what")(rt)
 	synctest.Wait()
 	for range rapid.IntRange(0, 6).Draw(rt, "appends") {
-		w.journal.release(1)
+		w.journal.Release(1)
 		synctest.Wait()
 	}
 	w.groups.Close()
-	w.journal.set(func(j *memoryJournal) {
-		if len(j.mu.pending) > 0 {
-			w.cuts++
-		}
-	})
-	w.journal.lose()
-	w.journal.set(func(j *memoryJournal) { j.mu.hold, j.mu.broken, j.mu.loadErr = false, false, nil })
-	if err := checkLoad(w.journal.all(), w.shaped.view()); err != nil {
+	if w.journal.Pending() > 0 {
+		w.cuts++
+	}
+	w.journal.Lose()
+	w.journal.Set(func(j *shard.MemoryState) { j.Hold, j.Broken, j.LoadErr = false, false, nil })
+	if err := checkLoad(w.journal.All(), w.shaped.view()); err != nil {
 		rt.Fatalf("cut: %v", err)
 	}
 	w.start(rt)

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -251,7 +252,7 @@ func (w *mixedWorld) check(rt *rapid.T) {
 // checkMixed checks that nobody works on what a classic client works on, as far
 // as both are members and where they believe to be.
 func (w *mixedWorld) checkMixed(rt *rapid.T) {
-	m := w.groups.shards[0].machine
+	m := w.groups.machine(0)
 	if m == nil {
 		return
 	}
@@ -285,8 +286,8 @@ func (m *machine) vouchesClassic(c *classicClient) bool {
 
 // end lets all come to rest, and then the classic clients go.
 func (w *mixedWorld) end(rt *rapid.T) {
-	w.journal.set(func(j *memoryJournal) { j.mu.hold, j.mu.loadErr = false, nil })
-	w.journal.release(-1)
+	w.journal.Set(func(j *shard.MemoryState) { j.Hold, j.LoadErr = false, nil })
+	w.journal.Release(-1)
 	for range 40 {
 		w.clock.Advance(2_000_000_000)
 		synctest.Wait()

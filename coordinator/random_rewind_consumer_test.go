@@ -98,7 +98,7 @@ func (w *consumerWorld) callOff(rt *rapid.T) {
 // who works on what was marked took it after the marks were committed, and no
 // position of before came over them.
 func (w *consumerWorld) checkRewound(rt *rapid.T) {
-	m := w.groups.shards[0].machine
+	m := w.groups.machine(0)
 	for _, g := range m.groups {
 		if g.isEmptying() {
 			rt.Fatalf("group %s is still being rewound", g.id)
@@ -116,7 +116,7 @@ func (w *consumerWorld) checkRewound(rt *rapid.T) {
 			}
 		}
 	}
-	if err := checkPositions(w.journal.all()); err != nil {
+	if err := checkPositions(w.journal.All()); err != nil {
 		rt.Fatal(err)
 	}
 }
@@ -171,7 +171,7 @@ func checkPositions(records []Record) error {
 				return fmt.Errorf("%s of %s-%d: a position of epoch %d was stored, rewound before %d", key.Group, key.Topic, key.Partition, c.offset, least)
 			}
 		}
-		if err := m.replay(r); err != nil {
+		if err := m.Replay(r); err != nil {
 			return err
 		}
 		maps.DeleteFunc(below, func(id string, _ map[part]int32) bool {

@@ -50,7 +50,7 @@ func checkMarks(records []Record) error {
 				marking = key.Group
 			}
 		}
-		if err := m.replay(r); err != nil {
+		if err := m.Replay(r); err != nil {
 			return err
 		}
 		switch g := m.groups[marking]; {
@@ -58,7 +58,7 @@ func checkMarks(records []Record) error {
 		case g.rewind.shown() == RewindDone:
 			marking = ""
 		case key.Group != marking || !offset:
-			return fmt.Errorf("a record of %d bytes came between the marks of %s", r.size(), marking)
+			return fmt.Errorf("a record of %d bytes came between the marks of %s", r.Size(), marking)
 		}
 	}
 	return nil

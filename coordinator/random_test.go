@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -63,7 +64,7 @@ type identity struct {
 // world is one coordinator with one shard, its clients and their knowledge.
 type world struct {
 	clock    *clock.Manual
-	journal  *memoryJournal
+	journal  *shard.Memory
 	groups   *Groups
 	known    []identity
 	asked    int
@@ -90,7 +91,7 @@ type world struct {
 }
 
 func newWorld(rt *rapid.T) *world {
-	w := &world{broadcast: map[string]bool{}, clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &memoryJournal{}}
+	w := &world{broadcast: map[string]bool{}, clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &shard.Memory{}}
 	w.start(rt)
 	return w
 }
@@ -191,8 +192,8 @@ func (w *world) sendSync(me identity) {
 
 // settle lets a group come to rest: members do what well-behaved clients do.
 func (w *world) settle(rt *rapid.T) {
-	w.journal.set(func(j *memoryJournal) { j.mu.hold, j.mu.loadErr = false, nil })
-	w.journal.release(-1)
+	w.journal.Set(func(j *shard.MemoryState) { j.Hold, j.LoadErr = false, nil })
+	w.journal.Release(-1)
 	for range 2 {
 		w.clock.Advance(3 * time.Second)
 		synctest.Wait()
@@ -347,20 +348,20 @@ func (w *world) advance(rt *rapid.T) {
 func (w *world) disturb(rt *rapid.T) {
 	switch rapid.IntRange(0, 6).Draw(rt, "how") {
 	case 0:
-		w.journal.set(func(j *memoryJournal) { j.mu.hold = true })
+		w.journal.Set(func(j *shard.MemoryState) { j.Hold = true })
 	case 1, 2, 3:
-		w.journal.set(func(j *memoryJournal) { j.mu.hold = false })
-		w.journal.release(-1)
+		w.journal.Set(func(j *shard.MemoryState) { j.Hold = false })
+		w.journal.Release(-1)
 	case 4:
-		w.journal.release(1)
+		w.journal.Release(1)
 	case 5:
-		w.journal.lose()
+		w.journal.Lose()
 	case 6:
 		fail := rapid.Bool().Draw(rt, "break")
-		w.journal.set(func(j *memoryJournal) {
-			j.mu.loadErr = nil
+		w.journal.Set(func(j *shard.MemoryState) {
+			j.LoadErr = nil
 			if fail {
-				j.mu.loadErr = errJournal
+				j.LoadErr = shard.ErrMemory
 			}
 		})
 	}
@@ -369,7 +370,7 @@ func (w *world) disturb(rt *rapid.T) {
 func (w *world) restart(rt *rapid.T) {
 	w.groups.Close()
 	w.settleJournal(rt)
-	w.journal.set(func(j *memoryJournal) { j.mu.broken, j.mu.loadErr = false, nil })
+	w.journal.Set(func(j *shard.MemoryState) { j.Broken, j.LoadErr = false, nil })
 	w.start(rt)
 }
 
@@ -379,17 +380,17 @@ func (w *world) inherit(rt *rapid.T) {
 	records := rapid.SliceOfN(consumerRecords("k"), 0, 8).Draw(rt, "inherited")
 	w.groups.Close()
 	w.settleJournal(rt)
-	w.journal.set(func(j *memoryJournal) {
+	w.journal.Set(func(j *shard.MemoryState) {
 		m := newMachine()
-		for _, r := range j.mu.durable {
-			if err := m.replay(r); err != nil {
+		for _, r := range j.Durable {
+			if err := m.Replay(r); err != nil {
 				rt.Fatal(err)
 			}
 		}
 		if g := m.groups["k"]; g == nil || g.stored == nil {
-			j.mu.durable = append(j.mu.durable, records...)
+			j.Durable = append(j.Durable, records...)
 		}
-		j.mu.broken, j.mu.loadErr = false, nil
+		j.Broken, j.LoadErr = false, nil
 	})
 	w.start(rt)
 }
@@ -405,10 +406,10 @@ func (w *world) move(rt *rapid.T) {
 // settleJournal ends what is under way, as a journal does before it loads.
 func (w *world) settleJournal(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "lose") {
-		w.journal.lose()
+		w.journal.Lose()
 		return
 	}
-	w.journal.release(-1)
+	w.journal.Release(-1)
 }
 
 func (w *world) check(rt *rapid.T) {
@@ -416,22 +417,23 @@ func (w *world) check(rt *rapid.T) {
 	if w.twice || w.lostOffset != "" {
 		rt.Fatalf("answered twice: %v; %s", w.twice, w.lostOffset)
 	}
-	sh := w.groups.shards[0]
-	if sh.machine == nil {
-		return
-	}
-	if err := checkMachine(sh.machine); err != nil {
-		rt.Fatal(err)
-	}
-	// What is held was applied already, and is nowhere but in the outbox.
-	if err := checkDurable(sh.machine, append(w.journal.all(), sh.outbox.records...)); err != nil {
-		rt.Fatal(err)
+	w.groups.shards.Peek(0, func(m *machine, held []Record) {
+		if err := checkMachine(m); err != nil {
+			rt.Error(err)
+		}
+		// What is held was applied already, and is nowhere but in the outbox.
+		if err := checkDurable(m, append(w.journal.All(), held...)); err != nil {
+			rt.Error(err)
+		}
+	})
+	if rt.Failed() {
+		rt.FailNow()
 	}
 }
 
 func (w *world) end(rt *rapid.T) {
 	w.groups.Close()
-	w.journal.release(-1)
+	w.journal.Release(-1)
 	synctest.Wait()
 	if w.answered != w.asked {
 		rt.Fatalf("%d requests, %d answers", w.asked, w.answered)
@@ -442,7 +444,7 @@ func (w *world) end(rt *rapid.T) {
 // checkJournal restarts from any point of the journal, and from what compaction
 // leaves of it: the last record of each key.
 func (w *world) checkJournal(rt *rapid.T) {
-	records := w.journal.all()
+	records := w.journal.All()
 	cut := w.appendMax > 0
 	if err := checkAnswered(records, w.commits, w.groups.env.View(), cut); err != nil {
 		rt.Fatal(err)
@@ -455,7 +457,7 @@ func (w *world) checkJournal(rt *rapid.T) {
 	point := records[:rapid.IntRange(0, len(records)).Draw(rt, "restart at")]
 	restarted := newMachine()
 	for _, r := range point {
-		if err := restarted.replay(r); err != nil {
+		if err := restarted.Replay(r); err != nil {
 			rt.Fatal(err)
 		}
 	}
@@ -474,7 +476,7 @@ func (w *world) checkJournal(rt *rapid.T) {
 	}
 	after := anyView()
 	after.modes = map[string]bool{"": rapid.Bool().Draw(rt, "broadcast after restart")}
-	restarted.restore(&step{now: w.clock.Now(), config: &config, suffix: func() string { return "x" }, view: after})
+	restarted.restore(&step{Turn: shard.Turn{Now: w.clock.Now()}, config: &config, suffix: func() string { return "x" }, view: after})
 	if err := checkMachine(restarted); err != nil {
 		rt.Fatalf("restarted: %v", err)
 	}

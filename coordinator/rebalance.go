@@ -54,7 +54,7 @@ func (m *machine) delayInitial(s *step, g *group) {
 
 func (m *machine) setInitial(s *step, g *group) {
 	wait := time.Duration(g.initial.delay) * time.Millisecond
-	m.timers.Set(timerKey{timerJoin, g.id, ""}, s.now.Add(wait))
+	m.timers.Set(timerKey{timerJoin, g.id, ""}, s.Now.Add(wait))
 }
 
 // expireJoin ends the wait for members: all of it, or one initial delay, which

@@ -41,7 +41,7 @@ const stringMax = math.MaxInt16
 
 // fits reports whether the record is one that the journal can take: one that it
 // cannot would be lost, and made again after the load that follows, for ever.
-func (r *Record) fits(s *step) bool { return r.size() <= s.config.RecordBytesMax }
+func (s *step) fits(r *Record) bool { return r.Size() <= s.config.RecordBytesMax }
 
 // errRecord is wrapped by what replay says of a record that it cannot read.
 var errRecord = errors.New("coordinator: bad record")

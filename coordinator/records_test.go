@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
@@ -28,7 +29,7 @@ func TestOffsetRecord(t *testing.T) {
 			t.Parallel()
 			var room arena
 			m := newMachine()
-			if err := m.replay(room.offsetRecord("g", "t", 4, want)); err != nil {
+			if err := m.Replay(room.offsetRecord("g", "t", 4, want)); err != nil {
 				t.Fatal(err)
 			}
 			if got, ok := m.groups["g"].offsets.get("t", 4); !ok || got != want {
@@ -85,7 +86,7 @@ func TestArena(t *testing.T) {
 	m := newMachine()
 	for _, r := range records {
 		_ = append(r.Key, 0xff) // must not reach the neighbour
-		if err := m.replay(r); err != nil {
+		if err := m.Replay(r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +104,7 @@ func TestOldVersions(t *testing.T) {
 	for version := range int16(offsetValueVersion + 1) {
 		key.Partition = int32(version)
 		value := kmsg.OffsetCommitValue{Version: version, Offset: 9, LeaderEpoch: 2, CommitTimestamp: 3, ExpireTimestamp: 4}
-		if err := m.replay(Record{Key: key.AppendTo(nil), Value: value.AppendTo(nil)}); err != nil {
+		if err := m.Replay(Record{Key: key.AppendTo(nil), Value: value.AppendTo(nil)}); err != nil {
 			t.Fatal(err)
 		}
 		want := committed{offset: 9, leaderEpoch: -1, commitTime: 3, expireTime: noTime}
@@ -122,7 +123,7 @@ func TestOldVersions(t *testing.T) {
 			Version: version, ProtocolType: "consumer", Generation: 3, CurrentStateTimestamp: 8,
 			Members: []kmsg.GroupMetadataValueMember{{MemberID: "m", SessionTimeoutMillis: 5, RebalanceTimeoutMillis: 6}},
 		}
-		if err := m.replay(groupRecord("g", &value)); err != nil {
+		if err := m.Replay(groupRecord("g", &value)); err != nil {
 			t.Fatal(err)
 		}
 		g := m.groups["g"]
@@ -160,7 +161,7 @@ func TestBadRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := newMachine().replay(r); !errors.Is(err, errRecord) {
+			if err := newMachine().Replay(r); !errors.Is(err, errRecord) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -173,7 +174,7 @@ func TestForeignRecords(t *testing.T) {
 	t.Parallel()
 	m := newMachine()
 	for _, version := range []byte{4, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19, 20} {
-		if err := m.replay(Record{Key: []byte{0, version, 1, 2}, Value: []byte{0, 0, 9}}); err != nil {
+		if err := m.Replay(Record{Key: []byte{0, version, 1, 2}, Value: []byte{0, 0, 9}}); err != nil {
 			t.Errorf("key version %d: %v", version, err)
 		}
 	}
@@ -205,7 +206,7 @@ func FuzzReplay(f *testing.F) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		m := newMachine()
-		err := m.replay(Record{Key: key, Value: value})
+		err := m.Replay(Record{Key: key, Value: value})
 		runtime.ReadMemStats(&after)
 		if got := after.TotalAlloc - before.TotalAlloc; got > 32<<10+64*uint64(len(key)+len(value)) {
 			t.Fatalf("%d bytes allocated for a record of %d", got, len(key)+len(value))
@@ -220,7 +221,7 @@ func FuzzReplay(f *testing.F) {
 				continue
 			}
 			again := newMachine()
-			if err := again.replay(groupRecord(g.id, g.stored)); err != nil {
+			if err := again.Replay(groupRecord(g.id, g.stored)); err != nil {
 				t.Fatal(err)
 			}
 			if d := diff(g.stored, again.groups[g.id].stored); d != "" {
@@ -244,7 +245,7 @@ func checkConsumerAgain(t *testing.T, m *machine, r Record) {
 		return
 	}
 	again := newMachine()
-	if err := again.replay(encodeConsumer(m.groups[k.group].consumer, version, k)); err != nil {
+	if err := again.Replay(encodeConsumer(m.groups[k.group].consumer, version, k)); err != nil {
 		t.Fatal(err)
 	}
 	if d := diff(durable(m), durable(again)); d != "" {
@@ -262,7 +263,7 @@ func checkRewindAgain(t *testing.T, m *machine) {
 			continue
 		}
 		again := newMachine()
-		if err := again.replay(rewindRecord(id, g.rewind)); err != nil {
+		if err := again.Replay(rewindRecord(id, g.rewind)); err != nil {
 			t.Fatal(err)
 		}
 		if d := diff(durable(m), durable(again)); d != "" {
@@ -304,7 +305,7 @@ func FuzzSubscription(f *testing.F) {
 // A client may ask for offsets to be kept for ever; the sum must not wrap.
 func TestExpireTimeOfForever(t *testing.T) {
 	req := &kmsg.OffsetCommitRequest{Version: 3, RetentionTimeMillis: math.MaxInt64}
-	s := &step{now: time.UnixMilli(1_700_000_000_000)}
+	s := &step{Turn: shard.Turn{Now: time.UnixMilli(1_700_000_000_000)}}
 	c := committedOf(s, req, &kmsg.OffsetCommitRequestTopicPartition{}, model.TopicID{})
 	if c.expireTime != math.MaxInt64 || c.expired(s, noTime) {
 		t.Errorf("expires at %d", c.expireTime)

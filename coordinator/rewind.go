@@ -171,7 +171,7 @@ func (m *machine) rewindTo(s *step, req *RewindRequest) *protocol.Error {
 		return refused
 	}
 	r := &rewind{id: req.ID, phase: rewindEmptying, started: s.wall(), ended: noTime, topics: g.rewind.merge(topics)}
-	if record := rewindRecord(g.id, r); !record.fits(s) {
+	if record := rewindRecord(g.id, r); !s.fits(&record) {
 		return protocol.Errorf(protocol.InvalidRequest,
 			"%d partitions are too many for one rewind on this broker: rewind some topics at a time; nothing was changed", r.count())
 	}

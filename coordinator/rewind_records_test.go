@@ -23,7 +23,7 @@ func TestRewindRecord(t *testing.T) {
 	t.Parallel()
 	m := newMachine()
 	r := rewindRecord("g", someRewind())
-	if err := m.replay(r); err != nil {
+	if err := m.Replay(r); err != nil {
 		t.Fatal(err)
 	}
 	if d := diff(someRewind(), m.groups["g"].rewind); d != "" {
@@ -36,7 +36,7 @@ func TestRewindRecord(t *testing.T) {
 	if len(m.groups) != 0 {
 		t.Error("the deleted group is still there")
 	}
-	if err := checkDurable(m, append([]Record{r}, s.records...)); err != nil {
+	if err := checkDurable(m, append([]Record{r}, s.Records()...)); err != nil {
 		t.Error(err)
 	}
 }
@@ -51,12 +51,12 @@ func TestBadRewinds(t *testing.T) {
 		"later version": {Key: good.Key, Value: append([]byte{0, 1}, good.Value[2:]...)},
 		"unknown phase": {Key: good.Key, Value: append([]byte("\x00\x00\x02r\x03"), good.Value[5:]...)},
 	} {
-		if err := newMachine().replay(r); !errors.Is(err, errRecord) {
+		if err := newMachine().Replay(r); !errors.Is(err, errRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	m := newMachine()
-	if err := m.replay(Record{Key: []byte("\x4d\x53\x03anything"), Value: []byte("x")}); err != nil || len(m.groups) > 0 {
+	if err := m.Replay(Record{Key: []byte("\x4d\x53\x03anything"), Value: []byte("x")}); err != nil || len(m.groups) > 0 {
 		t.Errorf("a kind of a later release: %v", err)
 	}
 }

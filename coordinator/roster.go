@@ -61,7 +61,7 @@ func (g *group) hear(s *step, id string) {
 		return
 	}
 	if m := g.byID[id]; m != nil {
-		m.heard = s.now
+		m.heard = s.Now
 	}
 }
 

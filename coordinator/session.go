@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // Session is one connection of a client. In a broadcast group it tells which
@@ -37,10 +35,8 @@ func (s *Session) Close() {
 	s.mu.shards = nil
 	s.mu.Unlock()
 	for shard := range shards {
-		s.groups.shards[shard].postAside(mail{
-			run:  func(m *machine, _ *step) { m.sessionClosed(s) },
-			fail: func(protocol.ErrorCode) {}, // what the shard knew went with its machine
-		})
+		// What a shard knew that has no machine now went with that.
+		s.groups.shards.PostAside(shard, func(m *machine, _ *step) { m.sessionClosed(s) }, nil)
 	}
 }
 
@@ -68,7 +64,7 @@ func (m *machine) bind(s *step, session *Session, cell *group) {
 	if session == nil {
 		return
 	}
-	if _, known := cell.sessions[session]; known || !session.enter(s.shard) {
+	if _, known := cell.sessions[session]; known || !session.enter(s.index) {
 		return
 	}
 	if cell.sessions == nil {

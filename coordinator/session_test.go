@@ -8,11 +8,17 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 )
 
 // broadcastGroups is a coordinator of broadcast groups only, loaded.
 func broadcastGroups(t testing.TB) *Groups {
+	t.Helper()
+	return broadcastGroupsOver(t, func(int32) Journal { return &shard.Memory{} })
+}
+
+func broadcastGroupsOver(t testing.TB, journals func(int32) Journal) *Groups {
 	t.Helper()
 	config := DefaultConfig()
 	config.Shards = 4
@@ -21,7 +27,7 @@ func broadcastGroups(t testing.TB) *Groups {
 	view.modes = map[string]bool{"": true}
 	groups, err := New(func() Config { return config }, Env{
 		Clock:        clock.NewManual(time.UnixMilli(1_000_000)),
-		Journals:     func(int32) Journal { return &memoryJournal{} },
+		Journals:     journals,
 		View:         func() View { return view },
 		MemberSuffix: func() string { suffix++; return strconv.Itoa(suffix) },
 	})
@@ -54,8 +60,8 @@ func (s *Session) join(t *testing.T, group string) *kmsg.JoinGroupResponse {
 // bound counts what the shards know of sessions.
 func (g *Groups) bound() int {
 	n := 0
-	for _, sh := range g.shards {
-		n += len(sh.machine.sessions)
+	for i := range g.shards.Len() {
+		n += len(g.machine(i).sessions)
 	}
 	return n
 }
@@ -115,9 +121,10 @@ func TestSessionOfManyGroups(t *testing.T) {
 
 // A group and its cells are in one shard, whatever their names.
 func TestCellsLiveWithTheirBase(t *testing.T) {
+	groups := realGroups(t, 50)
 	for _, base := range []string{"g", "", "orders-🛒", "a::b"} {
 		for _, cell := range []string{staticCell(base, "i"), slotPrefix(base, "c::member::d", "/h") + "0"} {
-			if got, want := shardOf(cell, 50), shardOf(base, 50); got != want {
+			if got, want := groups.Shard(cell), groups.Shard(base); got != want {
 				t.Errorf("%q is in shard %d, its base in %d", cell, got, want)
 			}
 			if !cellBelongs(cell, base) {
@@ -138,7 +145,7 @@ func TestSwitchIsBounded(t *testing.T) {
 		config := DefaultConfig()
 		config.Shards = 1
 		groups, err := New(func() Config { return config }, Env{
-			Clock: clock.NewManual(time.UnixMilli(1_000_000)), Journals: func(int32) Journal { return &memoryJournal{} },
+			Clock: clock.NewManual(time.UnixMilli(1_000_000)), Journals: func(int32) Journal { return &shard.Memory{} },
 			View: func() View {
 				view := anyView()
 				view.modes = map[string]bool{"g": on}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // checkSettles lets the members of a machine that was just loaded go on as their
@@ -21,7 +23,7 @@ func checkSettles(m *machine, v View) error {
 		for _, g := range m.consumers() {
 			for _, id := range slices.Sorted(maps.Keys(g.consumer.members)) {
 				if g.consumer.honest() {
-					s := &step{now: now, config: &config, view: v, suffix: func() string { return "x" }}
+					s := &step{Turn: shard.Turn{Now: now}, config: &config, view: v, suffix: func() string { return "x" }}
 					if r := m.beat(s, beatAfterLoad(g, id)); r.ErrorCode != 0 {
 						return fmt.Errorf("member %s of group %s: %s", id, g.id, beatText(r))
 					}

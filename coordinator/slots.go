@@ -109,7 +109,7 @@ func (m *machine) silent(s *step, cell *group) bool {
 	if who.heard.Before(m.loadedAt) {
 		who.heard = m.loadedAt // before that nobody knows
 	}
-	return ok && s.now.Sub(who.heard) > who.session/2
+	return ok && s.Now.Sub(who.heard) > who.session/2
 }
 
 // unheard reports whether nobody knows whose connection a cell's member has until
@@ -119,7 +119,7 @@ func (m *machine) unheard(s *step, cell *group) bool {
 	if cell.consumed() {
 		patience = max(patience, 2*s.heartbeat(cell.id))
 	}
-	return !cell.heardOf() && s.now.Before(m.loadedAt.Add(patience))
+	return !cell.heardOf() && s.Now.Before(m.loadedAt.Add(patience))
 }
 
 // takePlace applies the bound of members to one who wants a cell that may be empty.

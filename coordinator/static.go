@@ -1,6 +1,9 @@
 package coordinator
 
-import "github.com/mainstem-mq/mainstem/protocol"
+import (
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
 
 // replaceStatic lets a new process take the place of a static member: it is
 // known by its instance id alone. In a stable group nothing else changes, so
@@ -72,5 +75,5 @@ func (m *machine) welcomeStatic(s *step, g *group, w *joinWait, fresh *member, l
 			resp.Members = g.joinMembers()
 		}
 	}
-	respond(s, w.reply, resp, w.failed)
+	shard.Respond(&s.Turn, w.reply, resp, w.failed)
 }

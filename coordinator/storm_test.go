@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -39,7 +40,7 @@ func newStorm(t *testing.T, partitions int32) *storm {
 	w := &storm{clock: clock.NewManual(time.UnixMilli(1))}
 	config := DefaultConfig()
 	config.Shards = 1
-	journal := &memoryJournal{onAppend: func(records []Record) {
+	journal := &shard.Memory{OnAppend: func(records []Record) {
 		for _, r := range records {
 			w.records++
 			w.bytes += len(r.Key) + len(r.Value)
@@ -85,7 +86,7 @@ func TestJoinStorm(t *testing.T) {
 	w := newStorm(t, 100)
 	w.join(t, "g", members)
 	w.clock.Advance(dealMost)
-	g := w.groups.shards[0].machine.groups["g"]
+	g := w.groups.machine(0).groups["g"]
 	if g.consumer.state() == consumerAssigning || len(g.consumer.members) != members {
 		t.Errorf("%d members, %s", len(g.consumer.members), g.consumer.state())
 	}
@@ -109,7 +110,7 @@ func TestDealtAtOnce(t *testing.T) {
 	w := newStorm(t, 1000)
 	w.join(t, "g", members)
 	w.clock.Advance(dealMost)
-	c := w.groups.shards[0].machine.groups["g"].consumer
+	c := w.groups.machine(0).groups["g"].consumer
 	for change := range 100 {
 		leave := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 		leave.Version, leave.Group, leave.MemberID, leave.MemberEpoch = 1, "g", "guest", epochLeave
@@ -132,7 +133,7 @@ func TestSessionsEndTogether(t *testing.T) {
 	w.clock.Advance(dealMost)
 	w.racks, w.targets = 0, 0
 	w.clock.Advance(DefaultConfig().ConsumerSession.Default)
-	if g := w.groups.shards[0].machine.groups["g"]; g.consumer.state() != consumerEmpty {
+	if g := w.groups.machine(0).groups["g"]; g.consumer.state() != consumerEmpty {
 		t.Errorf("%d members, %s", len(g.consumer.members), g.consumer.state())
 	}
 	if w.racks > 2 || w.targets > 1 {
@@ -155,7 +156,7 @@ func TestSteadyHeartbeat(t *testing.T) {
 				req.MemberEpoch = max(req.MemberEpoch, r.MemberEpoch)
 			})
 		}
-		req.MemberEpoch = w.groups.shards[0].machine.groups[group].consumer.members[req.MemberID].current.epoch
+		req.MemberEpoch = w.groups.machine(0).groups[group].consumer.members[req.MemberID].current.epoch
 		beat() // comes to the newest epoch
 		before := w.records
 		cost[group] = testing.AllocsPerRun(100, beat)

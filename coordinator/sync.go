@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -33,7 +34,7 @@ func syncFailed(req *kmsg.SyncGroupRequest, code protocol.ErrorCode) *kmsg.SyncG
 }
 
 func (w *syncWait) refuse(s *step, code protocol.ErrorCode) {
-	respond(s, w.reply, w.failed(code), w.failed)
+	shard.Respond(&s.Turn, w.reply, w.failed(code), w.failed)
 }
 
 // accept answers with the member's assignment.
@@ -44,7 +45,7 @@ func (w *syncWait) accept(s *step, g *group, member *member) {
 	if member.assignment != nil {
 		resp.MemberAssignment = member.assignment
 	}
-	respond(s, w.reply, resp, w.failed)
+	shard.Respond(&s.Turn, w.reply, resp, w.failed)
 }
 
 func (m *machine) sync(s *step, w *syncWait, caller Caller) {
@@ -64,7 +65,7 @@ func (m *machine) sync(s *step, w *syncWait, caller Caller) {
 	}
 	member := g.byID[req.MemberID]
 	g.hear(s, req.MemberID)
-	g.fetchDue = s.now
+	g.fetchDue = s.Now
 	switch g.state {
 	case statePreparing:
 		if g.mayOwn(member.id) {

@@ -43,7 +43,7 @@ func (t topicNow) keepsForSure(c committed) bool {
 // An error says that a shard is loading or lost its records; the load that
 // follows finds what is left.
 func (g *Groups) DropTopics(topics []string, done func(error)) {
-	g.askShards(func(_ int, m *machine, s *step) { m.dropTopics(s, topics) }, func(code protocol.ErrorCode) {
+	g.shards.Each(func(_ int, m *machine, s *step) { m.dropTopics(s, topics) }, func(code protocol.ErrorCode) {
 		if code != protocol.NoError {
 			done(protocol.Errorf(code, "the offsets of deleted topics are still there"))
 			return

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
-	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // View is the metadata of one moment, as far as groups need it. It never
@@ -59,12 +58,9 @@ func (s *step) rules(group string) Rules {
 // deleted or have more partitions now: those that subscribe to one look at it
 // again. It never waits for a shard.
 func (g *Groups) TopicsChanged(names []string) {
-	for _, sh := range g.shards {
-		sh.post(mail{
-			run: func(m *machine, s *step) { m.topicsChanged(s, names) },
-			// A group that is loaded later looks at its topics anyway.
-			fail: func(protocol.ErrorCode) {},
-		})
+	for shard := range g.shards.Len() {
+		// A group that is loaded later looks at its topics anyway.
+		g.shards.Post(shard, func(m *machine, s *step) { m.topicsChanged(s, names) }, nil)
 	}
 }
 

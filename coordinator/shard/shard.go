@@ -1,4 +1,4 @@
-package coordinator
+package shard
 
 import (
 	"sync"
@@ -14,31 +14,31 @@ const turnsMax = 8
 
 // mail is one thing for a shard to do: a task for its machine, or a control
 // that concerns the shard itself.
-type mail struct {
-	run     func(*machine, *step)
-	fail    func(protocol.ErrorCode) // answers instead of run when there is no machine
+type mail[M Machine[S], S Step] struct {
+	run     func(M, S)
+	fail    func(protocol.ErrorCode) // answers instead of run when there is no machine; nil: nobody waits
 	control func()
 }
 
-// shard runs one machine: one partition of the offsets topic. Whoever finds its
+// shard runs one machine: one partition of an internal topic. Whoever finds its
 // mailbox idle drains it, so an idle shard costs neither goroutine nor timer.
-type shard struct {
-	index int32
-	env   *environment
-	stats stats
+type shard[M Machine[S], S Step] struct {
+	index   int32
+	env     *Env[M, S]
+	workers *workers
 
 	mu struct {
 		sync.Mutex
-		queue   []mail
+		queue   []mail[M, S]
 		running bool
 	}
 
 	// The rest belongs to whoever drains the mailbox, one at a time.
 
-	machine *machine           // nil unless loaded
-	outbox  *outbox            // of that machine; nil without one
+	machine M
+	outbox  *outbox            // of that machine; nil: there is none
 	journal Journal            // of the load that epoch counts
-	refusal protocol.ErrorCode // what tasks get while machine is nil
+	refusal protocol.ErrorCode // what tasks get while there is no machine
 	closed  bool
 	lostAt  time.Time // of the last lost append
 	epoch   uint64    // counts loads and unloads; what belongs to an older one is stale
@@ -46,12 +46,12 @@ type shard struct {
 	armed   time.Time // when timer fires; zero: not pending
 }
 
-func newShard(index int32, env *environment) *shard {
-	return &shard{index: index, env: env, refusal: protocol.NotCoordinator}
+func newShard[M Machine[S], S Step](index int32, env *Env[M, S], workers *workers) *shard[M, S] {
+	return &shard[M, S]{index: index, env: env, workers: workers, refusal: protocol.NotCoordinator}
 }
 
 // post puts mail into the box and drains it unless somebody else does already.
-func (sh *shard) post(m mail) {
+func (sh *shard[M, S]) post(m mail[M, S]) {
 	if sh.enqueue(m) {
 		sh.drain()
 	}
@@ -59,14 +59,27 @@ func (sh *shard) post(m mail) {
 
 // postAside is post for goroutines that have other work to do than a shard's: the
 // journal's, and those of a connection that ends.
-func (sh *shard) postAside(m mail) {
-	if sh.enqueue(m) && !sh.env.workers.start(sh.drain) {
+func (sh *shard[M, S]) postAside(m mail[M, S]) {
+	if sh.enqueue(m) && !sh.workers.start(sh.drain) {
 		sh.drain() // the coordinator is closed: there is nothing to do
 	}
 }
 
+// control posts what concerns the shard itself.
+func (sh *shard[M, S]) control(do func()) { sh.post(mail[M, S]{control: do}) }
+
+// controlAndWait returns when it is done. It must not be called from within a turn.
+func (sh *shard[M, S]) controlAndWait(do func()) {
+	done := make(chan struct{})
+	sh.control(func() {
+		do()
+		close(done)
+	})
+	<-done
+}
+
 // enqueue reports whether the caller has to see that the mailbox is drained.
-func (sh *shard) enqueue(m mail) bool {
+func (sh *shard[M, S]) enqueue(m mail[M, S]) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.mu.queue = append(sh.mu.queue, m)
@@ -75,7 +88,7 @@ func (sh *shard) enqueue(m mail) bool {
 	return idle
 }
 
-func (sh *shard) drain() {
+func (sh *shard[M, S]) drain() {
 	for turn := 1; ; turn++ {
 		sh.mu.Lock()
 		batch := sh.mu.queue
@@ -88,119 +101,108 @@ func (sh *shard) drain() {
 		sh.process(batch)
 		// The caller came with one request of its own; it must not be held
 		// for ever by the requests of others.
-		if turn == turnsMax && sh.env.workers.start(sh.drain) {
+		if turn == turnsMax && sh.workers.start(sh.drain) {
 			return
 		}
 	}
 }
 
 // process runs a batch. The records of all its tasks go out as one append.
-func (sh *shard) process(batch []mail) {
-	config := sh.env.config()
-	s := sh.newStep(&config)
+func (sh *shard[M, S]) process(batch []mail[M, S]) {
+	s := sh.newStep()
 	for i := range batch {
 		m := &batch[i]
 		switch {
 		case m.control != nil:
 			sh.commit(s)
 			m.control()
-			s = sh.newStep(&config)
-		case sh.machine == nil:
-			m.fail(sh.refusal)
+			s = sh.newStep()
+		case sh.outbox == nil:
+			if m.fail != nil {
+				m.fail(sh.refusal)
+			}
 		default:
-			sh.execute(s, m.run)
+			m.run(sh.machine, s)
+			sh.settle(s)
 		}
 	}
 	sh.commit(s)
 	sh.arm()
 }
 
-func (sh *shard) newStep(config *Config) *step {
-	return &step{now: sh.env.Clock.Now(), config: config, suffix: sh.env.MemberSuffix, view: sh.env.View(), shard: sh.index, starts: sh.env.LogStart}
-}
+func (sh *shard[M, S]) newStep() S { return sh.env.Step(sh.index, sh.env.Clock.Now()) }
 
-// execute lets the machine decide and then, by replay alone, change what is
-// durable: live state and reloaded state cannot drift apart. What it decides is
-// kept or lost as a whole.
-func (sh *shard) execute(s *step, run func(*machine, *step)) {
-	run(sh.machine, s)
-	sh.machine.apply(s)
-	sh.machine.announce(s)
-	s.cut()
+// settle has what the machine decided change what is durable, by replay alone:
+// live state and reloaded state cannot drift apart. It is kept or lost as a whole.
+func (sh *shard[M, S]) settle(s S) {
+	Apply(sh.machine, s)
+	sh.machine.Settle(s)
+	s.Base().Cut()
 }
 
 // commit hands a step's records and answers to the outbox.
-func (sh *shard) commit(s *step) {
-	for i := range s.events {
-		s.events[i].Shard = sh.index
-		sh.env.Events(s.events[i])
+func (sh *shard[M, S]) commit(s S) {
+	if sh.outbox == nil {
+		return // nothing has run in this step
 	}
-	if sh.machine == nil {
-		return
-	}
-	sh.stats.publish(sh.machine, s)
-	sh.outbox.add(s.records, s.cuts, s.answers, s.config.appendSizes())
+	sh.env.Publish(sh.index, sh.machine, s)
+	t := s.Base()
+	sh.outbox.add(t.records, t.cuts, t.answers)
 }
 
 // serve puts a machine into service.
-func (sh *shard) serve(m *machine) {
+func (sh *shard[M, S]) serve(m M) {
 	epoch := sh.epoch
 	sh.machine = m
-	sh.outbox = newOutbox(sh.journal, func() {
-		sh.postAside(mail{control: sh.flush})
-	}, func(err error, answers []answer) {
-		sh.post(mail{control: func() { sh.lost(epoch, err, answers) }})
+	sh.outbox = newOutbox(sh.journal, sh.env.Sizes, func() {
+		sh.postAside(mail[M, S]{control: sh.flush})
+	}, func(err error, answers []Answer) {
+		sh.control(func() { sh.lost(epoch, err, answers) })
 	})
 }
 
 // flush sends what was held while an append was under way.
-func (sh *shard) flush() {
+func (sh *shard[M, S]) flush() {
 	if sh.outbox != nil {
-		config := sh.env.config()
-		sh.outbox.flush(config.appendSizes())
+		sh.outbox.flush()
 	}
 }
 
 // lost ends steps whose records are gone. The first loss of an epoch drops the
 // machine before anybody is answered: it holds what the journal does not. What
 // was held is built on it.
-func (sh *shard) lost(epoch uint64, err error, answers []answer) {
-	if epoch == sh.epoch && sh.machine != nil {
+func (sh *shard[M, S]) lost(epoch uint64, err error, answers []Answer) {
+	if epoch == sh.epoch && sh.outbox != nil {
 		sh.env.Events(Event{Kind: AppendFailed, Shard: sh.index, Err: err})
 		answers = append(answers, sh.outbox.discard()...)
 		sh.reload()
 	}
 	code := protocol.CoordinatorLoadInProgress
-	if sh.machine == nil {
+	if sh.outbox == nil {
 		code = sh.refusal
 	}
 	deliver(answers, code)
 }
 
 // fire runs the timers that are due.
-func (sh *shard) fire() {
+func (sh *shard[M, S]) fire() {
 	sh.armed = time.Time{}
-	if sh.machine == nil {
+	if sh.outbox == nil {
 		return
 	}
-	config := sh.env.config()
-	s := sh.newStep(&config)
-	for {
-		key, due := sh.machine.timers.Pop(s.now)
-		if !due {
-			break
-		}
-		sh.execute(s, func(m *machine, s *step) { m.fire(s, key) })
+	s := sh.newStep()
+	for sh.machine.Fire(s) {
+		sh.settle(s)
 	}
 	sh.commit(s)
 }
 
 // arm sets the one timer of the shard to its earliest deadline. A deadline that
 // moved back (every heartbeat does) leaves it: it fires early, for nothing.
-func (sh *shard) arm() {
+func (sh *shard[M, S]) arm() {
 	next, some := time.Time{}, false
-	if sh.machine != nil {
-		next, some = sh.machine.timers.Next()
+	if sh.outbox != nil {
+		next, some = sh.machine.Next()
 	}
 	switch {
 	case !some:
@@ -212,7 +214,7 @@ func (sh *shard) arm() {
 		sh.armed = next
 		wait := next.Sub(sh.env.Clock.Now())
 		if sh.timer == nil {
-			sh.timer = sh.env.Clock.AfterFunc(wait, func() { sh.post(mail{control: sh.fire}) })
+			sh.timer = sh.env.Clock.AfterFunc(wait, func() { sh.control(sh.fire) })
 			return
 		}
 		sh.timer.Reset(wait)

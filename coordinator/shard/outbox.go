@@ -1,4 +1,4 @@
-package coordinator
+package shard
 
 import (
 	"sync"
@@ -10,13 +10,13 @@ import (
 // keep the disk busy while the next is made; each holds its batch in memory.
 const flightsMax = 4
 
-// appendSizes bound an append, in bytes of keys and values.
-type appendSizes struct {
-	usual int // at which one is full
-	// unit is what one may have at most because a request's records go together, so
+// Sizes bound an append, in bytes of keys and values.
+type Sizes struct {
+	Usual int // at which one is full
+	// Unit is what one may have at most because a request's records go together, so
 	// that a crash keeps all of them or none. Only what is larger still is cut where
 	// it has to be; loads mend what that leaves.
-	unit int
+	Unit int
 }
 
 // outbox carries what the steps of one loaded machine decide to its journal.
@@ -29,8 +29,9 @@ type appendSizes struct {
 // step without any: it may have seen what is held.
 type outbox struct {
 	journal Journal
+	sizes   func() Sizes
 	wake    func()                // has flush called by whoever owns the shard then
-	lost    func(error, []answer) // hears of each append and barrier that failed
+	lost    func(error, []Answer) // hears of each append and barrier that failed
 
 	// Held; these belong to whoever drains the shard's mailbox.
 
@@ -50,11 +51,11 @@ type outbox struct {
 // heldAnswers may leave when so many records as the outbox had taken are safe.
 type heldAnswers struct {
 	after   int
-	answers []answer
+	answers []Answer
 }
 
-func newOutbox(journal Journal, wake func(), lost func(error, []answer)) *outbox {
-	o := &outbox{journal: journal, wake: wake, lost: lost}
+func newOutbox(journal Journal, sizes func() Sizes, wake func(), lost func(error, []Answer)) *outbox {
+	o := &outbox{journal: journal, sizes: sizes, wake: wake, lost: lost}
 	o.mu.wakeAt = -1
 	return o
 }
@@ -62,7 +63,7 @@ func newOutbox(journal Journal, wake func(), lost func(error, []answer)) *outbox
 // add takes what a step has decided, and sends it unless it has to wait. One
 // append has at most the usual size, or what lies between two cuts.
 // Those are numbers of records, ascending up to all.
-func (o *outbox) add(records []Record, cuts []int, answers []answer, sizes appendSizes) {
+func (o *outbox) add(records []Record, cuts []int, answers []Answer) {
 	switch {
 	case len(records) == 0 && len(answers) == 0:
 		return
@@ -79,17 +80,18 @@ func (o *outbox) add(records []Record, cuts []int, answers []answer, sizes appen
 	}
 	o.taken += len(records)
 	for i := range records {
-		o.size += records[i].size()
+		o.size += records[i].Size()
 	}
 	if len(answers) > 0 {
 		o.answers = append(o.answers, heldAnswers{o.taken, answers})
 	}
-	o.flush(sizes)
+	o.flush()
 }
 
 // flush sends what is held and need not wait.
-func (o *outbox) flush(sizes appendSizes) {
-	for len(o.records) > 0 && o.depart(sizes.usual) {
+func (o *outbox) flush() {
+	sizes := o.sizes()
+	for len(o.records) > 0 && o.depart(sizes.Usual) {
 		records, answers := o.next(sizes)
 		o.journal.Append(records, func(err error) {
 			o.end(err, answers)
@@ -135,7 +137,7 @@ func (o *outbox) landed() {
 }
 
 // end tells those who waited for an append or a barrier, or the shard.
-func (o *outbox) end(err error, answers []answer) {
+func (o *outbox) end(err error, answers []Answer) {
 	if err != nil {
 		o.lost(err, answers)
 		return
@@ -144,12 +146,12 @@ func (o *outbox) end(err error, answers []answer) {
 }
 
 // share is how many of the records go as one append, and their bytes.
-func (o *outbox) share(sizes appendSizes) (n, size int) {
+func (o *outbox) share(sizes Sizes) (n, size int) {
 	sent := o.taken - len(o.records)
-	at, bytes, most := 0, 0, max(sizes.usual, sizes.unit) // the first goes in any case
+	at, bytes, most := 0, 0, max(sizes.Usual, sizes.Unit) // the first goes in any case
 	for _, cut := range o.cuts {
 		for ; at < cut-sent; at++ {
-			more := o.records[at].size()
+			more := o.records[at].Size()
 			switch {
 			case at == 0 || bytes+more <= most:
 				bytes += more
@@ -159,14 +161,14 @@ func (o *outbox) share(sizes appendSizes) (n, size int) {
 				return n, size
 			}
 		}
-		n, size, most = at, bytes, sizes.usual
+		n, size, most = at, bytes, sizes.Usual
 	}
 	return n, size
 }
 
 // next takes the records of one append out, and the answers that wait for no
 // later one.
-func (o *outbox) next(sizes appendSizes) ([]Record, []answer) {
+func (o *outbox) next(sizes Sizes) ([]Record, []Answer) {
 	n, size := o.share(sizes)
 	records := o.records[:n:n]
 	o.records = o.records[n:]
@@ -178,7 +180,7 @@ func (o *outbox) next(sizes appendSizes) ([]Record, []answer) {
 	if len(o.records) == 0 {
 		o.records, o.cuts = nil, nil
 	}
-	var answers []answer
+	var answers []Answer
 	for len(o.answers) > 0 && o.answers[0].after <= safe {
 		answers = append(answers, o.answers[0].answers...)
 		o.answers[0].answers = nil
@@ -188,8 +190,8 @@ func (o *outbox) next(sizes appendSizes) ([]Record, []answer) {
 }
 
 // discard forgets what is held and returns its answers: the machine goes.
-func (o *outbox) discard() []answer {
-	var answers []answer
+func (o *outbox) discard() []Answer {
+	var answers []Answer
 	for _, held := range o.answers {
 		answers = append(answers, held.answers...)
 	}
@@ -197,5 +199,5 @@ func (o *outbox) discard() []answer {
 	return answers
 }
 
-// size is how much of an append's limit the record takes.
-func (r *Record) size() int { return len(r.Key) + len(r.Value) }
+// Size is how much of an append's limit the record takes.
+func (r *Record) Size() int { return len(r.Key) + len(r.Value) }

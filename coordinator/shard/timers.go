@@ -1,4 +1,4 @@
-package coordinator
+package shard
 
 import (
 	"container/heap"

@@ -1,4 +1,4 @@
-package coordinator
+package shard
 
 import "github.com/mainstem-mq/mainstem/internal/model"
 

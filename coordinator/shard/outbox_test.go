@@ -1,4 +1,4 @@
-package coordinator
+package shard
 
 import (
 	"fmt"
@@ -13,24 +13,23 @@ import (
 // journal and what leaves, in order.
 type outboxTest struct {
 	t       *testing.T
-	journal *memoryJournal
+	journal *Memory
 	outbox  *outbox
-	sizes   appendSizes
 	lines   []string
 }
 
 func newOutboxTest(t *testing.T, limit int) *outboxTest {
 	t.Helper()
-	o := &outboxTest{t: t, sizes: appendSizes{limit, 32 * limit}, journal: &memoryJournal{}}
-	o.journal.mu.hold = true
-	o.journal.onAppend = func(records []Record) {
+	o := &outboxTest{t: t, journal: &Memory{}}
+	o.journal.Set(func(s *MemoryState) { s.Hold = true })
+	o.journal.OnAppend = func(records []Record) {
 		var keys []string
 		for _, r := range records {
 			keys = append(keys, string(r.Key))
 		}
 		o.lines = append(o.lines, "append "+strings.Join(keys, " "))
 	}
-	o.outbox = newOutbox(o.journal, func() { o.outbox.flush(o.sizes) }, func(_ error, answers []answer) {
+	o.outbox = newOutbox(o.journal, func() Sizes { return Sizes{limit, 32 * limit} }, func() { o.outbox.flush() }, func(_ error, answers []Answer) {
 		o.lines = append(o.lines, "lost")
 		deliver(answers, protocol.CoordinatorLoadInProgress)
 	})
@@ -48,12 +47,12 @@ func (o *outboxTest) step(name string, keys ...string) {
 			cuts = append(cuts, i+1)
 		}
 	}
-	o.outbox.add(records, cuts, []answer{func(code protocol.ErrorCode) {
+	o.outbox.add(records, cuts, []Answer{func(code protocol.ErrorCode) {
 		if code != protocol.NoError {
 			name += "!"
 		}
 		o.lines = append(o.lines, name)
-	}}, o.sizes)
+	}})
 }
 
 func (o *outboxTest) want(lines ...string) {
@@ -78,17 +77,17 @@ func TestOutboxHolds(t *testing.T) {
 	o.step("three and four", "3", "4")
 	o.step("saw all")
 	o.want("append 1")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("one", "append 2 3 4")
-	o.journal.release(1) // the barrier
+	o.journal.Release(1) // the barrier
 	o.want("saw one")
 	o.step("five", "5")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("two", "saw two", "three and four", "saw all", "append 5")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("five")
 	o.step("six", "6")
-	o.journal.release(-1)
+	o.journal.Release(-1)
 	o.want("append 6", "six")
 }
 
@@ -102,20 +101,20 @@ func TestOutboxSendsFullBatches(t *testing.T) {
 	o.step("large", "bb", "cc", "dd", "ee", "ff", "gg", "hh", "ii", "jj")
 	o.step("larger than an append", "longer", "k")
 	o.want("append a", "append bb cc", "append dd ee", "append ff gg")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("small", "append hh ii")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("append jj")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("append longer")
-	o.journal.release(2)
+	o.journal.Release(2)
 	o.want() // k does not fill an append
 	o.step("one more", "l")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("large")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("append k l")
-	o.journal.release(1)
+	o.journal.Release(1)
 	o.want("larger than an append", "one more")
 	if o.outbox.records != nil || o.outbox.size != 0 || len(o.outbox.answers) != 0 || o.outbox.mu.flights != 0 {
 		t.Errorf("left: %d records of %d bytes, %d answers, %d flights",
@@ -132,14 +131,14 @@ func TestOutboxKeepsRequestsWhole(t *testing.T) {
 	o.step("two requests", "a+", "b", "cc+", "dd")
 	o.step("small ones", "e", "f+", "g")
 	o.want("append 0", "append a+ b", "append cc+ dd", "append e f+ g")
-	o.journal.release(-1)
+	o.journal.Release(-1)
 	o.want("sent", "two requests", "small ones")
 	huge := strings.Repeat("h", 4*32/2)
 	o.step("as large as can be", huge[1:]+"+", huge)
 	o.want("append " + huge[1:] + "+ " + huge)
 	o.step("larger", huge+"+", huge[1:]+"+", "i+", "j")
 	o.want("append "+huge+"+", "append "+huge[1:]+"+ i+ j")
-	o.journal.release(-1)
+	o.journal.Release(-1)
 	o.want("as large as can be", "larger")
 	if o.outbox.records != nil || o.outbox.cuts != nil || o.outbox.size != 0 {
 		t.Errorf("left: %d records of %d bytes, %d cuts", len(o.outbox.records), o.outbox.size, len(o.outbox.cuts))
@@ -156,7 +155,7 @@ func TestOutboxLoses(t *testing.T) {
 	o.step("held", "e")
 	o.step("saw it")
 	o.want("append aa bb", "append cc dd")
-	o.journal.lose()
+	o.journal.Lose()
 	o.want("lost", "first!", "lost", "second!")
 	o.step("late", "f")
 	deliver(o.outbox.discard(), protocol.NotCoordinator)
@@ -175,7 +174,7 @@ func TestOutboxLetsGo(t *testing.T) {
 	for i := range cuts {
 		cuts[i] = i + 1
 	}
-	o.outbox.add(records, cuts, nil, o.sizes)
+	o.outbox.add(records, cuts, nil)
 	for i := range records {
 		if sent := i < flightsMax; sent != (records[i].Key == nil) {
 			t.Errorf("record %d: key %q", i, records[i].Key)
