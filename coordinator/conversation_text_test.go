@@ -248,9 +248,9 @@ func eventText(e Event) string {
 		text += fmt.Sprintf(" gen=%d", e.Generation)
 	case ShardLoaded:
 		text += fmt.Sprintf(" groups=%d offsets=%d", e.Groups, e.Count)
-	case OffsetsExpired, OffsetsDropped, RecordSkipped, RewindStarted, RewindEnded:
+	case OffsetsExpired, OffsetsDropped, RecordSkipped, RewindStarted, RewindEnded, PatternRefused:
 		text += fmt.Sprintf(" count=%d", e.Count)
-	case ShardLoading, ShardLoadFailed, ShardUnloaded, AppendFailed, GroupDeleted, MemberRemoved, GroupConverted, ConversionRefused:
+	case ShardLoading, ShardLoadFailed, ShardUnloaded, AppendFailed, GroupDeleted, MemberRemoved, GroupConverted, ConversionRefused, AssignmentRefused:
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()

@@ -32,11 +32,11 @@ func broadcastGroupsOver(t testing.TB, journals func(int32) Journal) *Groups {
 		MemberSuffix: func() string { suffix++; return strconv.Itoa(suffix) },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for shard := range config.Shards {
 		if err := groups.Load(shard); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return groups
