@@ -13,13 +13,13 @@ import (
 )
 
 // broadcastGroups is a coordinator of broadcast groups only, loaded.
-func broadcastGroups(t testing.TB) *Groups {
-	t.Helper()
-	return broadcastGroupsOver(t, func(int32) Journal { return &shard.Memory{} })
+func broadcastGroups(tb testing.TB) *Groups {
+	tb.Helper()
+	return broadcastGroupsOver(tb, func(int32) Journal { return &shard.Memory{} })
 }
 
-func broadcastGroupsOver(t testing.TB, journals func(int32) Journal) *Groups {
-	t.Helper()
+func broadcastGroupsOver(tb testing.TB, journals func(int32) Journal) *Groups {
+	tb.Helper()
 	config := DefaultConfig()
 	config.Shards = 4
 	suffix := 0
