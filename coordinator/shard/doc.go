@@ -31,7 +31,7 @@
 //   - Tasks of a shard run one at a time, in the order in which they were posted.
 //
 // Goroutines: a shard's mailbox is drained by whoever posts to it while it is
-// idle. There is a goroutine for each load, one for a shard that keeps its caller
-// too long, and one where an end of an append lets held records go or a task is
-// posted aside; Close waits for them. Timers of the clock only post.
+// idle. Workers run loads, a shard that keeps its caller too long, one whose held
+// records an end of an append lets go, and what is posted aside. A few of them wait
+// for their next task until Close, which waits for all. Timers of the clock only post.
 package shard
