@@ -23,6 +23,9 @@ const (
 	atBody   = 21 // The CRC counts from here.
 )
 
+// control is the attribute of batches that brokers write to end a transaction.
+const control = 0x20
+
 // buildBatch makes a record batch from lines "key=value", "=value" for no key,
 // "key" for no value, and saves its bytes.
 func (w *talk) buildBatch(d *datadriven.TestData) error {
@@ -107,6 +110,23 @@ func finish(b kmsg.RecordBatch, magic byte, broken string) []byte {
 	return raw
 }
 
+// marker says what a control record is.
+func marker(records []byte) string {
+	var r kmsg.Record
+	var key kmsg.ControlRecordKey
+	if err := r.ReadFrom(records); err != nil {
+		return fmt.Sprintf("unreadable: %v", err)
+	}
+	if err := key.ReadFrom(r.Key); err != nil {
+		return fmt.Sprintf("unreadable key: %v", err)
+	}
+	var value kmsg.EndTxnMarker
+	if err := value.ReadFrom(r.Value); err != nil {
+		return fmt.Sprintf("unreadable value: %v", err)
+	}
+	return fmt.Sprintf("%v marker version %d, coordinator epoch %d, version %d", key.Type, key.Version, value.CoordinatorEpoch, value.Version)
+}
+
 func record(i int, timeDelta int64, line string) []byte {
 	key, value, hasValue := strings.Cut(line, "=")
 	body := append([]byte{0}, kbin.AppendVarlong(nil, timeDelta)...)
@@ -154,6 +174,9 @@ func (w *talk) showBatches(raw []byte, indent string) string {
 		fmt.Fprintf(&out, "%soffsets %d to %d, epoch %d, attributes %#x, producer %s epoch %d sequence %d, time %s to %s, %d records, crc %s\n",
 			indent, b.FirstOffset, b.FirstOffset+int64(b.LastOffsetDelta), b.PartitionLeaderEpoch, b.Attributes,
 			producer, b.ProducerEpoch, b.FirstSequence, w.moment(b.FirstTimestamp), w.moment(b.MaxTimestamp), b.NumRecords, crc)
+		if b.Attributes&control != 0 {
+			fmt.Fprintf(&out, "%s  %s\n", indent, marker(b.Records))
+		}
 		raw = raw[size:]
 	}
 	return out.String()

@@ -24,7 +24,13 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(shared.Main(m))
+	more := map[string]string{}
+	if os.Getenv("TARGET") == string(harness.Kafka) {
+		// Kafka looks every ten seconds for transactions that are over time, longer than any
+		// conversation waits.
+		more["transaction.abort.timed.out.transaction.cleanup.interval.ms"] = "200"
+	}
+	os.Exit(shared.MainWith(m, more))
 }
 
 func TestConversations(t *testing.T) {

@@ -3,6 +3,7 @@ package behaviour
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ var masks = map[string]mask{
 	"NodeID": node, "Leader": node, "ControllerID": node, "Broker": node,
 	"Replicas": node, "ISR": node, "Host": some, "Port": some, "Rack": hidden,
 	"ClientHost": some, "Dir": some, "Size": some, "TotalBytes": some, "UsableBytes": some,
-	"Timestamp": moment, "LogAppendTime": moment,
+	"Timestamp": moment, "LogAppendTime": moment, "StartTimestamp": moment, "LastTimestamp": moment,
 	"Documentation": some, "FinalizedFeaturesEpoch": hidden,
 }
 
@@ -168,6 +169,10 @@ func (p *printer) value(name string, f reflect.Value, m mask) string {
 	case reflect.Slice:
 		if b, ok := f.Interface().([]byte); ok {
 			return fmt.Sprintf("%q", b)
+		}
+		if ps, ok := f.Interface().([]int32); ok && name == "Partitions" {
+			// A transaction's are a set.
+			return fmt.Sprintf("%v", slices.Sorted(slices.Values(ps)))
 		}
 	default:
 	}

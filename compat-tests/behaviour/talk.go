@@ -34,18 +34,25 @@ func newTalk(addr string) *talk {
 	}
 }
 
-// warm asks for a coordinator, since Kafka makes its offsets topic only then.
+// warm asks for a coordinator, since Kafka makes its offsets topic only then, and
+// for a producer, since Kafka's first is number 0, which looks like a field at its default.
 func (w *talk) warm() error {
-	req := kmsg.NewPtrFindCoordinatorRequest()
-	req.SetVersion(4)
-	req.CoordinatorKeys = []string{"warm"}
+	coordinator := kmsg.NewPtrFindCoordinatorRequest()
+	coordinator.SetVersion(4)
+	coordinator.CoordinatorKeys = []string{"warm"}
+	producer := kmsg.NewPtrInitProducerIDRequest()
+	producer.SetVersion(4)
 	c := w.conn("warm")
 	defer c.close()
-	if err := c.send(req); err != nil {
-		return err
+	for _, req := range []kmsg.Request{coordinator, producer} {
+		if err := c.send(req); err != nil {
+			return err
+		}
+		if _, err := w.doReceive(c, &datadriven.TestData{}); err != nil {
+			return err
+		}
 	}
-	_, err := w.doReceive(c, &datadriven.TestData{})
-	return err
+	return nil
 }
 
 func (w *talk) close() {
@@ -109,11 +116,33 @@ func (w *talk) do(d *datadriven.TestData) string {
 }
 
 func (w *talk) doSend(d *datadriven.TestData) (string, error) {
-	version, err := strconv.ParseInt(option(d, "v"), 10, 16)
+	first, last, err := versions(option(d, "v"))
 	if err != nil || len(d.CmdArgs) == 0 {
-		return "", errors.New("want: send API v=VERSION")
+		return "", errors.New("want: send API v=VERSION or v=FIRST-LAST")
 	}
-	req, err := requestFor(d.CmdArgs[0].Key, int16(version))
+	if first == last {
+		return w.sendVersion(d, first)
+	}
+	var story strings.Builder
+	same, before := first, "" // The answer before, and the version that had it first.
+	for v := first; v <= last; v++ {
+		out, err := w.sendVersion(d, v)
+		if err != nil {
+			out = err.Error() + "\n"
+		}
+		if v > first && out != before {
+			fmt.Fprintf(&story, "%s:\n%s", span(same, v-1), indented(before))
+			same = v
+		}
+		before = out
+	}
+	fmt.Fprintf(&story, "%s:\n%s", span(same, last), indented(before))
+	return story.String(), nil
+}
+
+// sendVersion sends the request in one version.
+func (w *talk) sendVersion(d *datadriven.TestData, version int16) (string, error) {
+	req, err := requestFor(d.CmdArgs[0].Key, version)
 	if err != nil {
 		return "", err
 	}
@@ -128,6 +157,39 @@ func (w *talk) doSend(d *datadriven.TestData) (string, error) {
 		return "sent\n", nil
 	}
 	return w.doReceive(c, d)
+}
+
+// versions reads VERSION or FIRST-LAST.
+func versions(text string) (first, last int16, err error) {
+	from, to, many := strings.Cut(text, "-")
+	if !many {
+		to = from
+	}
+	low, err := strconv.ParseInt(from, 10, 16)
+	if err != nil {
+		return 0, 0, err
+	}
+	high, err := strconv.ParseInt(to, 10, 16)
+	if err != nil || high < low {
+		return 0, 0, fmt.Errorf("versions %q: %w", text, err)
+	}
+	return int16(low), int16(high), nil
+}
+
+// span names the versions that have one answer in common.
+func span(first, last int16) string {
+	if first == last {
+		return fmt.Sprintf("v%d", first)
+	}
+	return fmt.Sprintf("v%d-%d", first, last)
+}
+
+func indented(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		out.WriteString("  " + line)
+	}
+	return out.String()
 }
 
 // settleTime is how long a broker may need for what it promises in the end.
