@@ -3,10 +3,9 @@ package franzgo
 import (
 	"path"
 	"testing"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/groups"
-	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
@@ -14,12 +13,8 @@ import (
 func members(t *testing.T) *groups.Client {
 	t.Helper()
 	testbroker.Quick(t)
-	program, err := harness.GoProgram(testbroker.Context(t, 5*time.Minute), path.Join("clients", "franzgo", "member"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &groups.Client{
-		Command: []string{program},
+		Command: program.Go(t, path.Join("clients", "franzgo", "member")),
 		Flavours: []groups.Flavour{
 			{Protocol: groups.Classic, Assignor: "range"},
 			{Protocol: groups.Classic, Assignor: "cooperative-sticky"},

@@ -1,87 +1,46 @@
 package groups
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
 )
 
 // member is one process of a client.
 type member struct {
-	name  string
-	id    string // of the instance, if it is static; else its name
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	ended chan struct{} // closed when the process has ended and all it printed was read
+	*program.Program
+	name string
+	id   string // of the instance, if it is static; else its name
 
 	mu     sync.Mutex
 	events []event
-	errs   strings.Builder // stderr, and lines that are none of the protocol's
-	end    int64           // when it was killed; 0: it was not
-	leaves bool            // it was told to
+	end    int64 // when it was killed; 0: it was not
+	leaves bool  // it was told to
 }
 
 // start starts a member and reads what it prints.
 func start(t *testing.T, name, id string, argv, env []string) *member {
 	t.Helper()
-	m := &member{name: name, id: id, cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
-	m.cmd.Env = append(os.Environ(), env...)
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	m.cmd.Stderr = (*errWriter)(m)
-	stdout, err := m.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.stdin, err = m.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.cmd.Start(); err != nil {
-		t.Fatalf("start member %s: %v", name, err)
-	}
-	go func() {
-		defer close(m.ended)
-		lines := bufio.NewScanner(stdout)
-		for lines.Scan() {
-			m.take(lines.Bytes())
-		}
-		_ = m.cmd.Wait() // how it ended is in its state
-	}()
-	t.Cleanup(func() {
-		_ = m.cmd.Process.Kill()
-		<-m.ended
-		if t.Failed() {
-			t.Logf("member %s:\n%s", name, m.story())
-		}
-	})
+	m := &member{name: name, id: id}
+	m.Program = program.Start(t, "member "+name, argv, env, m.take, m.story)
 	return m
 }
 
-type errWriter member
-
-func (w *errWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.errs.Write(p)
-}
-
-func (m *member) take(line []byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (m *member) take(line []byte) bool {
 	var e event
 	if err := json.Unmarshal(line, &e); err != nil || e.At == 0 {
-		fmt.Fprintf(&m.errs, "stdout: %s\n", line)
-		return
+		return false
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.events = append(m.events, e)
+	return true
 }
 
 // seen are the events so far.
@@ -126,21 +85,10 @@ func (m *member) moves() (n int) {
 	return n
 }
 
-// tell sends a command.
-func (m *member) tell(t *testing.T, command string) {
-	t.Helper()
-	if _, err := io.WriteString(m.stdin, command+"\n"); err != nil {
-		t.Fatalf("member %s: %s: %v", m.name, command, err)
-	}
-}
-
 // kill ends the member as a crash would.
 func (m *member) kill(t *testing.T) {
 	t.Helper()
-	if err := m.cmd.Process.Kill(); err != nil {
-		t.Fatalf("kill member %s: %v", m.name, err)
-	}
-	<-m.ended
+	m.Kill(t)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.end = now()
@@ -148,14 +96,9 @@ func (m *member) kill(t *testing.T) {
 
 // gone tells that a member ended by itself, which none may.
 func (m *member) gone() bool {
-	select {
-	case <-m.ended:
-	default:
-		return false
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.end == 0 && !m.leaves
+	return m.Gone() && !m.leaves
 }
 
 // story is what happened to a member, for the log of a failed test. Records and
@@ -192,15 +135,5 @@ func (m *member) story() string {
 	if m.end > 0 {
 		fmt.Fprintf(&b, "%.3f killed\n", seconds(m.end))
 	}
-	b.WriteString(tail(m.errs.String()))
-	return tail(b.String())
-}
-
-// tail is the end of a text.
-func tail(s string) string {
-	const most = 4000
-	if len(s) > most {
-		return "... " + s[len(s)-most:]
-	}
-	return s
+	return b.String()
 }

@@ -140,14 +140,14 @@ func (w *world) undone(l *load) {
 	// command twice.
 	pace := fmt.Sprint("pace ", 1+(20*time.Second).Milliseconds()/slices.Max(ends))
 	for _, m := range w.members {
-		m.tell(w.t, pace)
+		m.Tell(w.t, pace)
 	}
 	w.take("--to=earliest", "--topics="+w.topic)
 	if done := w.take("--undo"); !done.Undo {
 		w.t.Errorf("--undo: %+v", done)
 	}
 	for _, m := range w.members {
-		m.tell(w.t, "pace 0")
+		m.Tell(w.t, "pace 0")
 	}
 	l.write(10, nil)
 	w.awaitDelivered("after an undo", ends, l.sent(), exactly(1), w.members...)

@@ -93,7 +93,7 @@ func (w *world) prepare(j joins) *member {
 func (w *world) admit(m *member) *member {
 	w.t.Helper()
 	w.ready(m)
-	m.tell(w.t, "go")
+	m.Tell(w.t, "go")
 	return m
 }
 
@@ -135,13 +135,13 @@ func (w *world) leave(m *member) {
 	m.mu.Lock()
 	m.leaves = true
 	m.mu.Unlock()
-	m.tell(w.t, "stop")
+	m.Tell(w.t, "stop")
 	select {
-	case <-m.ended:
+	case <-m.Ended():
 	case <-w.ctx.Done():
 		w.t.Fatalf("member %s does not leave", m.name)
 	}
-	if code := m.cmd.ProcessState.ExitCode(); code != 0 {
+	if code := m.State().ExitCode(); code != 0 {
 		w.t.Fatalf("member %s left with exit code %d", m.name, code)
 	}
 }
@@ -156,7 +156,7 @@ func (w *world) await(what string, try func() error) {
 		}
 		for _, m := range w.members {
 			if m.gone() {
-				w.t.Fatalf("%s: member %s ended by itself: %v", what, m.name, m.cmd.ProcessState)
+				w.t.Fatalf("%s: member %s ended by itself: %v", what, m.name, m.State())
 			}
 		}
 		select {

@@ -4,10 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/groups"
-	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
@@ -18,14 +17,10 @@ func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
 func client(t *testing.T) *groups.Client {
 	t.Helper()
 	testbroker.Quick(t)
-	name, version := groups.Installed(t)
-	modules, err := harness.Node(testbroker.Context(t, 5*time.Minute), name+"@"+version)
-	if err != nil {
-		t.Fatal(err)
-	}
+	command, env := program.Node(t, ".", filepath.Join("testdata", "member.js"))
 	return &groups.Client{
-		Command:  []string{"node", filepath.Join("testdata", "member.js")},
-		Env:      []string{"NODE_PATH=" + modules},
+		Command:  command,
+		Env:      env,
 		Flavours: []groups.Flavour{{Protocol: groups.Classic, Assignor: "roundrobin"}},
 	}
 }

@@ -1,0 +1,63 @@
+package program
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+// installTime is how long a package registry may need.
+const installTime = 5 * time.Minute
+
+// Python is the command of a program in Python, and what it wants in the
+// environment: the package that the folder's VERSION names is installed for it, and
+// what is in the folder modules is there to import.
+func Python(t *testing.T, folder, script, modules string) (command, env []string) {
+	t.Helper()
+	name, version := Installed(t, folder)
+	python, err := harness.Python(testbroker.Context(t, installTime), name+"=="+version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{python, script}, []string{"PYTHONPATH=" + modules, "PYTHONDONTWRITEBYTECODE=1"}
+}
+
+// Node is the same for Node.js.
+func Node(t *testing.T, folder, script string) (command, env []string) {
+	t.Helper()
+	name, version := Installed(t, folder)
+	modules, err := harness.Node(testbroker.Context(t, installTime), name+"@"+version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"node", script}, []string{"NODE_PATH=" + modules}
+}
+
+// Go is the command of a program of this module.
+func Go(t *testing.T, pkg string) (command []string) {
+	t.Helper()
+	bin, err := harness.GoProgram(testbroker.Context(t, installTime), pkg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{bin}
+}
+
+// Installed reads the package and its version that VERSION in a client's folder begins with.
+func Installed(t *testing.T, folder string) (name, version string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, "VERSION"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(text))
+	if len(words) < 2 {
+		t.Fatalf("VERSION: %q", text)
+	}
+	return words[0], strings.TrimSuffix(words[1], ",")
+}
