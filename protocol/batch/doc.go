@@ -14,6 +14,7 @@
 //	compress.go    the other way
 //	filter.go      a batch of some of another's records, for compaction
 //	builder.go     batches made here: journals and tests
+//	marker.go      control batches that end transactions
 //
 // Whoever receives bytes calls Parse or Split, then Validate for a producer's
 // batches or Verify for stored ones. After that the rewriters and Records may
