@@ -165,7 +165,7 @@ func (f *fixture) fetch(id model.PartitionID, from model.Offset) model.Offset {
 	f.t.Helper()
 	var out span.List
 	defer out.Release()
-	n, err := f.log.Partition(id).Read(ReadRequest{From: from, Limit: f.ends[id], MaxBytes: 1 << 20, MinOne: true}, &out)
+	n, _, err := f.log.Partition(id).Read(ReadRequest{From: from, Limit: f.ends[id], MaxBytes: 1 << 20, MinOne: true}, &out)
 	if err != nil || n == 0 {
 		f.t.Fatalf("partition %d from %d: %d bytes, %v", id, from, n, err)
 	}

@@ -83,10 +83,10 @@ func (c *copies) highest() Position {
 }
 
 // readCopy reads and checks an entry of the cold log.
-func readCopy(seg *segment, ref copyRef) (h entryHeader, batches []batch.Header, err error) {
+func readCopy(seg *segment, ref copyRef) (h entryHeader, batches []batch.Header, controls []controlBatch, err error) {
 	b := make([]byte, ref.size)
 	if _, err = seg.file.ReadAt(b, seg.offset(ref.at)); err != nil {
-		return h, nil, fmt.Errorf("read segment %s: %w", seg.name, err)
+		return h, nil, nil, fmt.Errorf("read segment %s: %w", seg.name, err)
 	}
 	if h, err = decodeEntryHeader(b); err == nil {
 		err = h.checkPlace(ref.at, seg.Salt)
@@ -97,7 +97,10 @@ func readCopy(seg *segment, ref copyRef) (h entryHeader, batches []batch.Header,
 	if err == nil {
 		batches, err = h.checkBody(b, nil)
 	}
-	return h, batches, err
+	if err == nil {
+		controls = controlsOf(b[entryHeaderSize+h.Kind.batchesAt():], batches)
+	}
+	return h, batches, controls, err
 }
 
 // applyCopies takes in the copies of what stood below a Position.
@@ -116,7 +119,7 @@ func (r *replay) applyCopies(below Position) error {
 // applyCopy takes in one copy.
 func (r *replay) applyCopy(ref copyRef) error {
 	seg := r.log.coldLog.segments.all().find(ref.at)
-	h, batches, err := readCopy(seg, ref)
+	h, batches, controls, err := readCopy(seg, ref)
 	if err != nil {
 		return err // it was good a moment ago: not the bytes, but the disk
 	}
@@ -125,7 +128,7 @@ func (r *replay) applyCopy(ref copyRef) error {
 		return err
 	}
 	return r.applyBatches(p, &h, seg, batchesApplied{
-		Log: seg.Log, Entry: ref.at, Distance: entryHeaderSize + originSize, Stood: ref.origin, Headers: batches,
+		Log: seg.Log, Entry: ref.at, Distance: entryHeaderSize + originSize, Stood: ref.origin, Headers: batches, Controls: controls,
 	})
 }
 

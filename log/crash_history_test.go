@@ -187,7 +187,7 @@ func (h *crashHistory) forget(at Position) {
 func readCrashBatches(p *PartitionLog, from, to model.Offset) (list []crashBatch, err error) {
 	for from < to {
 		var out span.List
-		n, err := p.Read(ReadRequest{From: from, Limit: to, MaxBytes: 3000, MinOne: true}, &out)
+		n, _, err := p.Read(ReadRequest{From: from, Limit: to, MaxBytes: 3000, MinOne: true}, &out)
 		if err == nil && n == 0 && p.gapEnd(from, to) == to {
 			return list, nil // compaction left nothing more
 		}

@@ -110,7 +110,7 @@ func (p *crashPartition) produced(h *batch.Header) {
 	}
 	s := p.producers[h.ProducerID]
 	if s.N == 0 || s.Epoch != h.ProducerEpoch {
-		s = ProducerState{ID: h.ProducerID, Epoch: h.ProducerEpoch}
+		s = *newProducerState(h.ProducerID, h.ProducerEpoch)
 	}
 	if s.N == ProducerBatchesMax {
 		copy(s.Batches[:], s.Batches[1:])
@@ -310,11 +310,10 @@ type crashFound struct {
 func gatherCrashFound(p *PartitionLog) *crashFound {
 	f := &crashFound{start: p.Start(), end: p.End(), epochs: p.Epochs(), size: p.Bytes()}
 	f.producers = map[model.ProducerID]ProducerState{}
-	p.Producers(func(s ProducerState) bool {
+	for _, s := range p.Producers() {
 		s.LastTime = 0
 		f.producers[s.ID] = s
-		return true
-	})
+	}
 	f.batches, f.err = readCrashBatches(p, f.start, f.end)
 	return f
 }

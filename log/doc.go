@@ -14,7 +14,7 @@
 // syncguard.go (a failed fsync).
 //
 // Partitions: seam.go (what they and the rest rely on), state.go,
-// state_producers.go, state_format.go, partition.go, partition_apply.go,
+// state_producers.go, state_txns.go, state_format.go, partition.go, partition_apply.go,
 // partition_index.go, partition_cleaned.go, partition_checkpoint.go, partition_files.go,
 // partitions.go, tombs.go.
 //
@@ -65,6 +65,11 @@
 //  10. A run of cleaned batches counts if an entry of the main log names it,
 //     the newest that does; then nothing else of its partition counts below
 //     its end. The entry is written once all of the run is durable.
+//
+//  11. What a partition knows of producers and transactions is made by its
+//     entries alone, in log order, so that a start makes the same of them: an
+//     aborted transaction is known as long as any of its records can be read.
+//     It takes 32 bytes of memory for so long.
 //
 // The rules that make a damaged log different from a torn one are in replay.go.
 //

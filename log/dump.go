@@ -184,7 +184,8 @@ func (d *dumper) index(name string) (err error) {
 			d.printf("        %v\n", err)
 			return nil
 		}
-		d.printf("        start %d, end %d, epoch %d, %d producers\n", state.start, state.end, state.lastEpoch, len(state.producers))
+		d.printf("        start %d, end %d, epoch %d, %d producers, %d transactions open, %d aborted\n",
+			state.start, state.end, state.lastEpoch, len(state.producers), state.openCount(), len(state.aborted))
 		if c := state.cleanedPart(); c.to > 0 {
 			d.printf("        cleaned to %d, run %d, %d entries, offsets end at %d\n", c.to, c.run, c.entries, c.end)
 		}

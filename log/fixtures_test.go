@@ -8,22 +8,6 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
-// Producers calls f for each producer state, in no order, until it returns
-// false. It works on a copy: f may call back.
-func (p *PartitionLog) Producers(f func(ProducerState) bool) {
-	p.mu.Lock()
-	producers := make([]ProducerState, len(p.mu.state.producers))
-	for i, s := range p.mu.state.producers {
-		producers[i] = *s
-	}
-	p.mu.Unlock()
-	for _, s := range producers {
-		if !f(s) {
-			return
-		}
-	}
-}
-
 // rawBatch is an uncompressed batch of n offsets with size bytes of filler for
 // records; the log does not look into them.
 func rawBatch(base model.Offset, n, size int) []byte {

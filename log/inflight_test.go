@@ -14,7 +14,7 @@ import (
 func (f *fixture) inFlight(id model.PartitionID, from, limit model.Offset) (out *span.List, files int) {
 	f.t.Helper()
 	out = &span.List{}
-	if n, err := f.log.Partition(id).Read(ReadRequest{From: from, Limit: limit, MaxBytes: 1 << 20, MinOne: true}, out); err != nil || n == 0 {
+	if n, _, err := f.log.Partition(id).Read(ReadRequest{From: from, Limit: limit, MaxBytes: 1 << 20, MinOne: true}, out); err != nil || n == 0 {
 		f.t.Fatal(n, err)
 	}
 	for _, s := range out.Spans() {

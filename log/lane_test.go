@@ -39,7 +39,7 @@ func TestBacklogIsReadInRuns(t *testing.T) {
 	next, answers, most := model.Offset(0), 0, 0
 	for next < f.ends[1] {
 		var out span.List
-		n, err := f.log.Partition(1).Read(ReadRequest{From: next, Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true, Reader: who}, &out)
+		n, _, err := f.log.Partition(1).Read(ReadRequest{From: next, Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true, Reader: who}, &out)
 		if err != nil || n == 0 {
 			t.Fatalf("from %d: %d bytes, %v", next, n, err)
 		}
@@ -179,7 +179,7 @@ func TestLiveReadsPassColdOnes(t *testing.T) {
 		reading.Go(func() {
 			var out span.List
 			defer out.Release()
-			n, err := f.log.Partition(model.PartitionID(i+1)).Read(
+			n, _, err := f.log.Partition(model.PartitionID(i+1)).Read(
 				ReadRequest{Limit: 3, MaxBytes: 1 << 20, MinOne: true, Reader: &Reader{Key: uint64(i)}}, &out)
 			if n == 0 {
 				err = errors.Join(err, errors.New("nothing"))
@@ -227,7 +227,7 @@ func TestRunBeforeBadSpot(t *testing.T) {
 	var failed error
 	for failed == nil && next < f.ends[1] {
 		var out span.List
-		n, err := f.log.Partition(1).Read(ReadRequest{From: next, Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true}, &out)
+		n, _, err := f.log.Partition(1).Read(ReadRequest{From: next, Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true}, &out)
 		out.Release()
 		failed = err
 		next += model.Offset(n / (len(f.want[1]) / 10) * 3)

@@ -234,6 +234,24 @@ func (l *Log) Enqueue(a *Append) {
 	go a.Done.Failed(a, ErrClosed)
 }
 
+// EnqueueAll is Enqueue for several, which the writer then takes in one turn,
+// and writes with one group as far as that has room. It promises no more: a
+// crash may leave some of them.
+func (l *Log) EnqueueAll(list []*Append) {
+	for _, a := range list {
+		if a.Buffer != nil {
+			a.Buffer.Retain()
+		}
+	}
+	if l.queue.put(list...) {
+		return
+	}
+	for _, a := range list {
+		release(a)
+		go a.Done.Failed(a, ErrClosed)
+	}
+}
+
 // Sync makes everything enqueued before the call durable, then calls done
 // (from a goroutine of the log; nil error means durable).
 func (l *Log) Sync(done func(error)) {

@@ -110,7 +110,7 @@ func readAll(tb testing.TB, p *PartitionLog, from model.Offset) []byte {
 	var all bytes.Buffer
 	for from < p.End() {
 		var out span.List
-		n, err := p.Read(ReadRequest{From: from, Limit: p.End(), MaxBytes: 100 << 10, MinOne: true}, &out)
+		n, _, err := p.Read(ReadRequest{From: from, Limit: p.End(), MaxBytes: 100 << 10, MinOne: true}, &out)
 		if err != nil {
 			tb.Fatalf("read partition %d from %d: %v", p.ID(), from, err)
 		}

@@ -120,6 +120,18 @@ func (p *PartitionLog) Producer(id model.ProducerID) (ProducerState, bool) {
 	return *p.mu.state.producers[i], true
 }
 
+// Producers returns copies of the written states of all idempotent producers,
+// ascending by id.
+func (p *PartitionLog) Producers() []ProducerState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	producers := make([]ProducerState, len(p.mu.state.producers))
+	for i, s := range p.mu.state.producers {
+		producers[i] = *s
+	}
+	return producers
+}
+
 // SetRetentionClass says which records this partition's are kept with when
 // they are relocated. If nobody says it is with those that are never deleted.
 func (p *PartitionLog) SetRetentionClass(c RetentionClass) {

@@ -60,6 +60,10 @@ func (p *PartitionLog) passable(from, limit model.Offset) model.Offset {
 // holds, and nothing else: entries are those of the run, with a file on the disk
 // that holds them from start on. below is TotalBytes of what was cleaned, or
 // stood there before. It is called by the goroutine that applies.
+//
+// Of transactions that were aborted below nothing is left. That is forgotten
+// here, and not by the entry that names the run: until the index follows, reads
+// find what they wrote.
 func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.Entry, below uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,6 +86,7 @@ func (p *PartitionLog) installed(f *index.File, start uint32, entries []index.En
 		x.frozen.shown = above(x.frozen.shown, to)
 	}
 	x.tail = above(x.tail, to)
+	state.aborted.forget(to)
 	c := &p.mu.checkpoint
 	if c.filed.oldest == nil {
 		c.filed.oldest = f
@@ -120,6 +125,7 @@ func (p *PartitionLog) installedInMemory(entries []index.Entry) {
 	x.tail = all
 	state.totals = totals
 	state.totals.startBytes = startBytesOf(all, state.start, totals.bytes)
+	state.aborted.forget(state.cleanedPart().to)
 	p.mu.uninstalled = false
 }
 

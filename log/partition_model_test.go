@@ -49,7 +49,7 @@ func (m *modelPartition) append(b *batchesApplied, times [][]int64) {
 		}
 		s, ok := m.producers[h.ProducerID]
 		if !ok || s.Epoch != h.ProducerEpoch {
-			s = ProducerState{ID: h.ProducerID, Epoch: h.ProducerEpoch}
+			s = *newProducerState(h.ProducerID, h.ProducerEpoch)
 		}
 		remembered := append(slices.Clone(s.Batches[:s.N]), ProducerBatch{
 			h.BaseSequence, h.LastSequence(), h.LastOffset(), h.LastOffsetDelta, h.MaxTimestamp,
@@ -374,7 +374,9 @@ func (w *partitionWorld) check(r *rapid.T) {
 			r.Fatalf("partition %d: epochs %v, want %v", id, got, m.epochs)
 		}
 		producers := map[model.ProducerID]ProducerState{}
-		p.Producers(func(s ProducerState) bool { producers[s.ID] = s; return true })
+		for _, s := range p.Producers() {
+			producers[s.ID] = s
+		}
 		if diff := cmp.Diff(m.producers, producers); diff != "" {
 			r.Fatalf("partition %d: producers: -want +got\n%s", id, diff)
 		}

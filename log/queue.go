@@ -21,14 +21,14 @@ type queue struct {
 
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
-// put adds an append; false if the queue is closed.
-func (q *queue) put(a *Append) bool {
+// put adds appends that are taken together; false if the queue is closed.
+func (q *queue) put(list ...*Append) bool {
 	q.mu.Lock()
 	if q.mu.closed {
 		q.mu.Unlock()
 		return false
 	}
-	q.mu.appends = append(q.mu.appends, a)
+	q.mu.appends = append(q.mu.appends, list...)
 	q.unlockAndWake()
 	return true
 }

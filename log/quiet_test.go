@@ -69,7 +69,7 @@ func TestReadsWaitForSyncs(t *testing.T) {
 		"a consumer": func(f *fixture) error {
 			var out span.List
 			defer out.Release()
-			_, err := f.log.Partition(1).Read(ReadRequest{Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true}, &out)
+			_, _, err := f.log.Partition(1).Read(ReadRequest{Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true}, &out)
 			return err
 		},
 		"the scrub": func(f *fixture) error {

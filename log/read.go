@@ -53,28 +53,30 @@ const movedMax = 5
 // Read appends to out the batches that the request asks for: memory from the
 // tail ring, file ranges that are in the page cache, or memory read by the
 // cold lane (this may block on the disk). It returns the bytes added; 0 if
-// From is at or past Limit, or compaction left nothing between the two. Errors: ErrOutOfRange, ErrCorrupt (the range holds
+// From is at or past Limit, or compaction left nothing between the two; and the
+// offset behind the last batch, or a later one where it gave less than there
+// was room for. Errors: ErrOutOfRange, ErrCorrupt (the range holds
 // damaged bytes; batches before it are served by earlier reads), or a disk error.
-func (p *PartitionLog) Read(r ReadRequest, out *span.List) (n int, err error) {
+func (p *PartitionLog) Read(r ReadRequest, out *span.List) (n int, end model.Offset, err error) {
 	for range movedMax {
-		if n, err = p.readOnce(r, out); !errors.Is(err, errMoved) {
+		if n, end, err = p.readOnce(r, out); !errors.Is(err, errMoved) {
 			break
 		}
 	}
-	return n, p.stays(err)
+	return n, end, p.stays(err)
 }
 
-func (p *PartitionLog) readOnce(r ReadRequest, out *span.List) (int, error) {
+func (p *PartitionLog) readOnce(r ReadRequest, out *span.List) (int, model.Offset, error) {
 	if start, end := p.bounds(); r.From < start || r.From > end {
-		return 0, fmt.Errorf("%w: %d is not in [%d, %d]", ErrOutOfRange, r.From, start, end)
+		return 0, r.From, fmt.Errorf("%w: %d is not in [%d, %d]", ErrOutOfRange, r.From, start, end)
 	} else if r.Limit = min(r.Limit, end); r.From >= r.Limit {
-		return 0, nil
+		return 0, r.From, nil
 	}
 	var few [8]extent
-	w := wanted{extents: few[:0]}
+	w := wanted{extents: few[:0], end: r.From}
 	err := p.extents(r, &w)
 	if len(w.extents) == 0 {
-		return 0, err
+		return 0, r.From, err
 	}
 	// What stands before damage is served; the next read meets it first.
 	before := out.Len()
@@ -83,10 +85,10 @@ func (p *PartitionLog) readOnce(r ReadRequest, out *span.List) (int, error) {
 			if out.Len() > before || errors.Is(err, errBusy) {
 				break
 			}
-			return 0, err
+			return 0, r.From, err
 		}
 	}
-	return out.Len() - before, nil
+	return out.Len() - before, w.end, nil
 }
 
 func (p *PartitionLog) bounds() (start, end model.Offset) {

@@ -41,7 +41,7 @@ func TestReadBounds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out span.List
 			defer out.Release()
-			n, err := f.log.Partition(1).Read(tt.request, &out)
+			n, _, err := f.log.Partition(1).Read(tt.request, &out)
 			if !errors.Is(err, tt.err) || n != tt.batches*size || out.Len() != n {
 				t.Errorf("got %d bytes (%d in the list), %v; want %d batches, %v", n, out.Len(), err, tt.batches, tt.err)
 			}
@@ -72,7 +72,7 @@ func TestReadSources(t *testing.T) {
 		t.Helper()
 		var out span.List
 		defer out.Release()
-		if _, err := l.Partition(1).Read(ReadRequest{From: 0, Limit: 120, MaxBytes: 1 << 20}, &out); err != nil {
+		if _, _, err := l.Partition(1).Read(ReadRequest{From: 0, Limit: 120, MaxBytes: 1 << 20}, &out); err != nil {
 			t.Fatal(err)
 		}
 		for _, s := range out.Spans() {
@@ -131,7 +131,7 @@ func TestReadError(t *testing.T) {
 		return nil
 	})
 	var out span.List
-	n, err := f.log.Partition(1).Read(ReadRequest{From: 0, Limit: 6, MaxBytes: 1 << 20}, &out)
+	n, _, err := f.log.Partition(1).Read(ReadRequest{From: 0, Limit: 6, MaxBytes: 1 << 20}, &out)
 	if n != 0 || !errors.Is(err, vfs.ErrIO) || out.Len() != 0 {
 		t.Errorf("got %d bytes, %v", n, err)
 	}

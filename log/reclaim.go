@@ -154,17 +154,12 @@ func (p *PartitionLog) restatedBehind(dead []segmentRange) bool {
 	return true
 }
 
-// remembersDead reports whether the partition knows of a producer what only
-// dead batches say: producer states are not tied to retention.
+// remembersDead reports whether the partition knows of a producer, or of its
+// transactions, what only dead batches say: that is not tied to retention.
 func (p *PartitionLog) remembersDead() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range p.mu.state.producers {
-		if s.N > 0 && s.Batches[0].LastOffset < p.mu.state.start {
-			return true
-		}
-	}
-	return false
+	return p.mu.state.remembersBelow(p.mu.state.start)
 }
 
 // unlink removes dead segments. Answers in flight keep their descriptors.

@@ -230,7 +230,7 @@ func TestReclaimUnderRead(t *testing.T) {
 	}
 	first.Release()
 	var out span.List
-	if _, err := f.log.Partition(1).Read(ReadRequest{From: 3, Limit: 60, MaxBytes: 1}, &out); err == nil {
+	if _, _, err := f.log.Partition(1).Read(ReadRequest{From: 3, Limit: 60, MaxBytes: 1}, &out); err == nil {
 		t.Error("a read below the start succeeds")
 	}
 	f.close()

@@ -333,7 +333,7 @@ func TestDamageIsFenced(t *testing.T) {
 				t.Errorf("end %d, want %d; refused: %v", p.End(), f.ends[hit.Partition], p.Refused())
 			}
 			var out span.List
-			_, err := p.Read(ReadRequest{From: hit.BaseOffset, Limit: p.End(), MaxBytes: 1 << 20}, &out)
+			_, _, err := p.Read(ReadRequest{From: hit.BaseOffset, Limit: p.End(), MaxBytes: 1 << 20}, &out)
 			if !errors.Is(err, ErrCorrupt) {
 				t.Errorf("read of the damaged offset: %v", err)
 			}

@@ -346,7 +346,7 @@ func TestColdDamage(t *testing.T) {
 		t.Errorf("found %+v, the batch is at %d", found, e.Position)
 	}
 	var out span.List
-	if _, err := f.log.Partition(1).Read(ReadRequest{From: 3, Limit: 6, MaxBytes: 1 << 20}, &out); !errors.Is(err, ErrCorrupt) {
+	if _, _, err := f.log.Partition(1).Read(ReadRequest{From: 3, Limit: 6, MaxBytes: 1 << 20}, &out); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("read of the damaged batch: %v", err)
 	}
 	size := len(f.want[1]) / 6

@@ -182,7 +182,7 @@ func (r *replay) apply(it *scanItem) error {
 			fmt.Sprintf("partition %d goes on at offset %d, it ended at %d", h.Partition, h.BaseOffset, end))
 	}
 	return r.applyBatches(p, h, r.log.segments.all().find(it.At), batchesApplied{
-		Entry: it.At, Distance: entryHeaderSize, Headers: it.Batches,
+		Entry: it.At, Distance: entryHeaderSize, Headers: it.Batches, Controls: it.Controls,
 	})
 }
 

@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/log/index"
 )
@@ -20,6 +21,7 @@ type wanted struct {
 	extents []extent
 	// unverified are the entries of some of the batches, in the same order.
 	unverified []index.Entry
+	end        model.Offset // behind the last batch that was wanted
 }
 
 // add wants one more batch, in the last extent where it goes on there.
@@ -27,6 +29,7 @@ func (w *wanted) add(e *index.Entry, verify bool) {
 	if verify {
 		w.unverified = append(w.unverified, *e)
 	}
+	w.end = e.LastOffset() + 1
 	at := place{logID(e.Log), Position(e.Position)}
 	if n := len(w.extents); n > 0 && w.extents[n-1].end() == at {
 		w.extents[n-1].n += int(e.Length)

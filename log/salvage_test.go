@@ -33,7 +33,7 @@ func offsetsFrom(t *testing.T, p *PartitionLog, from model.Offset) (bases []mode
 	t.Helper()
 	for from < p.End() {
 		var out span.List
-		n, err := p.Read(ReadRequest{From: from, Limit: p.End(), MaxBytes: 4000, MinOne: true}, &out)
+		n, _, err := p.Read(ReadRequest{From: from, Limit: p.End(), MaxBytes: 4000, MinOne: true}, &out)
 		if err != nil || n == 0 {
 			return bases, err
 		}

@@ -35,9 +35,10 @@ type scanItem struct {
 	Header  entryHeader
 	// Batches and Payload (of entries without batches) are valid until the next
 	// call of next; keep copies them.
-	Batches []batch.Header
-	Payload []byte
-	Why     error
+	Batches  []batch.Header
+	Controls []controlBatch // one for each control batch of Batches
+	Payload  []byte
+	Why      error
 	// Unread says that the disk did not give all of it: what stands there is not
 	// known, and nothing of it is what a crash left.
 	Unread bool
@@ -46,6 +47,7 @@ type scanItem struct {
 // keep makes the item independent of the scanner's memory.
 func (it *scanItem) keep() {
 	it.Batches = append([]batch.Header(nil), it.Batches...)
+	// Controls are the item's own.
 	it.Payload = append([]byte(nil), it.Payload...)
 }
 
@@ -168,8 +170,10 @@ func (s *scanner) tryAt(p Position) (scanItem, error) {
 		return item, err
 	}
 	item.Batches = s.batches
-	if h.Kind != KindBatches {
-		item.Payload = b[entryHeaderSize : entryHeaderSize+int(h.Payload)]
+	if payload := b[entryHeaderSize : entryHeaderSize+int(h.Payload)]; h.Kind == KindBatches {
+		item.Controls = controlsOf(payload, item.Batches)
+	} else {
+		item.Payload = payload
 	}
 	return item, nil
 }

@@ -72,7 +72,7 @@ func TestScrubFencesDamage(t *testing.T) {
 			}
 			p := l.Partition(hit.Partition)
 			var out span.List
-			if _, err := p.Read(ReadRequest{From: hit.BaseOffset, Limit: p.End(), MaxBytes: 1 << 20, MinOne: true}, &out); !errors.Is(err, ErrCorrupt) {
+			if _, _, err := p.Read(ReadRequest{From: hit.BaseOffset, Limit: p.End(), MaxBytes: 1 << 20, MinOne: true}, &out); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("read of the damaged offsets: %v", err)
 			}
 			got, err := offsetsFrom(t, p, 0)
@@ -115,7 +115,7 @@ func TestShortSegmentIsDamage(t *testing.T) {
 		}
 	}
 	var out span.List
-	_, err := f.log.Partition(1).Read(ReadRequest{From: base, Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true}, &out)
+	_, _, err := f.log.Partition(1).Read(ReadRequest{From: base, Limit: f.ends[1], MaxBytes: 1 << 20, MinOne: true}, &out)
 	if !errors.Is(err, ErrCorrupt) {
 		t.Errorf("read: %v", err)
 	}

@@ -54,6 +54,7 @@ type batchesApplied struct {
 	Epoch      model.LeaderEpoch
 	AppendTime int64 // ms
 	Headers    []batch.Header
+	Controls   []controlBatch // one for each control batch of Headers, in their order
 }
 
 // entryPositions says where the newest entry of each kind of a partition

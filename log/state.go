@@ -23,6 +23,7 @@ type partitionState struct {
 	epochs     []EpochStart      // ascending by both
 	lastEpoch  model.LeaderEpoch // highest of any entry, also of one that was cut; -1 if none
 	producers  producerStates
+	aborted    abortedTxns // what of it a reader may still ask for
 	totals     indexTotals
 	at         entryPositions
 	// hole is how many offsets directly below end are lost to damage, with the
@@ -102,11 +103,16 @@ func (s *partitionState) applyBatches(b *batchesApplied, producersMax int) {
 	}
 	s.beginEpoch(b.Epoch, base)
 	s.raiseEpoch(b.Epoch)
+	controls := b.Controls
 	for i := range b.Headers {
 		h := &b.Headers[i]
 		s.totals.runningMax = max(s.totals.runningMax, h.MaxTimestamp)
 		s.totals.bytes += uint64(h.Size)
-		s.producers.apply(h, b.AppendTime, producersMax)
+		var control controlBatch
+		if h.IsControl() {
+			control, controls = controls[0], controls[1:]
+		}
+		s.takeProducer(h, &control, b.AppendTime, producersMax)
 	}
 	s.end = b.Headers[len(b.Headers)-1].LastOffset() + 1
 	s.hole = 0
@@ -153,6 +159,7 @@ func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
 		n--
 	}
 	s.epochs = s.epochs[:n:n]
+	s.truncateTransactions(end)
 	s.producers.truncate(end)
 	s.totals = totals
 }
@@ -171,6 +178,7 @@ func (s *partitionState) applyLogStart(start model.Offset, startBytes uint64) {
 	s.end = max(s.end, start)
 	s.hole = min(s.hole, s.end-start)
 	s.totals.startBytes = startBytes
+	s.aborted.forget(start)
 	first := 0
 	for first+1 < len(s.epochs) && s.epochs[first+1].Start <= start {
 		first++

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
@@ -22,28 +23,41 @@ import (
 //	| cleaned to | if not 0: run, end, entries, count, lost ranges: from - the one before's end, length |
 //	+-------+--------------------------------------------------------------------+
 //	| count | epochs:    epoch - the one before, start - the one before's        |
-//	| count | producers: id - the one before, epoch, last time, batches         |
-//	|       |            batches: first sequence, delta, last offset, timestamp |
+//	| count | producers: id - the one before, epoch, last time, count and bits,  |
+//	|       |            batches: first sequence, delta, last offset, timestamp, |
+//	|       |            bit 6: coordinator epoch; bit 7: open since: offset, time |
+//	| count | aborted transactions: producer - the one before,                   |
+//	|       |            last - the one before's, last - first, last+1 - stable  |
 //	+-------+--------------------------------------------------------------------+
 //
 // Differences keep an idle partition's state near 40 bytes: a checkpoint may
 // write a hundred thousand of them. A batch's last sequence follows from the
-// first and the delta.
-const stateVersion = 2
+// first and the delta. Who never had a transaction has neither bit.
+//
+// Version 2 had no bits and no aborted transactions: there were none.
+const (
+	stateVersion       = 3
+	stateVersionOldest = 2
 
-// What an idle partition's state takes, and one producer: room for it is made
+	producerMarked = 1 << 6
+	producerOpen   = 1 << 7
+)
+
+// What an idle partition's state takes, one producer, and one aborted transaction: room for it is made
 // at once.
 const (
 	stateSizeIdle     = 64
 	producerSizeUsual = 128
+	abortedSizeUsual  = 12
 )
 
-// Least sizes of an epoch, a lost range and a producer: a count is compared with the bytes
+// Least sizes of what there may be many of: a count is compared with the bytes
 // that are left before anything is allocated for it.
 const (
 	epochSizeMin    = 2
 	lostSizeMin     = 2
 	producerSizeMin = 4
+	abortedSizeMin  = 4
 )
 
 var (
@@ -53,7 +67,7 @@ var (
 
 // encode returns the state in bytes.
 func (s *partitionState) encode() []byte {
-	b := make([]byte, 0, stateSizeIdle+8*len(s.epochs)+producerSizeUsual*len(s.producers))
+	b := make([]byte, 0, stateSizeIdle+8*len(s.epochs)+producerSizeUsual*len(s.producers)+abortedSizeUsual*len(s.aborted))
 	b = append(b, stateVersion)
 	b = binary.AppendUvarint(b, uint64(s.start))
 	b = binary.AppendUvarint(b, uint64(s.end-s.start))
@@ -79,7 +93,7 @@ func (s *partitionState) encode() []byte {
 		id = p.ID
 		b = p.encode(b)
 	}
-	return b
+	return s.aborted.encode(b)
 }
 
 func (s *partitionState) encodeCleaned(b []byte) []byte {
@@ -104,7 +118,15 @@ func (s *partitionState) encodeCleaned(b []byte) []byte {
 func (p *ProducerState) encode(b []byte) []byte {
 	b = binary.AppendVarint(b, int64(p.Epoch))
 	b = binary.AppendVarint(b, p.LastTime)
-	b = append(b, byte(p.N))
+	marked, open := p.CoordinatorEpoch >= 0, p.TxnFirst >= 0
+	bits := byte(p.N)
+	if marked {
+		bits |= producerMarked
+	}
+	if open {
+		bits |= producerOpen
+	}
+	b = append(b, bits)
 	for i := range p.Batches[:p.N] {
 		x := &p.Batches[i]
 		b = binary.AppendUvarint(b, uint64(uint32(x.FirstSequence)))
@@ -112,13 +134,34 @@ func (p *ProducerState) encode(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(x.LastOffset))
 		b = binary.AppendVarint(b, x.Timestamp)
 	}
+	if marked {
+		b = binary.AppendUvarint(b, uint64(p.CoordinatorEpoch))
+	}
+	if open {
+		b = binary.AppendUvarint(b, uint64(p.TxnFirst))
+		b = binary.AppendVarint(b, p.TxnSince)
+	}
+	return b
+}
+
+func (l abortedTxns) encode(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(l)))
+	producer, last := model.ProducerID(0), model.Offset(0)
+	for _, t := range l {
+		b = binary.AppendVarint(b, int64(t.Producer-producer))
+		b = binary.AppendUvarint(b, uint64(t.Last-last))
+		b = binary.AppendUvarint(b, uint64(t.Last-t.First))
+		b = binary.AppendUvarint(b, uint64(t.Last+1-t.Stable))
+		producer, last = t.Producer, t.Last
+	}
 	return b
 }
 
 // decodeState reads what encode wrote.
 func decodeState(b []byte) (partitionState, error) {
 	d := stateDecoder{b: b}
-	if v := d.byte(); d.failed || v != stateVersion {
+	v := d.byte()
+	if d.failed || v < stateVersionOldest || v > stateVersion {
 		if d.failed {
 			return partitionState{}, errState
 		}
@@ -137,6 +180,9 @@ func decodeState(b []byte) (partitionState, error) {
 	d.cleaned(&s)
 	s.epochs = d.epochs()
 	s.producers = d.producers()
+	if v > stateVersionOldest {
+		s.aborted = d.aborted()
+	}
 	if d.failed || len(d.b) > 0 || s.start < 0 || s.end < s.start || s.totals.startBytes > s.totals.bytes {
 		return partitionState{}, fmt.Errorf("%w: %d bytes, %d unread", errState, len(b), len(d.b))
 	}
@@ -253,7 +299,10 @@ func (d *stateDecoder) producers() producerStates {
 }
 
 func (d *stateDecoder) producer(id model.ProducerID) *ProducerState {
-	p := &ProducerState{ID: id, Epoch: model.ProducerEpoch(d.varint()), LastTime: d.varint(), N: int(d.byte())}
+	p := newProducerState(id, model.ProducerEpoch(d.varint()))
+	p.LastTime = d.varint()
+	bits := d.byte()
+	p.N = int(bits &^ (producerMarked | producerOpen))
 	if p.N > ProducerBatchesMax {
 		p.N = 0
 		d.fail()
@@ -266,5 +315,39 @@ func (d *stateDecoder) producer(id model.ProducerID) *ProducerState {
 		x.LastOffset = model.Offset(d.uvarint())
 		x.Timestamp = d.varint()
 	}
+	if bits&producerMarked != 0 {
+		epoch := d.uvarint()
+		if p.CoordinatorEpoch = int32(epoch); epoch > math.MaxInt32 {
+			d.fail()
+		}
+	}
+	if bits&producerOpen != 0 {
+		p.TxnFirst = model.Offset(d.uvarint())
+		p.TxnSince = d.varint()
+		if p.TxnFirst < 0 {
+			d.fail()
+		}
+	}
 	return p
+}
+
+func (d *stateDecoder) aborted() abortedTxns {
+	n := d.count(abortedSizeMin)
+	if n == 0 {
+		return nil
+	}
+	list := make(abortedTxns, n)
+	var at AbortedTxn
+	for i := range list {
+		at.Producer += model.ProducerID(d.varint())
+		step := d.uvarint()
+		at.Last += model.Offset(step)
+		at.First = at.Last - model.Offset(d.uvarint())
+		at.Stable = at.Last + 1 - model.Offset(d.uvarint())
+		list[i] = at
+		if at.Producer < 0 || i > 0 && int64(step) <= 0 || at.First < 0 || at.First >= at.Last || at.Stable < 0 || at.Stable > at.Last+1 {
+			d.fail()
+		}
+	}
+	return list
 }

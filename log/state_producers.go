@@ -17,9 +17,26 @@ const ProducerBatchesMax = 5
 type ProducerState struct {
 	ID       model.ProducerID
 	Epoch    model.ProducerEpoch
-	LastTime int64                             // append time of its newest batch, ms
+	LastTime int64                             // append time of its newest batch or marker, ms
 	N        int                               // batches in use
 	Batches  [ProducerBatchesMax]ProducerBatch // oldest first, [:N]
+	// CoordinatorEpoch is that of the newest marker that ended a transaction of
+	// the producer; -1: there was none.
+	CoordinatorEpoch int32
+	// TxnFirst is where the transaction begins that the producer has open here, -1
+	// if it has none; TxnSince the append time of that batch, ms, 0 if not known.
+	TxnFirst model.Offset
+	TxnSince int64
+}
+
+func newProducerState(id model.ProducerID, epoch model.ProducerEpoch) *ProducerState {
+	return &ProducerState{ID: id, Epoch: epoch, CoordinatorEpoch: -1, TxnFirst: -1}
+}
+
+// begin has the producer go on in another epoch: older batches are not repeated.
+// What it has open stays open until a marker ends it.
+func (p *ProducerState) begin(epoch model.ProducerEpoch) {
+	p.Epoch, p.N, p.Batches = epoch, 0, [ProducerBatchesMax]ProducerBatch{}
 }
 
 // ProducerBatch is one remembered batch.
@@ -39,27 +56,25 @@ func (s producerStates) find(id model.ProducerID) (int, bool) {
 	return slices.BinarySearchFunc(s, id, func(p *ProducerState, id model.ProducerID) int { return cmp.Compare(p.ID, id) })
 }
 
-// apply takes note of a batch. It judges nothing: sequences were compared
-// before the append. A newer epoch, also one that a transaction marker
-// carries, makes the older one's batches unrepeatable.
-func (s *producerStates) apply(h *batch.Header, appendTime int64, producersMax int) {
-	if !h.IsIdempotent() {
-		return
-	}
+// apply takes note of a batch that has a producer id, and returns the producer's
+// state. It judges nothing: sequences were compared before the append. A newer
+// epoch, also one that a transaction marker carries, makes the older one's
+// batches unrepeatable.
+func (s *producerStates) apply(h *batch.Header, appendTime int64, producersMax int) *ProducerState {
 	i, ok := s.find(h.ProducerID)
 	if !ok {
 		if s.limit(producersMax) {
 			i, _ = s.find(h.ProducerID)
 		}
-		*s = slices.Insert(*s, i, &ProducerState{ID: h.ProducerID, Epoch: h.ProducerEpoch})
+		*s = slices.Insert(*s, i, newProducerState(h.ProducerID, h.ProducerEpoch))
 	}
 	p := (*s)[i]
 	if p.Epoch != h.ProducerEpoch {
-		*p = ProducerState{ID: p.ID, Epoch: h.ProducerEpoch}
+		p.begin(h.ProducerEpoch)
 	}
 	p.LastTime = appendTime
 	if !sequenced(h) {
-		return
+		return p
 	}
 	if p.N == ProducerBatchesMax {
 		copy(p.Batches[:], p.Batches[1:])
@@ -73,6 +88,7 @@ func (s *producerStates) apply(h *batch.Header, appendTime int64, producersMax i
 		Timestamp:     h.MaxTimestamp,
 	}
 	p.N++
+	return p
 }
 
 // addSequence wraps around from the largest sequence to 0 (KIP-98).
@@ -82,41 +98,50 @@ func addSequence(s, delta int32) int32 {
 
 // limit makes room for one more: the least recently used sixteenth goes, so
 // that a client that invents an id for every batch does not cost a search of
-// all states each time. It reports whether it removed any.
+// all states each time. Who has a transaction open stays, whatever the number:
+// its records must not count as committed. It reports whether it removed any.
 func (s *producerStates) limit(producersMax int) bool {
 	n := len(*s)
 	if producersMax <= 0 || n < producersMax {
 		return false
 	}
 	gone := n - producersMax + max(1, producersMax/16)
-	byAge := slices.Clone(*s)
+	byAge := slices.DeleteFunc(slices.Clone(*s), func(p *ProducerState) bool { return p.TxnFirst >= 0 })
+	if len(byAge) == 0 {
+		return false
+	}
 	slices.SortFunc(byAge, func(a, b *ProducerState) int {
 		return cmp.Or(cmp.Compare(a.LastTime, b.LastTime), cmp.Compare(a.ID, b.ID))
 	})
-	last := byAge[gone-1]
+	last := byAge[min(gone, len(byAge))-1]
 	s.remove(func(p *ProducerState) bool {
-		return cmp.Or(cmp.Compare(p.LastTime, last.LastTime), cmp.Compare(p.ID, last.ID)) <= 0
+		return p.TxnFirst < 0 && cmp.Or(cmp.Compare(p.LastTime, last.LastTime), cmp.Compare(p.ID, last.ID)) <= 0
 	})
 	return true
 }
 
-// expire forgets the producers whose newest batch is older than before, ms.
+// expire forgets the producers whose newest batch is older than before, ms, but
+// for those that have a transaction open.
 func (s *producerStates) expire(before int64) int {
 	n := len(*s)
-	s.remove(func(p *ProducerState) bool { return p.LastTime < before })
+	s.remove(func(p *ProducerState) bool { return p.LastTime < before && p.TxnFirst < 0 })
 	return n - len(*s)
 }
 
 // truncate forgets batches that reach to end or above, and producers of which
-// nothing is left: what they did before their last five batches is not known.
+// nothing is left: what they did before their last five batches is not known,
+// but for a transaction that they have open.
 func (s *producerStates) truncate(end model.Offset) {
 	s.remove(func(p *ProducerState) bool {
+		if p.TxnFirst >= end {
+			p.TxnFirst, p.TxnSince = -1, 0
+		}
 		n := p.N
 		for p.N > 0 && p.Batches[p.N-1].LastOffset >= end {
 			p.N--
 			p.Batches[p.N] = ProducerBatch{}
 		}
-		return n > 0 && p.N == 0
+		return n > 0 && p.N == 0 && p.TxnFirst < 0
 	})
 }
 

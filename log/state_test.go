@@ -146,7 +146,7 @@ func TestProducerEpochForgetsBatches(t *testing.T) {
 	s.apply(idempotent(7, 0), 1, 0)
 	marker := &batch.Header{BaseOffset: 1, ProducerID: 7, ProducerEpoch: 1, BaseSequence: -1, Attributes: 0x30}
 	s.apply(marker, 2, 0)
-	if want := (ProducerState{ID: 7, Epoch: 1, LastTime: 2}); *s[0] != want {
+	if want := (ProducerState{ID: 7, Epoch: 1, LastTime: 2, CoordinatorEpoch: -1, TxnFirst: -1}); *s[0] != want {
 		t.Errorf("after the marker: %+v", *s[0])
 	}
 	s.truncate(1)
@@ -185,7 +185,27 @@ func drawState(r *rapid.T) partitionState {
 			s.producers.apply(h, rapid.Int64().Draw(r, "time"), 0)
 		}
 	}
+	for _, p := range s.producers {
+		p.CoordinatorEpoch = rapid.Int32Min(-1).Draw(r, "coordinator epoch")
+		if rapid.Bool().Draw(r, "open") {
+			p.TxnFirst, p.TxnSince = model.Offset(rapid.Int64Min(0).Draw(r, "first")), rapid.Int64().Draw(r, "since")
+		}
+	}
+	s.aborted = drawAborted(r)
 	return s
+}
+
+func drawAborted(r *rapid.T) (list abortedTxns) {
+	last := model.Offset(0)
+	for range rapid.IntRange(0, 4).Draw(r, "aborted") {
+		last += model.Offset(rapid.Int64Range(1, 1<<60).Draw(r, "last"))
+		list = append(list, AbortedTxn{
+			Producer: model.ProducerID(rapid.Int64Min(0).Draw(r, "producer")), Last: last,
+			First:  model.Offset(rapid.Int64Range(0, int64(last)-1).Draw(r, "first")),
+			Stable: model.Offset(rapid.Int64Range(0, int64(last)+1).Draw(r, "stable")),
+		})
+	}
+	return list
 }
 
 func TestStateRoundTrip(t *testing.T) {

@@ -127,7 +127,7 @@ func TestOtherStateVersion(t *testing.T) {
 	s := newPartitionState()
 	b := s.encode()
 	b[0]++
-	if _, err := decodeState(b); !newerFormat(err) || !strings.Contains(err.Error(), "3, this program knows 2") {
+	if _, err := decodeState(b); !newerFormat(err) || !strings.Contains(err.Error(), "4, this program knows 3") {
 		t.Error(err)
 	}
 }

@@ -213,6 +213,7 @@ func (w *writer) apply(seg *segment, e *groupEntry) {
 		}
 		e.partition.applyBatches(batchesApplied{
 			Entry: at, Distance: distance, Epoch: a.Epoch, AppendTime: e.header.AppendTime, Headers: a.Headers,
+			Controls: controlsOf(a.Payload, a.Headers),
 		})
 		seg.live.Add(int64(len(a.Payload)))
 		seg.held.Add(int64(len(a.Payload)))

@@ -21,7 +21,7 @@ func (p *Partition) Read(r ReadRequest, out *span.List) ReadResult {
 	if r.From >= limit || r.MaxBytes <= 0 && !r.MinOne {
 		return res // nothing, or no room for it: a large answer has many of these
 	}
-	n, err := p.log.Read(log.ReadRequest{From: r.From, Limit: limit, MaxBytes: r.MaxBytes, MinOne: r.MinOne, Reader: r.Reader}, out)
+	n, _, err := p.log.Read(log.ReadRequest{From: r.From, Limit: limit, MaxBytes: r.MaxBytes, MinOne: r.MinOne, Reader: r.Reader}, out)
 	res.Bytes = n
 	if err != nil && n == 0 {
 		res.Err = storageError(err)

@@ -100,7 +100,7 @@ func readOne(t *testing.T, p *log.PartitionLog, at model.Offset) {
 	t.Helper()
 	var list span.List
 	defer list.Release()
-	if _, err := p.Read(log.ReadRequest{From: at, Limit: at + 1, MinOne: true}, &list); err != nil {
+	if _, _, err := p.Read(log.ReadRequest{From: at, Limit: at + 1, MinOne: true}, &list); err != nil {
 		t.Fatal(err)
 	}
 	var raw bytes.Buffer

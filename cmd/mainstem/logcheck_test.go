@@ -100,7 +100,7 @@ func (h *halfBroker) fetch(id model.PartitionID, from model.Offset) (n int, err 
 	p := h.commitLog.Partition(id)
 	for from < p.End() {
 		var out span.List
-		got, err := p.Read(log.ReadRequest{From: from, Limit: p.End(), MaxBytes: 1 << 20, MinOne: true}, &out)
+		got, _, err := p.Read(log.ReadRequest{From: from, Limit: p.End(), MaxBytes: 1 << 20, MinOne: true}, &out)
 		if err != nil || got == 0 {
 			return n, err
 		}
