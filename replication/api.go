@@ -21,6 +21,9 @@ type AppendRequest struct {
 	// an internal append is built on. The append is refused if another one of
 	// the partition has failed since. Clients' appends have none.
 	Generation uint32
+	// Guard is what Verify gave before the coordinator was asked about a
+	// transactional batch; the zero value if it gave none.
+	Guard Guard
 }
 
 // AppendResult is the fate of an append.
@@ -68,6 +71,16 @@ type ReadResult struct {
 	Epoch         model.LeaderEpoch // the partition's current epoch, for KIP-951 hints
 	// Diverging, if set, tells the client from where its log differs (KIP-320).
 	Diverging *EpochEnd
+	// Aborted are the aborted transactions among what was read, ascending by
+	// First; nil unless it was read committed.
+	Aborted []Aborted
+}
+
+// Aborted tells a reader that a producer's records from First on, up to its next
+// abort marker, are of an aborted transaction.
+type Aborted struct {
+	Producer model.ProducerID
+	First    model.Offset
 }
 
 // EpochEnd is the end offset of a leader epoch. Epoch -1 and offset -1: unknown.

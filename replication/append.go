@@ -21,6 +21,8 @@ type pendingAppend struct {
 	hold bool
 	// fenced: only the generation that unit carries will do.
 	fenced bool
+	// coordinatorEpoch is a marker's.
+	coordinatorEpoch int32
 }
 
 // Append checks a batch and queues it; it never blocks on the disk. done is
@@ -47,7 +49,7 @@ func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 		Payload: r.Batch, Buffer: r.Buffer, Done: a, Generation: r.Generation,
 	}
 	a.unit.Headers = a.header[:]
-	if answer := p.enqueue(a, s, now); answer != nil {
+	if answer := p.enqueue(a, s, r.Guard, now); answer != nil {
 		done(*answer)
 	}
 }
@@ -68,7 +70,7 @@ func stamp(r *AppendRequest, h *batch.Header, logAppendTime bool, nowMs int64) i
 
 // enqueue gives the offset and queues the append, or returns the answer that
 // can be given at once: a duplicate's below the watermark, or a refusal.
-func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs int64) *AppendResult {
+func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, given Guard, nowMs int64) *AppendResult {
 	h := &a.header[0]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,15 +84,39 @@ func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs in
 	}
 	if h.ProducerID >= 0 {
 		view := p.producerLocked(h.ProducerID, nowMs)
-		dup, err := checkSequence(&view, h)
-		if err != nil {
+		if dup := view.duplicate(h); dup != nil {
+			return p.duplicateLocked(a, dup)
+		}
+		if err := p.checkProducerLocked(&view, h, given); err != nil {
 			res := failure(err)
 			return &res
 		}
-		if dup != nil {
-			return p.duplicateLocked(a, dup)
-		}
 	}
+	p.placeLocked(a, s, nowMs)
+	if h.IsTransactional() {
+		p.mu.txns.data(h.ProducerID, h.ProducerEpoch, h.BaseOffset, nowMs)
+		p.forgetGuardLocked(h.ProducerID) // from now on the transaction itself vouches
+	}
+	p.env.Log.Enqueue(&a.unit)
+	return nil
+}
+
+// checkProducerLocked applies all rules about producers, in Kafka's order.
+func (p *Partition) checkProducerLocked(v *producerView, h *batch.Header, given Guard) *protocol.Error {
+	verified, err := p.checkTxnLocked(h, given)
+	if err == nil {
+		err = checkSequence(v, h)
+	}
+	if err == nil {
+		err = verified.checkFirst(v, h)
+	}
+	return err
+}
+
+// placeLocked gives an append its offset, and has the partition go on behind it.
+// The caller queues it under the same lock.
+func (p *Partition) placeLocked(a *pendingAppend, s *cluster.TopicSettings, nowMs int64) {
+	h := &a.header[0]
 	h.BaseOffset, h.LeaderEpoch = p.mu.next, p.epoch
 	batch.SetBaseOffset(a.unit.Payload, h.BaseOffset)
 	batch.SetLeaderEpoch(a.unit.Payload, p.epoch)
@@ -105,8 +131,6 @@ func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, nowMs in
 	}
 	p.mu.pending = append(p.mu.pending, a)
 	p.mu.waiters.add(&a.wait)
-	p.env.Log.Enqueue(&a.unit)
-	return nil
 }
 
 func (p *Partition) refusalLocked() *protocol.Error {
@@ -138,9 +162,10 @@ func (p *Partition) duplicateLocked(a *pendingAppend, original *log.ProducerBatc
 
 // producerLocked merges the written state with the pending appends.
 func (p *Partition) producerLocked(id model.ProducerID, nowMs int64) producerView {
-	var v producerView
-	if st, ok := p.log.Producer(id); ok && nowMs-st.LastTime < p.env.ProducerExpirationMs() {
-		v.known, v.epoch = true, st.Epoch
+	v := producerView{lastSequence: -1, coordinatorEpoch: -1}
+	// Who has a transaction open is not forgotten, however long it idles.
+	if st, ok := p.log.Producer(id); ok && (nowMs-st.LastTime < p.env.ProducerExpirationMs() || st.TxnFirst >= 0) {
+		v.known, v.epoch, v.coordinatorEpoch = true, st.Epoch, st.CoordinatorEpoch
 		v.recent = append(v.recent, st.Batches[:st.N]...)
 		if st.N > 0 {
 			v.lastSequence = st.Batches[st.N-1].LastSequence
@@ -150,17 +175,9 @@ func (p *Partition) producerLocked(id model.ProducerID, nowMs int64) producerVie
 	// written batches may be seen in both places.
 	for _, a := range p.mu.pending {
 		h := &a.header[0]
-		if h.ProducerID != id || v.holds(h) {
-			continue
+		if h.ProducerID == id && !v.holds(h) {
+			v.take(a)
 		}
-		if !v.known || h.ProducerEpoch > v.epoch {
-			v.recent = v.recent[:0]
-		}
-		v.known, v.epoch, v.lastSequence = true, h.ProducerEpoch, h.LastSequence()
-		v.recent = append(v.recent, log.ProducerBatch{
-			FirstSequence: h.BaseSequence, LastSequence: v.lastSequence,
-			LastOffset: h.LastOffset(), OffsetDelta: h.LastOffsetDelta, Timestamp: h.MaxTimestamp,
-		})
 	}
 	if n := len(v.recent); n > log.ProducerBatchesMax {
 		v.recent = v.recent[n-log.ProducerBatchesMax:]
@@ -168,10 +185,33 @@ func (p *Partition) producerLocked(id model.ProducerID, nowMs int64) producerVie
 	return v
 }
 
-// holds reports whether the written state covers a pending batch already.
+// holds reports whether the written state covers a pending batch already. Epochs
+// never fall, so one of an older epoch is behind it as well.
 func (v *producerView) holds(h *batch.Header) bool {
 	n := len(v.recent)
-	return n > 0 && v.recent[n-1].LastOffset >= h.LastOffset()
+	return v.known && h.ProducerEpoch < v.epoch || n > 0 && v.recent[n-1].LastOffset >= h.LastOffset()
+}
+
+// take goes on with a pending append. A marker has no place in the sequence,
+// and leaves that of its own epoch as it is.
+func (v *producerView) take(a *pendingAppend) {
+	h := &a.header[0]
+	if !v.known || h.ProducerEpoch > v.epoch {
+		v.recent, v.lastSequence = v.recent[:0], -1
+	}
+	v.known, v.epoch = true, h.ProducerEpoch
+	if h.IsControl() {
+		v.coordinatorEpoch = max(v.coordinatorEpoch, a.coordinatorEpoch)
+		return
+	}
+	if h.BaseSequence < 0 {
+		return
+	}
+	v.lastSequence = h.LastSequence()
+	v.recent = append(v.recent, log.ProducerBatch{
+		FirstSequence: h.BaseSequence, LastSequence: v.lastSequence,
+		LastOffset: h.LastOffset(), OffsetDelta: h.LastOffsetDelta, Timestamp: h.MaxTimestamp,
+	})
 }
 
 // flushLocked decides, by the flush policy, whether the watermark waits for

@@ -38,11 +38,11 @@ func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.
 			"the batch has %d bytes and max.message.bytes of the topic is %d: send smaller batches (batch.size, max.request.size) or raise the topic's limit",
 			h.Size, s.MaxMessageBytes), nil
 	}
-	if h.IsTransactional() && batch.Verify(r.Batch, &h) == nil {
-		return h, protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
-			"the batch is transactional, and this broker has no transactions yet: unset transactional.id"), nil
+	validate := batch.Validate
+	if r.Internal {
+		validate = batch.ValidateInternal
 	}
-	if err := batch.Validate(r.Batch, &h); err != nil {
+	if err := validate(r.Batch, &h); err != nil {
 		return h, corrupt(err), nil
 	}
 	if h.BaseOffset != 0 {

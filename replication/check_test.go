@@ -52,7 +52,7 @@ func TestRefusedBatches(t *testing.T) {
 			{"two batches", plain, append(good(), good()...), protocol.InvalidRecord, "exactly one", -1},
 			{"a base offset", plain, changed(good(), 7, 9), protocol.InvalidRecord, "base offset", -1},
 			{"control batch", plain, w.records(control(), 1), protocol.InvalidRecord, "", -1},
-			{"transactional", plain, w.records(transactional(), 1), protocol.TransactionalIDAuthorizationFailed, "transactional.id", -1},
+			{"transactional", plain, w.records(transactional(), 1), protocol.InvalidTxnState, "not part of a transaction", -1},
 			{"too large", small, w.records(builder(), 10), protocol.MessageTooLarge, "100", -1},
 			{"just within", with(func(s *cluster.TopicSettings) { s.MaxMessageBytes = int64(len(good())) }), good(), protocol.NoError, "", -1},
 			{"no key, compacted", compacted, at(0, nil), protocol.InvalidRecord, "key", 1},

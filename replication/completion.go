@@ -71,6 +71,7 @@ func (p *Partition) failFrom(generation uint32, end model.Offset, err error) {
 	}
 	p.mu.holdUntil = min(p.mu.holdUntil, end)
 	p.mu.next = end
+	p.cutTxnsLocked(end)
 	p.mu.gen = p.log.Generation()
 	failed := p.mu.waiters.takeAbove(end)
 	p.mu.Unlock()
@@ -85,6 +86,7 @@ func (p *Partition) advanceAndUnlock(end model.Offset) {
 		return
 	}
 	p.mu.hw = end
+	p.mu.txns.passed(end)
 	ready := p.mu.waiters.takeUpTo(end)
 	listeners := p.mu.listeners
 	p.mu.Unlock()

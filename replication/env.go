@@ -18,4 +18,7 @@ type Env struct {
 	Settings func(*cluster.Topic) *cluster.TopicSettings
 	// ProducerExpirationMs is how long an idle producer id is remembered.
 	ProducerExpirationMs func() int64
+	// VerifyTransactions tells whether the coordinator has to vouch for the first
+	// batch of a transaction (transaction.partition.verification.enable). Nil: it has to.
+	VerifyTransactions func() bool
 }

@@ -276,18 +276,23 @@ func (w *world) readable(p *Partition, from model.Offset) []model.Offset {
 	if res.Err != nil {
 		w.t.Fatalf("read from %d: %v", from, res.Err)
 	}
+	return bases(w.t, &out)
+}
+
+// bases are the base offsets of batches that were read.
+func bases(t *testing.T, out *span.List) (list []model.Offset) {
+	t.Helper()
 	var buf bytes.Buffer
 	if _, err := out.WriteTo(&buf); err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	var bases []model.Offset
 	for b, err := range batch.Split(buf.Bytes()) {
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
-		bases = append(bases, b.BaseOffset)
+		list = append(list, b.BaseOffset)
 	}
-	return bases
+	return list
 }
 
 func wantOffsets(t *testing.T, what string, p *Partition, start, hw, end model.Offset) {

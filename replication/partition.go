@@ -33,8 +33,12 @@ type Partition struct {
 		holdUntil model.Offset
 		// listeners is replaced, never changed, so that it can be read unlocked.
 		listeners []Listener
-		flushed   *flushed        // nil unless the topic was async
-		dropped   *protocol.Error // the topic is gone
+		flushed   *flushed // nil unless the topic was async
+		txns      txnTracker
+		guards    map[model.ProducerID]*guard // by Verify; nil: none
+		// guardsGiven numbers them.
+		guardsGiven uint64
+		dropped     *protocol.Error // the topic is gone
 	}
 }
 
@@ -51,6 +55,7 @@ func newPartition(env *Env, pl *log.PartitionLog, topic *cluster.Topic, index in
 	// What recovery kept is durable: it was synced before anything was served.
 	p.mu.hw = p.mu.next
 	p.mu.gen = pl.Generation()
+	p.mu.txns = restoredTxns(pl.OpenTxns())
 	return p
 }
 
@@ -77,8 +82,11 @@ func (p *Partition) Bytes() int64 { return p.log.Bytes() }
 // Offsets returns the partition's borders.
 func (p *Partition) Offsets() Offsets {
 	start := p.log.Start() // before the watermark: a start is never above it
-	hw := p.highWatermark()
-	return Offsets{LogStart: start, LastStable: hw, HighWatermark: hw, End: p.log.End(), Epoch: p.epoch}
+	p.mu.Lock()
+	hw := p.mu.hw
+	stable := p.mu.txns.stable(hw, start)
+	p.mu.Unlock()
+	return Offsets{LogStart: start, LastStable: stable, HighWatermark: hw, End: p.log.End(), Epoch: p.epoch}
 }
 
 func (p *Partition) highWatermark() model.Offset {

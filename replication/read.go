@@ -1,6 +1,9 @@
 package replication
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/log"
@@ -15,18 +18,35 @@ func (p *Partition) Read(r ReadRequest, out *span.List) ReadResult {
 		return res
 	}
 	limit := o.HighWatermark
+	var aborted log.AbortedView
 	if r.ReadCommitted {
 		limit = o.LastStable
+		// Before the batches are looked for: what a compaction takes from here on
+		// may be read yet, and it forgets whose it was.
+		aborted, res.Aborted = p.log.Aborted(), []Aborted{}
 	}
 	if r.From >= limit || r.MaxBytes <= 0 && !r.MinOne {
 		return res // nothing, or no room for it: a large answer has many of these
 	}
-	n, _, err := p.log.Read(log.ReadRequest{From: r.From, Limit: limit, MaxBytes: r.MaxBytes, MinOne: r.MinOne, Reader: r.Reader}, out)
+	n, end, err := p.log.Read(log.ReadRequest{From: r.From, Limit: limit, MaxBytes: r.MaxBytes, MinOne: r.MinOne, Reader: r.Reader}, out)
 	res.Bytes = n
 	if err != nil && n == 0 {
 		res.Err = storageError(err)
 	}
+	if n > 0 && aborted.Len() > 0 {
+		res.Aborted = abortedOf(aborted.Overlapping(r.From, end))
+	}
 	return res
+}
+
+// abortedOf is what a reader is told of aborted transactions.
+func abortedOf(list []log.AbortedTxn) []Aborted {
+	told := make([]Aborted, len(list))
+	for i := range list {
+		told[i] = Aborted{Producer: list[i].Producer, First: list[i].First}
+	}
+	slices.SortFunc(told, func(a, b Aborted) int { return cmp.Compare(a.First, b.First) })
+	return told
 }
 
 // Refuses reports whether a Read would be answered with an error, or with where
@@ -85,10 +105,14 @@ func (p *Partition) checkEpoch(current model.LeaderEpoch) *protocol.Error {
 
 // Available is how many bytes a Read from an offset could give now, at most
 // limit, for fetch.min.bytes. It does not touch the log's data.
-func (p *Partition) Available(from model.Offset, limit int) int {
-	hw := p.highWatermark()
-	if from >= hw {
+func (p *Partition) Available(from model.Offset, limit int, readCommitted bool) int {
+	o := p.Offsets()
+	end := o.HighWatermark
+	if readCommitted {
+		end = o.LastStable
+	}
+	if from >= end {
 		return 0
 	}
-	return p.log.BytesBetween(from, hw, limit)
+	return p.log.BytesBetween(from, end, limit)
 }

@@ -14,45 +14,58 @@ import (
 type producerView struct {
 	known        bool
 	epoch        model.ProducerEpoch
-	lastSequence int32
+	lastSequence int32 // -1: none in this epoch
+	// coordinatorEpoch is that of its newest marker; -1: there was none.
+	coordinatorEpoch int32
 	// recent are the batches that a retry may repeat, oldest first; at most
 	// log.ProducerBatchesMax.
 	recent []log.ProducerBatch
 }
 
-// checkSequence applies the rules of KIP-98 and KIP-360 to a batch that has a
-// producer id. duplicate is set if the batch is one that was taken before.
-func checkSequence(v *producerView, h *batch.Header) (duplicate *log.ProducerBatch, err *protocol.Error) {
-	if !v.known {
-		// All that the broker knew of this producer may have been forgotten by
-		// age: any sequence is taken (KIP-360), or the client could never go on.
-		return nil, nil
-	}
-	if h.ProducerEpoch < v.epoch {
-		return nil, protocol.Errorf(protocol.InvalidProducerEpoch,
-			"producer %d sent epoch %d but epoch %d has written already: another instance took over; start with a new producer id",
-			h.ProducerID, h.ProducerEpoch, v.epoch)
-	}
-	if h.ProducerEpoch > v.epoch {
-		if h.BaseSequence != 0 {
-			return nil, protocol.Errorf(protocol.OutOfOrderSequenceNumber,
-				"producer %d begins epoch %d with sequence %d; a new epoch begins with sequence 0",
-				h.ProducerID, h.ProducerEpoch, h.BaseSequence)
-		}
-		return nil, nil
+// duplicate is the batch, if it was taken before, that this one repeats.
+func (v *producerView) duplicate(h *batch.Header) *log.ProducerBatch {
+	if !v.known || h.ProducerEpoch != v.epoch || h.BaseSequence < 0 {
+		return nil
 	}
 	last := h.LastSequence()
 	for i := range v.recent {
 		if b := &v.recent[i]; b.FirstSequence == h.BaseSequence && b.LastSequence == last {
-			return b, nil
+			return b
 		}
 	}
-	if want := nextSequence(v.lastSequence); h.BaseSequence != want {
-		return nil, protocol.Errorf(protocol.OutOfOrderSequenceNumber,
-			"producer %d epoch %d sent sequences %d to %d but %d must come next: an earlier batch is missing",
-			h.ProducerID, h.ProducerEpoch, h.BaseSequence, last, want)
+	return nil
+}
+
+// checkSequence applies the rules of KIP-98 and KIP-360 to a batch that has a
+// producer id and is no duplicate. One that the broker made has no sequence.
+func checkSequence(v *producerView, h *batch.Header) *protocol.Error {
+	if !v.known {
+		// All that the broker knew of this producer may have been forgotten by
+		// age: any sequence is taken (KIP-360), or the client could never go on.
+		return nil
 	}
-	return nil, nil
+	if h.ProducerEpoch < v.epoch {
+		return protocol.Errorf(protocol.InvalidProducerEpoch,
+			"producer %d sent epoch %d but epoch %d has written already: another instance took over; start with a new producer id",
+			h.ProducerID, h.ProducerEpoch, v.epoch)
+	}
+	if h.BaseSequence < 0 {
+		return nil
+	}
+	if h.ProducerEpoch > v.epoch {
+		if h.BaseSequence != 0 {
+			return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+				"producer %d begins epoch %d with sequence %d; a new epoch begins with sequence 0",
+				h.ProducerID, h.ProducerEpoch, h.BaseSequence)
+		}
+		return nil
+	}
+	if want := nextSequence(v.lastSequence); h.BaseSequence != want {
+		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+			"producer %d epoch %d sent sequences %d to %d but %d must come next: an earlier batch is missing",
+			h.ProducerID, h.ProducerEpoch, h.BaseSequence, h.LastSequence(), want)
+	}
+	return nil
 }
 
 func nextSequence(s int32) int32 {

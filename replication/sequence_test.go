@@ -17,7 +17,7 @@ func sent(epoch model.ProducerEpoch, first, n int32) *batch.Header {
 
 // wrote is what a producer left: batches of 10 records, by first sequence.
 func wrote(epoch model.ProducerEpoch, firsts ...int32) *producerView {
-	v := &producerView{known: true, epoch: epoch}
+	v := &producerView{known: true, epoch: epoch, lastSequence: -1}
 	for i, f := range firsts {
 		last := int32((int64(f) + 9) & math.MaxInt32)
 		v.lastSequence = last
@@ -47,12 +47,20 @@ func TestCheckSequence(t *testing.T) {
 		{"an older epoch", wrote(3, 0), sent(2, 10, 1), protocol.InvalidProducerEpoch, 0},
 		{"a newer epoch begins at 0", wrote(3, 0), sent(4, 0, 1), accepted, 0},
 		{"a newer epoch begins late", wrote(3, 0), sent(4, 10, 1), protocol.OutOfOrderSequenceNumber, 0},
+		{"an epoch without batches begins at 0", wrote(3), sent(3, 0, 1), accepted, 0},
+		{"an epoch without batches begins late", wrote(3), sent(3, 1, 1), protocol.OutOfOrderSequenceNumber, 0},
+		{"the broker's own has no sequence", wrote(3, 0), sent(3, -1, 1), accepted, 0},
+		{"the broker's own of an older epoch", wrote(3, 0), sent(2, -1, 1), protocol.InvalidProducerEpoch, 0},
 		{"the sequence wraps to 0", wrote(0, math.MaxInt32-9), sent(0, 0, 10), accepted, 0},
 		{"a batch across the wrap", wrote(0, math.MaxInt32-19), sent(0, math.MaxInt32-9, 20), accepted, 0},
 		{"after a batch across the wrap", wrote(0, math.MaxInt32-4), sent(0, 5, 10), accepted, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dup, err := checkSequence(c.view, c.batch)
+			dup := c.view.duplicate(c.batch)
+			var err *protocol.Error
+			if dup == nil {
+				err = checkSequence(c.view, c.batch)
+			}
 			code := protocol.NoError
 			if err != nil {
 				code = err.Code

@@ -101,6 +101,7 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) []Retention {
 	now := ps.env.Clock.Now().UnixMilli()
 	var taken []Retention
 	ps.env.Log.ExpireProducers(now - ps.env.ProducerExpirationMs())
+	ps.expireGuards(now - ps.env.ProducerExpirationMs())
 	starts := raising(failed)
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
 		s := ps.env.Settings(t)
@@ -133,6 +134,16 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) []Retention {
 		return true
 	})
 	return taken
+}
+
+// expireGuards has all partitions forget what Verify gave before a time, ms.
+func (ps *Partitions) expireGuards(before int64) {
+	table := *ps.table.Load()
+	for i := range table {
+		if p := table[i].Load(); p != nil {
+			p.expireGuards(before)
+		}
+	}
 }
 
 // Retention is what retention takes from a topic in one round.

@@ -364,18 +364,18 @@ func TestAvailable(t *testing.T) {
 		var a answers
 		w.append(p, w.records(builder(), 2), &a)
 		w.settle()
-		if got := p.Available(0, 1<<20); got != size {
+		if got := p.Available(0, 1<<20, false); got != size {
 			t.Errorf("%d bytes below the watermark, want %d", got, size)
 		}
-		if got := p.Available(2, 1<<20); got != 0 {
+		if got := p.Available(2, 1<<20, false); got != 0 {
 			t.Errorf("%d bytes at the watermark", got)
 		}
 		w.letSyncs()
 		w.settle()
-		if got := p.Available(0, 1<<20); got != 2*size {
+		if got := p.Available(0, 1<<20, false); got != 2*size {
 			t.Errorf("%d bytes once durable, want %d", got, 2*size)
 		}
-		if got := p.Available(0, 1); got < 1 {
+		if got := p.Available(0, 1, false); got < 1 {
 			t.Errorf("%d bytes of at least 1", got)
 		}
 	})

@@ -187,7 +187,7 @@ func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 			return true
 		}
 		if q.ask.from < o.HighWatermark {
-			bytes += q.part.Available(q.ask.from, min(f.minBytes-bytes, int(q.ask.maxBytes)))
+			bytes += q.part.Available(q.ask.from, min(f.minBytes-bytes, int(q.ask.maxBytes)), f.readCommitted)
 		}
 		if bytes >= f.minBytes {
 			return true

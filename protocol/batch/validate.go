@@ -28,6 +28,17 @@ func PrefixCRC(crc uint32, b []byte) uint32 {
 // header that Kafka demands. It does not look at the records; Records does. A
 // producer that claims LogAppendTime is no error: the broker rewrites that.
 func Validate(b []byte, h *Header) error {
+	return validate(b, h, 0)
+}
+
+// ValidateInternal is Validate for a batch that the broker made: one with a
+// producer id may be without a sequence, -1, as the offsets are that a
+// transaction commits.
+func ValidateInternal(b []byte, h *Header) error {
+	return validate(b, h, -1)
+}
+
+func validate(b []byte, h *Header, sequenceMin int32) error {
 	if err := Verify(b, h); err != nil {
 		return err
 	}
@@ -41,7 +52,7 @@ func Validate(b []byte, h *Header) error {
 	case !h.Codec().Known():
 		return fmt.Errorf("%w: number %d, the largest is %d (zstd)", ErrCodec, h.Codec(), Zstd)
 	}
-	return validateProducer(h)
+	return validateProducer(h, sequenceMin)
 }
 
 // validateCounts checks that the numbers of records and of offsets agree.
@@ -62,15 +73,15 @@ func validateCounts(h *Header) error {
 // validateProducer checks that what has a producer id has the rest too. The
 // other way round nothing is asked: sarama and KafkaJS send sequence 0, and
 // KafkaJS epoch 0, without a producer id.
-func validateProducer(h *Header) error {
+func validateProducer(h *Header, sequenceMin int32) error {
 	switch {
 	case h.ProducerID < -1:
 		return fmt.Errorf("%w: producer id is %d, at least -1 expected", ErrInvalid, h.ProducerID)
 	case h.ProducerID == -1 && h.IsTransactional():
 		return fmt.Errorf("%w: it is transactional, but has no producer id", ErrInvalid)
-	case h.ProducerID >= 0 && h.BaseSequence < 0:
-		return fmt.Errorf("%w: base sequence is %d, at least 0 expected with producer id %d",
-			ErrInvalid, h.BaseSequence, h.ProducerID)
+	case h.ProducerID >= 0 && h.BaseSequence < sequenceMin:
+		return fmt.Errorf("%w: base sequence is %d, at least %d expected with producer id %d",
+			ErrInvalid, h.BaseSequence, sequenceMin, h.ProducerID)
 	case h.ProducerID >= 0 && h.ProducerEpoch < 0:
 		return fmt.Errorf("%w: producer epoch is %d, at least 0 expected with producer id %d",
 			ErrInvalid, h.ProducerEpoch, h.ProducerID)

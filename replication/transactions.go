@@ -1,0 +1,142 @@
+package replication
+
+import (
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+)
+
+// A batch of a transaction may come late: held up in the network while the
+// transaction was aborted, it would begin one that nobody ever ends. So the
+// first batch that a producer writes to a partition in a transaction needs a
+// word of the coordinator (KIP-890), in two steps. Verify gives a guard, the
+// coordinator is asked, and Append takes the guard back. A marker in between
+// makes the guard worthless, whatever the coordinator has said by then: it spoke
+// of the transaction before. Numbers of guards are never given twice.
+
+// Guard ties a transactional batch to one question to the coordinator. The zero
+// value vouches for nothing.
+type Guard struct{ n uint64 }
+
+// Verification asks whether a transactional batch may be appended as things are.
+type Verification struct {
+	Producer model.ProducerID
+	Epoch    model.ProducerEpoch
+	Sequence int32 // base sequence of the batch; -1 for offset commits
+	// BumpsEpoch is set for clients whose epoch rises with each transaction
+	// (Produce 12, TxnOffsetCommit 5): their first sequence has to be 0.
+	BumpsEpoch bool
+}
+
+// guard is what Verify remembers of a producer until its transaction begins.
+type guard struct {
+	n      uint64
+	epoch  model.ProducerEpoch
+	lowest int32 // sequence that was asked for
+	bumps  bool
+	at     int64 // ms; of the newest question
+}
+
+// Verify returns needed false if the producer has a transaction of this very
+// epoch open here, or nobody wants to know. Else the caller asks the coordinator
+// first, and appends with the guard.
+func (p *Partition) Verify(v Verification) (g Guard, needed bool) {
+	if !p.verifies() {
+		return Guard{}, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.mu.txns.open(v.Producer); t != nil && t.epoch == v.Epoch {
+		return Guard{}, false
+	}
+	x := p.mu.guards[v.Producer]
+	switch {
+	case x == nil:
+		p.mu.guardsGiven++
+		x = &guard{n: p.mu.guardsGiven, epoch: v.Epoch, lowest: v.Sequence, bumps: v.BumpsEpoch}
+		if p.mu.guards == nil {
+			p.mu.guards = make(map[model.ProducerID]*guard)
+		}
+		p.mu.guards[v.Producer] = x
+	case v.Epoch > x.epoch:
+		x.epoch, x.lowest, x.bumps = v.Epoch, v.Sequence, v.BumpsEpoch
+	case v.Epoch == x.epoch:
+		x.lowest = min(x.lowest, v.Sequence)
+	}
+	x.at = p.env.Clock.Now().UnixMilli()
+	return Guard{x.n}, true
+}
+
+// verifies reports whether transaction.partition.verification.enable is on.
+func (p *Partition) verifies() bool {
+	return p.env.VerifyTransactions == nil || p.env.VerifyTransactions()
+}
+
+// forgetGuard makes worthless what Verify has given for a producer.
+func (p *Partition) forgetGuardLocked(id model.ProducerID) {
+	if delete(p.mu.guards, id); len(p.mu.guards) == 0 {
+		p.mu.guards = nil
+	}
+}
+
+// expireGuards forgets what was asked before a time, ms, and never came back.
+func (p *Partition) expireGuards(before int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, x := range p.mu.guards {
+		if x.at < before {
+			p.forgetGuardLocked(id)
+		}
+	}
+}
+
+// checkTxnLocked refuses a batch that has a producer id where the producer's
+// transactions forbid it. verified is what vouches for the first batch of one;
+// nil if nothing has to.
+func (p *Partition) checkTxnLocked(h *batch.Header, given Guard) (verified *guard, err *protocol.Error) {
+	open := p.mu.txns.open(h.ProducerID)
+	switch {
+	case !h.IsTransactional() && open != nil:
+		return nil, protocol.Errorf(protocol.InvalidTxnState,
+			"producer %d has a transaction open here since offset %d, and the batch belongs to none: commit or abort it first", h.ProducerID, open.first)
+	case !h.IsTransactional(), open != nil && open.epoch == h.ProducerEpoch, !p.verifies():
+		return nil, nil
+	}
+	verified = p.mu.guards[h.ProducerID]
+	if verified == nil || given.n != verified.n {
+		return nil, protocol.Errorf(protocol.InvalidTxnState,
+			"the batch of producer %d, epoch %d, is not part of a transaction that is open here: either the partition was not added to one, "+
+				"or the transaction has ended since; begin a new one", h.ProducerID, h.ProducerEpoch)
+	}
+	return verified, nil
+}
+
+// cutTxnsLocked follows the failure of what was queued from an offset on.
+func (p *Partition) cutTxnsLocked(end model.Offset) {
+	p.mu.txns.cut(end)
+	now := p.env.Clock.Now().UnixMilli()
+	for i := range p.mu.txns.list {
+		// What failed may have been of a newer epoch.
+		if x := &p.mu.txns.list[i]; x.marker < 0 {
+			x.epoch = p.producerLocked(x.producer, now).epoch
+		}
+	}
+}
+
+// checkFirst applies what is asked of the first batch of a transaction beyond
+// its place in the sequence: no batch that was asked for earlier may be missing.
+func (x *guard) checkFirst(v *producerView, h *batch.Header) *protocol.Error {
+	switch {
+	case x == nil || h.BaseSequence < 0 || h.ProducerEpoch != x.epoch:
+		return nil
+	case h.BaseSequence > x.lowest:
+		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+			"producer %d epoch %d begins a transaction here with sequence %d, and has asked for %d before: an earlier batch is missing",
+			h.ProducerID, h.ProducerEpoch, h.BaseSequence, x.lowest)
+	case x.bumps && !v.known && h.BaseSequence != 0:
+		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+			"producer %d epoch %d is new here and begins with sequence %d; an epoch that belongs to one transaction begins with 0",
+			h.ProducerID, h.ProducerEpoch, h.BaseSequence)
+	}
+	return nil
+}
