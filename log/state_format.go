@@ -25,7 +25,8 @@ import (
 //	| count | epochs:    epoch - the one before, start - the one before's        |
 //	| count | producers: id - the one before, epoch, last time, count and bits,  |
 //	|       |            batches: first sequence, delta, last offset, timestamp, |
-//	|       |            bit 6: coordinator epoch; bit 7: open since: offset, time |
+//	|       |            bit 6: coordinator epoch, offset of the last marker,    |
+//	|       |            bit 7: open since: offset, time                         |
 //	| count | aborted transactions: producer - the one before,                   |
 //	|       |            last - the one before's, last - first, last+1 - stable  |
 //	+-------+--------------------------------------------------------------------+
@@ -118,7 +119,7 @@ func (s *partitionState) encodeCleaned(b []byte) []byte {
 func (p *ProducerState) encode(b []byte) []byte {
 	b = binary.AppendVarint(b, int64(p.Epoch))
 	b = binary.AppendVarint(b, p.LastTime)
-	marked, open := p.CoordinatorEpoch >= 0, p.TxnFirst >= 0
+	marked, open := p.LastMarker >= 0, p.TxnFirst >= 0
 	bits := byte(p.N)
 	if marked {
 		bits |= producerMarked
@@ -136,6 +137,7 @@ func (p *ProducerState) encode(b []byte) []byte {
 	}
 	if marked {
 		b = binary.AppendUvarint(b, uint64(p.CoordinatorEpoch))
+		b = binary.AppendUvarint(b, uint64(p.LastMarker))
 	}
 	if open {
 		b = binary.AppendUvarint(b, uint64(p.TxnFirst))
@@ -317,7 +319,8 @@ func (d *stateDecoder) producer(id model.ProducerID) *ProducerState {
 	}
 	if bits&producerMarked != 0 {
 		epoch := d.uvarint()
-		if p.CoordinatorEpoch = int32(epoch); epoch > math.MaxInt32 {
+		p.LastMarker = model.Offset(d.uvarint())
+		if p.CoordinatorEpoch = int32(epoch); epoch > math.MaxInt32 || p.LastMarker < 0 {
 			d.fail()
 		}
 	}

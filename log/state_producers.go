@@ -21,8 +21,9 @@ type ProducerState struct {
 	N        int                               // batches in use
 	Batches  [ProducerBatchesMax]ProducerBatch // oldest first, [:N]
 	// CoordinatorEpoch is that of the newest marker that ended a transaction of
-	// the producer; -1: there was none.
+	// the producer, and LastMarker where that stands; -1: there was none.
 	CoordinatorEpoch int32
+	LastMarker       model.Offset
 	// TxnFirst is where the transaction begins that the producer has open here, -1
 	// if it has none; TxnSince the append time of that batch, ms, 0 if not known.
 	TxnFirst model.Offset
@@ -30,7 +31,7 @@ type ProducerState struct {
 }
 
 func newProducerState(id model.ProducerID, epoch model.ProducerEpoch) *ProducerState {
-	return &ProducerState{ID: id, Epoch: epoch, CoordinatorEpoch: -1, TxnFirst: -1}
+	return &ProducerState{ID: id, Epoch: epoch, CoordinatorEpoch: -1, LastMarker: -1, TxnFirst: -1}
 }
 
 // begin has the producer go on in another epoch: older batches are not repeated.

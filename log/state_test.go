@@ -146,7 +146,7 @@ func TestProducerEpochForgetsBatches(t *testing.T) {
 	s.apply(idempotent(7, 0), 1, 0)
 	marker := &batch.Header{BaseOffset: 1, ProducerID: 7, ProducerEpoch: 1, BaseSequence: -1, Attributes: 0x30}
 	s.apply(marker, 2, 0)
-	if want := (ProducerState{ID: 7, Epoch: 1, LastTime: 2, CoordinatorEpoch: -1, TxnFirst: -1}); *s[0] != want {
+	if want := (ProducerState{ID: 7, Epoch: 1, LastTime: 2, CoordinatorEpoch: -1, LastMarker: -1, TxnFirst: -1}); *s[0] != want {
 		t.Errorf("after the marker: %+v", *s[0])
 	}
 	s.truncate(1)
@@ -186,7 +186,10 @@ func drawState(r *rapid.T) partitionState {
 		}
 	}
 	for _, p := range s.producers {
-		p.CoordinatorEpoch = rapid.Int32Min(-1).Draw(r, "coordinator epoch")
+		if rapid.Bool().Draw(r, "marked") {
+			p.CoordinatorEpoch = rapid.Int32Min(0).Draw(r, "coordinator epoch")
+			p.LastMarker = model.Offset(rapid.Int64Min(0).Draw(r, "marker"))
+		}
 		if rapid.Bool().Draw(r, "open") {
 			p.TxnFirst, p.TxnSince = model.Offset(rapid.Int64Min(0).Draw(r, "first")), rapid.Int64().Draw(r, "since")
 		}

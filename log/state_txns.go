@@ -44,7 +44,7 @@ func (s *partitionState) takeProducer(h *batch.Header, control *controlBatch, ap
 	p := s.producers.apply(h, appendTime, producersMax)
 	switch {
 	case h.IsControl():
-		p.CoordinatorEpoch = max(control.CoordinatorEpoch, -1)
+		p.CoordinatorEpoch, p.LastMarker = max(control.CoordinatorEpoch, 0), h.BaseOffset
 		s.endTransaction(p, h.BaseOffset, control.Commit)
 	case h.IsTransactional() && p.TxnFirst < 0:
 		p.TxnFirst, p.TxnSince = h.BaseOffset, appendTime
@@ -95,7 +95,7 @@ func (s *partitionState) truncateTransactions(end model.Offset) {
 // offset say.
 func (s *partitionState) remembersBelow(offset model.Offset) bool {
 	for _, p := range s.producers {
-		if p.N > 0 && p.Batches[0].LastOffset < offset || p.TxnFirst >= 0 && p.TxnFirst < offset {
+		if p.N > 0 && p.Batches[0].LastOffset < offset || p.TxnFirst >= 0 && p.TxnFirst < offset || p.LastMarker >= 0 && p.LastMarker < offset {
 			return true
 		}
 	}

@@ -57,7 +57,7 @@ func TestTransactionsOpenAndEnd(t *testing.T) {
 		t.Errorf("open: %+v", p)
 	}
 	s.endTxn(7, 1, 3, false)
-	if p := s.producer(t, 7); p.TxnFirst != -1 || p.TxnSince != 0 || p.CoordinatorEpoch != 3 || p.Epoch != 1 || p.N != 0 || p.LastTime != 103 {
+	if p := s.producer(t, 7); p.TxnFirst != -1 || p.TxnSince != 0 || p.CoordinatorEpoch != 3 || p.LastMarker != 3 || p.Epoch != 1 || p.N != 0 || p.LastTime != 103 {
 		t.Errorf("aborted: %+v", p)
 	}
 	s.endTxn(9, 0, 4, true)

@@ -12,7 +12,7 @@
 // markers.go (how they end), producers.go (what is told of them), read.go, lookup.go, backlog.go (how far behind a reader is), trim.go (log start, retention), deletion.go (log starts
 // that clients raise), oldest.go (retention by the disk), partitions.go (all of
 // them). Compaction: compaction.go (how dirty a
-// partition is, and how far it may be cleaned), compactor.go (one after the
+// partition is, and how far it may be cleaned), compaction_txns.go, compactor.go (one after the
 // other), compaction_stats.go.
 //
 // Invariants:

@@ -28,13 +28,16 @@ const begin = 1_700_000_000_000
 // hold back. It lives in a synctest bubble, so that settle can wait until the
 // log's goroutines have done all they can.
 type world struct {
-	t          *testing.T
-	disk       *vfs.Mem
-	clock      *clock.Manual
-	settings   cluster.TopicSettings
-	journal    *cluster.Journal
-	log        *log.Log
-	partitions *Partitions
+	t        *testing.T
+	disk     *vfs.Mem
+	clock    *clock.Manual
+	settings cluster.TopicSettings
+	cfg      log.Config
+	// lostIndexes has every start make the indexes anew.
+	lostIndexes bool
+	journal     *cluster.Journal
+	log         *log.Log
+	partitions  *Partitions
 
 	mu   sync.Mutex
 	held chan struct{} // syncs of segments wait for it; nil: they do not
@@ -46,6 +49,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, disk: vfs.NewMem(), clock: clock.NewManual(time.UnixMilli(begin)), settings: syncFlush()}
+		w.cfg = log.Config{SegmentBytes: 1 << 20, AsyncFlushInterval: time.Hour}
 		w.open()
 		defer func() { w.close() }() // also after Fatal: the bubble must not be left with goroutines
 		if r := w.journal.CreateTopics([]cluster.TopicSpec{{Name: "t", Partitions: 2}})[0]; r.Err != nil {
@@ -81,7 +85,7 @@ func (w *world) open() {
 	if w.journal, err = cluster.Open(w.disk, "data", cluster.Options{NodeID: 1}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.log, _, err = log.Open(log.Config{SegmentBytes: 1 << 20, AsyncFlushInterval: time.Hour}, log.Env{
+	w.log, _, err = log.Open(w.cfg, log.Env{
 		FS: vfs.NewFault(w.disk, w.beforeOp), Dir: "data/log", Clock: w.clock,
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(w.journal.Standing(id)) },
 	})
@@ -174,7 +178,26 @@ func (w *world) crash(powerCut *rand.Rand) {
 	}
 	w.close() // of what is dead: it ends the goroutines
 	w.fail(nil)
+	if w.lostIndexes {
+		w.removeIndexes()
+	}
 	w.open()
+}
+
+// removeIndexes has the next start make them anew.
+func (w *world) removeIndexes() {
+	w.t.Helper()
+	names, err := w.disk.List("data/log")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".index") {
+			if err := w.disk.Remove("data/log/" + name); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
 }
 
 // part finds a partition of the topic.

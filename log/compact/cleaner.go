@@ -42,6 +42,8 @@ type Stats struct {
 	Superseded               int64 // records that went for a later one with their key
 	Tombstones               int64 // that went, their time over
 	Keyless                  int64 // records that went for want of a key
+	Aborted                  int64 // records that went with their transaction
+	Markers                  int64 // that went, their transactions without a record
 	Unread                   int64 // batches kept as they are, as they hold too much
 	Keys                     int   // in the map
 }
@@ -62,6 +64,7 @@ type Cleaner struct {
 	// learnt is whether a batch fitted. blind is whether one that Clean could
 	// not look into was kept: it may hold an older value of any key.
 	learnt, blind bool
+	markers       markers
 	keep          []bool // of the batch at hand, by record
 	probes        []probe
 	out           []byte
@@ -140,11 +143,14 @@ func (c *Cleaner) Clean(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	if h.IsControl() {
-		// There are no transactions yet, so none can be left without a record,
-		// which is when its marker may go.
-		return b, nil
+		return c.cleanControl(b, &h)
+	}
+	if h.IsTransactional() {
+		c.markers.saw(&h)
 	}
 	if c.aborted(&h) {
+		c.stats.RecordsRead += int64(h.Records)
+		c.stats.Aborted += int64(h.Records)
 		return nil, nil
 	}
 	d, err := c.decide(b, &h)

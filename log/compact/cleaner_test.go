@@ -268,7 +268,7 @@ func TestTombstones(t *testing.T) {
 func TestVerbatim(t *testing.T) {
 	control := batch.NewBuilder(batch.None)
 	control.Control, control.Transactional, control.ProducerID, control.ProducerEpoch = true, true, 5, 0
-	control.Add(1, []byte{0, 0, 0, 1}, []byte{0, 0, 0, 0, 0, 0})
+	control.Add(1, []byte{0, 0, 0, 9}, []byte{0, 0, 0, 0, 0, 0}) // of a type that ends no transaction
 	marker, err := control.Build(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@
 //
 //	keymap.go   the newest offset of each key, in bounded memory
 //	cleaner.go  what is kept of a batch
+//	markers.go  what is kept of the ends of transactions
 //
 // One compaction of a partition is one Cleaner: it learns the keys of batches
 // that no compaction has seen, as many as the map has room for, and then goes
@@ -15,11 +16,14 @@
 // Invariants:
 //
 //   - A record goes only if a later one with its key has been learnt, if it is
-//     a tombstone whose time has passed, or if it has no key.
+//     a tombstone whose time has passed, if it has no key, or if its transaction
+//     was aborted; then its key counts for nothing.
 //   - A tombstone goes only once nothing older with its key is left: all older
 //     records of the key went in the compaction that kept the tombstone first,
 //     or before. Where a batch could not be looked into, no tombstone behind it
 //     goes.
+//   - A marker goes only once no record is left that it ends, and its time has
+//     passed since.
 //   - No batch comes out empty, none changes its place, and what was not
 //     changed comes out as the bytes that went in.
 //   - The memory is that of the map, one record, one batch, and a compressor.
