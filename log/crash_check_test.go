@@ -100,7 +100,10 @@ func (c *crashClient) resume(r *crashRun, f *crashFound) {
 		c.newProducer(r)
 		return
 	}
-	c.epoch, c.sequence = s.Epoch, s.Batches[s.N-1].LastSequence+1
+	c.epoch, c.sequence, c.txns.open = s.Epoch, 0, s.TxnFirst >= 0
+	if s.N > 0 {
+		c.sequence = s.Batches[s.N-1].LastSequence + 1
+	}
 }
 
 // judgeFlip decides whether the damage was dealt with as it must be, and which

@@ -61,6 +61,7 @@ func (c *crashCleaner) Clean(b []byte) ([]byte, error) {
 // clean is a cleaned-to entry.
 func (p *crashPartition) clean(to model.Offset) error {
 	p.cleanedTo = to
+	p.forgetAborted(to)
 	var kept []crashBatch
 	for _, b := range p.batches {
 		if b.header.LastOffset() >= to {

@@ -29,6 +29,7 @@ type crashClient struct {
 	producer model.ProducerID
 	epoch    model.ProducerEpoch
 	sequence int32
+	txns     crashTxns      // crash_txns_test.go
 	flying   []*crashAppend // in order
 
 	mu     sync.Mutex
@@ -37,6 +38,7 @@ type crashClient struct {
 
 // newProducer has the client write as a producer that nobody knows.
 func (c *crashClient) newProducer(r *crashRun) {
+	c.txns.leave(c)
 	r.producers++
 	c.producer, c.epoch, c.sequence = r.producers, 0, 0
 }
@@ -162,7 +164,7 @@ func (l *crashLife) append(c *crashClient) error {
 	}
 	a := l.newAppend(c, KindBatches, c.next)
 	for range 1 + r.IntN(12)/10*2 {
-		b, err := l.batch(c)
+		b, err := l.next(c)
 		if err != nil {
 			return err
 		}
@@ -188,6 +190,7 @@ func (l *crashLife) batch(c *crashClient) ([]byte, error) {
 	b := batch.NewBuilder(batch.None)
 	b.BaseOffset, b.LeaderEpoch = c.next, l.leaderEpoch(c)
 	b.ProducerID, b.ProducerEpoch, b.BaseSequence = c.producer, c.epoch, c.sequence
+	b.Transactional = c.txns.transactional(r)
 	n := 1 + r.IntN(4)
 	size := 20 + r.IntN(400)
 	if r.IntN(20) == 0 {
@@ -324,7 +327,7 @@ func (l *crashLife) read(c *crashClient) error {
 func (l *crashLife) truncate(c *crashClient) {
 	l.await(c, 0)
 	l.renew(c)
-	alive := l.run.history.alive(c.id)
+	alive := uncommitted(l.run.history.alive(c.id))
 	start, end := l.run.history.window(c.id)
 	if len(alive) == 0 || end != c.next {
 		return

@@ -54,6 +54,7 @@ type crashPartition struct {
 	start, end model.Offset
 	epochs     []EpochStart
 	producers  map[model.ProducerID]ProducerState // LastTime is left out
+	aborted    []AbortedTxn                       // those that a reader may meet
 	batches    []crashBatch                       // also those below start
 	cleanedTo  model.Offset
 	changed    []crashBatch // what compaction removed, or made something else of
@@ -76,6 +77,7 @@ func (s crashState) apply(o *crashOp) error {
 	p := s.partition(o.partition)
 	if o.forgotten != nil {
 		p.producers, p.epochs = maps.Clone(o.forgotten.producers), slices.Clone(o.forgotten.epochs)
+		p.aborted = slices.Clone(o.forgotten.aborted)
 		return nil
 	}
 	switch o.kind {
@@ -95,7 +97,7 @@ func (s crashState) apply(o *crashOp) error {
 		}
 		for _, b := range o.batches {
 			p.batches = append(p.batches, b)
-			p.produced(&b.header)
+			p.produced(&b)
 			p.end = b.header.LastOffset() + 1
 		}
 	case KindPartitionState, KindSyncMark, KindPad, KindRelocated, KindCleaned:
@@ -104,13 +106,25 @@ func (s crashState) apply(o *crashOp) error {
 }
 
 // produced keeps the last five batches of each producer (KIP-98).
-func (p *crashPartition) produced(h *batch.Header) {
+func (p *crashPartition) produced(b *crashBatch) {
+	h := &b.header
 	if h.ProducerID < 0 {
 		return
 	}
-	s := p.producers[h.ProducerID]
-	if s.N == 0 || s.Epoch != h.ProducerEpoch {
-		s = *newProducerState(h.ProducerID, h.ProducerEpoch)
+	s, known := p.producers[h.ProducerID]
+	if !known {
+		s = ProducerState{ID: h.ProducerID, CoordinatorEpoch: -1, LastMarker: -1, TxnFirst: -1}
+	}
+	if s.Epoch != h.ProducerEpoch {
+		s.Epoch, s.N, s.Batches = h.ProducerEpoch, 0, [ProducerBatchesMax]ProducerBatch{}
+	}
+	if h.IsControl() {
+		p.ended(&s, b)
+		p.producers[h.ProducerID] = s
+		return
+	}
+	if h.IsTransactional() && s.TxnFirst < 0 {
+		s.TxnFirst = h.BaseOffset
 	}
 	if s.N == ProducerBatchesMax {
 		copy(s.Batches[:], s.Batches[1:])
@@ -133,13 +147,15 @@ func (p *crashPartition) truncate(end model.Offset) {
 	p.epochs = slices.DeleteFunc(p.epochs, func(e EpochStart) bool { return e.Start >= end })
 	cut := func(b crashBatch) bool { return b.header.LastOffset() >= end }
 	p.batches, p.changed = slices.DeleteFunc(p.batches, cut), slices.DeleteFunc(p.changed, cut)
+	p.reopen(end)
 	for id, s := range p.producers {
+		before := s.N
 		for s.N > 0 && s.Batches[s.N-1].LastOffset >= end {
 			s.N--
 			s.Batches[s.N] = ProducerBatch{}
 		}
 		p.producers[id] = s
-		if s.N == 0 {
+		if before > 0 && s.N == 0 && s.TxnFirst < 0 {
 			delete(p.producers, id)
 		}
 	}
@@ -151,6 +167,7 @@ func (p *crashPartition) raiseStart(start model.Offset) {
 		return
 	}
 	p.start = start
+	p.forgetAborted(start)
 	for len(p.epochs) > 1 && p.epochs[1].Start <= start {
 		p.epochs = p.epochs[1:]
 	}
@@ -191,6 +208,8 @@ func (p *crashPartition) differs(got *crashFound, rebuilt bool) string {
 		return fmt.Sprintf("epochs %v, want %v", got.epochs, p.epochs)
 	case !rebuilt && !maps.Equal(got.producers, p.producers), rebuilt && !p.partOfProducers(got.producers):
 		return fmt.Sprintf("producers %v, want %v", got.producers, p.producers)
+	case !slices.Equal(got.aborted, p.aborted):
+		return fmt.Sprintf("aborted transactions %v, want %v", got.aborted, p.aborted)
 	case got.err != nil:
 		return fmt.Sprintf("reading: %v", got.err)
 	}
@@ -243,7 +262,11 @@ func (p *crashPartition) partOfProducers(got map[model.ProducerID]ProducerState)
 		for n := len(kept) - g.N; n > 0 && kept[0].LastOffset < p.start; n-- {
 			kept = kept[1:]
 		}
-		if ok != (len(kept) > 0) || g.N < len(kept) || ok && g.Epoch != w.Epoch {
+		if !sameTxns(&w, &g, ok) {
+			return false
+		}
+		marked := w.LastMarker >= 0 || w.TxnFirst >= 0 // then it may be known without a batch
+		if ok != (len(kept) > 0) && !marked || g.N < len(kept) || ok && g.Epoch != w.Epoch {
 			return false
 		}
 		if !slices.Equal(kept, g.Batches[g.N-len(kept):g.N]) {
@@ -300,6 +323,7 @@ type crashFound struct {
 	start, end model.Offset
 	epochs     []EpochStart
 	producers  map[model.ProducerID]ProducerState
+	aborted    []AbortedTxn
 	size       int64
 	misread    bool // size may be too large
 	batches    []crashBatch
@@ -309,9 +333,9 @@ type crashFound struct {
 // gatherCrashFound reads all of a partition.
 func gatherCrashFound(p *PartitionLog) *crashFound {
 	f := &crashFound{start: p.Start(), end: p.End(), epochs: p.Epochs(), size: p.Bytes()}
-	f.producers = map[model.ProducerID]ProducerState{}
+	f.producers, f.aborted = map[model.ProducerID]ProducerState{}, p.Aborted().list
 	for _, s := range p.Producers() {
-		s.LastTime = 0
+		s.LastTime, s.TxnSince = 0, 0
 		f.producers[s.ID] = s
 	}
 	f.batches, f.err = readCrashBatches(p, f.start, f.end)

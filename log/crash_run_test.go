@@ -109,6 +109,7 @@ func newCrashRun(seed uint64, count *crashCount) *crashRun {
 func (r *crashRun) replace(c *crashClient) {
 	c.id = r.metadata.create()
 	c.newProducer(r)
+	c.txns = crashTxns{}
 }
 
 func (r *crashRun) tracef(format string, args ...any) {

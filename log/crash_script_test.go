@@ -266,6 +266,9 @@ func (f *crashFound) otherThan(g *crashFound) string {
 	if f.start != g.start || f.end != g.end || f.size != g.size {
 		return fmt.Sprintf("offsets [%d, %d), %d bytes; [%d, %d), %d bytes", f.start, f.end, f.size, g.start, g.end, g.size)
 	}
+	if !slices.Equal(f.aborted, g.aborted) || !maps.Equal(f.open(), g.open()) {
+		return fmt.Sprintf("aborted %v, open %v; aborted %v, open %v", f.aborted, f.open(), g.aborted, g.open())
+	}
 	same := func(a, b crashBatch) bool { return bytes.Equal(a.bytes, b.bytes) }
 	if !slices.EqualFunc(f.batches, g.batches, same) {
 		return fmt.Sprintf("%d batches and %d, and not the same", len(f.batches), len(g.batches))

@@ -28,6 +28,7 @@ type crashCount struct {
 	relocated, coldRelocated, coldReclaimed, coldRebuilds       atomic.Int64
 	compacted, overtaken, runsInstalled, sideRebuilds           atomic.Int64
 	truncates, logStarts, failed, lost, told                    atomic.Int64
+	commits, aborts                                             atomic.Int64
 }
 
 // String is the summary.
@@ -38,14 +39,14 @@ func (c *crashCount) String() string {
 		"%d checkpoints, %d segments made, %d reclaimed, %d files set aside, %d truncations, %d log starts\n"+
 		"%d segments relocated and %d of the cold log, %d of that reclaimed, %d rebuilds found copies\n"+
 		"%d compactions and %d overtaken, %d runs installed by recovery, %d rebuilds found side segments\n"+
-		"%d times appends failed; %d appends lost that nobody was promised, %d async consumers told so by the epoch",
+		"%d transactions committed, %d aborted; %d times appends failed; %d appends lost that nobody was promised, %d async consumers told so by the epoch",
 		c.powerCuts.Load(), c.kills.Load(), c.clean.Load(), c.latched.Load(),
 		c.recoveries.Load(), c.unclean.Load(), c.died.Load(), c.rebuilds.Load(),
 		c.flips.Load(), c.flipsTold.Load(), c.flipsInTail.Load(), c.flipsUnseen.Load(),
 		c.checkpoints.Load(), c.segments.Load(), c.reclaimed.Load(), c.aside.Load(), c.truncates.Load(), c.logStarts.Load(),
 		c.relocated.Load(), c.coldRelocated.Load(), c.coldReclaimed.Load(), c.coldRebuilds.Load(),
 		c.compacted.Load(), c.overtaken.Load(), c.runsInstalled.Load(), c.sideRebuilds.Load(),
-		c.failed.Load(), c.lost.Load(), c.told.Load())
+		c.commits.Load(), c.aborts.Load(), c.failed.Load(), c.lost.Load(), c.told.Load())
 }
 
 // hear counts events of the log.
@@ -117,7 +118,8 @@ func TestCrash(t *testing.T) {
 			"power cuts": count.powerCuts.Load(), "rebuilt indexes": count.rebuilds.Load(), "reported flips": count.flipsTold.Load(),
 			"checkpoints": count.checkpoints.Load(), "lost appends": count.lost.Load(), "recoveries that died": count.died.Load(),
 			"relocated segments": count.relocated.Load(), "reclaimed cold segments": count.coldReclaimed.Load(),
-			"compactions": count.compacted.Load(), "runs that recovery installed": count.runsInstalled.Load(),
+			"aborted transactions": count.aborts.Load(),
+			"compactions":          count.compacted.Load(), "runs that recovery installed": count.runsInstalled.Load(),
 			"failed syncs": count.latched.Load(), "reclaimed segments": count.reclaimed.Load(), "truncations": count.truncates.Load(),
 		} {
 			if n == 0 {

@@ -65,7 +65,6 @@
 //  10. A run of cleaned batches counts if an entry of the main log names it,
 //     the newest that does; then nothing else of its partition counts below
 //     its end. The entry is written once all of the run is durable.
-//
 //  11. What a partition knows of producers and transactions is made by its
 //     entries alone, in log order, so that a start makes the same of them: an
 //     aborted transaction is known as long as any of its records can be read.

@@ -47,6 +47,7 @@ func (w *partitionWorld) compact(r *rapid.T) {
 	x.install(f, 0)
 	w.files.add(f)
 	m.batches = slices.DeleteFunc(m.batches, func(b modelBatch) bool { return slices.Contains(gone, b.base) })
+	m.aborted = slices.DeleteFunc(m.aborted, func(t AbortedTxn) bool { return t.Last < to })
 }
 
 // keepSome copies some of the batches below an offset.

@@ -32,15 +32,18 @@ type modelPartition struct {
 	epochs     []EpochStart
 	lastEpoch  model.LeaderEpoch
 	producers  map[model.ProducerID]ProducerState
+	aborted    []AbortedTxn
 }
 
 func (m *modelPartition) clone() *modelPartition {
 	c := *m
 	c.batches, c.epochs, c.producers = slices.Clone(m.batches), slices.Clone(m.epochs), maps.Clone(m.producers)
+	c.aborted = slices.Clone(m.aborted)
 	return &c
 }
 
 func (m *modelPartition) append(b *batchesApplied, times [][]int64) {
+	controls := b.Controls
 	for i, h := range b.Headers {
 		m.batches = append(m.batches, modelBatch{h.BaseOffset, h.LastOffset(), h.Size, times[i], b.AppendTime, b.Epoch})
 		m.end = h.LastOffset() + 1
@@ -48,8 +51,19 @@ func (m *modelPartition) append(b *batchesApplied, times [][]int64) {
 			continue
 		}
 		s, ok := m.producers[h.ProducerID]
-		if !ok || s.Epoch != h.ProducerEpoch {
+		if !ok {
 			s = *newProducerState(h.ProducerID, h.ProducerEpoch)
+		}
+		if s.Epoch != h.ProducerEpoch {
+			s.Epoch, s.N, s.Batches = h.ProducerEpoch, 0, [ProducerBatchesMax]ProducerBatch{}
+		}
+		if h.IsControl() {
+			m.ended(s, &h, &controls[0], b.AppendTime)
+			controls = controls[1:]
+			continue
+		}
+		if h.IsTransactional() && s.TxnFirst < 0 {
+			s.TxnFirst, s.TxnSince = h.BaseOffset, b.AppendTime
 		}
 		remembered := append(slices.Clone(s.Batches[:s.N]), ProducerBatch{
 			h.BaseSequence, h.LastSequence(), h.LastOffset(), h.LastOffsetDelta, h.MaxTimestamp,
@@ -69,12 +83,14 @@ func (m *modelPartition) truncate(end model.Offset, epoch model.LeaderEpoch) {
 	m.end, m.start = end, min(m.start, end)
 	m.batches = slices.DeleteFunc(m.batches, func(b modelBatch) bool { return b.last >= end })
 	m.epochs = slices.DeleteFunc(m.epochs, func(e EpochStart) bool { return e.Start >= end })
+	m.reopen(end)
 	for id, s := range m.producers {
+		before := s.N
 		kept := slices.DeleteFunc(slices.Clone(s.Batches[:s.N]), func(b ProducerBatch) bool { return b.LastOffset >= end })
 		s.Batches = [ProducerBatchesMax]ProducerBatch{}
 		s.N = copy(s.Batches[:], kept)
 		m.producers[id] = s
-		if s.N == 0 {
+		if before > 0 && s.N == 0 && s.TxnFirst < 0 {
 			delete(m.producers, id)
 		}
 	}
@@ -86,6 +102,7 @@ func (m *modelPartition) logStart(start model.Offset, epoch model.LeaderEpoch) {
 		return
 	}
 	m.start = start
+	m.aborted = slices.DeleteFunc(m.aborted, func(t AbortedTxn) bool { return t.Last < start })
 	for len(m.epochs) > 1 && m.epochs[1].Start <= start {
 		m.epochs = m.epochs[1:]
 	}
@@ -237,6 +254,7 @@ func (w *partitionWorld) append(r *rapid.T) {
 		at += Position(len(b))
 		base = h.LastOffset() + 1
 		applied.Headers = append(applied.Headers, h)
+		applied.Controls = append(applied.Controls, controlsOf(b, []batch.Header{h})...)
 		times = append(times, ts)
 	}
 	w.position = (at + 7) &^ 7
@@ -249,12 +267,16 @@ func drawPartition(r *rapid.T) model.PartitionID {
 }
 
 func drawBatch(r *rapid.T, base model.Offset, epoch model.LeaderEpoch) ([]byte, batch.Header, []int64) {
+	if rapid.IntRange(0, 4).Draw(r, "marker") == 0 {
+		return drawMarker(r, base, epoch)
+	}
 	b := batch.NewBuilder(rapid.SampledFrom([]batch.Codec{batch.None, batch.Snappy}).Draw(r, "codec"))
 	b.BaseOffset, b.LeaderEpoch = base, epoch
 	if rapid.Bool().Draw(r, "idempotent") {
 		b.ProducerID = model.ProducerID(rapid.IntRange(0, 2).Draw(r, "producer"))
 		b.ProducerEpoch = model.ProducerEpoch(rapid.IntRange(0, 1).Draw(r, "producer epoch"))
 		b.BaseSequence = rapid.Int32Range(1<<31-3, 1<<31-1).Draw(r, "sequence")
+		b.Transactional = rapid.Bool().Draw(r, "transactional")
 	}
 	times := rapid.SliceOfN(rapid.Int64Range(-1, 60), 1, 4).Draw(r, "times")
 	for _, ts := range times {
@@ -379,6 +401,9 @@ func (w *partitionWorld) check(r *rapid.T) {
 		}
 		if diff := cmp.Diff(m.producers, producers); diff != "" {
 			r.Fatalf("partition %d: producers: -want +got\n%s", id, diff)
+		}
+		if got := p.Aborted().list; !slices.Equal(got, m.aborted) {
+			r.Fatalf("partition %d: aborted %v, want %v", id, got, m.aborted)
 		}
 		w.checkIndex(r, p, m)
 		checkLookups(r, p, m)
