@@ -13,10 +13,12 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
 // The directories below testdata/fixtures were written by a build of each
-// format, and every later build has to open them. v1 is made anew by
+// format, and every later build has to open them. v1 has partition states of
+// version 2, from before there were transactions. The newest is made anew by
 //
 //	go test ./log -run TestFormats -rewrite-fixtures
 //
@@ -28,13 +30,14 @@ var rewriteFixtures = flag.Bool("rewrite-fixtures", false, "write the fixtures o
 
 const (
 	fixturesDir     = "testdata/fixtures"
-	fixturesPresent = "v1"
+	fixturesPresent = "v2"
 	fixtureSegment  = 16 << 10
 )
 
 // fixtureScript is what stands in a fixture: several segments and checkpoints,
 // a truncation, log starts, a segment of the cold log with what lived in old
-// ones, and a side segment with what a compaction left.
+// ones, a side segment with what a compaction left, and transactions that are
+// committed, aborted and open.
 func fixtureScript(t *testing.T, dir string) *Log {
 	t.Helper()
 	l, _ := mustOpen(t, Config{SegmentBytes: fixtureSegment, relocateKeep: 1}, fixtureEnv(dir))
@@ -73,7 +76,53 @@ func fixtureScript(t *testing.T, dir string) *Log {
 	if done, err := l.Partition(2).Compact(30, &pickCleaner{keep: thirds}, Pace{}); err != nil || done.To != 30 || done.BatchesKept == 0 {
 		t.Fatal(done, err)
 	}
+	fixtureTxns(t, l)
 	return l
+}
+
+// fixtureTxns writes transactions to two partitions, the first ones into what a
+// checkpoint holds.
+func fixtureTxns(t *testing.T, l *Log) {
+	t.Helper()
+	put := func(id model.PartitionID, b []byte) {
+		t.Helper()
+		p, w := l.Partition(id), newWaiter()
+		batch.SetBaseOffset(b, p.End())
+		h, err := batch.Parse(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Enqueue(newAppend(p, b, h, p.Generation(), w))
+		if err := w.err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data := func(producer model.ProducerID) []byte {
+		b := batch.NewBuilder(batch.None)
+		b.ProducerID, b.ProducerEpoch, b.BaseSequence, b.Transactional = producer, 1, 0, true
+		b.Add(1000, []byte("key"), []byte("value"))
+		raw, err := b.Build(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	end := func(producer model.ProducerID, commit bool) []byte {
+		return batch.AppendMarker(nil, &batch.Marker{Producer: producer, Epoch: 2, Commit: commit, CoordinatorEpoch: 5, Timestamp: 1001})
+	}
+	for i := range model.ProducerID(2) {
+		put(1, data(70+i))
+		put(1, end(70+i, true))
+		put(3, data(80+i))
+		put(3, data(90+i))
+		put(3, end(90+i, false))
+		if i > 0 {
+			continue
+		}
+		if err := l.keeper.do(l.keeper.checkpoint); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func fixtureEnv(dir string) Env {
@@ -96,6 +145,13 @@ func contents(t *testing.T, l *Log) string {
 		p := l.Partition(id)
 		fmt.Fprintf(&b, "partition %d: offsets %d to %d, %d bytes, CRC %08x\n", id, p.Start(), p.End(), p.Bytes(),
 			crc32.Checksum(readAll(t, p, p.Start()), castagnoli))
+		for _, s := range p.Producers() {
+			fmt.Fprintf(&b, "  producer %d epoch %d, %d batches, coordinator epoch %d, last marker %d, open from %d\n",
+				s.ID, s.Epoch, s.N, s.CoordinatorEpoch, s.LastMarker, s.TxnFirst)
+		}
+		for _, a := range p.Aborted().list {
+			fmt.Fprintf(&b, "  aborted: producer %d, %d to %d, stable %d\n", a.Producer, a.First, a.Last, a.Stable)
+		}
 	}
 	return b.String()
 }
