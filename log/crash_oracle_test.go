@@ -147,15 +147,15 @@ func (p *crashPartition) truncate(end model.Offset) {
 	p.epochs = slices.DeleteFunc(p.epochs, func(e EpochStart) bool { return e.Start >= end })
 	cut := func(b crashBatch) bool { return b.header.LastOffset() >= end }
 	p.batches, p.changed = slices.DeleteFunc(p.batches, cut), slices.DeleteFunc(p.changed, cut)
-	p.reopen(end)
+	closed := p.reopen(end)
 	for id, s := range p.producers {
-		before := s.N
+		had := s.N > 0 || closed[id]
 		for s.N > 0 && s.Batches[s.N-1].LastOffset >= end {
 			s.N--
 			s.Batches[s.N] = ProducerBatch{}
 		}
 		p.producers[id] = s
-		if before > 0 && s.N == 0 && s.TxnFirst < 0 {
+		if had && s.N == 0 && s.TxnFirst < 0 {
 			delete(p.producers, id)
 		}
 	}

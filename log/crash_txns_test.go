@@ -112,11 +112,12 @@ func (p *crashPartition) ended(s *ProducerState, b *crashBatch) {
 }
 
 // reopen follows a truncation: a transaction whose abort it cuts is open again,
-// and none is open that begins behind it.
-func (p *crashPartition) reopen(end model.Offset) {
+// and none is open that begins behind it: of these it returns the producers.
+func (p *crashPartition) reopen(end model.Offset) (closed map[model.ProducerID]bool) {
+	closed = map[model.ProducerID]bool{}
 	for id, s := range p.producers {
 		if s.TxnFirst >= end {
-			s.TxnFirst = -1
+			s.TxnFirst, closed[id] = -1, true
 			p.producers[id] = s
 		}
 	}
@@ -132,6 +133,7 @@ func (p *crashPartition) reopen(end model.Offset) {
 		p.producers[t.Producer] = s
 	}
 	p.aborted = slices.DeleteFunc(slices.Clone(p.aborted), func(t AbortedTxn) bool { return t.Last >= end })
+	return closed
 }
 
 // forgetAborted leaves out what ended below an offset.

@@ -83,14 +83,14 @@ func (m *modelPartition) truncate(end model.Offset, epoch model.LeaderEpoch) {
 	m.end, m.start = end, min(m.start, end)
 	m.batches = slices.DeleteFunc(m.batches, func(b modelBatch) bool { return b.last >= end })
 	m.epochs = slices.DeleteFunc(m.epochs, func(e EpochStart) bool { return e.Start >= end })
-	m.reopen(end)
+	closed := m.reopen(end)
 	for id, s := range m.producers {
-		before := s.N
+		had := s.N > 0 || closed[id]
 		kept := slices.DeleteFunc(slices.Clone(s.Batches[:s.N]), func(b ProducerBatch) bool { return b.LastOffset >= end })
 		s.Batches = [ProducerBatchesMax]ProducerBatch{}
 		s.N = copy(s.Batches[:], kept)
 		m.producers[id] = s
-		if before > 0 && s.N == 0 && s.TxnFirst < 0 {
+		if had && s.N == 0 && s.TxnFirst < 0 {
 			delete(m.producers, id)
 		}
 	}

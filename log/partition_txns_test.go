@@ -46,11 +46,13 @@ func (m *modelPartition) ended(s ProducerState, h *batch.Header, c *controlBatch
 	m.aborted = append(m.aborted, AbortedTxn{Producer: s.ID, First: first, Last: h.BaseOffset, Stable: stable})
 }
 
-// reopen is what a truncation makes of transactions.
-func (m *modelPartition) reopen(end model.Offset) {
+// reopen is what a truncation makes of transactions; it returns who has none any
+// more.
+func (m *modelPartition) reopen(end model.Offset) (closed map[model.ProducerID]bool) {
+	closed = map[model.ProducerID]bool{}
 	for id, s := range m.producers {
 		if s.TxnFirst >= end {
-			s.TxnFirst, s.TxnSince = -1, 0
+			s.TxnFirst, s.TxnSince, closed[id] = -1, 0, true
 			m.producers[id] = s
 		}
 	}
@@ -66,4 +68,5 @@ func (m *modelPartition) reopen(end model.Offset) {
 		m.producers[t.Producer] = s
 	}
 	m.aborted = slices.DeleteFunc(m.aborted, func(t AbortedTxn) bool { return t.Last >= end })
+	return closed
 }

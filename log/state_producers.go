@@ -134,15 +134,15 @@ func (s *producerStates) expire(before int64) int {
 // but for a transaction that they have open.
 func (s *producerStates) truncate(end model.Offset) {
 	s.remove(func(p *ProducerState) bool {
+		had := p.N > 0 || p.TxnFirst >= 0
 		if p.TxnFirst >= end {
 			p.TxnFirst, p.TxnSince = -1, 0
 		}
-		n := p.N
 		for p.N > 0 && p.Batches[p.N-1].LastOffset >= end {
 			p.N--
 			p.Batches[p.N] = ProducerBatch{}
 		}
-		return n > 0 && p.N == 0 && p.TxnFirst < 0
+		return had && p.N == 0 && p.TxnFirst < 0
 	})
 }
 
