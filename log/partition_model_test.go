@@ -276,7 +276,7 @@ func drawBatch(r *rapid.T, base model.Offset, epoch model.LeaderEpoch) ([]byte, 
 		b.ProducerID = model.ProducerID(rapid.IntRange(0, 2).Draw(r, "producer"))
 		b.ProducerEpoch = model.ProducerEpoch(rapid.IntRange(0, 1).Draw(r, "producer epoch"))
 		b.BaseSequence = rapid.Int32Range(1<<31-3, 1<<31-1).Draw(r, "sequence")
-		b.Transactional = rapid.Bool().Draw(r, "transactional")
+		b.Transactional = rapid.IntRange(0, 3).Draw(r, "transactional") > 0
 	}
 	times := rapid.SliceOfN(rapid.Int64Range(-1, 60), 1, 4).Draw(r, "times")
 	for _, ts := range times {

@@ -54,42 +54,53 @@ func known(p *PartitionLog) ([]ProducerState, []AbortedTxn) {
 
 // TestTransactionsOfRemovedSegments: what only records say that are gone, of a
 // fenced producer, of a transaction that is open and of one whose beginning was
-// deleted, is known after any start.
+// deleted, is known after any start. Batches are as the broker makes them, without
+// sequences: a remembered batch would have the partition restated by itself.
 func TestTransactionsOfRemovedSegments(t *testing.T) {
 	f := newFixture(t, Config{SegmentBytes: 16 << 10})
 	f.put(1, txnMarker(5, 3, false)) // 0: fenced, and nothing else
-	f.put(1, txnRecord(t, 6, 0, 0))  // 1: open for ever
-	f.put(1, txnRecord(t, 7, 0, 0))  // 2: aborted behind the start
-	f.put(1, txnRecord(t, 8, 0, 0))  // 3: gone with its marker
-	f.put(1, txnMarker(8, 1, false)) // 4
+	f.put(3, txnRecord(t, 6, 0, -1)) // 0: open for ever
+	f.put(4, txnRecord(t, 7, 0, -1)) // 0: aborted behind the start
+	f.put(4, txnRecord(t, 8, 0, -1)) // 1: gone with its marker
+	f.put(4, txnMarker(8, 1, false)) // 2
 	for range 12 {                   //    other segments
-		f.append(2000, 1, 2)
+		f.append(2000, 1, 2, 3, 4)
 	}
-	f.put(1, txnRecord(t, 7, 0, 1))
-	last := f.put(1, txnMarker(7, 0, false))
-	f.append(2000, 1, 2)
-	if err := f.control(1, KindLogStart, 20, 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.control(2, KindLogStart, f.ends[2], 1); err != nil {
-		t.Fatal(err)
+	f.put(4, txnRecord(t, 7, 0, -1))
+	last := f.put(4, txnMarker(7, 0, false))
+	f.append(2000, 1, 2, 3, 4)
+	for id := model.PartitionID(1); id <= 4; id++ {
+		to := model.Offset(32)
+		if id == 2 {
+			to = f.ends[2]
+		}
+		if err := f.control(id, KindLogStart, to, 1); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if n, _, err := f.log.Reclaim(); err != nil || n == 0 {
 		t.Fatal(n, err)
 	}
-	producers, aborted := known(f.log.Partition(1))
-	if want := []AbortedTxn{{Producer: 7, First: 2, Last: last, Stable: 1}}; !slices.Equal(aborted, want) || len(producers) != 4 {
+	producers, aborted := map[model.PartitionID][]ProducerState{}, map[model.PartitionID][]AbortedTxn{}
+	for id := model.PartitionID(1); id <= 4; id++ {
+		producers[id], aborted[id] = known(f.log.Partition(id))
+	}
+	if want := []AbortedTxn{{Producer: 7, First: 0, Last: last, Stable: last + 1}}; !slices.Equal(aborted[4], want) ||
+		len(producers[1]) != 1 || len(producers[3]) != 1 || len(producers[4]) != 2 {
 		t.Fatalf("aborted %v, want %v; producers %v", aborted, want, producers)
 	}
-	for what, start := range map[string]func(){
-		"clean":   func() { f.restart() },
-		"killed":  func() { f.kill() },
-		"rebuilt": func() { f.rebuild() },
+	for _, start := range []struct {
+		what string
+		do   func() *Recovery
+	}{
+		{"clean", f.restart}, {"killed", f.kill}, {"rebuilt", func() *Recovery { f.rebuild(); return nil }},
 	} {
-		start()
-		again, still := known(f.log.Partition(1))
-		if !slices.Equal(again, producers) || !slices.Equal(still, aborted) {
-			t.Errorf("%s: producers %v, want %v; aborted %v, want %v", what, again, producers, still, aborted)
+		start.do()
+		for id := model.PartitionID(1); id <= 4; id++ {
+			again, still := known(f.log.Partition(id))
+			if !slices.Equal(again, producers[id]) || !slices.Equal(still, aborted[id]) {
+				t.Errorf("%s: partition %d: producers %v, want %v; aborted %v, want %v", start.what, id, again, producers[id], still, aborted[id])
+			}
 		}
 	}
 }

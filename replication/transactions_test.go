@@ -85,6 +85,23 @@ func TestLastStableOffset(t *testing.T) {
 		p := w.part(0)
 		w.mustAppend(p, 2)
 		w.wantStable(p, "no transaction", 2, 2)
+		w.holdSyncs()
+		var early answers
+		w.append(p, w.records(builder(), 1), &early) // 2
+		w.send(p, 9, 0, 0, &early)                   // 3
+		w.settle()
+		w.wantStable(p, "nothing is durable of it", 2, 2)
+		w.letSyncs()
+		w.settle()
+		w.wantStable(p, "it is", 3, 4)
+		w.mustEnd(marker(p, 9, 0, true))                              // 4
+		w.deleteRecords(p, 3, func(model.Offset, *protocol.Error) {}) // nothing of it counts below
+		w.settle()
+		w.wantStable(p, "all ended", 5, 5)
+	})
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		w.mustAppend(p, 2)
 		w.mustSend(p, 1, 0, 0) // 2
 		w.mustSend(p, 2, 0, 0) // 3
 		w.mustAppend(p, 1)     // 4
