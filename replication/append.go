@@ -49,7 +49,7 @@ func (p *Partition) Append(r AppendRequest, done func(AppendResult)) {
 		Payload: r.Batch, Buffer: r.Buffer, Done: a, Generation: r.Generation,
 	}
 	a.unit.Headers = a.header[:]
-	if answer := p.enqueue(a, s, r.Guard, now); answer != nil {
+	if answer := p.enqueue(a, &r, s, now); answer != nil {
 		done(*answer)
 	}
 }
@@ -70,7 +70,7 @@ func stamp(r *AppendRequest, h *batch.Header, logAppendTime bool, nowMs int64) i
 
 // enqueue gives the offset and queues the append, or returns the answer that
 // can be given at once: a duplicate's below the watermark, or a refusal.
-func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, given Guard, nowMs int64) *AppendResult {
+func (p *Partition) enqueue(a *pendingAppend, r *AppendRequest, s *cluster.TopicSettings, nowMs int64) *AppendResult {
 	h := &a.header[0]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +87,7 @@ func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, given Gu
 		if dup := view.duplicate(h); dup != nil {
 			return p.duplicateLocked(a, dup)
 		}
-		if err := p.checkProducerLocked(&view, h, given); err != nil {
+		if err := p.checkProducerLocked(&view, h, r); err != nil {
 			res := failure(err)
 			return &res
 		}
@@ -102,8 +102,8 @@ func (p *Partition) enqueue(a *pendingAppend, s *cluster.TopicSettings, given Gu
 }
 
 // checkProducerLocked applies all rules about producers, in Kafka's order.
-func (p *Partition) checkProducerLocked(v *producerView, h *batch.Header, given Guard) *protocol.Error {
-	verified, err := p.checkTxnLocked(h, given)
+func (p *Partition) checkProducerLocked(v *producerView, h *batch.Header, r *AppendRequest) *protocol.Error {
+	verified, err := p.checkTxnLocked(h, r)
 	if err == nil {
 		err = checkSequence(v, h)
 	}

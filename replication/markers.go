@@ -135,6 +135,15 @@ func (a *markerAppend) make(m *Marker, b []byte, nowMs int64, done func(AppendRe
 	a.unit.Headers = a.header[:]
 }
 
+// RefusesMarker tells what AppendMarkers would answer a marker at once; nil if it
+// would take it. It is for who must know before it changes a state of its own.
+func (p *Partition) RefusesMarker(m *Marker) *protocol.Error {
+	now := p.env.Clock.Now().UnixMilli()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refuseMarkerLocked(m, now)
+}
+
 // refuseMarkerLocked judges a marker. One whose transaction is unknown is taken:
 // it fences the producer, or is written once more after a restart.
 func (p *Partition) refuseMarkerLocked(m *Marker, nowMs int64) *protocol.Error {

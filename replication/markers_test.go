@@ -16,8 +16,12 @@ func TestMarkersAreJudged(t *testing.T) {
 			t.Helper()
 			m.Partition, m.Producer = p, 1
 			var e ends
+			before := p.RefusesMarker(&m)
 			w.partitions.AppendMarkers([]Marker{m}, e.add)
 			w.settle()
+			if (before == nil) != (code == ok) || before != nil && before.Code != code {
+				t.Errorf("%s: asked before: %v, want %v", when, before, code)
+			}
 			got := ok
 			if len(e.told) == 1 && e.told[0].Err != nil {
 				got = e.told[0].Err.Code

@@ -92,18 +92,20 @@ func (p *Partition) expireGuards(before int64) {
 
 // checkTxnLocked refuses a batch that has a producer id where the producer's
 // transactions forbid it. verified is what vouches for the first batch of one;
-// nil if nothing has to.
-func (p *Partition) checkTxnLocked(h *batch.Header, given Guard) (verified *guard, err *protocol.Error) {
+// nil if nothing has to. Offsets that a transaction commits need no word: the
+// group's coordinator is the only one that writes there, and has asked before, in
+// the order of its records.
+func (p *Partition) checkTxnLocked(h *batch.Header, r *AppendRequest) (verified *guard, err *protocol.Error) {
 	open := p.mu.txns.open(h.ProducerID)
 	switch {
 	case !h.IsTransactional() && open != nil:
 		return nil, protocol.Errorf(protocol.InvalidTxnState,
 			"producer %d has a transaction open here since offset %d, and the batch belongs to none: commit or abort it first", h.ProducerID, open.first)
-	case !h.IsTransactional(), open != nil && open.epoch == h.ProducerEpoch, !p.verifies():
+	case !h.IsTransactional(), r.Internal, open != nil && open.epoch == h.ProducerEpoch, !p.verifies():
 		return nil, nil
 	}
 	verified = p.mu.guards[h.ProducerID]
-	if verified == nil || given.n != verified.n {
+	if verified == nil || r.Guard.n != verified.n {
 		return nil, protocol.Errorf(protocol.InvalidTxnState,
 			"the batch of producer %d, epoch %d, is not part of a transaction that is open here: either the partition was not added to one, "+
 				"or the transaction has ended since; begin a new one", h.ProducerID, h.ProducerEpoch)

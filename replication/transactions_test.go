@@ -300,12 +300,11 @@ func TestInternalBatchesHaveNoSequence(t *testing.T) {
 		p := w.part(0)
 		var a answers
 		offsets := w.txnBatch(1, 0, -1)
-		g, _ := p.Verify(Verification{Producer: 1, Sequence: -1})
-		p.Append(AppendRequest{Batch: slices.Clone(offsets), Guard: g}, a.add)
+		p.Append(AppendRequest{Batch: slices.Clone(offsets)}, a.add)
 		w.settle()
 		a.wantCode(t, "a client's", protocol.InvalidRecord)
 		for range 2 {
-			p.Append(AppendRequest{Batch: slices.Clone(offsets), Guard: g, Internal: true, Generation: p.Generation()}, a.add)
+			p.Append(AppendRequest{Batch: slices.Clone(offsets), Internal: true, Generation: p.Generation()}, a.add)
 			w.settle()
 		}
 		a.want(t, "the broker's", -1, 0, 1)

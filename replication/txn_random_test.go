@@ -411,7 +411,7 @@ func (r *txnRun) consume(p *Partition, from model.Offset, committed bool) (got [
 			}
 			continue
 		}
-		if b.LastOffset() >= from && !(b.IsTransactional() && skipped[b.ProducerID]) {
+		if b.LastOffset() >= from && (!b.IsTransactional() || !skipped[b.ProducerID]) {
 			got = append(got, b.BaseOffset)
 		}
 	}
