@@ -28,6 +28,7 @@ type txnModel struct {
 	start   model.Offset
 	hw      model.Offset
 	cleaned model.Offset // compacted below
+	waiting model.Offset // the first marker that awaits the disk; -1: none
 	guards  map[model.ProducerID]modelGuard
 }
 
