@@ -110,6 +110,9 @@ func (p *Partition) checkProducerLocked(v *producerView, h *batch.Header, r *App
 	if err == nil {
 		err = verified.checkFirst(v, h)
 	}
+	if err == nil {
+		err = p.checkPlainLocked(h)
+	}
 	return err
 }
 

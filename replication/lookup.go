@@ -36,7 +36,10 @@ func (p *Partition) FindOffset(timestamp int64, readCommitted bool, currentEpoch
 	var ok bool
 	var err error
 	if timestamp == TimestampMax {
-		found, ok, err = p.log.MaxTimestamp(limit)
+		// Who reads committed is told of no smaller one: as with Kafka the largest is
+		// unknown to them while it is above what is stable.
+		found, ok, err = p.log.MaxTimestamp(o.HighWatermark)
+		ok = ok && found.Offset < limit
 	} else {
 		found, ok, err = p.log.FirstAtOrAfter(timestamp, limit)
 	}

@@ -90,17 +90,14 @@ func (p *Partition) expireGuards(before int64) {
 	}
 }
 
-// checkTxnLocked refuses a batch that has a producer id where the producer's
-// transactions forbid it. verified is what vouches for the first batch of one;
-// nil if nothing has to. Offsets that a transaction commits need no word: the
+// checkTxnLocked refuses a batch of a transaction that is neither open here nor
+// vouched for. verified is what vouches for the first batch of one; nil if nothing
+// has to. Offsets that a transaction commits need no word: the
 // group's coordinator is the only one that writes there, and has asked before, in
 // the order of its records.
 func (p *Partition) checkTxnLocked(h *batch.Header, r *AppendRequest) (verified *guard, err *protocol.Error) {
 	open := p.mu.txns.open(h.ProducerID)
 	switch {
-	case !h.IsTransactional() && open != nil:
-		return nil, protocol.Errorf(protocol.InvalidTxnState,
-			"producer %d has a transaction open here since offset %d, and the batch belongs to none: commit or abort it first", h.ProducerID, open.first)
 	case !h.IsTransactional(), r.Internal, open != nil && open.epoch == h.ProducerEpoch, !p.verifies():
 		return nil, nil
 	}
@@ -123,6 +120,16 @@ func (p *Partition) cutTxnsLocked(end model.Offset) {
 			x.epoch = p.producerLocked(x.producer, now).epoch
 		}
 	}
+}
+
+// checkPlainLocked refuses a batch that belongs to no transaction while its
+// producer has one open.
+func (p *Partition) checkPlainLocked(h *batch.Header) *protocol.Error {
+	if open := p.mu.txns.open(h.ProducerID); open != nil && !h.IsTransactional() {
+		return protocol.Errorf(protocol.InvalidTxnState,
+			"producer %d has a transaction open here since offset %d, and the batch belongs to none: commit or abort it first", h.ProducerID, open.first)
+	}
+	return nil
 }
 
 // checkFirst applies what is asked of the first batch of a transaction beyond

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
@@ -138,7 +139,17 @@ func TestLastStableOffset(t *testing.T) {
 		if f, err := p.FindOffset(begin, true, -1); err != nil || f.Offset != 0 {
 			t.Errorf("by time: %+v, %v", f, err)
 		}
-		w.clock.Advance(1000)
+		if f, err := p.FindOffset(TimestampMax, true, -1); err != nil || f.Offset != 0 {
+			t.Errorf("largest time: %+v, %v", f, err)
+		}
+		w.clock.Advance(time.Second)
+		w.mustAppend(p, 1) // 8
+		if f, err := p.FindOffset(TimestampMax, true, -1); err != nil || f.Offset != -1 {
+			t.Errorf("largest time, not stable yet: %+v, %v", f, err)
+		}
+		if f, err := p.FindOffset(TimestampMax, false, -1); err != nil || f.Offset != 8 {
+			t.Errorf("largest time of all: %+v, %v", f, err)
+		}
 		if f, err := p.FindOffset(w.clock.Now().UnixMilli()+1, true, -1); err != nil || f.Offset != -1 {
 			t.Errorf("above all times: %+v, %v", f, err)
 		}
@@ -146,9 +157,9 @@ func TestLastStableOffset(t *testing.T) {
 			t.Errorf("available: %d of %d", n, all)
 		}
 		w.crash(nil)
-		w.wantStable(w.part(0), "after a restart", 7, 8)
-		w.mustEnd(marker(w.part(0), 1, 0, true)) // 8
-		w.wantStable(w.part(0), "all ended", 9, 9)
+		w.wantStable(w.part(0), "after a restart", 7, 9)
+		w.mustEnd(marker(w.part(0), 1, 0, true)) // 9
+		w.wantStable(w.part(0), "all ended", 10, 10)
 	})
 }
 
@@ -219,6 +230,8 @@ func TestGuards(t *testing.T) {
 		plain := builder()
 		plain.ProducerID, plain.ProducerEpoch, plain.BaseSequence = 1, 0, 2
 		refused("not of the open transaction", protocol.InvalidTxnState, w.records(plain, 1), Guard{})
+		plain.BaseSequence = 7
+		refused("nor next in the sequence", protocol.OutOfOrderSequenceNumber, w.records(plain, 1), Guard{})
 		p.Append(AppendRequest{Batch: w.txnBatch(1, 0, 1)}, a.add)
 		w.settle()
 		a.want(t, "a duplicate", 1, 2, 2)

@@ -143,12 +143,14 @@ func (m *txnModel) judge(x txnItem, verified bool) (protocol.ErrorCode, model.Of
 	g, asked := m.guards[x.id]
 	vouched := open != nil && open.epoch == x.epoch
 	switch {
-	case !x.txn && open != nil, x.txn && !vouched && !verified:
+	case x.txn && !vouched && !verified:
 		return protocol.InvalidTxnState, -1
 	case p.known && x.epoch < p.epoch:
 		return protocol.InvalidProducerEpoch, -1
 	case p.known && x.epoch > p.epoch && x.sequence != 0, p.known && x.epoch == p.epoch && x.sequence != p.last+1:
 		return protocol.OutOfOrderSequenceNumber, -1
+	case !x.txn && open != nil:
+		return protocol.InvalidTxnState, -1
 	case x.txn && !vouched && asked && g.epoch == x.epoch && x.sequence > g.lowest:
 		return protocol.OutOfOrderSequenceNumber, -1
 	}
