@@ -106,10 +106,9 @@ func (p *Partition) checkEpoch(current model.LeaderEpoch) *protocol.Error {
 // Available is how many bytes a Read from an offset could give now, at most
 // limit, for fetch.min.bytes. It does not touch the log's data.
 func (p *Partition) Available(from model.Offset, limit int, readCommitted bool) int {
-	o := p.Offsets()
-	end := o.HighWatermark
+	end := p.highWatermark()
 	if readCommitted {
-		end = o.LastStable
+		end = p.Offsets().LastStable
 	}
 	if from >= end {
 		return 0
