@@ -104,3 +104,51 @@ func TestTransactionsOfRemovedSegments(t *testing.T) {
 		}
 	}
 }
+
+// TestMarkerLostToDamage: a transaction whose marker is given up is as it was
+// before, once nothing but the log tells of it, and another marker ends it.
+func TestMarkerLostToDamage(t *testing.T) {
+	for name, c := range map[string]struct {
+		close func(f *fixture)
+		kept  bool // a checkpoint knows how it ended
+	}{
+		"below the checkpoint": {(*fixture).close, true},
+		"behind it":            {(*fixture).killWithoutCheckpoint, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Config{SegmentBytes: 32 << 10})
+			f.knowUpTo(2)
+			f.append(500, 1, 2)
+			first := f.put(1, txnRecord(t, 7, 0, 0))
+			marker := f.put(1, txnMarker(7, 0, false))
+			for range 10 {
+				f.append(500, 1, 2)
+			}
+			c.close(f)
+			for _, h := range f.batchEntries() {
+				if h.Partition == 1 && h.BaseOffset == marker {
+					f.flip(h.Position + 40)
+				}
+			}
+			if plan := f.salvage(SalvageOptions{}); len(plan.Lost) != 1 || plan.Lost[0].From != marker || plan.Lost[0].To != marker+1 {
+				t.Fatalf("lost %+v", plan.Lost)
+			}
+			f.open()
+			open, aborted := f.log.Partition(1).OpenTxns(), f.log.Partition(1).Aborted()
+			if (len(open) == 0) != c.kept || (aborted.Len() == 1) != c.kept {
+				t.Errorf("open %v, %d aborted", open, aborted.Len())
+			}
+			f.close()
+			f.remove(indexSuffix)
+			f.open()
+			p := f.log.Partition(1)
+			if open := p.OpenTxns(); len(open) != 1 || open[0].First != first || p.Aborted().Len() != 0 {
+				t.Fatalf("rebuilt: open %v, %d aborted", open, p.Aborted().Len())
+			}
+			last := f.put(1, txnMarker(7, 0, false))
+			if got := p.Aborted().Overlapping(0, p.End()); len(p.OpenTxns()) != 0 || len(got) != 1 || got[0].First != first || got[0].Last != last {
+				t.Errorf("ended again: open %v, aborted %v", p.OpenTxns(), got)
+			}
+		})
+	}
+}
