@@ -147,6 +147,7 @@ func (s *partitionState) applyHole(end model.Offset) {
 // applyTruncate lowers the end to at most end. totals is that of the batches
 // that remain. A partition that was cut below its start starts there.
 func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
+	cleaned := s.cleanedPart().to
 	s.cutCleaned(end)
 	if end >= s.end {
 		return
@@ -159,7 +160,7 @@ func (s *partitionState) applyTruncate(end model.Offset, totals indexTotals) {
 		n--
 	}
 	s.epochs = s.epochs[:n:n]
-	s.truncateTransactions(end)
+	s.truncateTransactions(end, cleaned)
 	s.producers.truncate(end)
 	s.totals = totals
 }

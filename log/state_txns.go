@@ -80,9 +80,14 @@ func (s *partitionState) openCount() (n int) {
 // truncateTransactions lowers the end of what is known of transactions. One
 // whose abort is cut is open again. Of one that was committed that is not known
 // any more: nothing in the product truncates yet, and what will (followers of a
-// new leader) has to look for it among the batches that stay.
-func (s *partitionState) truncateTransactions(end model.Offset) {
+// new leader) has to look for it among the batches that stay. Nor is one whose end
+// was cleaned: a partition that lives has forgotten it by then, a replay has not
+// yet. (Nothing below the watermark is ever cut, and nothing above it cleaned.)
+func (s *partitionState) truncateTransactions(end, cleaned model.Offset) {
 	for _, t := range s.aborted.truncate(end) {
+		if t.Last < cleaned {
+			continue
+		}
 		i, ok := s.producers.find(t.Producer)
 		if !ok {
 			s.producers = slices.Insert(s.producers, i, newProducerState(t.Producer, -1))

@@ -227,3 +227,26 @@ func TestOldStateVersion(t *testing.T) {
 		t.Error("version 1 was read")
 	}
 }
+
+// A transaction whose end was cleaned is forgotten, by a partition that lives at
+// once and by a replay when the index follows: a truncation opens it in neither.
+func TestTruncationOfCleanedTransactions(t *testing.T) {
+	t.Parallel()
+	for _, forgotten := range []bool{true, false} {
+		s := newPartitionState()
+		s.take(txnData(7, 0, 0), txnData(9, 0, 1))
+		s.endTxn(7, 0, 2, false)
+		s.endTxn(9, 0, 3, false)
+		s.applyCleanedTo(cleanedPart{run: 100, to: 3, end: 3, entries: 1})
+		if forgotten {
+			s.aborted.forget(3)
+		}
+		s.applyTruncate(2, s.totals)
+		if p := s.producer(t, 7); p.TxnFirst != -1 {
+			t.Errorf("forgotten %v: cleaned and open from %d", forgotten, p.TxnFirst)
+		}
+		if p := s.producer(t, 9); p.TxnFirst != 1 || len(s.aborted) > 0 {
+			t.Errorf("forgotten %v: not cleaned, and open from %d; aborted %v", forgotten, p.TxnFirst, s.aborted)
+		}
+	}
+}
