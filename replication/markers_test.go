@@ -83,8 +83,12 @@ func TestMarkersTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 		var e ends
+		groups, syncs := w.log.Stats().Groups, w.log.Stats().Syncs
 		w.partitions.AppendMarkers([]Marker{marker(b, 2, 0, true), marker(gone, 1, 0, true), marker(a, 1, 0, true)}, e.add)
 		w.settle()
+		if s := w.log.Stats(); s.Groups != groups+1 || s.Syncs != syncs+1 {
+			t.Errorf("%d groups and %d syncs for one transaction", s.Groups-groups, s.Syncs-syncs)
+		}
 		if len(e.told) != 3 || e.told[0].Offset != 2 || e.told[2].Offset != 1 ||
 			e.told[1].Err == nil || e.told[1].Err.Code != protocol.UnknownTopicOrPartition {
 			t.Fatalf("%+v", e.told)

@@ -3,6 +3,7 @@ package replication
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,6 +163,34 @@ func TestLastStableOffset(t *testing.T) {
 		w.wantStable(w.part(0), "all ended", 10, 10)
 	})
 }
+
+// TestStableOffsetIsHeard: who waits for what is stable hears when the marker is.
+func TestStableOffsetIsHeard(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		w.mustSend(p, 1, 0, 0)
+		heard := &counting{}
+		p.Subscribe(heard)
+		w.holdSyncs()
+		var e ends
+		w.partitions.AppendMarkers([]Marker{marker(p, 1, 0, true)}, e.add)
+		w.settle()
+		if n := heard.n.Load(); n != 0 {
+			t.Errorf("heard %d times of a marker that is not durable", n)
+		}
+		w.letSyncs()
+		w.settle()
+		w.wantStable(p, "ended", 2, 2)
+		if n := heard.n.Load(); n != 1 {
+			t.Errorf("heard %d times of the marker", n)
+		}
+	})
+}
+
+// counting is a Listener.
+type counting struct{ n atomic.Int32 }
+
+func (c *counting) Advanced(*Partition) { c.n.Add(1) }
 
 // A log start above the first record of an open transaction does not hold the
 // last stable offset below what can be read.
