@@ -12,9 +12,18 @@ import (
 // AdoptedName is the name of the topic that Adopt makes for a partition.
 func AdoptedName(id model.PartitionID) string { return fmt.Sprintf("adopted-partition-%d", id) }
 
+// adoptedConfigs keep every record of an adopted topic until a person deletes
+// it. What the topic was set to is not known, so nothing may go by a default: a
+// topic that was kept for ever or compacted would lose what is older than a week.
+func adoptedConfigs() map[string]string {
+	return map[string]string{
+		"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1", DiskExemptKey: "true",
+	}
+}
+
 // Adopt makes a topic of one partition for each of these, which a log holds and
 // the metadata in dir/metadata has never heard of: it is older than the log.
-// What they were called is not known; their records can be read then. It is
+// What they were called is not known; their records can be read then, and none of them expires. It is
 // for a stopped broker, whose lock the caller holds.
 //
 // Their leader epochs count from the first unclean start of the directory, so
@@ -47,7 +56,7 @@ func Adopt(fsys vfs.FS, dir string, ids []model.PartitionID) (err error) {
 			}
 			here := []model.BrokerID{node}
 			t.play(topicRecord{
-				id: model.NewTopicID(), name: AdoptedName(id),
+				id: model.NewTopicID(), name: AdoptedName(id), configs: adoptedConfigs(),
 				runs: []run{{first: id, count: 1, leader: node, replicas: here, isr: here}},
 			})
 		}

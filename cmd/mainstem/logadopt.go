@@ -30,6 +30,9 @@ func metadataFirst(report *log.CheckReport, adopt bool) error {
 // printAdoption says which topics will be made.
 func printAdoption(out io.Writer, dir string, ids []model.PartitionID) error {
 	p := &reportPrinter{out: out}
+	if len(ids) > 0 {
+		p.printf("\nwhat was set for them is not known either: no record of them goes by age or size (retention.ms=-1, retention.bytes=-1)\n")
+	}
 	p.table(fmt.Sprintf("TOPICS WILL BE MADE in the metadata of %s, for partitions whose names it does not know", dir), "", len(ids), func(w io.Writer, i int) error {
 		_, err := fmt.Fprintf(w, "  %s\n", cluster.AdoptedName(ids[i]))
 		return err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/replication"
 )
 
 // A copy whose metadata is older than its log is refused with a next step, and
@@ -124,7 +125,7 @@ func TestAdoptWithoutMetadata(t *testing.T) {
 	if err := os.CopyFS(metadata, os.DirFS(filepath.Join(fresh, "metadata"))); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := command(t, "log", "salvage", "--adopt", "--yes", dir); code != exitOK {
+	if code, out, errs := command(t, "log", "salvage", "--adopt", "--yes", dir); code != exitOK || !strings.Contains(out, "retention.ms=-1") {
 		t.Fatalf("salvage: %d\n%s\n%s", code, out, errs)
 	}
 	if h, err = startHalf(dir); err != nil {
@@ -132,6 +133,14 @@ func TestAdoptWithoutMetadata(t *testing.T) {
 	}
 	if n, err := h.fetch(1, 0); n != 24 || err != nil {
 		t.Errorf("%d batches, %v", n, err)
+	}
+	// They are of 1970, older than what any default keeps.
+	if err := h.openPartitions(); err != nil {
+		t.Fatal(err)
+	}
+	taken := h.partitions.Retain(func(_ *replication.Partition, err error) { t.Error(err) })
+	if at := h.commitLog.Partition(1).Start(); len(taken) > 0 || at != 0 {
+		t.Errorf("retention took %+v of what was adopted, which begins at %d now", taken, at)
 	}
 	if err := h.close(); err != nil {
 		t.Fatal(err)
