@@ -105,6 +105,9 @@ func (r *Resolver) family(img *Image, res Resource) (family, error) {
 				if err := topicDefs().known("topic", changes); err != nil {
 					return err
 				}
+				if err := staysCompacted(t, after, changes); err != nil {
+					return err
+				}
 				return r.ValidateTopicConfigs(after)
 			},
 			lookup: func(d *ConfigDef) string {
@@ -156,6 +159,18 @@ func (r *Resolver) brokerFamily(img *Image, name string) family {
 		},
 		lookup: func(d *ConfigDef) string { return r.Text(img, d.Name) },
 	}
+}
+
+// staysCompacted refuses to let the records of an internal topic expire: they
+// are the state of its coordinator, which would be gone with the next start.
+func staysCompacted(t *Topic, after map[string]string, changes []ConfigChange) error {
+	const key = "cleanup.policy"
+	touched := slices.ContainsFunc(changes, func(c ConfigChange) bool { return c.Key == key })
+	if !t.Internal || !touched || slices.Equal(ParseList(after[key]), []string{"compact"}) {
+		return nil
+	}
+	return protocol.Errorf(protocol.InvalidConfig, "The cleanup.policy of %s stays compact: committed state is in it, "+
+		"and would be lost if records were deleted by age or size; set the other configs without it, or beside cleanup.policy=compact.", t.Name)
 }
 
 // known refuses to set what does not exist. Deleting it is no mistake: tools

@@ -215,6 +215,51 @@ func TestDiskExempt(t *testing.T) {
 	}
 }
 
+// Records of an internal topic are state: none of them goes by age or size,
+// whatever is asked for, or was stored before it was refused.
+func TestInternalTopicStaysCompacted(t *testing.T) {
+	j, err := Open(vfs.NewMem(), "/", Options{NodeID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	r := NewResolver(nil)
+	j.CreateTopics([]TopicSpec{{Name: OffsetsTopic, Partitions: 1, Internal: true, Configs: map[string]string{"cleanup.policy": "compact"}}})
+	res := Resource{ResourceTopic, OffsetsTopic}
+	compact, both, none, week := "compact", "compact,delete", "", "604800000"
+	for _, c := range []struct {
+		name    string
+		op      Alteration
+		refused bool
+	}{
+		{"both", Alteration{"cleanup.policy", OpSet, &both}, true},
+		{"appended", Alteration{"cleanup.policy", OpAppend, &both}, true},
+		{"none", Alteration{"cleanup.policy", OpSet, &none}, true},
+		{"the default", Alteration{"cleanup.policy", OpDelete, nil}, true},
+		{"as it is", Alteration{"cleanup.policy", OpSet, &compact}, false},
+		{"another", Alteration{"retention.ms", OpSet, &week}, false},
+	} {
+		_, err := r.PlanIncremental(j.Image(), res, []Alteration{c.op})
+		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "stays compact") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if _, err := r.PlanReplace(j.Image(), res, map[string]string{"retention.ms": week}); err == nil {
+		t.Error("the older request may take the policy away")
+	}
+	if err := j.AlterConfigs(res, []ConfigChange{{"cleanup.policy", &both}}); err != nil {
+		t.Fatal(err)
+	}
+	topic, _ := j.Image().Topic(OffsetsTopic)
+	if s := r.TopicSettings(j.Image(), topic); s.Delete || !s.Compact {
+		t.Errorf("what was stored before deletes: %+v", s)
+	}
+}
+
 func TestStaticSettings(t *testing.T) {
 	for _, c := range []struct {
 		key, value, warning, err string

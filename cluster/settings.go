@@ -77,6 +77,9 @@ func (r *Resolver) decodeSettings(img *Image, t *Topic) *TopicSettings {
 		Compaction:        decodeCompaction(number, value),
 	}
 	s.Sync = t.Internal || r.syncs(img, t, s)
+	if t.Internal { // state, of which the newest record counts however old it is
+		s.Delete, s.Compact = false, true
+	}
 	return s
 }
 
