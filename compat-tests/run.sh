@@ -4,12 +4,12 @@
 #   ./run.sh CLIENT TARGET [quick|write]
 #
 # CLIENT  franzgo, kcat, javatools, compaction, javagroups, librdkafka,
-#         kafkapython, kafkajs, behaviour, hostile, faults, groups (the four
+#         kafkapython, kafkajs, txn, behaviour, hostile, faults, groups (the four
 #         clients with scenarios of groups, and franzgo), or all
 # TARGET  mainstem (default) or kafka
 # quick   leaves the slow tests out, and what needs a JVM and Apache Kafka's
-#         jars: those of compaction, and with `all quick` all of javatools and of
-#         the clients with nothing but scenarios of groups
+#         jars: those of compaction, and with `all quick` all of javatools, of
+#         the clients with nothing but scenarios of groups, and of txn
 # write   writes the tests that pass to allow.txt
 #
 # BROKER_BIN names a binary to test instead of building one.
@@ -35,7 +35,7 @@ if [[ $client == all || $client == groups ]]; then
 	clients=("${grouped[@]}" franzgo)
 	if [[ $client == all ]]; then
 		clients=(behaviour hostile faults franzgo kcat compaction)
-		[[ $mode == quick ]] || clients+=(javatools "${grouped[@]}")
+		[[ $mode == quick ]] || clients+=(javatools "${grouped[@]}" txn)
 	fi
 	status=0
 	for one in "${clients[@]}"; do
@@ -46,7 +46,7 @@ fi
 
 case $client in
 behaviour | hostile | faults) dir=$client ;;
-franzgo | kcat | javatools | compaction | javagroups | librdkafka | kafkapython | kafkajs) dir=clients/$client ;;
+franzgo | kcat | javatools | compaction | javagroups | librdkafka | kafkapython | kafkajs | txn) dir=clients/$client ;;
 *)
 	echo "run.sh: unknown client '$client'" >&2
 	exit 2

@@ -12,8 +12,12 @@ import (
 // API is a request's key that not every broker has.
 type API int16
 
-// ConsumerGroupHeartbeat is what the consumer protocol (KIP-848) is made of.
-const ConsumerGroupHeartbeat API = 68
+const (
+	// ConsumerGroupHeartbeat is what the consumer protocol (KIP-848) is made of.
+	ConsumerGroupHeartbeat API = 68
+	// AddPartitionsToTxn is of the APIs of transactions (KIP-98).
+	AddPartitionsToTxn API = 24
+)
 
 func (a API) String() string { return kmsg.NameForKey(int16(a)) }
 

@@ -20,14 +20,17 @@ type jars struct {
 
 var kafkaVersionLine = regexp.MustCompile(`<kafka\.version>([^<]+)</kafka\.version>`)
 
-// fetchJars copies the jars that harness/kafka/pom.xml pins, with all they
-// need, into the cache, unless they are there.
-func fetchJars(ctx context.Context) (_ jars, err error) {
+// fetchJars fetches the broker and its tools, and the clients of that version.
+func fetchJars(ctx context.Context) (jars, error) { return fetchPinned(ctx, "kafka") }
+
+// fetchPinned copies the jars that the pom.xml in a folder of harness pins, with all
+// they need, into the cache, unless they are there.
+func fetchPinned(ctx context.Context, folder string) (_ jars, err error) {
 	module, err := ModuleDir()
 	if err != nil {
 		return jars{}, err
 	}
-	pom := filepath.Join(module, "harness", "kafka", "pom.xml")
+	pom := filepath.Join(module, "harness", folder, "pom.xml")
 	text, err := os.ReadFile(pom)
 	if err != nil {
 		return jars{}, err

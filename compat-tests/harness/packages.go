@@ -70,7 +70,13 @@ func command(ctx context.Context, dir string, argv ...string) error {
 // JavaProgram compiles a source file that uses Apache Kafka's jars, and returns
 // the command that runs its class.
 func JavaProgram(ctx context.Context, source string) ([]string, error) {
-	lib, err := fetchJars(ctx)
+	return JavaProgramWith(ctx, "kafka", source)
+}
+
+// JavaProgramWith is JavaProgram with the jars that the pom.xml in a folder of
+// harness pins: kafka, or kafka-clients-3.9.
+func JavaProgramWith(ctx context.Context, folder, source string) ([]string, error) {
+	lib, err := fetchPinned(ctx, folder)
 	if err != nil {
 		return nil, err
 	}

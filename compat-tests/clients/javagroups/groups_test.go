@@ -4,10 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/groups"
-	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
@@ -18,12 +17,8 @@ func TestMain(m *testing.M) { os.Exit(shared.MainWith(m, groups.Props())) }
 func client(t *testing.T) *groups.Client {
 	t.Helper()
 	testbroker.Quick(t)
-	program, err := harness.JavaProgram(testbroker.Context(t, 5*time.Minute), filepath.Join("testdata", "Member.java"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &groups.Client{
-		Command: program,
+		Command: program.Java(t, "kafka", filepath.Join("testdata", "Member.java")),
 		Flavours: []groups.Flavour{
 			{Protocol: groups.Classic, Assignor: "range"},
 			// Goes on delivering while it rebalances, and commits before that only.

@@ -48,6 +48,17 @@ func Go(t *testing.T, pkg string) (command []string) {
 	return []string{bin}
 }
 
+// Java is the command of a program in Java with the jars that the pom.xml in a folder
+// of harness pins.
+func Java(t *testing.T, folder, source string) (command []string) {
+	t.Helper()
+	command, err := harness.JavaProgramWith(testbroker.Context(t, installTime), folder, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return command
+}
+
 // Installed reads the package and its version that VERSION in a client's folder begins with.
 func Installed(t *testing.T, folder string) (name, version string) {
 	t.Helper()

@@ -1,0 +1,153 @@
+package txn
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+// pipe is a topic that is copied to another one by transactions that have the
+// offsets of what was copied: exactly once.
+type pipe struct {
+	*world
+	from, to, group string
+	ledger          ledger // of "to"
+	count           int    // records written to each partition of "from"
+}
+
+func newPipe(t *testing.T, shared *testbroker.Shared, c Client) *pipe {
+	w := newWorld(t, shared, c)
+	return &pipe{world: w, from: w.topic(), to: w.topic(), group: shared.Name(t), ledger: ledger{partitions: partitions}}
+}
+
+// fill writes more records to be copied.
+func (p *pipe) fill(n int) {
+	p.t.Helper()
+	for partition := range int32(partitions) {
+		name := fmt.Sprintf("%d-%d", partition, p.count)
+		p.ledger.add(partition, name, n, true)
+		values := make([]string, n)
+		for i := range values {
+			values[i] = fmt.Sprintf("%s.%d", name, i)
+		}
+		p.produce(p.from, partition, values...)
+	}
+	p.count += n
+}
+
+// worker starts one that copies.
+func (p *pipe) worker(id string) *worker {
+	p.t.Helper()
+	// Longer than a session: what a member left open must not be aborted before it is missed.
+	wk := p.start(id, 20*time.Second, "from="+p.from, "to="+p.to, "group="+p.group, fmt.Sprint("session=", sessionTimeout.Milliseconds()))
+	wk.must("init")
+	return wk
+}
+
+// take has a worker begin a transaction with records.
+func (p *pipe) take(wk *worker) {
+	p.t.Helper()
+	p.await("a worker gets records", func() error {
+		if wk.must("take").Count == 0 {
+			return fmt.Errorf("%s got none", wk.name)
+		}
+		return nil
+	})
+}
+
+// copy has a worker copy what it takes.
+func (p *pipe) copy(wk *worker) {
+	p.t.Helper()
+	p.take(wk)
+	wk.must("offsets")
+	wk.must("commit")
+}
+
+// copied tells whether all of "from" is committed by the group.
+func (p *pipe) copied() error {
+	offsets, err := p.adm.FetchOffsets(p.ctx, p.group)
+	if err != nil {
+		return err
+	}
+	for partition := range int32(partitions) {
+		if o, ok := offsets.Lookup(p.from, partition); !ok || o.At != int64(p.count) {
+			return fmt.Errorf("partition %d is copied to %d of %d", partition, o.At, p.count)
+		}
+	}
+	return nil
+}
+
+// drain has workers copy until all is copied.
+func (p *pipe) drain(workers ...*worker) {
+	p.t.Helper()
+	p.await("all is copied", func() error {
+		for _, wk := range workers {
+			if wk.must("take").Count > 0 {
+				wk.must("offsets")
+				wk.must("commit")
+			}
+		}
+		return p.copied()
+	})
+}
+
+// Transform copies a topic by one worker after the other with the same id: they
+// commit, abort, crash in the middle, and come back from the dead.
+func Transform(t *testing.T, shared *testbroker.Shared, c Client) {
+	p := newPipe(t, shared, c)
+	id := shared.Name(t)
+	p.fill(40)
+	first := p.worker(id)
+	p.copy(first)
+	p.fill(40)
+	p.take(first)
+	first.must("offsets")
+	first.must("abort")
+	p.take(first)
+	first.must("abort")
+	p.copy(first)
+	p.fill(40)
+	p.take(first)
+	first.must("offsets")
+	first.Kill(t)
+
+	second := p.worker(id)
+	p.take(second)
+	second.must("offsets")
+	second.Signal(t, syscall.SIGSTOP)
+	third := p.worker(id)
+	p.drain(third)
+	second.Signal(t, syscall.SIGCONT)
+	second.mustFail("another worker has its id", "commit")
+	second.Kill(t)
+	p.fill(40)
+	p.drain(third)
+	p.judge(p.to, &p.ledger, committed)
+}
+
+// Members copies a topic by two workers of one group, each with its own id: one
+// that was away for too long can not commit what the other one has by now (KIP-447).
+func Members(t *testing.T, shared *testbroker.Shared, c Client) {
+	p := newPipe(t, shared, c)
+	p.fill(40)
+	one := p.worker(shared.Name(t))
+	p.copy(one)
+	p.fill(40)
+	p.take(one)
+	one.Signal(t, syscall.SIGSTOP)
+	two := p.worker(shared.Name(t))
+	p.drain(two)
+	one.Signal(t, syscall.SIGCONT)
+	if a := one.ask("offsets"); a.OK {
+		one.mustFail("the other worker has its partitions", "commit")
+	}
+	one.ask("abort")
+	one.Kill(t)
+	p.fill(40)
+	p.drain(two)
+	p.awaitOpen("what was left open is over", p.to)
+	p.judge(p.to, &p.ledger, committed)
+}
