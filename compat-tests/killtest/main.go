@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
@@ -25,6 +26,8 @@ type options struct {
 	selfCheck, keep bool
 	groups          int
 	every, session  time.Duration
+	txn             int
+	txnTimeout      time.Duration
 }
 
 func main() {
@@ -43,6 +46,8 @@ func main() {
 	flag.IntVar(&o.groups, "groups", 0, "instead of the producers' records, look at so many groups that consume and commit (-rate is then 100 unless given)")
 	flag.DurationVar(&o.every, "every", 5*time.Second, "time between kills under groups")
 	flag.DurationVar(&o.session, "session", 10*time.Second, "session timeout of the groups")
+	flag.IntVar(&o.txn, "txn", 0, "instead of the producers' records, look at the transfers of so many clerks, each a transaction")
+	flag.DurationVar(&o.txnTimeout, "txn-timeout", 5*time.Second, "timeout of the transactions")
 	flag.Parse()
 	if err := o.misused(given); err != nil {
 		fmt.Fprintln(os.Stderr, "killtest:", err)
@@ -65,15 +70,25 @@ func given(name string) (yes bool) {
 
 // misused says which flag that is given would do nothing.
 func (o options) misused(given func(name string) bool) error {
-	others := []string{"every", "session"}
-	words := "only with -groups"
-	if o.groups > 0 {
-		others = []string{"producers", "least", "most", "full-every", "seed", "selfcheck"}
-		words = "not with -groups"
+	mine := "" // What is looked at: nothing but the producers' records.
+	switch {
+	case o.groups > 0 && o.txn > 0:
+		return errors.New("-groups and -txn do not go together")
+	case o.groups > 0:
+		mine = "groups"
+	case o.txn > 0:
+		mine = "txn"
 	}
-	for _, name := range others {
-		if given(name) {
-			return fmt.Errorf("-%s goes %s", name, words)
+	for _, f := range []struct{ name, of string }{
+		{"every", "groups"}, {"session", "groups"}, {"txn-timeout", "txn"},
+		{"producers", ""}, {"selfcheck", ""}, {"rate", " groups"},
+		{"least", " txn"}, {"most", " txn"}, {"full-every", " txn"}, {"seed", " txn"},
+	} {
+		if given(f.name) && !slices.Contains(strings.Split(f.of, " "), mine) {
+			if mine == "" {
+				return fmt.Errorf("-%s goes only with -%s", f.name, f.of)
+			}
+			return fmt.Errorf("-%s does not go with -%s", f.name, mine)
 		}
 	}
 	return nil
@@ -87,6 +102,9 @@ func run(ctx context.Context, o options) (err error) {
 	props := harness.TestProps()
 	if o.groups > 0 {
 		props = groupProps(o.session)
+	}
+	if o.txn > 0 {
+		props = txnProps(target)
 	}
 	b, err := harness.Start(ctx, target, harness.Options{Props: props, ReadyTimeout: 2 * time.Minute})
 	if err != nil {
@@ -102,6 +120,9 @@ func run(ctx context.Context, o options) (err error) {
 	}()
 	if o.groups > 0 {
 		return runGroups(ctx, b, o)
+	}
+	if o.txn > 0 {
+		return runTxn(ctx, b, o)
 	}
 	l := promise.New(o.partitions)
 	if err := l.CreateTopic(ctx, b.Addr()); err != nil {

@@ -14,6 +14,7 @@ func TestMisused(t *testing.T) {
 		{0, "rate", true},
 		{0, "every", false},
 		{0, "session", false},
+		{0, "txn-timeout", false},
 		{60, "selfcheck", false},
 		{60, "seed", false},
 		{60, "full-every", false},
@@ -21,10 +22,22 @@ func TestMisused(t *testing.T) {
 		{60, "rate", true},
 		{60, "session", true},
 		{60, "cycles", true},
+		{60, "txn-timeout", false},
 	} {
 		err := options{groups: c.groups}.misused(func(name string) bool { return name == c.flag })
 		if (err == nil) != c.ok {
 			t.Errorf("-groups %d -%s: %v", c.groups, c.flag, err)
 		}
+	}
+	for flag, ok := range map[string]bool{
+		"txn-timeout": true, "seed": true, "most": true, "full-every": true, "cycles": true,
+		"producers": false, "rate": false, "selfcheck": false, "every": false, "session": false,
+	} {
+		if err := (options{txn: 3}).misused(func(name string) bool { return name == flag }); (err == nil) != ok {
+			t.Errorf("-txn 3 -%s: %v", flag, err)
+		}
+	}
+	if err := (options{txn: 3, groups: 3}).misused(func(string) bool { return false }); err == nil {
+		t.Error("-txn and -groups go together")
 	}
 }

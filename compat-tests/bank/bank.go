@@ -1,0 +1,160 @@
+package bank
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Options say how a bank works.
+type Options struct {
+	Topic              string
+	Partitions, Clerks int
+	// Timeout is of transactions; Scan is how much later the broker may abort one that
+	// is over it, and Restart how much longer that may take after a start.
+	Timeout, Scan, Restart time.Duration
+	Seed                   uint64
+}
+
+// Bank is the clerks, an observer and who looks at the last stable offsets. They go
+// on over kills.
+type Bank struct {
+	o      Options
+	addr   string
+	books  *Books
+	reader *Reader
+	stands *stands
+	cl     *kgo.Client
+	adm    *kadm.Client
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	gate   sync.RWMutex // Clerks hold it for reading during a transfer.
+
+	zombies, lates, lateCommits atomic.Int64
+
+	mu struct {
+		sync.Mutex
+		errs []error
+	}
+}
+
+// Start opens a bank on a broker, with its gate closed.
+func Start(ctx context.Context, addr string, o Options) (*Bank, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.MetadataMinAge(50*time.Millisecond))
+	if err != nil {
+		return nil, err
+	}
+	b := &Bank{o: o, addr: addr, books: newBooks(), cl: cl, adm: kadm.NewClient(cl)}
+	if _, err := b.adm.CreateTopic(ctx, int32(o.Partitions), 1, nil, o.Topic); err != nil {
+		cl.Close()
+		return nil, err
+	}
+	b.reader = newReader(b.books, o.Partitions)
+	b.stands = newStands(o.Partitions, o.Timeout+o.Scan+o.Restart)
+	ctx, b.cancel = context.WithCancel(ctx)
+	b.Pause()
+	for i := range o.Clerks {
+		c := &clerk{Bank: b, number: i, rng: rand.New(rand.NewPCG(o.Seed, uint64(i)))}
+		b.run(func() error { return c.work(ctx) })
+	}
+	b.run(func() error { return b.observe(ctx, b.reader) })
+	b.run(func() error { return b.look(ctx) })
+	return b, nil
+}
+
+func (b *Bank) run(work func() error) {
+	b.wg.Go(func() {
+		if err := work(); err != nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.mu.errs = append(b.mu.errs, err)
+		}
+	})
+}
+
+// Err is what the broker did wrong so far.
+func (b *Bank) Err() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return errors.Join(b.mu.errs...)
+}
+
+// Pause waits until no transfer is under way, and lets none begin.
+func (b *Bank) Pause() { b.gate.Lock() }
+
+// Resume lets the clerks work.
+func (b *Bank) Resume() { b.gate.Unlock() }
+
+// Away says that the broker is about to be killed, or that it is back.
+func (b *Bank) Away(yes bool) { b.stands.away(yes) }
+
+// Stop ends all; the bank is not paused then.
+func (b *Bank) Stop() {
+	b.cancel()
+	b.wg.Wait()
+	b.cl.Close()
+}
+
+// Verify compares what was read with what the clerks know, while the bank is paused;
+// a whole one also has another observer read everything again.
+func (b *Bank) Verify(ctx context.Context, whole bool) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+b.o.Timeout+b.o.Scan)
+	defer cancel()
+	var ends []int64
+	if err := b.await(ctx, "no transaction is open", func() (err error) {
+		var stable []int64
+		if stable, ends, err = b.offsets(ctx); err == nil && !slices.Equal(stable, ends) {
+			err = fmt.Errorf("last stable offsets %v, ends %v", stable, ends)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := b.await(ctx, "the observer has read all", func() error { return b.reader.reached(ends) }); err != nil {
+		return err
+	}
+	if err := b.reader.check(); err != nil || !whole {
+		return err
+	}
+	again := newReader(b.books, b.o.Partitions)
+	stop, end := context.WithCancel(ctx)
+	defer end()
+	b.run(func() error { return b.observe(stop, again) })
+	if err := b.await(ctx, "another observer has read all", func() error { return again.reached(ends) }); err != nil {
+		return err
+	}
+	return errors.Join(again.check(), b.reader.agrees(again))
+}
+
+// await tries until there is no error.
+func (b *Bank) await(ctx context.Context, what string, try func() error) error {
+	for {
+		err := try()
+		if err == nil {
+			return b.Err()
+		}
+		if wrong := b.Err(); wrong != nil {
+			return wrong
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not so: %s: %w", what, err)
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// Story says what was done so far.
+func (b *Bank) Story() string {
+	yes, no, unknown := b.books.Counts()
+	return fmt.Sprintf("%d transfers committed, %d aborted, %d asked for without an answer; %d zombies fenced, %d came too late (%d of them committed); a stable offset stood still for %v at most",
+		yes, no, unknown, b.zombies.Load(), b.lates.Load(), b.lateCommits.Load(), b.stands.longest().Round(time.Millisecond))
+}

@@ -1,0 +1,19 @@
+// Package bank holds a broker to what it promises about transactions: clerks move
+// money between accounts, each transfer a transaction with legs in several partitions,
+// and observers read committed. Clerks commit, abort, go away in the middle, come back
+// as zombies, and end transactions too late, while the broker may be killed.
+//
+// A transfer whose commit was acknowledged is read whole, once; one that was not to be
+// committed is not read at all; one whose commit was asked for and never answered is
+// read whole or not at all, by all observers alike. So the sum of all accounts stays
+// what it was. And no partition's last stable offset stands still for longer than a
+// transaction may take.
+//
+// Files in reading order: entry.go (a leg as bytes), books.go (what became of each
+// transfer), reader.go (what one observer read, and the check), stands.go (where the last
+// stable offsets are), clerk.go, observer.go, bank.go (all of it together);
+// reader_test.go and stands_test.go plant what the checks must find.
+//
+// Goroutines: one per clerk, one for the observer and one that looks at stable
+// offsets, all ended by Bank.Stop.
+package bank

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/bank"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
+
+// scan is how much later than its timeout a transaction may be aborted: Apache Kafka
+// looks for such every 10 s, and is told to look more often, as it would never come to
+// that between two kills. restart is how long a start may hold that up.
+const (
+	scan    = time.Second
+	restart = 20 * time.Second
+)
+
+func txnProps(target harness.Target) map[string]string {
+	props := harness.TestProps()
+	if target == harness.Kafka {
+		props["transaction.abort.timed.out.transaction.cleanup.interval.ms"] = fmt.Sprint((scan / 2).Milliseconds())
+	}
+	return props
+}
+
+// runTxn kills the broker under clerks that make transfers.
+func runTxn(ctx context.Context, b harness.Broker, o options) error {
+	served, err := harness.Advertises(b.Addr(), harness.AddPartitionsToTxn)
+	if err != nil {
+		return err
+	}
+	if !served {
+		return fmt.Errorf("%s does not serve transactions", b.Target())
+	}
+	k, err := bank.Start(ctx, b.Addr(), bank.Options{
+		Topic: "bank", Partitions: o.partitions, Clerks: o.txn, Timeout: o.txnTimeout, Scan: scan, Restart: restart, Seed: o.seed,
+	})
+	if err != nil {
+		return err
+	}
+	k.Resume()
+	defer k.Stop()
+	fmt.Printf("%s, %d cycles, %d clerks, %d partitions, transactions time out after %v, seed %d\n", b.Target(), o.cycles, o.txn, o.partitions, o.txnTimeout, o.seed)
+	random := rand.New(rand.NewPCG(o.seed, 1))
+	for cycle := 1; cycle <= o.cycles; cycle++ {
+		under := o.least + time.Duration(random.Int64N(int64(o.most-o.least)+1))
+		time.Sleep(under)
+		k.Away(true)
+		if err := errors.Join(b.Kill(), b.Restart(), k.Err()); err != nil {
+			return fmt.Errorf("cycle %d: %w", cycle, err)
+		}
+		k.Away(false)
+		time.Sleep(o.least)
+		k.Pause()
+		err := k.Verify(ctx, cycle%o.fullEvery == 0 || cycle == o.cycles)
+		k.Resume()
+		if err != nil {
+			return fmt.Errorf("cycle %d: %w", cycle, err)
+		}
+		fmt.Printf("cycle %d: %v under load, first answer after %v; %s\n", cycle, under.Round(time.Millisecond), b.StartTime().Round(time.Millisecond), k.Story())
+	}
+	fmt.Printf("ok: %d cycles; every transfer was read whole or not at all, as it was ended; the accounts sum up to 0\n", o.cycles)
+	return nil
+}
