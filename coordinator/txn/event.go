@@ -1,0 +1,90 @@
+package txn
+
+import (
+	"time"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// EventKind says what an Event tells of.
+type EventKind int8
+
+// The kinds of events.
+const (
+	ShardLoading    EventKind = iota
+	ShardLoaded               // IDs; Count of transactions whose markers are written again; Took
+	ShardLoadFailed           // Err; it is tried again
+	ShardUnloaded             // the shard moved away or the coordinator closed
+	AppendFailed              // Err; the shard drops its state and loads again
+	RecordSkipped             // Err; a record that cannot be read was left out of a load
+	Long                      // a transaction is open for most of its timeout; Left until it is aborted
+	TimedOut                  // a transaction was aborted as nobody ended it in time
+	Fenced                    // a transaction was aborted as Client came with its id
+	Aborted                   // a transaction was aborted as an operator asked for it
+	MarkersRetried            // Count of partitions do not take their markers; Code, Reason of one of them
+	MarkerRefused             // Topic and Partition know a newer producer or coordinator; Code, Reason
+	Expired                   // Count of ids that nobody used for long
+)
+
+// Event is something worth a line in the log.
+type Event struct {
+	Kind       EventKind
+	Shard      int32
+	ID         string
+	Producer   Producer // before what is told of
+	Partitions int      // in the transaction
+	Age        time.Duration
+	Left       time.Duration
+	Client     Caller
+	Topic      string
+	Partition  int32
+	Code       protocol.ErrorCode
+	Reason     string
+	IDs        int
+	Count      int
+	Took       time.Duration
+	Err        error
+}
+
+// String names the kind for logs.
+func (k EventKind) String() string {
+	switch k {
+	case ShardLoading:
+		return "shard loading"
+	case ShardLoaded:
+		return "shard loaded"
+	case ShardLoadFailed:
+		return "shard load failed"
+	case ShardUnloaded:
+		return "shard unloaded"
+	case AppendFailed:
+		return "append failed"
+	case RecordSkipped:
+		return "record skipped"
+	case Long:
+		return "transaction open for long"
+	case TimedOut:
+		return "transaction timed out"
+	case Fenced:
+		return "transaction aborted by a newer producer"
+	case Aborted:
+		return "transaction aborted by an operator"
+	case MarkersRetried:
+		return "markers tried again"
+	case MarkerRefused:
+		return "marker refused"
+	case Expired:
+		return "transactional ids expired"
+	}
+	return "unknown event"
+}
+
+// eventOf is an event of the shards as one of ours.
+func eventOf(e shard.Event) Event {
+	kinds := map[shard.EventKind]EventKind{
+		shard.Loading: ShardLoading, shard.LoadFailed: ShardLoadFailed, shard.Unloaded: ShardUnloaded,
+		shard.AppendFailed: AppendFailed, shard.RecordSkipped: RecordSkipped,
+	}
+	return Event{Kind: kinds[e.Kind], Shard: e.Shard, Count: e.Count, Err: e.Err}
+}

@@ -1,0 +1,150 @@
+package txn
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// InitProducerID handles InitProducerId of a transactional id, versions 0 to 5.
+func (t *Transactions) InitProducerID(req *kmsg.InitProducerIDRequest, caller Caller, reply func(*kmsg.InitProducerIDResponse)) {
+	answer := func(code protocol.ErrorCode, as Producer) {
+		resp := kmsg.NewPtrInitProducerIDResponse()
+		resp.Version, resp.ErrorCode = req.Version, int16(code)
+		resp.ProducerID, resp.ProducerEpoch = int64(as.ID), int16(as.Epoch)
+		reply(resp)
+	}
+	refuse := func(code protocol.ErrorCode) { answer(code, nobody()) }
+	q := initQuestion{timeout: req.TransactionTimeoutMillis, given: nobody()}
+	if req.Version >= 3 {
+		q.given = Producer{model.ProducerID(req.ProducerID), model.ProducerEpoch(req.ProducerEpoch)}
+	}
+	switch {
+	case req.TransactionalID == nil || *req.TransactionalID == "",
+		(q.given.ID == noProducer) != (q.given.Epoch == noEpoch):
+		refuse(protocol.InvalidRequest)
+		return
+	case q.timeout <= 0 || int64(q.timeout) > t.config().TimeoutMax.Milliseconds():
+		refuse(protocol.InvalidTransactionTimeout)
+		return
+	}
+	t.ask(*req.TransactionalID, func(m *machine, s *step, r *request) {
+		m.initProducer(s, r, q, caller, func(as Producer) { answer(protocol.NoError, as) })
+	}, refuse)
+}
+
+func (m *machine) initProducer(s *step, r *request, q initQuestion, caller Caller, reply func(Producer)) {
+	tx := m.ids[r.id]
+	to, code := decideInit(tx, q, s.Wall(), s.fresh)
+	if code == protocol.ConcurrentTransactions && tx.state == Ongoing {
+		if failed := m.fence(s, tx, ByNewer, caller); failed != protocol.NoError {
+			code = failed
+		}
+	}
+	switch code {
+	case protocol.NoError:
+		as := m.write(s, r.id, to).who()
+		s.accept(r, func() { reply(as) })
+	case protocol.ConcurrentTransactions:
+		m.await(s, tx, r)
+	default:
+		s.reply(r, code)
+	}
+}
+
+// AddPartitions makes partitions part of the transaction of a producer, all or
+// none. bumps tells that its client has transaction version 2. Whether the
+// partitions exist is the caller's to know.
+func (t *Transactions) AddPartitions(id string, who Producer, parts []model.TopicPartition, bumps bool, reply func(protocol.ErrorCode)) {
+	t.ask(id, func(m *machine, s *step, r *request) { m.add(s, r, who, parts, bumps) }, reply)
+}
+
+func (m *machine) add(s *step, r *request, who Producer, parts []model.TopicPartition, bumps bool) {
+	tx := m.ids[r.id]
+	to, write, code := decideAdd(tx, who, parts, bumps, s.Wall())
+	switch {
+	case code == protocol.ConcurrentTransactions:
+		m.await(s, tx, r)
+		return
+	case write && len(r.id)+to.size() > s.config.UnitBytesMax:
+		code = protocol.InvalidRequest // one record has to hold all of them
+	case write:
+		m.write(s, r.id, to)
+	}
+	s.reply(r, code)
+}
+
+// Verify tells for each partition whether it is part of the ongoing transaction of
+// a producer: TRANSACTION_ABORTABLE if not.
+func (t *Transactions) Verify(id string, who Producer, parts []model.TopicPartition, reply func([]protocol.ErrorCode)) {
+	answer := func(codes []protocol.ErrorCode) {
+		t.verified.count(codes)
+		reply(codes)
+	}
+	t.ask(id, func(m *machine, s *step, r *request) {
+		codes, code := verify(m.ids[r.id], who, parts)
+		switch code {
+		case protocol.NoError:
+			s.accept(r, func() { answer(codes) })
+		case protocol.ConcurrentTransactions:
+			m.await(s, m.ids[r.id], r)
+		default:
+			s.reply(r, code)
+		}
+	}, func(code protocol.ErrorCode) {
+		codes := make([]protocol.ErrorCode, len(parts))
+		for i := range codes {
+			codes[i] = code
+		}
+		answer(codes)
+	})
+}
+
+// EndTxn handles EndTxn, versions 0 to 5. It is answered when the decision is safe;
+// the markers are written meanwhile.
+func (t *Transactions) EndTxn(req *kmsg.EndTxnRequest, reply func(*kmsg.EndTxnResponse)) {
+	answer := func(e ended) {
+		resp := kmsg.NewPtrEndTxnResponse()
+		resp.Version, resp.ErrorCode = req.Version, int16(e.code)
+		resp.ProducerID, resp.ProducerEpoch = int64(e.as.ID), int16(e.as.Epoch)
+		reply(resp)
+	}
+	const bumping = 5 // clients of it have transaction version 2
+	e := ending{
+		who:    Producer{model.ProducerID(req.ProducerID), model.ProducerEpoch(req.ProducerEpoch)},
+		commit: req.Commit, bumps: req.Version >= bumping,
+	}
+	t.ask(req.TransactionalID, func(m *machine, s *step, r *request) {
+		m.end(s, r, e, answer)
+	}, func(code protocol.ErrorCode) { answer(refused(code)) })
+}
+
+func (m *machine) end(s *step, r *request, e ending, answer func(ended)) {
+	to, write, result := decideEnd(m.ids[r.id], e, s.Wall(), s.fresh)
+	if write {
+		tx := m.write(s, r.id, to)
+		s.accept(r, func() { answer(result) }) // before the markers: the client need not wait for them
+		m.decided(s, tx, ByClient)
+		return
+	}
+	s.accept(r, func() { answer(result) })
+}
+
+// Abort aborts an ongoing transaction as an operator wishes, and is answered when
+// that is safe. TRANSACTIONAL_ID_NOT_FOUND: there is no such id; INVALID_TXN_STATE: it
+// has no open transaction; CONCURRENT_TRANSACTIONS: that is being ended already.
+func (t *Transactions) Abort(id string, caller Caller, reply func(protocol.ErrorCode)) {
+	t.ask(id, func(m *machine, s *step, r *request) {
+		code := protocol.InvalidTxnState
+		switch tx := m.ids[id]; {
+		case tx == nil:
+			code = protocol.TransactionalIDNotFound
+		case tx.state == Ongoing:
+			code = m.fence(s, tx, ByOperator, caller)
+		case tx.state.prepared():
+			code = protocol.ConcurrentTransactions
+		}
+		s.reply(r, code)
+	}, reply)
+}

@@ -1,0 +1,177 @@
+package txn
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// View is a transactional id as operators see it.
+type View struct {
+	ID         string
+	State      State
+	Producer   Producer
+	Timeout    int32 // ms
+	Start      int64 // ms, of the open transaction or the last one; -1: none
+	Updated    int64 // ms
+	Partitions []model.TopicPartition
+	Unmarked   int // of those, without a marker yet, when the outcome is decided
+	Waiting    int // requests that wait for the transaction to be over
+}
+
+func (tx *transaction) view() View {
+	v := View{
+		ID: tx.id, State: tx.state, Producer: tx.who(), Timeout: tx.timeout, Start: tx.start,
+		Updated: tx.updated, Partitions: tx.partitions.each(), Waiting: len(tx.waiting),
+	}
+	if tx.markers != nil {
+		v.Unmarked = len(tx.markers.left)
+	}
+	return v
+}
+
+// Filter chooses transactional ids; what is empty chooses all.
+type Filter struct {
+	States    []State
+	Producers []model.ProducerID
+	LongerMs  int64          // since the start of the transaction; -1: any. None is taken for very long
+	Pattern   *regexp.Regexp // of the whole id
+}
+
+func (f *Filter) chooses(tx *transaction, now int64) bool {
+	switch {
+	case len(f.Producers) > 0 && !slices.Contains(f.Producers, tx.producer):
+		return false
+	case len(f.States) > 0 && !slices.Contains(f.States, tx.state):
+		return false
+	case f.LongerMs >= 0 && now-tx.start <= f.LongerMs:
+		return false
+	}
+	return f.Pattern == nil || f.Pattern.MatchString(tx.id)
+}
+
+// WholePattern compiles a pattern that an id has to match from end to end.
+func WholePattern(pattern string) (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, err // as it is, before it is made part of another
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+}
+
+// Inspect shows the ids that a filter chooses, in order. While a shard is loading
+// it can show none.
+func (t *Transactions) Inspect(f Filter, reply func([]View, protocol.ErrorCode)) {
+	found := make([][]View, t.shards.Len())
+	t.shards.Each(func(shard int, m *machine, s *step) {
+		for _, tx := range m.ids {
+			if f.chooses(tx, s.Wall()) {
+				found[shard] = append(found[shard], tx.view())
+			}
+		}
+	}, func(code protocol.ErrorCode) {
+		if code != protocol.NoError {
+			reply(nil, code)
+			return
+		}
+		all := slices.Concat(found...)
+		slices.SortFunc(all, func(a, b View) int { return cmp.Compare(a.ID, b.ID) })
+		reply(all, protocol.NoError)
+	})
+}
+
+// List handles ListTransactions, versions 0 to 2.
+func (t *Transactions) List(req *kmsg.ListTransactionsRequest, reply func(*kmsg.ListTransactionsResponse)) {
+	resp := kmsg.NewPtrListTransactionsResponse()
+	resp.Version = req.Version
+	f := Filter{LongerMs: -1}
+	for _, name := range req.StateFilters {
+		switch state, known := stateNamed(name); {
+		case !known:
+			resp.UnknownStateFilters = append(resp.UnknownStateFilters, name)
+		default:
+			f.States = append(f.States, state)
+		}
+	}
+	for _, id := range req.ProducerIDFilters {
+		f.Producers = append(f.Producers, model.ProducerID(id))
+	}
+	if req.Version >= 1 {
+		f.LongerMs = req.DurationFilterMillis
+	}
+	if p := req.TransactionalIDPattern; req.Version >= 2 && p != nil && *p != "" {
+		var err error
+		if f.Pattern, err = WholePattern(*p); err != nil {
+			resp.ErrorCode = int16(protocol.InvalidRegularExpression)
+			reply(resp)
+			return
+		}
+	}
+	if len(req.StateFilters) > 0 && len(f.States) == 0 {
+		f.States = []State{stateCount} // it asks for states that no id is in
+	}
+	t.Inspect(f, func(views []View, code protocol.ErrorCode) {
+		resp.ErrorCode = int16(code)
+		for i := range views {
+			state := kmsg.NewListTransactionsResponseTransactionState()
+			state.TransactionalID, state.ProducerID = views[i].ID, int64(views[i].Producer.ID)
+			state.TransactionState = views[i].State.String()
+			resp.TransactionStates = append(resp.TransactionStates, state)
+		}
+		reply(resp)
+	})
+}
+
+// stateNamed takes Kafka's names, also of states that no id is ever shown in.
+func stateNamed(name string) (State, bool) {
+	for state := range stateCount {
+		if state.String() == name {
+			return state, true
+		}
+	}
+	return stateCount, name == "Dead" || name == "PrepareEpochFence"
+}
+
+// Describe handles DescribeTransactions, version 0.
+func (t *Transactions) Describe(req *kmsg.DescribeTransactionsRequest, reply func(*kmsg.DescribeTransactionsResponse)) {
+	resp := kmsg.NewPtrDescribeTransactionsResponse()
+	resp.Version = req.Version
+	resp.TransactionStates = make([]kmsg.DescribeTransactionsResponseTransactionState, len(req.TransactionalIDs))
+	all := shard.NewGather(len(req.TransactionalIDs), func() { reply(resp) })
+	for i, id := range req.TransactionalIDs {
+		at := &resp.TransactionStates[i]
+		t.ask(id, func(m *machine, s *step, r *request) {
+			tx := m.ids[id]
+			if tx == nil {
+				s.reply(r, protocol.TransactionalIDNotFound)
+				return
+			}
+			shown := tx.describe()
+			s.accept(r, func() {
+				*at = shown
+				all.Done()
+			})
+		}, func(code protocol.ErrorCode) {
+			*at = kmsg.NewDescribeTransactionsResponseTransactionState()
+			at.TransactionalID, at.ErrorCode = id, int16(code)
+			all.Done()
+		})
+	}
+}
+
+func (tx *transaction) describe() kmsg.DescribeTransactionsResponseTransactionState {
+	d := kmsg.NewDescribeTransactionsResponseTransactionState()
+	d.TransactionalID, d.State, d.TimeoutMillis, d.StartTimestamp = tx.id, tx.state.String(), tx.timeout, tx.start
+	d.ProducerID, d.ProducerEpoch = int64(tx.producer), int16(tx.epoch)
+	for _, t := range tx.partitions {
+		topic := kmsg.NewDescribeTransactionsResponseTransactionStateTopic()
+		topic.Topic, topic.Partitions = t.topic, slices.Clone(t.numbers)
+		d.Topics = append(d.Topics, topic)
+	}
+	return d
+}
