@@ -1,0 +1,349 @@
+package txn
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// arguments reads a command's arguments by name.
+type arguments struct {
+	t *testing.T
+	d *datadriven.TestData
+}
+
+func (a arguments) list(name string) []string {
+	for _, arg := range a.d.CmdArgs {
+		if arg.Key == name {
+			vals := slices.Clone(arg.Vals)
+			for i := range vals {
+				vals[i] = strange(vals[i])
+			}
+			return vals
+		}
+	}
+	return nil
+}
+
+// strange makes a name of n letters of LONGn.
+func strange(value string) string {
+	if n, err := strconv.Atoi(strings.TrimPrefix(value, "LONG")); err == nil && strings.HasPrefix(value, "LONG") {
+		return strings.Repeat("x", n)
+	}
+	return value
+}
+
+var longName = regexp.MustCompile("x{1000,}")
+
+func plain(text string) string {
+	return longName.ReplaceAllStringFunc(text, func(s string) string { return fmt.Sprintf("LONG%d", len(s)) })
+}
+
+func (a arguments) text(name, otherwise string) string {
+	if v := a.list(name); len(v) > 0 {
+		return v[0]
+	}
+	return otherwise
+}
+
+func (a arguments) number(name string, otherwise int64) int64 {
+	v := a.list(name)
+	if len(v) == 0 {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(v[0], 10, 64)
+	if err != nil {
+		a.d.Fatalf(a.t, "%s: %v", name, err)
+	}
+	return n
+}
+
+func (a arguments) span(name string, otherwise time.Duration) time.Duration {
+	v := a.list(name)
+	if len(v) == 0 {
+		return otherwise
+	}
+	d, err := time.ParseDuration(v[0])
+	if err != nil {
+		a.d.Fatalf(a.t, "%s: %v", name, err)
+	}
+	return d
+}
+
+func (a arguments) producer(name string) Producer {
+	v := a.list(name)
+	if len(v) == 0 {
+		return nobody()
+	}
+	var p Producer
+	if _, err := fmt.Sscanf(v[0], "%d/%d", &p.ID, &p.Epoch); err != nil {
+		a.d.Fatalf(a.t, "%s: %v", name, err)
+	}
+	return p
+}
+
+func (a arguments) partitions() []model.TopicPartition {
+	var parts []model.TopicPartition
+	for _, v := range a.list("parts") {
+		first, last, several := strings.Cut(v, "..")
+		p := a.partition(first)
+		parts = append(parts, p)
+		if !several {
+			continue
+		}
+		for n := p.Partition + 1; n <= a.partition("x-"+last).Partition; n++ {
+			parts = append(parts, tp(p.Topic, n))
+		}
+	}
+	return parts
+}
+
+// partition reads TOPIC-NUMBER.
+func (a arguments) partition(text string) model.TopicPartition {
+	at := strings.LastIndexByte(text, '-')
+	n, err := strconv.Atoi(text[at+1:])
+	if at < 0 || err != nil {
+		a.d.Fatalf(a.t, "%s is no partition", text)
+	}
+	return tp(strange(text[:at]), int32(n))
+}
+
+func partitionsText(parts []model.TopicPartition) string {
+	if len(parts) > 20 {
+		return fmt.Sprintf(" %d partitions", len(parts))
+	}
+	text := ""
+	for _, p := range parts {
+		text += fmt.Sprintf(" %s-%d", p.Topic, p.Partition)
+	}
+	return text
+}
+
+func codeText(code protocol.ErrorCode) string {
+	if code == protocol.NoError {
+		return "ok"
+	}
+	return code.String()
+}
+
+func producerText(p Producer) string { return fmt.Sprintf("%d/%d", p.ID, p.Epoch) }
+
+// request sends what a command says.
+func (c *conversation) request(a arguments) {
+	c.requests++
+	tag, cmd := fmt.Sprintf("#%d", c.requests), a.d.Cmd
+	c.open[tag] = true
+	answer := func(format string, args ...any) {
+		if !c.open[tag] {
+			c.say("%s is answered twice", tag)
+		}
+		delete(c.open, tag)
+		c.say("%s %s: %s", tag, cmd, fmt.Sprintf(format, args...))
+	}
+	id := a.text("id", "i")
+	switch a.d.Cmd {
+	case "init":
+		c.initProducer(a, id, answer)
+	case "add":
+		c.txns.AddPartitions(id, a.producer("p"), a.partitions(), a.number("tv", 2) >= 2, func(code protocol.ErrorCode) {
+			answer("%s", codeText(code))
+		})
+	case "verify":
+		parts := a.partitions()
+		c.txns.Verify(id, a.producer("p"), parts, func(codes []protocol.ErrorCode) {
+			text := make([]string, len(parts))
+			for i, code := range codes {
+				text[i] = fmt.Sprintf("%s-%d:%s", parts[i].Topic, parts[i].Partition, codeText(code))
+			}
+			answer("%s", strings.Join(text, " "))
+		})
+	case "commit", "abort":
+		req := kmsg.NewPtrEndTxnRequest()
+		who := a.producer("p")
+		req.Version, req.TransactionalID, req.Commit = int16(a.number("v", 5)), id, a.d.Cmd == "commit"
+		req.ProducerID, req.ProducerEpoch = int64(who.ID), int16(who.Epoch)
+		c.txns.EndTxn(req, func(r *kmsg.EndTxnResponse) {
+			answer("%s", identityText(r.ErrorCode, r.ProducerID, r.ProducerEpoch))
+		})
+	case "kill":
+		c.txns.Abort(id, Caller{ClientID: "tool"}, func(code protocol.ErrorCode) { answer("%s", codeText(code)) })
+	case "list":
+		c.list(a, answer)
+	case "describe":
+		req := kmsg.NewPtrDescribeTransactionsRequest()
+		req.TransactionalIDs = a.list("ids")
+		c.txns.Describe(req, func(r *kmsg.DescribeTransactionsResponse) { answer("%s", describeText(r)) })
+	case "inspect":
+		c.txns.Inspect(Filter{LongerMs: -1}, func(views []View, code protocol.ErrorCode) {
+			text := codeText(code)
+			for i := range views {
+				text += "\n  " + viewText(&views[i])
+			}
+			answer("%s", text)
+		})
+	default:
+		a.d.Fatalf(a.t, "%s?", a.d.Cmd)
+	}
+}
+
+func (c *conversation) initProducer(a arguments, id string, answer func(string, ...any)) {
+	req := kmsg.NewPtrInitProducerIDRequest()
+	who := a.producer("p")
+	req.Version, req.TransactionalID = int16(a.number("v", 5)), &id
+	req.TransactionTimeoutMillis = int32(a.span("timeout", time.Minute).Milliseconds())
+	req.ProducerID, req.ProducerEpoch = int64(who.ID), int16(who.Epoch)
+	c.txns.InitProducerID(req, Caller{ClientID: a.text("client", "")}, func(r *kmsg.InitProducerIDResponse) {
+		answer("%s", identityText(r.ErrorCode, r.ProducerID, r.ProducerEpoch))
+	})
+}
+
+func (c *conversation) list(a arguments, answer func(string, ...any)) {
+	req := kmsg.NewPtrListTransactionsRequest()
+	req.Version, req.StateFilters = int16(a.number("v", 2)), a.list("states")
+	for _, v := range a.list("producers") {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			a.d.Fatalf(a.t, "%v", err)
+		}
+		req.ProducerIDFilters = append(req.ProducerIDFilters, n)
+	}
+	req.DurationFilterMillis = a.span("longer", -time.Millisecond).Milliseconds()
+	if p := a.text("pattern", ""); p != "" {
+		req.TransactionalIDPattern = &p
+	}
+	c.txns.List(req, func(r *kmsg.ListTransactionsResponse) {
+		text := codeText(protocol.ErrorCode(r.ErrorCode))
+		for _, s := range r.TransactionStates {
+			text += fmt.Sprintf(" [%s %d %s]", s.TransactionalID, s.ProducerID, s.TransactionState)
+		}
+		if len(r.UnknownStateFilters) > 0 {
+			text += fmt.Sprintf(" unknown=%v", r.UnknownStateFilters)
+		}
+		answer("%s", text)
+	})
+}
+
+func identityText(code int16, id int64, epoch int16) string {
+	text := codeText(protocol.ErrorCode(code))
+	if id != -1 || epoch != -1 {
+		text += fmt.Sprintf(" %d/%d", id, epoch)
+	}
+	return text
+}
+
+func describeText(r *kmsg.DescribeTransactionsResponse) string {
+	text := ""
+	for _, s := range r.TransactionStates {
+		text += fmt.Sprintf("\n  %q %s", s.TransactionalID, codeText(protocol.ErrorCode(s.ErrorCode)))
+		if s.ErrorCode == 0 {
+			text += fmt.Sprintf(" %s %d/%d timeout=%d start=%d", s.State, s.ProducerID, s.ProducerEpoch, s.TimeoutMillis, s.StartTimestamp)
+		}
+		for _, t := range s.Topics {
+			text += fmt.Sprintf(" %s%v", t.Topic, t.Partitions)
+		}
+	}
+	return text
+}
+
+func viewText(v *View) string {
+	text := fmt.Sprintf("%s %s %s timeout=%d start=%d updated=%d", v.ID, v.State, producerText(v.Producer), v.Timeout, v.Start, v.Updated)
+	if v.Unmarked > 0 || v.Waiting > 0 {
+		text += fmt.Sprintf(" unmarked=%d waiting=%d", v.Unmarked, v.Waiting)
+	}
+	return text + partitionsText(v.Partitions)
+}
+
+func recordText(r shard.Record) string {
+	id, ok, err := readKey(r.Key)
+	if err != nil || !ok {
+		return fmt.Sprintf("key %q: %v", r.Key, err)
+	}
+	if r.Value == nil {
+		return fmt.Sprintf("%s deleted", id)
+	}
+	v, _, err := readValue(r.Value)
+	if err != nil {
+		return err.Error()
+	}
+	text := fmt.Sprintf("%s %s %s", id, v.state, producerText(v.who()))
+	if v.previous != v.producer {
+		text += fmt.Sprintf(" was=%d", v.previous)
+	}
+	if v.next != noProducer {
+		text += fmt.Sprintf(" next=%d", v.next)
+	}
+	text += fmt.Sprintf(" timeout=%d", v.timeout)
+	if v.start != noTime {
+		text += fmt.Sprintf(" start=%d", v.start)
+	}
+	text += fmt.Sprintf(" updated=%d", v.updated)
+	if v.client != 0 {
+		text += fmt.Sprintf(" tv=%d", v.client)
+	}
+	return text + partitionsText(v.partitions.each())
+}
+
+func eventText(e Event) string {
+	text := e.Kind.String()
+	if e.ID != "" {
+		text += fmt.Sprintf(" id=%s producer=%s partitions=%d age=%v", e.ID, producerText(e.Producer), e.Partitions, e.Age)
+	}
+	if e.Left != 0 {
+		text += fmt.Sprintf(" left=%v", e.Left)
+	}
+	if e.Client.ClientID != "" {
+		text += " client=" + e.Client.ClientID
+	}
+	if e.Topic != "" {
+		text += fmt.Sprintf(" partition=%s-%d", e.Topic, e.Partition)
+	}
+	if e.Code != protocol.NoError {
+		text += fmt.Sprintf(" code=%s reason=%q", e.Code, e.Reason)
+	}
+	if e.Kind == ShardLoaded {
+		text += fmt.Sprintf(" ids=%d redone=%d", e.IDs, e.Count)
+	} else if e.Count > 0 {
+		text += fmt.Sprintf(" count=%d", e.Count)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+func metricsText(m Metrics) string {
+	text := fmt.Sprintf("loaded=%d", m.ShardsLoaded)
+	for state := range stateCount {
+		if m.IDs[state] > 0 {
+			text += fmt.Sprintf(" %s=%d", state, m.IDs[state])
+		}
+	}
+	for result := range resultCount {
+		if m.Ended[result] > 0 {
+			text += fmt.Sprintf(" ended-%s=%d", result, m.Ended[result])
+		}
+	}
+	for _, code := range verifiable {
+		if m.Verified[code] > 0 {
+			text += fmt.Sprintf(" verified-%s=%d", codeText(code), m.Verified[code])
+		}
+	}
+	if m.Retried > 0 {
+		text += fmt.Sprintf(" retried=%d", m.Retried)
+	}
+	if !m.Oldest.IsZero() {
+		text += fmt.Sprintf(" oldest=%d", m.Oldest.UnixMilli())
+	}
+	return text
+}
