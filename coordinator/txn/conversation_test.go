@@ -36,7 +36,7 @@ import (
 //	ids left=N                           how many producer ids are there; -1: enough
 //	seed [id=I] state=S p=P [was=N] [next=N] [timeout=D] [start=MS] [updated=MS] [tv=2] [parts=(TP,...)]
 //	                                     a record that is found at the next restart; state=gone: a tombstone
-//	markers hold|flow | release          they wait, or are written at once; those that wait are
+//	markers hold|flow | release [n=N]    they wait, or are written at once; those that wait are
 //	markers fail TP=CODE ... | heal      what becomes of one, from now on
 //	advance D                            moves the clock
 //	journal hold|flow|release|lose|refuse|accept|break-load|heal-load|close-gate|open-gate

@@ -85,8 +85,14 @@ func TestWholePattern(t *testing.T) {
 		pattern, id string
 		want        bool
 	}{
-		{"a", "a", true}, {"a", "aa", false}, {"a|aa", "aa", true}, {"^a$", "a", true}, {"(?i)A.*", "abc", true},
-		{"a.*", "a\nb", false}, {"(?m)^a$", "a\nb", false}, {"", "a", false},
+		{"a", "a", true},
+		{"a", "aa", false},
+		{"a|aa", "aa", true},
+		{"^a$", "a", true},
+		{"(?i)A.*", "abc", true},
+		{"a.*", "a\nb", false},
+		{"(?m)^a$", "a\nb", false},
+		{"", "a", false},
 	} {
 		p, err := WholePattern(c.pattern)
 		if err != nil || p.MatchString(c.id) != c.want {

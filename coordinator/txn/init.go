@@ -14,8 +14,6 @@ type initQuestion struct {
 	given   Producer // whom the client takes itself for (KIP-360); nobody: a new one
 }
 
-func (q *initQuestion) gave(p Producer) bool { return q.given == p }
-
 // decideInit gives out a producer. tx is nil for an id that is not known.
 // CONCURRENT_TRANSACTIONS says that a transaction has to end first.
 func decideInit(tx *transaction, q initQuestion, now int64, fresh newID) (change, protocol.ErrorCode) {

@@ -60,11 +60,14 @@ func (f *fakeMarkers) outcomes(job MarkerJob) []*protocol.Error {
 	return out
 }
 
-// release writes the markers that wait.
-func (f *fakeMarkers) release() {
+// release writes the markers of the first n jobs that wait, of all for -1.
+func (f *fakeMarkers) release(n int) {
 	f.mu.Lock()
-	jobs := f.jobs
-	f.jobs = nil
+	if n < 0 || n > len(f.jobs) {
+		n = len(f.jobs)
+	}
+	jobs := f.jobs[:n:n]
+	f.jobs = f.jobs[n:]
 	f.mu.Unlock()
 	for _, end := range jobs {
 		end()
@@ -85,9 +88,11 @@ func (f *fakeMarkers) command(t *testing.T, d *datadriven.TestData) {
 		f.set(true)
 	case "flow":
 		f.set(false)
-		f.release()
+		f.release(-1)
 	case "release":
-		f.release()
+		n := -1
+		d.MaybeScanArgs(t, "n", &n)
+		f.release(n)
 	case "fail":
 		for _, arg := range d.CmdArgs[1:] {
 			f.fail[arguments{t, d}.partition(arg.Key)] = codeNamed(t, arg.Vals[0])

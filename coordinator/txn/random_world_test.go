@@ -201,7 +201,7 @@ func (w *world) disturbMarkers(rt *rapid.T) {
 		w.markers.set(true)
 	case 1, 2:
 		w.markers.set(false)
-		w.markers.release()
+		w.markers.release(-1)
 	case 3:
 		for _, p := range w.parts(rt) {
 			w.markers.fail[p] = rapid.SampledFrom([]protocol.ErrorCode{
@@ -254,7 +254,7 @@ func (w *world) finish(rt *rapid.T) {
 	w.journal.Set(func(j *shard.MemoryState) { j.Hold, j.LoadErr = false, nil })
 	w.journal.Release(-1)
 	w.markers.set(false)
-	w.markers.release()
+	w.markers.release(-1)
 	for range 100 { // the longest timeout, then the longest pause of markers
 		w.clock.Advance(time.Second)
 		synctest.Wait()

@@ -111,6 +111,7 @@ func (s *storm) client(id string, transactions int) {
 				who = Producer{model.ProducerID(r.ProducerID), model.ProducerEpoch(r.ProducerEpoch)}
 			case protocol.CoordinatorNotAvailable:
 				return
+			default: // it asks again
 			}
 			continue
 		}
