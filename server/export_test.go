@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -87,3 +88,6 @@ func ListUpTo(ctx context.Context, s *Server, most int) ([]GroupSummary, error) 
 	}
 	return s.summaries(ctx, views, most)
 }
+
+// Next gives an id, and waits for one.
+func (p *ProducerIDs) Next() (model.ProducerID, error) { return p.next() }

@@ -42,6 +42,7 @@ type broker struct {
 	log    *log.Log
 
 	partitions *replication.Partitions
+	producers  *server.ProducerIDs
 
 	logs   *observer.ObservedLogs
 	closed bool
@@ -116,8 +117,10 @@ func startBroker(tb testing.TB, o options) *broker {
 	}
 	core, logs := observer.New(zapcore.InfoLevel)
 	b.logs = logs
+	b.producers = server.NewProducerIDs(b.meta.AllocateProducerIDs, zap.New(core))
 	b.server, err = server.New(cfg, server.Deps{
-		Clock: o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
+		ProducerIDs: b.producers,
+		Clock:       o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
 		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil }, Pool: o.pool, Refusal: o.refusal,
 	})
 	must(tb, err)
@@ -142,6 +145,7 @@ func (b *broker) close() {
 	}
 	must(b.tb, b.server.Close())
 	b.groups.Close()
+	b.producers.Close()
 	must(b.tb, b.log.Close())
 	must(b.tb, b.meta.Close())
 }

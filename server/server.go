@@ -27,6 +27,8 @@ type Deps struct {
 	// Groups is the group coordinator; the server loads its shards when the
 	// offsets topic exists.
 	Groups *coordinator.Groups
+	// ProducerIDs are those that producers get.
+	ProducerIDs *ProducerIDs
 	// Configs resolves and validates the settings of topics, brokers and groups.
 	Configs *cluster.Resolver
 	// Space is the disk that holds the data: free and total bytes.
@@ -65,7 +67,7 @@ type Server struct {
 	metrics   *metrics
 	memory    memory
 	sessions  *sessionCache
-	producers producerIDs
+	producers *ProducerIDs
 	offsets   offsetsTopic
 	conns     connSet
 	warnings  logLimit
@@ -91,7 +93,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, clock: d.Clock, log: d.Log, meta: d.Metadata, partitions: d.Partitions,
-		groups: d.Groups, configs: d.Configs, space: d.Space, refusal: d.Refusal,
+		groups: d.Groups, producers: d.ProducerIDs, configs: d.Configs, space: d.Space, refusal: d.Refusal,
 		memory: memory{
 			requests: d.Pool, others: span.NewPool(cfg.AnswerBudget / 4),
 			decoding: span.NewBudget(cfg.AnswerBudget / 4), answers: span.NewBudget(cfg.AnswerBudget),

@@ -36,6 +36,7 @@ type broker struct {
 	pool       *span.Pool
 	partitions *replication.Partitions
 	compaction *replication.Compactor
+	producers  *server.ProducerIDs
 	groups     *coordinator.Groups
 	server     *server.Server
 	health     *server.Health
@@ -82,7 +83,7 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func() error{
-		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openCompactor, b.openGroups,
+		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openCompactor, b.openProducerIDs, b.openGroups,
 	} {
 		if err := step(); err != nil {
 			begun, _ := holdsData(b.fs, b.cfg.DataDir) // if it can not be told, the error tells why
@@ -191,6 +192,15 @@ func (b *broker) openPartitions() error {
 // topicSettings are a topic's settings as of now.
 func (b *broker) topicSettings(t *cluster.Topic) *cluster.TopicSettings {
 	return b.cfg.Resolver.TopicSettings(b.meta.Image(), t)
+}
+
+func (b *broker) openProducerIDs() error {
+	b.producers = server.NewProducerIDs(b.meta.AllocateProducerIDs, b.log)
+	b.opened("producer ids", func() error {
+		b.producers.Close()
+		return nil
+	})
+	return nil
 }
 
 func (b *broker) openGroups() error {
