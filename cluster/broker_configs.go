@@ -31,14 +31,14 @@ const (
 	BrokerPartitionsKey    = "mainstem.partitions.max"
 )
 
-// offsetsPartitionsMax bounds the shards of the group coordinator: each costs
+// shardsMax bounds the shards of a coordinator: each costs
 // memory from the start, and a typing error must not take all there is.
-const offsetsPartitionsMax = 10_000
+const shardsMax = 10_000
 
 // brokerConfigDefs are the broker settings that are obeyed, but for those of
 // the log, which brokerLogDefs has.
 func brokerConfigDefs() []ConfigDef {
-	return append(append(brokerNetworkDefs(), brokerGroupDefs()...), []ConfigDef{
+	return append(append(append(brokerNetworkDefs(), brokerGroupDefs()...), brokerTxnDefs()...), []ConfigDef{
 		{
 			Name: NodeIDKey, Rule: intFrom(0), Default: "1",
 			Doc: "This node's number. A data directory belongs to the node that made it.",
@@ -143,7 +143,7 @@ func brokerGroupDefs() []ConfigDef {
 		{Name: "offset.metadata.max.bytes", Rule: intFrom(0), Default: "4096", Doc: "The longest text that may come with a committed offset."},
 		{Name: "offsets.retention.minutes", Rule: intFrom(1), Default: "10080", Doc: "How long the offsets of an empty group, or of a topic nobody in it subscribes, are kept."},
 		{Name: "offsets.retention.check.interval.ms", Rule: longFrom(1), Default: "600000", Doc: "How often offsets are looked at for expiry."},
-		{Name: "offsets.topic.num.partitions", Rule: intBetween(1, offsetsPartitionsMax), Default: "50", Doc: "Partitions of __consumer_offsets; has effect when it is created, at the first start."},
+		{Name: "offsets.topic.num.partitions", Rule: intBetween(1, shardsMax), Default: "50", Doc: "Partitions of __consumer_offsets; has effect when it is created, at the first start."},
 		{
 			Name: "producer.id.expiration.ms", Rule: intFrom(1), Default: day, Dynamic: ClusterWide,
 			Doc: "How long the state of a silent idempotent producer is kept.",

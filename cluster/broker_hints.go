@@ -26,7 +26,6 @@ func brokerHintDefs() []ConfigDef {
 		{Name: "num.network.threads", Rule: intFrom(1), Default: "3", Doc: "Threads that read requests."},
 		{Name: "num.recovery.threads.per.data.dir", Rule: intFrom(1), Default: "2", Doc: "Threads that recover the log."},
 		{Name: "num.replica.fetchers", Rule: intFrom(1), Default: "1", Doc: "Threads that fetch from another broker."},
-		{Name: "transaction.partition.verification.enable", Rule: boolean(), Default: "true", Doc: "Whether a transactional write is checked against its coordinator."},
 	}
 	for i := range defs {
 		defs[i].Effect, defs[i].Dynamic = Hint, ClusterWide
@@ -39,11 +38,12 @@ func fixedHintDefs() []ConfigDef {
 	defs := []ConfigDef{
 		{Name: "log.roll.jitter.hours", Rule: intFrom(0), Default: "0", Doc: "The segment.jitter.ms of topics, in hours."},
 		{Name: "offsets.topic.replication.factor", Rule: shortFrom(1), Default: "1", Doc: "Replicas of __consumer_offsets."},
-		{Name: "transaction.max.timeout.ms", Rule: intFrom(1), Default: "900000", Doc: "The longest transaction timeout that a producer may ask for."},
-		{Name: "transaction.state.log.num.partitions", Rule: intFrom(1), Default: "50", Doc: "Partitions of __transaction_state."},
 		{Name: "transaction.state.log.replication.factor", Rule: shortFrom(1), Default: "1", Doc: "Replicas of __transaction_state."},
 		{Name: "transaction.state.log.min.isr", Rule: intFrom(1), Default: "1", Doc: "The min.insync.replicas of __transaction_state."},
-		{Name: "transactional.id.expiration.ms", Rule: intFrom(1), Default: week, Doc: "How long an idle transactional id is kept."},
+		{
+			Name: "transaction.abort.timed.out.transaction.cleanup.interval.ms", Rule: intFrom(1), Default: "10000",
+			Doc: "How often Kafka looks for transactions to abort. Here each is aborted at the moment its timeout is over.",
+		},
 		{
 			Name: "authorizer.class.name", Rule: class(),
 			Refuse: refuseSet(noAuthorizer),

@@ -4,7 +4,7 @@ package cluster
 // releases, that speak of threads, quorums, security layers and stores which
 // this broker does not have.
 const meaninglessNames = `
-add.partitions.to.txn.retry.backoff.max.ms add.partitions.to.txn.retry.backoff.ms advertised.host.name advertised.port
+add.partitions.to.txn.retry.backoff.ms advertised.host.name advertised.port
 alter.config.policy.class.name alter.log.dirs.replication.quota.window.num
 alter.log.dirs.replication.quota.window.size.seconds auto.include.jmx.reporter auto.leader.rebalance.enable
 broker.heartbeat.interval.ms broker.id.generation.enable broker.session.timeout.ms client.quota.callback.class
@@ -87,8 +87,7 @@ ssl.client.auth ssl.enabled.protocols ssl.endpoint.identification.algorithm ssl.
 ssl.keymanager.algorithm ssl.keystore.certificate.chain ssl.keystore.key ssl.keystore.location ssl.keystore.password
 ssl.keystore.type ssl.principal.mapping.rules ssl.protocol ssl.provider ssl.secure.random.implementation
 ssl.trustmanager.algorithm ssl.truststore.certificates ssl.truststore.location ssl.truststore.password
-ssl.truststore.type telemetry.max.bytes transaction.abort.timed.out.transaction.cleanup.interval.ms
-transaction.remove.expired.transaction.cleanup.interval.ms transaction.state.log.load.buffer.size
-transaction.state.log.segment.bytes transaction.two.phase.commit.enable unclean.leader.election.interval.ms
+ssl.truststore.type telemetry.max.bytes transaction.state.log.load.buffer.size transaction.two.phase.commit.enable
+unclean.leader.election.interval.ms
 unstable.api.versions.enable unstable.feature.versions.enable
 `
