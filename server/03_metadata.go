@@ -154,8 +154,8 @@ func (s *Server) createMissing(c *call, img *cluster.Image, req *kmsg.MetadataRe
 		if _, ok := img.Topic(*name); ok {
 			continue
 		}
-		if *name == cluster.OffsetsTopic {
-			if err := s.createOffsetsTopic(); err != nil {
+		if own := s.internalTopicOf(*name); own != nil {
+			if err := s.createInternal(own); err != nil {
 				failures[*name] = err
 			}
 			continue

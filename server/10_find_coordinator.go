@@ -64,7 +64,7 @@ func (s *Server) coordinatorNode(c *call, kind int8, key string) (protocol.NodeE
 	default:
 		return protocol.NodeEndpoint{}, protocol.Errorf(protocol.InvalidRequest, "there are no coordinators of type %d here", kind)
 	}
-	if err := s.createOffsetsTopic(); err != nil {
+	if err := s.createInternal(s.offsets); err != nil {
 		return protocol.NodeEndpoint{}, err
 	}
 	img := s.meta.Image()

@@ -28,7 +28,7 @@ func Weigh(s *Server, req kmsg.Request) int {
 func LoadShard(s *Server, shard int32) {
 	all := new(sync.WaitGroup)
 	all.Add(1)
-	s.loadShard(shard, all)
+	s.loadShard(s.offsets, shard, all)
 }
 
 // RequestBytes is the memory that the bytes of requests hold.

@@ -68,7 +68,7 @@ type Server struct {
 	memory    memory
 	sessions  *sessionCache
 	producers *ProducerIDs
-	offsets   offsetsTopic
+	offsets   *internalTopic
 	conns     connSet
 	warnings  logLimit
 	// unreadable limits what is said of records that could not be read: its own,
@@ -110,6 +110,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.looks.start = s.tasks.start
 	s.looks.look = func() ([]coordinator.GroupView, error) { return s.inspect(s.lifetime, nil) }
 	s.settings = newSettings(d.Configs, d.Metadata.Image)
+	s.offsets = s.offsetsTopic()
 	s.metrics = newMetrics()
 	s.table = newTable(s.metrics)
 	s.sessions = newSessionCache(d.Partitions, d.Clock, s.memory.sessions, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
