@@ -186,7 +186,7 @@ func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 		if q.part.Refuses(q.ask.request(), o) {
 			return true
 		}
-		if q.ask.from < o.HighWatermark {
+		if q.ask.from < f.end(o.HighWatermark, o.LastStable) {
 			bytes += q.part.Available(q.ask.from, min(f.minBytes-bytes, int(q.ask.maxBytes)), f.readCommitted)
 		}
 		if bytes >= f.minBytes {
@@ -207,6 +207,13 @@ func (f *fetchCall) answer(c *call) {
 		}
 	}
 	results := f.read()
+	if n := abortedWeight * countAborted(results); n > owedMax && c.mem.share == nil {
+		if err := c.claim(c.conn.alive, n); err != nil {
+			releaseResults(results)
+			c.hangUp = err.Error()
+			return
+		}
+	}
 	e := &c.conn.fetchEncoder
 	id := int32(0)
 	if f.session != nil {
@@ -279,6 +286,9 @@ const (
 	// fetchResultWeight what its answer does, beside the records.
 	fetchPartWeight   = 256
 	fetchResultWeight = 384
+	// abortedWeight is what an aborted transaction takes in an answer, which tells
+	// of as many as there were among what is read.
+	abortedWeight = 48
 	// fetchArenaMax is how much of a connection's arena outlives its answer.
 	fetchArenaMax = 16 << 10
 )
@@ -328,6 +338,9 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	}
 	f.call.conn.hasRead(part, req.From, &res, req.Reader.FromDisk-before)
 	r.head.HighWatermark, r.head.LastStableOffset, r.head.LogStartOffset = res.HighWatermark, res.LastStable, res.LogStart
+	for _, a := range res.Aborted {
+		r.head.Aborted = append(r.head.Aborted, protocol.AbortedTransaction{ProducerID: a.Producer, FirstOffset: a.First})
+	}
 	if d := res.Diverging; d != nil {
 		r.head.DivergingEpoch = &protocol.EpochEndOffset{Epoch: d.Epoch, EndOffset: d.End}
 		return turnLast
@@ -335,10 +348,18 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	switch {
 	case r.data.Len() > 0:
 		return turnLast
-	case q.ask.from < res.HighWatermark:
+	case q.ask.from < f.end(res.HighWatermark, res.LastStable):
 		return turnFirst
 	}
 	return turnNone
+}
+
+// end is the offset up to which the client may read.
+func (f *fetchCall) end(highWatermark, lastStable model.Offset) model.Offset {
+	if f.readCommitted {
+		return lastStable
+	}
+	return highWatermark
 }
 
 // tellUnreadable tells the operator what the log or the disk refused to give. An
@@ -351,6 +372,20 @@ func (f *fetchCall) tellUnreadable(part *replication.Partition, from model.Offse
 		zap.String("topic", part.Topic().Name), zap.Int32("partition", part.Index()), zap.Int64("offset", int64(from)), zap.Error(err),
 	}
 	f.srv.warnWithin(&f.srv.unreadable, "records could not be read", append(fields, f.call.conn.who()...)...)
+}
+
+func countAborted(results []fetchResult) int {
+	n := 0
+	for i := range results {
+		n += len(results[i].head.Aborted)
+	}
+	return n
+}
+
+func releaseResults(results []fetchResult) {
+	for i := range results {
+		results[i].data.Release()
+	}
 }
 
 func countTopics(results []fetchResult) int {
