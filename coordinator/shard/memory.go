@@ -45,7 +45,7 @@ func (j *Memory) Append(records []Record, done func(error)) {
 	size := 0
 	for _, r := range records {
 		size += r.Size()
-		kept = append(kept, Record{Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: r.Timestamp, Topic: r.Topic})
+		kept = append(kept, Record{Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: r.Timestamp, Topic: r.Topic, Txn: r.Txn})
 	}
 	j.mu.Lock()
 	if j.mu.Refuse || j.Most > 0 && size > j.Most {

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -75,6 +76,7 @@ func (o *outbox) add(records []Record, cuts []int, answers []Answer) {
 	default:
 		o.records = append(o.records, records...)
 	}
+	mustJoin(records, cuts)
 	for _, cut := range cuts {
 		o.cuts = append(o.cuts, o.taken+cut)
 	}
@@ -86,6 +88,18 @@ func (o *outbox) add(records []Record, cuts []int, answers []Answer) {
 		o.answers = append(o.answers, heldAnswers{o.taken, answers})
 	}
 	o.flush()
+}
+
+// mustJoin insists that what lies between two cuts can go as one batch.
+func mustJoin(records []Record, cuts []int) {
+	for i := 1; i < len(records); i++ {
+		if records[i].Joins(&records[i-1]) {
+			continue
+		}
+		if _, cut := slices.BinarySearch(cuts, i); !cut {
+			panic("coordinator: one step records plain ones and those of a transaction without a cut between them")
+		}
+	}
 }
 
 // flush sends what is held and need not wait.
