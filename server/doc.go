@@ -13,7 +13,7 @@
 // Their helpers: fetchset.go (ready lists and long poll), fetchsession.go and
 // sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
 // distinct.go is for requests that name one thing again and again, legacy.go
-// answers versions that are no longer served, producerids.go gives out producer ids, internaltopic.go, offsets.go and journal.go are the
+// answers versions that are no longer served, producerids.go gives out producer ids, internaltopic.go, offsets.go, journal.go, journal_append.go and journal_load.go are the
 // topics of coordinators, groupview.go is the metadata as it sees it, transactions.go and notices.go are about what is
 // not built, errors.go, metrics.go, http.go and http_stranger.go are what is told
 // to clients and operators.
