@@ -10,7 +10,7 @@ type compiled struct {
 }
 
 // compiledLayouts is indexed by key.
-var compiledLayouts = compileAll(dataLayouts(), groupLayouts(), adminLayouts())
+var compiledLayouts = compileAll(dataLayouts(), groupLayouts(), txnLayouts(), adminLayouts())
 
 func compileAll(rooms ...[]layout) [len(keyInfos)]compiled {
 	var all [len(keyInfos)]compiled
