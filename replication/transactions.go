@@ -39,9 +39,10 @@ type guard struct {
 
 // Verify returns needed false if the producer has a transaction of this very
 // epoch open here, or nobody wants to know. Else the caller asks the coordinator
-// first, and appends with the guard.
+// first, and appends with the guard. Clients whose epoch rises leave it to that
+// question to make the partition part of the transaction: theirs is always asked.
 func (p *Partition) Verify(v Verification) (g Guard, needed bool) {
-	if !p.verifies() {
+	if !p.verifies() && !v.BumpsEpoch {
 		return Guard{}, false
 	}
 	p.mu.Lock()

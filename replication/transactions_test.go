@@ -289,6 +289,9 @@ func TestGuardsExpire(t *testing.T) {
 		if _, needed := p.Verify(Verification{Producer: 1}); needed {
 			t.Error("verification is off, and asked for")
 		}
+		if _, needed := p.Verify(Verification{Producer: 1, BumpsEpoch: true}); !needed {
+			t.Error("nobody makes the partition part of the transaction")
+		}
 		p.Append(AppendRequest{Batch: w.txnBatch(1, 0, 0)}, a.add)
 		w.settle()
 		a.want(t, "verification is off", -1, 0)
