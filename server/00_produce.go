@@ -20,7 +20,8 @@ import (
 //   - v8: which records were refused and why (KIP-467)
 //   - v9: flexible
 //   - v10: the current leader and its address in the answer (KIP-951)
-//   - v12: transactions of the second version (KIP-890); not served
+//   - v11: TRANSACTION_ABORTABLE (KIP-890)
+//   - v12: the first batch adds its partition to the transaction (KIP-890)
 //   - v13: topic ids instead of names (KIP-516)
 //
 // Versions 0 to 2 carry message sets of magic 0 and 1. They are advertised, as
@@ -34,6 +35,7 @@ import (
 //     flush policy nothing is acknowledged that is not on disk.
 //   - The same partition twice in one request is refused the second time.
 //   - Requests of one connection overlap; Kafka handles one after the other.
+//     Those of a transaction keep their order: see txnverify.go.
 
 // produceCall is a Produce request whose batches are on their way.
 type produceCall struct{ gather }
@@ -51,12 +53,13 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 			t.Partitions[j] = unsettled(req.Topics[i].Partitions[j].Partition)
 		}
 	}
-	refusal := s.refuseProduce(c, req)
+	refusal := s.refuseProduce(req)
 	if req.Acks == 0 {
 		s.produceUnanswered(c, req, refusal)
 		return
 	}
 	seen := newSeenPartitions(p.left - 1)
+	tx := transactionOf(req)
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
@@ -66,23 +69,43 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 				p.settle(slot, part, replication.AppendResult{Err: err, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
 				continue
 			}
-			part.Append(replication.AppendRequest{Batch: t.Partitions[j].Records, Buffer: c.buffer()},
-				func(r replication.AppendResult) { p.settle(slot, part, r) })
+			send(c, tx, produceBatch{
+				part: part, records: t.Partitions[j].Records,
+				done: func(r replication.AppendResult) { p.settle(slot, part, r) },
+			})
 		}
+	}
+	if tx != nil {
+		s.deliver(c, tx)
 	}
 	c.expires(time.Duration(req.TimeoutMillis)*time.Millisecond, p.expire)
 	p.leave()
 }
 
+// transactionOf is where the batches of a request with a transactional id gather;
+// nil for one without.
+func transactionOf(req *kmsg.ProduceRequest) *txnProduce {
+	if req.TransactionID == nil {
+		return nil
+	}
+	return &txnProduce{id: *req.TransactionID, version: req.Version}
+}
+
+// send appends a batch, or keeps it until all of its request are known.
+func send(c *call, tx *txnProduce, b produceBatch) {
+	if tx != nil {
+		tx.batches = append(tx.batches, b)
+		return
+	}
+	b.append(c.buffer())
+}
+
 // refuseProduce finds what is wrong with a request as a whole, or with the
 // broker: on a disk that is nearly full clients' records are not taken, so that
 // there is room for all else.
-func (s *Server) refuseProduce(c *call, req *kmsg.ProduceRequest) *protocol.Error {
-	switch {
-	case req.Acks < -1 || req.Acks > 1:
+func (s *Server) refuseProduce(req *kmsg.ProduceRequest) *protocol.Error {
+	if req.Acks < -1 || req.Acks > 1 {
 		return protocol.Errorf(protocol.InvalidRequiredAcks, "acks=%d; only -1 (all), 0 and 1 have a meaning", req.Acks)
-	case req.TransactionID != nil:
-		return s.noTransactions(c, *req.TransactionID)
 	}
 	return s.refusal()
 }
@@ -116,6 +139,10 @@ func (s *Server) produceTarget(
 	case req.Version < 7 && codecOf(rp.Records) == batch.Zstd:
 		return nil, protocol.Errorf(protocol.UnsupportedCompressionType,
 			"zstd needs Produce version 7 or later, this request has %d", req.Version)
+	case req.TransactionID == nil && transactional(rp.Records):
+		// Kafka's code for it, whatever it says.
+		return nil, protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
+			"the batch for %s-%d is part of a transaction, and the request names no transactional id", name, rp.Partition)
 	}
 	return part, nil
 }
@@ -171,7 +198,7 @@ func unsettled(index int32) kmsg.ProduceResponseTopicPartition {
 // closing the connection, which makes the client refresh its metadata.
 func (s *Server) produceUnanswered(c *call, req *kmsg.ProduceRequest, refusal *protocol.Error) {
 	seen := newSeenPartitions(2)
-	conn := c.conn
+	conn, tx := c.conn, transactionOf(req)
 	var first *protocol.Error
 	for i := range req.Topics {
 		t := &req.Topics[i]
@@ -183,13 +210,15 @@ func (s *Server) produceUnanswered(c *call, req *kmsg.ProduceRequest, refusal *p
 				}
 				continue
 			}
-			part.Append(replication.AppendRequest{Batch: t.Partitions[j].Records, Buffer: c.buffer()},
-				func(r replication.AppendResult) {
-					if r.Err != nil {
-						conn.hangUp("produce with acks=0 failed: " + r.Err.Error())
-					}
-				})
+			send(c, tx, produceBatch{part: part, records: t.Partitions[j].Records, done: func(r replication.AppendResult) {
+				if r.Err != nil {
+					conn.hangUp("produce with acks=0 failed: " + r.Err.Error())
+				}
+			}})
 		}
+	}
+	if tx != nil {
+		s.deliver(c, tx)
 	}
 	if first != nil {
 		c.code = first.Code

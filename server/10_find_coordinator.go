@@ -3,7 +3,6 @@ package server
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -15,11 +14,7 @@ import (
 //   - v4: many keys in one request (KIP-699)
 //   - v6: coordinators of share groups (KIP-932)
 //
-// Differs from Kafka: only groups have a coordinator. Who asks for a
-// transactional id gets a final error with words, as a retriable one would
-// keep a producer trying for ever. From version 4 on that is
-// UNSUPPORTED_VERSION, of which Java shows the words; older clients take only
-// TRANSACTIONAL_ID_AUTHORIZATION_FAILED for final.
+// Differs from Kafka: there are no coordinators of share groups.
 
 const (
 	coordinatorGroup       = 0
@@ -53,28 +48,26 @@ func (s *Server) coordinator(c *call, kind int8, key string) kmsg.FindCoordinato
 }
 
 func (s *Server) coordinatorNode(c *call, kind int8, key string) (protocol.NodeEndpoint, *protocol.Error) {
+	var topic *internalTopic
+	var shard int32
 	switch kind {
 	case coordinatorGroup:
+		topic, shard = s.offsets, s.groups.Shard(key)
 	case coordinatorTransaction:
-		err := s.noTransactions(c, key)
-		if c.header.Version >= 4 {
-			err.Code = protocol.UnsupportedVersion
-		}
-		return protocol.NodeEndpoint{}, err
+		topic, shard = s.state, s.txns.Shard(key)
 	default:
 		return protocol.NodeEndpoint{}, protocol.Errorf(protocol.InvalidRequest, "there are no coordinators of type %d here", kind)
 	}
-	if err := s.createInternal(s.offsets); err != nil {
+	if err := s.createInternal(topic); err != nil {
 		return protocol.NodeEndpoint{}, err
 	}
 	img := s.meta.Image()
-	if t, ok := img.Topic(cluster.OffsetsTopic); ok {
-		shard := s.groups.Shard(key)
+	if t, ok := img.Topic(topic.name); ok {
 		for _, e := range s.brokers(c.conn.listener, img) {
 			if int(shard) < len(t.Partitions) && e.Node == t.Partitions[shard].Leader {
 				return e, nil
 			}
 		}
 	}
-	return protocol.NodeEndpoint{}, protocol.Errorf(protocol.CoordinatorNotAvailable, "the coordinator of group %q is not there yet", key)
+	return protocol.NodeEndpoint{}, protocol.Errorf(protocol.CoordinatorNotAvailable, "the coordinator of %s %q is not there yet", topic.of, key)
 }

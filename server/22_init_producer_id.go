@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -14,24 +15,28 @@ import (
 //   - v4: PRODUCER_FENCED may be answered
 //   - v5: transactions of the second version (KIP-890)
 //
-// Differs from Kafka: idempotent producers only. A transactional id gets a
-// final error; its words are in FindCoordinator's answer, as this one has no
-// field for them.
+// Differs from Kafka: nothing known.
 func (s *Server) initProducerID(c *call, req *kmsg.InitProducerIDRequest) {
-	resp := kmsg.NewPtrInitProducerIDResponse()
-	resp.ProducerID, resp.ProducerEpoch = -1, -1
-	switch {
-	case req.TransactionalID != nil && *req.TransactionalID == "":
-		resp.ErrorCode = c.failed(protocol.InvalidRequest)
-	case req.TransactionalID != nil:
-		resp.ErrorCode = c.failed(s.noTransactions(c, *req.TransactionalID).Code)
-	default:
-		id, err := s.producers.next()
-		if err != nil { // the log has the reason
-			resp.ErrorCode = c.failed(protocol.CoordinatorNotAvailable)
-			break
-		}
-		resp.ProducerID, resp.ProducerEpoch = int64(id), 0
+	if req.TransactionalID != nil {
+		s.initTransactional(c, req)
+		return
 	}
+	resp := kmsg.NewPtrInitProducerIDResponse()
+	id, err := s.producers.next()
+	if err != nil { // the log has the reason
+		resp.ErrorCode, id = c.failed(protocol.CoordinatorNotAvailable), -1
+		resp.ProducerEpoch = -1
+	}
+	resp.ProducerID = int64(id)
 	c.answer(resp)
+}
+
+func (s *Server) initTransactional(c *call, req *kmsg.InitProducerIDRequest) {
+	// The coordinator cannot wait for an id; what fails here it finds out.
+	s.producers.await()
+	caller := txn.Caller{ClientID: c.header.ClientID, ClientHost: "/" + c.conn.address}
+	s.txns.InitProducerID(req, caller, func(resp *kmsg.InitProducerIDResponse) {
+		resp.ErrorCode = c.failed(fencedBefore(4, req.Version, protocol.ErrorCode(resp.ErrorCode)))
+		c.encodeLater(resp)
+	})
 }

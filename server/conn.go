@@ -38,6 +38,8 @@ type conn struct {
 	// session is what groups know the connection by; the reading goroutine's, nil
 	// until it is asked for.
 	session *coordinator.Session
+	// produced keeps the order of what it sends of transactions.
+	produced produceQueue
 	life
 	watch watch
 

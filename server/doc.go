@@ -12,11 +12,14 @@
 //
 // Their helpers: fetchset.go (ready lists and long poll), fetchsession.go and
 // sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
-// distinct.go is for requests that name one thing again and again, legacy.go
-// answers versions that are no longer served, producerids.go gives out producer ids, internaltopic.go, offsets.go, journal.go, journal_append.go and journal_load.go are the
-// topics of coordinators, groupview.go is the metadata as it sees it, transactions.go and notices.go are about what is
-// not built, errors.go, metrics.go, http.go and http_stranger.go are what is told
-// to clients and operators.
+// txnverify.go (which batches the coordinator has to allow, and their order) is
+// 00_produce.go's, distinct.go is for requests that name one thing again and again,
+// legacy.go answers versions that are no longer served, producerids.go gives out
+// producer ids. The topics of coordinators are internaltopic.go, offsets.go (what
+// groups follow of the metadata), journal.go, journal_append.go and journal_load.go;
+// txnmarkers.go ends transactions in their partitions. groupview.go is the metadata as
+// groups see it, notices.go is about what is not built, errors.go, metrics.go, http.go
+// and http_stranger.go are what is told to clients and operators.
 //
 // For operators: api.go (who may ask over HTTP), api_query.go, api_groups.go and
 // api_groups_write.go, api_rewind.go; groupjson.go (what is shown of groups),

@@ -21,6 +21,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
@@ -43,6 +44,8 @@ type broker struct {
 
 	partitions *replication.Partitions
 	producers  *server.ProducerIDs
+	txns       *txn.Transactions
+	markers    *server.Markers
 
 	logs   *observer.ObservedLogs
 	closed bool
@@ -73,7 +76,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	if o.clock == nil {
 		o.clock = clock.Real{}
 	}
-	static := map[string]string{"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "4"}
+	static := map[string]string{"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "4", cluster.TxnPartitionsKey: "4"}
 	for k, v := range o.static {
 		static[k] = v
 	}
@@ -118,9 +121,19 @@ func startBroker(tb testing.TB, o options) *broker {
 	core, logs := observer.New(zapcore.InfoLevel)
 	b.logs = logs
 	b.producers = server.NewProducerIDs(b.meta.AllocateProducerIDs, zap.New(core))
+	b.markers = server.NewMarkers(partitions)
+	txnConfig := txn.DefaultConfig()
+	txnConfig.Shards = 4
+	b.txns, err = txn.New(func() txn.Config { return txnConfig }, txn.Env{
+		Clock:         o.clock,
+		Journals:      func(shard int32) txn.Journal { return server.NewTransactionsJournal(partitions, o.clock, shard) },
+		NewProducerID: b.producers.Take,
+		WriteMarkers:  b.markers.Write,
+	})
+	must(tb, err)
 	b.server, err = server.New(cfg, server.Deps{
-		ProducerIDs: b.producers,
-		Clock:       o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
+		ProducerIDs: b.producers, Transactions: b.txns, Markers: b.markers,
+		Clock: o.clock, Log: zap.New(core), Metadata: b.meta, Partitions: partitions, Groups: b.groups, Configs: resolver,
 		Space: func() (free, total int64, err error) { return 1 << 30, 1 << 31, nil }, Pool: o.pool, Refusal: o.refusal,
 	})
 	must(tb, err)
@@ -144,7 +157,9 @@ func (b *broker) close() {
 		}
 	}
 	must(b.tb, b.server.Close())
+	b.txns.Close()
 	b.groups.Close()
+	b.markers.Close()
 	b.producers.Close()
 	must(b.tb, b.log.Close())
 	must(b.tb, b.meta.Close())

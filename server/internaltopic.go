@@ -7,7 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
-	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -32,9 +32,20 @@ func (s *Server) offsetsTopic() *internalTopic {
 	}
 }
 
+// stateTopic is the memory of transactions.
+func (s *Server) stateTopic() *internalTopic {
+	return &internalTopic{
+		name: cluster.TransactionsTopic, of: "transactions", partitions: s.settings.statePartitions(), load: s.txns.Load,
+		configs: map[string]string{
+			"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": s.settings.stateSegment(),
+			"unclean.leader.election.enable": "false",
+		},
+	}
+}
+
 // internalTopicOf is the topic of a coordinator that has this name, or nil.
 func (s *Server) internalTopicOf(name string) *internalTopic {
-	for _, t := range []*internalTopic{s.offsets} {
+	for _, t := range []*internalTopic{s.offsets, s.state} {
 		if t.name == name {
 			return t
 		}
@@ -63,22 +74,22 @@ func (s *Server) loadShards(t *internalTopic) *sync.WaitGroup {
 	}
 	all := new(sync.WaitGroup)
 	for i := range topic.Partitions {
-		shard := topic.Partitions[i].Index
+		index := topic.Partitions[i].Index
 		all.Add(1)
-		if !s.tasks.start(func() { s.loadShard(t, shard, all) }) {
+		if !s.tasks.start(func() { s.loadShard(t, index, all) }) {
 			all.Done()
 		}
 	}
 	return all
 }
 
-func (s *Server) loadShard(t *internalTopic, shard int32, all *sync.WaitGroup) {
+func (s *Server) loadShard(t *internalTopic, index int32, all *sync.WaitGroup) {
 	defer all.Done()
-	err := t.load(shard)
+	err := t.load(index)
 	switch {
-	case errors.Is(err, coordinator.ErrUnloaded): // the broker stops
+	case errors.Is(err, shard.ErrUnloaded): // the broker stops
 	case err != nil:
-		s.log.Error(t.of+" cannot be loaded yet", zap.Int32("shard", shard), zap.Error(err))
+		s.log.Error(t.of+" cannot be loaded yet", zap.Int32("shard", index), zap.Error(err))
 	}
 }
 

@@ -69,6 +69,19 @@ func (p *ProducerIDs) next() (model.ProducerID, error) {
 	}
 }
 
+// await waits, if there is no id, until there are some or none can be had.
+func (p *ProducerIDs) await() {
+	p.mu.Lock()
+	var asked *producerBlockAsked
+	if p.old.left()+p.now.left() == 0 {
+		asked = p.askLocked()
+	}
+	p.mu.Unlock()
+	if asked != nil {
+		<-asked.done
+	}
+}
+
 // take gives an id; or the block that is on its way.
 func (p *ProducerIDs) take() (model.ProducerID, bool, *producerBlockAsked) {
 	p.mu.Lock()

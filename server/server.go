@@ -12,6 +12,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -27,6 +28,10 @@ type Deps struct {
 	// Groups is the group coordinator; the server loads its shards when the
 	// offsets topic exists.
 	Groups *coordinator.Groups
+	// Transactions is the transaction coordinator; its shards are loaded likewise.
+	Transactions *txn.Transactions
+	// Markers writes the markers of transactions.
+	Markers *Markers
 	// ProducerIDs are those that producers get.
 	ProducerIDs *ProducerIDs
 	// Configs resolves and validates the settings of topics, brokers and groups.
@@ -58,6 +63,8 @@ type Server struct {
 	meta       cluster.Metadata
 	partitions *replication.Partitions
 	groups     *coordinator.Groups
+	txns       *txn.Transactions
+	markers    *Markers
 	configs    *cluster.Resolver
 	space      func() (free, total int64, err error)
 	refusal    func() *protocol.Error
@@ -69,6 +76,7 @@ type Server struct {
 	sessions  *sessionCache
 	producers *ProducerIDs
 	offsets   *internalTopic
+	state     *internalTopic // of transactions
 	conns     connSet
 	warnings  logLimit
 	// unreadable limits what is said of records that could not be read: its own,
@@ -93,7 +101,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, clock: d.Clock, log: d.Log, meta: d.Metadata, partitions: d.Partitions,
-		groups: d.Groups, producers: d.ProducerIDs, configs: d.Configs, space: d.Space, refusal: d.Refusal,
+		groups: d.Groups, txns: d.Transactions, markers: d.Markers, producers: d.ProducerIDs, configs: d.Configs, space: d.Space, refusal: d.Refusal,
 		memory: memory{
 			requests: d.Pool, others: span.NewPool(cfg.AnswerBudget / 4),
 			decoding: span.NewBudget(cfg.AnswerBudget / 4), answers: span.NewBudget(cfg.AnswerBudget),
@@ -110,7 +118,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.looks.start = s.tasks.start
 	s.looks.look = func() ([]coordinator.GroupView, error) { return s.inspect(s.lifetime, nil) }
 	s.settings = newSettings(d.Configs, d.Metadata.Image)
-	s.offsets = s.offsetsTopic()
+	s.offsets, s.state = s.offsetsTopic(), s.stateTopic()
 	s.metrics = newMetrics()
 	s.table = newTable(s.metrics)
 	s.sessions = newSessionCache(d.Partitions, d.Clock, s.memory.sessions, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
@@ -137,6 +145,7 @@ func (s *Server) Start() error {
 		s.listeners = append(s.listeners, bound)
 	}
 	s.serveOffsets()
+	s.serveInternal(s.state)
 	s.janitor.start()
 	for _, l := range s.listeners {
 		s.running.Go(l.run)
@@ -162,6 +171,7 @@ func (s *Server) Close() error {
 	err := s.closeListeners()
 	s.janitor.stop()
 	// Members that wait for a rebalance would hold their connections for minutes.
+	s.txns.Close()
 	s.groups.Close()
 	for _, c := range s.conns.snapshot() {
 		c.drain()

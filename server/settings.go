@@ -27,13 +27,15 @@ type fixedSettings struct {
 	replicationFactor  int16
 	offsetsPartitions  int32
 	offsetsSegment     int64
+	statePartitions    int32
+	stateSegment       int64
 	describePartitions int32
 	consumerGroups     bool
 	idleMax            time.Duration
 }
 
-// offsetsSegmentMin is the least segment.bytes that a topic may have.
-const offsetsSegmentMin = 1 << 20
+// segmentMin is the least segment.bytes that a topic may have.
+const segmentMin = 1 << 20
 
 func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settings {
 	img := image()
@@ -45,7 +47,9 @@ func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settin
 		partitions:         int32(number("num.partitions")),
 		replicationFactor:  int16(number("default.replication.factor")),
 		offsetsPartitions:  int32(number("offsets.topic.num.partitions")),
-		offsetsSegment:     max(number(cluster.OffsetsSegmentKey), offsetsSegmentMin),
+		offsetsSegment:     max(number(cluster.OffsetsSegmentKey), segmentMin),
+		statePartitions:    int32(number(cluster.TxnPartitionsKey)),
+		stateSegment:       max(number(cluster.TxnSegmentKey), segmentMin),
 		describePartitions: int32(number("max.request.partition.size.limit")),
 		consumerGroups:     slices.Contains(configs.List(img, cluster.RebalanceProtocolsKey), cluster.ProtocolConsumer),
 		idleMax:            configs.Duration(img, "connections.max.idle.ms", time.Millisecond),
@@ -57,6 +61,8 @@ func (s *settings) autoCreate() bool          { return s.fixed.autoCreate }
 func (s *settings) partitionsDefault() int32  { return s.fixed.partitions }
 func (s *settings) offsetsPartitions() int32  { return s.fixed.offsetsPartitions }
 func (s *settings) offsetsSegment() string    { return strconv.FormatInt(s.fixed.offsetsSegment, 10) }
+func (s *settings) statePartitions() int32    { return s.fixed.statePartitions }
+func (s *settings) stateSegment() string      { return strconv.FormatInt(s.fixed.stateSegment, 10) }
 func (s *settings) idleMax() time.Duration    { return s.fixed.idleMax }
 func (s *settings) consumerGroups() bool      { return s.fixed.consumerGroups }
 func (s *settings) replicationDefault() int16 { return s.fixed.replicationFactor }

@@ -73,7 +73,7 @@ func as[R kmsg.Request](req kmsg.Request) R {
 // added to one, its card must say what it brought. Flexible versions are the
 // business of protocol.Key.
 //
-// Not served, and so not advertised: transactions (24 to 28),
+// Not served, and so not advertised: offsets in transactions (25 and 28),
 // security, quotas, share and streams groups, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
@@ -95,6 +95,9 @@ func rows() []api {
 		{key: protocol.KeyDeleteTopics, min: 1, max: 6, handle: typed((*Server).deleteTopics)},
 		{key: protocol.KeyDeleteRecords, min: 0, max: 2, handle: typed((*Server).deleteRecords)},
 		{key: protocol.KeyInitProducerID, min: 0, max: 5, handle: typed((*Server).initProducerID)},
+		{key: protocol.KeyAddPartitionsToTxn, min: 0, max: 5, handle: typed((*Server).addPartitionsToTxn)},
+		{key: protocol.KeyEndTxn, min: 0, max: 5, handle: typed((*Server).endTxn)},
+		{key: protocol.KeyWriteTxnMarkers, min: 1, max: 2, handle: typed((*Server).writeTxnMarkers)},
 		{key: protocol.KeyOffsetForLeaderEpoch, min: 2, max: 4, handle: typed((*Server).offsetForLeaderEpoch)},
 		{key: protocol.KeyDescribeConfigs, min: 1, max: 4, handle: typed((*Server).describeConfigs), weigher: weighed((*Server).weighDescribeConfigs)},
 		{key: protocol.KeyAlterConfigs, min: 0, max: 2, handle: typed((*Server).alterConfigs)},
@@ -104,6 +107,9 @@ func rows() []api {
 		{key: protocol.KeyIncrementalAlterConfigs, min: 0, max: 1, handle: typed((*Server).incrementalAlterConfigs)},
 		{key: protocol.KeyOffsetDelete, min: 0, max: 0, handle: typed((*Server).offsetDelete)},
 		{key: protocol.KeyDescribeCluster, min: 0, max: 2, handle: typed((*Server).describeCluster)},
+		{key: protocol.KeyDescribeProducers, min: 0, max: 0, handle: typed((*Server).describeProducers), weigher: weighedLater},
+		{key: protocol.KeyDescribeTransactions, min: 0, max: 0, handle: typed((*Server).describeTransactions), weigher: weighedLater},
+		{key: protocol.KeyListTransactions, min: 0, max: 2, handle: typed((*Server).listTransactions), weigher: weighedLater},
 		{key: protocol.KeyConsumerGroupHeartbeat, min: 0, max: 1, handle: typed((*Server).consumerGroupHeartbeat)},
 		{key: protocol.KeyConsumerGroupDescribe, min: 0, max: 1, handle: typed((*Server).consumerGroupDescribe), weigher: weighed((*Server).weighConsumerGroupDescribe)},
 		{key: protocol.KeyListConfigResources, min: 0, max: 1, handle: typed((*Server).listConfigResources), weigher: weighed((*Server).weighListConfigResources)},

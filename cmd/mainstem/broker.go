@@ -11,6 +11,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -38,6 +39,8 @@ type broker struct {
 	compaction *replication.Compactor
 	producers  *server.ProducerIDs
 	groups     *coordinator.Groups
+	markers    *server.Markers
+	txns       *txn.Transactions
 	server     *server.Server
 	health     *server.Health
 
@@ -83,7 +86,7 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func() error{
-		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openCompactor, b.openProducerIDs, b.openGroups,
+		b.lockDir, b.mustHaveRoom, b.openDisk, b.openMetadata, b.openLog, b.openPartitions, b.openCompactor, b.openProducerIDs, b.openGroups, b.openTransactions,
 	} {
 		if err := step(); err != nil {
 			begun, _ := holdsData(b.fs, b.cfg.DataDir) // if it can not be told, the error tells why
@@ -182,6 +185,7 @@ func (b *broker) openPartitions() error {
 	b.partitions = replication.NewPartitions(replication.Env{
 		Log: b.commitLog, Clock: b.clock, Node: b.cfg.NodeID, Image: b.meta.Image, Settings: b.topicSettings,
 		ProducerExpirationMs: func() int64 { return b.cfg.Resolver.Int(b.meta.Image(), "producer.id.expiration.ms") },
+		VerifyTransactions:   func() bool { return b.cfg.Resolver.Bool(b.meta.Image(), cluster.TxnVerifyKey) },
 	})
 	b.meta.Subscribe(b.partitions.Changed)
 	k := startKeeper(b)

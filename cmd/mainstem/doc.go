@@ -7,7 +7,7 @@
 // flags, and which wins), properties.go (Java's file format), listeners.go
 // (addresses), serve.go (running), broker.go (what runs),
 // ports.go (whether its addresses are free), groupconfig.go (the
-// rules of groups), datadir.go (which directory may be used), halves.go (one of which a part is gone), front.go (what
+// rules of groups), transactions.go (their coordinator), datadir.go (which directory may be used), halves.go (one of which a part is gone), front.go (what
 // others see of it), damage.go (what they see of damage), keeper.go,
 // compactor.go, disk.go (when the disk gets full), logevents.go, groupevents.go, notices.go (what
 // the log says at the start), producerids.go (metadata that is older than its

@@ -36,7 +36,7 @@ func (b *broker) openServer() error {
 	b.pool.OnPressure(b.commitLog.ShedMemory)
 	s, err := server.New(cfg, server.Deps{
 		Clock: b.clock, Log: b.log, Metadata: b.meta, Partitions: b.partitions, Groups: b.groups, Configs: b.cfg.Resolver,
-		ProducerIDs: b.producers,
+		ProducerIDs: b.producers, Transactions: b.txns, Markers: b.markers,
 		Space: func() (free, total int64, err error) { return b.fs.Space(b.cfg.DataDir) }, Pool: b.pool,
 		Refusal: b.produceRefusal,
 	})

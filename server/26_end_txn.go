@@ -1,0 +1,23 @@
+package server
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// EndTxn (key 26), versions 0 to 5.
+//
+// Versions:
+//   - v2: PRODUCER_FENCED may be answered
+//   - v3: flexible
+//   - v5: transactions of the second version: the answer has the producer id and
+//     epoch to go on with (KIP-890)
+//
+// Differs from Kafka: nothing known.
+func (s *Server) endTxn(c *call, req *kmsg.EndTxnRequest) {
+	s.txns.EndTxn(req, func(resp *kmsg.EndTxnResponse) {
+		resp.ErrorCode = c.failed(fencedBefore(2, req.Version, protocol.ErrorCode(resp.ErrorCode)))
+		c.encodeLater(resp)
+	})
+}

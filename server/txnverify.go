@@ -1,0 +1,249 @@
+package server
+
+import (
+	"sync"
+
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/span"
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+	"github.com/mainstem-mq/mainstem/replication"
+)
+
+// The first batch that a transaction writes to a partition needs a word of the
+// coordinator (see replication.Verification); from version 12 of Produce on, that
+// word makes the partition part of the transaction, too. The answer comes on a
+// goroutine of the log, which must not check batches; and what the client sent
+// behind it must not overtake it, or the log misses a sequence. So a connection's
+// transactional requests take a place in a queue when they are read, while one of
+// them waits for the coordinator, and are appended in that order, by one goroutine
+// at a time. Where nothing has to be asked, there is no queue.
+
+// Versions of Produce, by what they know of transactions.
+const (
+	// produceAbortable is the first whose clients know TRANSACTION_ABORTABLE.
+	produceAbortable = 11
+	// produceAdds is the first that leaves out AddPartitionsToTxn; the epoch of its
+	// clients rises with each transaction.
+	produceAdds = 12
+)
+
+// produceBatch is one batch of a Produce request on its way to its partition.
+type produceBatch struct {
+	part    *replication.Partition
+	records []byte
+	guard   replication.Guard
+	refused *protocol.Error // by the coordinator
+	done    func(replication.AppendResult)
+}
+
+func (b *produceBatch) append(buffer *span.Buffer) {
+	if b.refused != nil {
+		b.done(replication.AppendResult{Err: b.refused, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
+		return
+	}
+	b.part.Append(replication.AppendRequest{Batch: b.records, Buffer: buffer, Guard: b.guard}, b.done)
+}
+
+// txnProduce is a Produce request with a transactional id.
+type txnProduce struct {
+	id      string
+	version int16
+	batches []produceBatch
+	who     txn.Producer
+	asks    []int // places of batches that need a word of the coordinator
+	parts   []model.TopicPartition
+}
+
+// deliver appends what a request with a transactional id holds, in its turn.
+func (s *Server) deliver(c *call, t *txnProduce) {
+	t.identify()
+	buffer := c.buffer()
+	queue := &c.conn.produced
+	if len(t.asks) == 0 && queue.idle() {
+		t.append(buffer)
+		return
+	}
+	if buffer != nil {
+		buffer.Retain() // the frame gives its own hold back when the handler returns
+	}
+	turn := &produceTurn{run: func() {
+		t.append(buffer)
+		if buffer != nil {
+			buffer.Release()
+		}
+	}}
+	queue.wait(turn, &s.tasks, func(ready func()) { s.ask(t, ready) })
+}
+
+func (t *txnProduce) append(buffer *span.Buffer) {
+	for i := range t.batches {
+		t.batches[i].append(buffer)
+	}
+}
+
+// identify finds the producer, and the batches that begin its transaction in their
+// partitions. What is wrong with a batch itself its partition will say.
+func (t *txnProduce) identify() {
+	known := false
+	for i := range t.batches {
+		b := &t.batches[i]
+		h, err := batch.Parse(b.records)
+		if err != nil || !h.IsTransactional() || h.IsControl() {
+			continue
+		}
+		who := txn.Producer{ID: h.ProducerID, Epoch: h.ProducerEpoch}
+		if known && who != t.who {
+			t.refuseAll(protocol.Errorf(protocol.InvalidProducerIDMapping,
+				"a request of transactional id %q holds batches of producer %d, epoch %d, and of producer %d, epoch %d", t.id, t.who.ID, t.who.Epoch, who.ID, who.Epoch))
+			return
+		}
+		known, t.who = true, who
+		var needed bool
+		b.guard, needed = b.part.Verify(replication.Verification{
+			Producer: who.ID, Epoch: who.Epoch, Sequence: h.BaseSequence, BumpsEpoch: t.version >= produceAdds,
+		})
+		if needed {
+			t.asks = append(t.asks, i)
+			t.parts = append(t.parts, model.TopicPartition{Topic: b.part.Topic().Name, Partition: b.part.Index()})
+		}
+	}
+}
+
+func (t *txnProduce) refuseAll(err *protocol.Error) {
+	t.asks = nil
+	for i := range t.batches {
+		t.batches[i].refused = err
+	}
+}
+
+// ask asks the coordinator, if there is something to ask, and calls ready when it
+// knows.
+func (s *Server) ask(t *txnProduce, ready func()) {
+	switch {
+	case len(t.asks) == 0:
+		ready()
+	case t.version >= produceAdds:
+		s.txns.AddPartitions(t.id, t.who, t.parts, true, func(code protocol.ErrorCode) {
+			for k := range t.asks {
+				t.told(k, code)
+			}
+			ready()
+		})
+	default:
+		s.txns.Verify(t.id, t.who, t.parts, func(codes []protocol.ErrorCode) {
+			for k, code := range codes {
+				t.told(k, code)
+			}
+			ready()
+		})
+	}
+}
+
+// told takes the coordinator's word for the k-th question.
+func (t *txnProduce) told(k int, code protocol.ErrorCode) {
+	if code == protocol.NoError {
+		return
+	}
+	b, tp := &t.batches[t.asks[k]], t.parts[k]
+	b.refused = protocol.Errorf(produceVerdict(code, t.version),
+		"the coordinator of transactional id %q refuses producer %d, epoch %d, for %s-%d: %s", t.id, t.who.ID, t.who.Epoch, tp.Topic, tp.Partition, code)
+}
+
+// produceVerdict is the coordinator's answer as producers of a version understand it.
+func produceVerdict(code protocol.ErrorCode, version int16) protocol.ErrorCode {
+	switch code {
+	case protocol.TransactionAbortable:
+		if version < produceAbortable {
+			return protocol.InvalidTxnState
+		}
+	case protocol.ProducerFenced:
+		return protocol.InvalidProducerEpoch
+	case protocol.ConcurrentTransactions:
+		if version < produceAdds {
+			return protocol.NotEnoughReplicas
+		}
+	case protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable, protocol.NotCoordinator:
+		return protocol.NotEnoughReplicas // Java tries again, without asking for metadata
+	}
+	return code
+}
+
+// transactional reports whether a batch, which may be damaged in any way, says that
+// it is part of a transaction.
+func transactional(records []byte) bool {
+	const atAttributes, bit = 22, 0x10
+	return len(records) >= batch.HeaderSize && records[atAttributes]&bit != 0
+}
+
+// produceQueue keeps the order of a connection's transactional requests while some
+// of them wait for the coordinator.
+type produceQueue struct {
+	mu      sync.Mutex
+	line    []*produceTurn
+	running bool // somebody works it off
+}
+
+// produceTurn is a request in line.
+type produceTurn struct {
+	run   func()
+	ready bool
+	left  bool // the connection's reader has gone on, and works nothing off any more
+}
+
+func (q *produceQueue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.running && len(q.line) == 0
+}
+
+// wait puts a request in line. ask must see to it that ready is called once, now or
+// later, from any goroutine. Only the connection's reader calls it.
+func (q *produceQueue) wait(t *produceTurn, all *tasks, ask func(ready func())) {
+	q.mu.Lock()
+	q.line = append(q.line, t)
+	q.mu.Unlock()
+	ask(func() {
+		q.mu.Lock()
+		t.ready = true
+		mine := t.left && q.takeLocked()
+		q.mu.Unlock()
+		if mine && !all.start(q.work) {
+			q.work() // the broker stops: nobody is kept from anything
+		}
+	})
+	q.mu.Lock()
+	t.left = true
+	mine := q.takeLocked()
+	q.mu.Unlock()
+	if mine {
+		q.work()
+	}
+}
+
+// takeLocked makes the caller work the queue off, if there is something to do and
+// nobody does.
+func (q *produceQueue) takeLocked() bool {
+	if q.running || len(q.line) == 0 || !q.line[0].ready {
+		return false
+	}
+	q.running = true
+	return true
+}
+
+func (q *produceQueue) work() {
+	for {
+		q.mu.Lock()
+		if len(q.line) == 0 || !q.line[0].ready {
+			q.running = false
+			q.mu.Unlock()
+			return
+		}
+		t := q.line[0]
+		q.line[0] = nil
+		q.line = q.line[1:]
+		q.mu.Unlock()
+		t.run()
+	}
+}
