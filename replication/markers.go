@@ -23,6 +23,10 @@ type Marker struct {
 	// BumpedEpoch says that the marker's epoch is above that of the transaction's
 	// records (transaction version 2): it fences its own transaction's stragglers.
 	BumpedEpoch bool
+	// Internal is set for one that stands among a coordinator's own records, which
+	// it may not follow if some of them were lost: see AppendRequest.Generation.
+	Internal   bool
+	Generation uint32
 }
 
 // MarkerResult is the fate of a marker. It is below the high watermark where Err
@@ -149,6 +153,9 @@ func (p *Partition) RefusesMarker(m *Marker) *protocol.Error {
 func (p *Partition) refuseMarkerLocked(m *Marker, nowMs int64) *protocol.Error {
 	if err := p.refusalLocked(); err != nil {
 		return err
+	}
+	if m.Internal && m.Generation != p.mu.gen {
+		return storageError(log.ErrStale)
 	}
 	v := p.producerLocked(m.Producer, nowMs)
 	switch {

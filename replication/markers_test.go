@@ -41,6 +41,8 @@ func TestMarkersAreJudged(t *testing.T) {
 		w.mustSend(p, 1, 5, 0)
 		end("of the transaction before", Marker{Epoch: 5, CoordinatorEpoch: 6, BumpedEpoch: true}, protocol.InvalidProducerEpoch)
 		end("not bumped", Marker{Epoch: 5, CoordinatorEpoch: 6, Commit: true}, ok)
+		end("of records that are lost", Marker{Epoch: 5, CoordinatorEpoch: 6, Internal: true, Generation: p.Generation() + 1}, protocol.KafkaStorageError)
+		end("of records that are not", Marker{Epoch: 5, CoordinatorEpoch: 6, Internal: true, Generation: p.Generation()}, ok)
 
 		// The same of a marker that is not written yet.
 		w.holdSyncs()
