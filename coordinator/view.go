@@ -69,8 +69,10 @@ func (m *machine) topicsChanged(s *step, names []string) {
 		if !g.consumed() {
 			continue
 		}
+		// Asked first: patterns that are looked at again forget a topic that is gone.
+		concerned := slices.ContainsFunc(names, g.consumer.consumes)
 		matched := m.matchNames(s, g, names)
-		if !matched && !slices.ContainsFunc(names, g.consumer.consumes) {
+		if !matched && !concerned {
 			continue
 		}
 		if matched || g.consumer.topicsHash(s.view) != g.consumer.hash {
