@@ -111,8 +111,11 @@ func (b *broker) compacted(c *replication.Compaction) {
 		name  string
 		count int64
 	}{
-		{"tombstones_dropped", c.Records.Tombstones}, {"keyless_dropped", c.Records.Keyless},
-		{"aborted_dropped", c.Records.Aborted}, {"markers_dropped", c.Records.Markers}, {"batches_too_large", c.Records.Unread},
+		{"tombstones_dropped", c.Records.Tombstones},
+		{"keyless_dropped", c.Records.Keyless},
+		{"aborted_dropped", c.Records.Aborted},
+		{"markers_dropped", c.Records.Markers},
+		{"batches_too_large", c.Records.Unread},
 	} {
 		if n.count > 0 {
 			fields = append(fields, zap.Int64(n.name, n.count))
