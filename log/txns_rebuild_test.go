@@ -152,3 +152,43 @@ func TestMarkerLostToDamage(t *testing.T) {
 		})
 	}
 }
+
+// TestAbortedWhereNoRunIsFound: the entry that names a run is damaged, and so is
+// the run. The partition is as it was before, with the records of a transaction
+// that was aborted, and that is known.
+func TestAbortedWhereNoRunIsFound(t *testing.T) {
+	f := newFixture(t, Config{SegmentBytes: 64 << 10})
+	first := f.put(1, txnRecord(t, 7, 0, 0))
+	last := f.put(1, txnMarker(7, 0, false))
+	for range 20 {
+		f.append(300, 1, 2)
+	}
+	p := f.log.Partition(1)
+	if done, err := p.Compact(32, &pickCleaner{keep: thirds}, Pace{}); err != nil || done.To != 32 || done.BatchesKept == 0 {
+		t.Fatal(done, err)
+	}
+	if n := p.Aborted().Len(); n != 0 {
+		t.Errorf("%d are known of what was cleaned", n)
+	}
+	f.append(300, 1, 2)
+	f.close()
+	for _, h := range f.entries() {
+		if h.Kind == KindCleanedTo {
+			f.flip(h.Position + 40)
+		}
+	}
+	f.flipSide(f.sideEntries()[0].Position + 40)
+	f.remove(indexSuffix)
+	f.remove(checkpointPrefix)
+	f.open()
+	p = f.log.Partition(1)
+	if to := p.cleaned().to; to != 0 {
+		t.Fatalf("it is cleaned below %d", to)
+	}
+	if got := p.Aborted().Overlapping(0, p.End()); len(got) != 1 || got[0].First != first || got[0].Last != last {
+		t.Errorf("aborted %v, want [%d, %d]", got, first, last)
+	}
+	if bases, err := offsetsFrom(t, p, 0); err != nil || bases[0] != first {
+		t.Errorf("read %v, %v", bases, err)
+	}
+}
