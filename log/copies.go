@@ -30,15 +30,18 @@ type copyRef struct {
 	size       uint32
 }
 
+// damageFound hears of damage in a file of the cold log.
+type damageFound func(at PositionRange, file, what string)
+
 // findCopies scans the cold log, of whose segments it is known how much was
 // durable in them.
-func findCopies(c chain, durable func(*segment) int64, events func(Event)) (*copies, error) {
+func findCopies(c chain, durable func(*segment) int64, damaged damageFound) (*copies, error) {
 	list := &copies{}
 	for _, seg := range c {
 		if seg.Log.isSide() {
 			continue // which runs count is not known yet
 		}
-		if err := list.scan(seg, durable(seg), events); err != nil {
+		if err := list.scan(seg, durable(seg), damaged); err != nil {
 			return nil, err
 		}
 	}
@@ -49,7 +52,7 @@ func findCopies(c chain, durable func(*segment) int64, events func(Event)) (*cop
 	return list, nil
 }
 
-func (c *copies) scan(seg *segment, durable int64, events func(Event)) error {
+func (c *copies) scan(seg *segment, durable int64, damaged damageFound) error {
 	bad, read, err := scanCold(seg, durable, func(it *scanItem) error {
 		if it.Header.Kind == KindRelocated {
 			c.list = append(c.list, copyRef{origin(it.Payload), it.At, it.Header.Size})
@@ -59,7 +62,7 @@ func (c *copies) scan(seg *segment, durable int64, events func(Event)) error {
 	c.read += read
 	for _, x := range bad {
 		c.bad = append(c.bad, x.PositionRange)
-		events(CorruptionFound{Range: x.PositionRange, What: fmt.Sprintf("cold log, segment %s: %v", seg.name, x.why), File: seg.name})
+		damaged(x.PositionRange, seg.name, fmt.Sprintf("cold log, segment %s: %v", seg.name, x.why))
 	}
 	return err
 }

@@ -160,9 +160,12 @@ func (r *recovery) keepGiven() {
 	}
 }
 
-// fenceFound fences what recovery found, and has its segments stay.
+// fenceFound fences what recovery found, and has its segments stay. What was
+// given up before is counted and no more.
 func (r *recovery) fenceFound() {
 	l := r.log
+	r.found.Corrupt = r.withoutGiven(r.found.Corrupt, &l.damage.main)
+	r.found.ColdCorrupt = r.withoutGiven(r.found.ColdCorrupt, &l.damage.cold)
 	for _, x := range r.found.Corrupt {
 		l.damage.main.fence(x)
 		l.damage.main.keep(l.segments.all(), x)
@@ -171,6 +174,17 @@ func (r *recovery) fenceFound() {
 		l.damage.cold.fence(x)
 		l.damage.cold.keep(l.coldLog.segments.all(), x)
 	}
+}
+
+func (r *recovery) withoutGiven(found []PositionRange, f *fences) []PositionRange {
+	open := slices.DeleteFunc(slices.Clone(found), func(x PositionRange) bool { return holds(f.accepted, x) })
+	r.found.GivenUp += len(found) - len(open)
+	return open
+}
+
+// coldFound tells of damage in the cold log.
+func (r *recovery) coldFound(at PositionRange, file, what string) {
+	r.log.env.Events(CorruptionFound{Range: at, What: what, File: file, Given: holds(r.log.damage.cold.accepted, at)})
 }
 
 // DamageStats is the known damage of a log that serves.

@@ -49,6 +49,7 @@ type (
 		File  string // where it is not of the main log, or ""
 		Range PositionRange
 		What  string
+		Given bool // up as lost, by a salvage before: nothing new
 	}
 	// FileQuarantined says: a file was set aside.
 	FileQuarantined struct{ Name, As, Why string }
@@ -81,8 +82,12 @@ func (e Recovered) String() string {
 	if e.Fresh {
 		how = "fresh"
 	}
-	return fmt.Sprintf("log opened (%s start): scanned %d bytes in %v, %d bytes torn off, %d damaged ranges found, %d files set aside",
+	text := fmt.Sprintf("log opened (%s start): scanned %d bytes in %v, %d bytes torn off, %d damaged ranges found, %d files set aside",
 		how, e.ScannedBytes, e.Took, e.TornBytes, len(e.Corrupt)+len(e.ColdCorrupt), len(e.Quarantined))
+	if e.GivenUp > 0 {
+		text += fmt.Sprintf(", %d ranges passed over that a salvage gave up", e.GivenUp)
+	}
+	return text
 }
 
 func (e SegmentCreated) String() string {
@@ -110,6 +115,9 @@ func (e CheckpointWritten) String() string {
 func (e CheckpointFailed) String() string { return fmt.Sprintf("checkpoint failed: %v", e.Err) }
 
 func (e CorruptionFound) String() string {
+	if e.Given {
+		return fmt.Sprintf("given up as lost by a salvage, and passed over: [%d, %d): %s", e.Range.From, e.Range.To, e.What)
+	}
 	return fmt.Sprintf("damaged: [%d, %d): %s", e.Range.From, e.Range.To, e.What)
 }
 

@@ -12,6 +12,7 @@ type Recovery struct {
 	RebuiltIndex  bool
 	Corrupt       []PositionRange // damaged, fenced, nothing truncated
 	ColdCorrupt   []PositionRange // the same in the cold log; all of it is looked at in a rebuild only
+	GivenUp       int             // damaged ranges met that a salvage gave up before
 	Quarantined   []string        // files set aside
 	TornBytes     int64           // cut at the tail, as far as they look written
 }

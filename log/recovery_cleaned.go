@@ -108,7 +108,7 @@ func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun
 	}
 	for _, x := range bad {
 		r.found.ColdCorrupt = append(r.found.ColdCorrupt, x.PositionRange)
-		r.log.env.Events(CorruptionFound{Range: x.PositionRange, What: fmt.Sprintf("side segment %s: %v", seg.name, x.why), File: seg.name})
+		r.coldFound(x.PositionRange, seg.name, fmt.Sprintf("side segment %s: %v", seg.name, x.why))
 	}
 	return nil
 }

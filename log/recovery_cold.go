@@ -194,7 +194,7 @@ func (r *recovery) durableIn(seg *segment) int64 {
 
 // findCopies looks through the cold log for a rebuild.
 func (r *recovery) findCopies() error {
-	c, err := findCopies(r.log.coldLog.segments.all(), r.durableIn, r.log.env.Events)
+	c, err := findCopies(r.log.coldLog.segments.all(), r.durableIn, r.coldFound)
 	if err != nil {
 		return err
 	}

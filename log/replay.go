@@ -281,7 +281,7 @@ func (r *replay) applyDamaged(at Position, id entryIdentity) {
 func (r *replay) note(at PositionRange, what string) {
 	if at.From < at.To {
 		r.corrupt = append(r.corrupt, at)
-		r.events(CorruptionFound{Range: at, What: what})
+		r.events(CorruptionFound{Range: at, What: what, Given: holds(r.log.damage.main.accepted, at)})
 	}
 }
 

@@ -47,6 +47,47 @@ func TestSalvagedOffsetsStayGiven(t *testing.T) {
 	}
 }
 
+// Damage that was given up is met again where the indexes are made anew, and is
+// nothing new then.
+func TestSalvagedDamageIsNoNews(t *testing.T) {
+	for name, harmed := range map[string]func() *fixture{
+		"the log": func() *fixture {
+			f := fill(t)
+			f.close()
+			f.flip(f.batchEntries()[3].Position + entryHeaderSize + 100)
+			return f
+		},
+		"the cold log": func() *fixture {
+			f := moved(t)
+			f.close()
+			f.flipCold(f.coldEntries()[3].Position + entryHeaderSize + 100)
+			return f
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := harmed()
+			f.salvage(SalvageOptions{DropIndexes: true})
+			var told []CorruptionFound
+			env := f.disk.env()
+			env.Events = func(e Event) {
+				if c, ok := e.(CorruptionFound); ok {
+					told = append(told, c)
+				}
+			}
+			l, found, err := Open(f.cfg, env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(told) != 1 || !told[0].Given || !found.RebuiltIndex || len(found.Corrupt)+len(found.ColdCorrupt) > 0 || found.GivenUp != 1 {
+				t.Errorf("told %+v, found %+v", told, found)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // What was given up hides the damage and nothing else, also where a truncation
 // gave its offsets to other records.
 func TestSalvagedOffsetsTruncated(t *testing.T) {

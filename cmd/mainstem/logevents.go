@@ -42,7 +42,12 @@ func levelOf(e log.Event) zapcore.Level {
 			return zapcore.InfoLevel
 		}
 		return zapcore.WarnLevel
-	case log.AppendsFailed, log.Latched, log.CorruptionFound, log.DamageFenced:
+	case log.CorruptionFound:
+		if e.Given {
+			return zapcore.InfoLevel
+		}
+		return zapcore.ErrorLevel
+	case log.AppendsFailed, log.Latched, log.DamageFenced:
 		return zapcore.ErrorLevel
 	case log.CheckpointFailed, log.FileQuarantined, log.BackgroundFailed, log.StartMarkRestored,
 		log.SalvagedUnreadable, log.DamageLifted:

@@ -19,6 +19,8 @@ func TestLevelsOfEvents(t *testing.T) {
 		{log.RebuildBegins{Why: "there is no checkpoint", Young: true}, zapcore.InfoLevel},
 		{log.RebuildBegins{Why: "there is no checkpoint"}, zapcore.WarnLevel},
 		{log.DamageFenced{}, zapcore.ErrorLevel},
+		{log.CorruptionFound{}, zapcore.ErrorLevel},
+		{log.CorruptionFound{Given: true}, zapcore.InfoLevel},
 		{log.Recovered{}, zapcore.InfoLevel},
 	} {
 		if got := levelOf(c.event); got != c.want {
