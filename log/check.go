@@ -121,6 +121,10 @@ func (c *checker) run() error {
 		c.report.heal.hopeless = true
 	}
 	for _, x := range r.unusable {
+		if c.dropped(x.name) {
+			c.note(KindOfIndexes, x.name, PositionRange{}, "the index files that it names were set aside: the next start makes all indexes anew from the log; nothing is lost by that, it takes its time")
+			continue
+		}
 		c.damage(KindOfIndexes, x.name, PositionRange{}, x.why, "nothing has to be done: the next start makes all indexes anew from the log; nothing is lost by that, it takes its time")
 	}
 	if err := r.checkSegments(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
 )
 
 // aside looks into a file that was set aside. One that can not be read, perhaps
@@ -38,6 +39,9 @@ func (c *checker) lookAside(x *AsideFile) (err error) {
 		x.Holds = "a checkpoint"
 	case strings.HasSuffix(name, indexSuffix):
 		x.Holds = "indexes; they were made anew from the log"
+		if c.awaited(name[strings.LastIndex(name, "-")+1:]) {
+			x.Holds = "indexes; the next start makes them anew from the log"
+		}
 	case strings.HasSuffix(name, startMarkName):
 		x.Holds = "a start mark"
 	case strings.HasSuffix(name, headerSuffix):
@@ -54,6 +58,45 @@ func (c *checker) lookAside(x *AsideFile) (err error) {
 		slices.SortFunc(x.Owners, func(a, b AsideHold) int { return cmp.Compare(a.Partition, b.Partition) })
 	}
 	return nil
+}
+
+// wasSetAside reports whether an index file has gone by a salvage that was asked
+// to set all of them aside.
+func (c *checker) wasSetAside(file string) bool {
+	return slices.ContainsFunc(c.names, func(name string) bool {
+		return strings.HasPrefix(name, quarantinePrefix) && strings.HasSuffix(name, "-"+file)
+	})
+}
+
+// awaited reports whether a checkpoint names an index file that is not there.
+func (c *checker) awaited(name string) bool {
+	return !slices.Contains(c.names, name) && slices.ContainsFunc(c.recovery.checkpoints, func(k *checkpoint) bool { return k.names(name) })
+}
+
+// dropped reports whether a checkpoint can not be used for no other reason than
+// that index files which it names were set aside.
+func (c *checker) dropped(checkpoint string) bool {
+	missing := 0
+	for _, k := range c.recovery.checkpoints {
+		if checkpointName(k.Generation) != checkpoint {
+			continue
+		}
+		for _, x := range k.Indexes {
+			name := index.FileName(x.ID)
+			if slices.Contains(c.names, name) {
+				continue
+			}
+			if missing++; !c.wasSetAside(name) {
+				return false
+			}
+		}
+	}
+	return missing > 0
+}
+
+// names reports whether a checkpoint names an index file.
+func (k *checkpoint) names(file string) bool {
+	return slices.ContainsFunc(k.Indexes, func(x checkpointIndex) bool { return index.FileName(x.ID) == file })
 }
 
 // asideWindow is how much of a file that was set aside is read at once.

@@ -128,7 +128,7 @@ func (c *checker) files() error {
 		for _, x := range k.Indexes {
 			name := index.FileName(x.ID)
 			named[name] = true
-			if i > 0 && i < checkpointsKept && !slices.Contains(c.names, name) {
+			if i > 0 && i < checkpointsKept && !slices.Contains(c.names, name) && !c.wasSetAside(name) {
 				c.damage(KindOfCheckpoint, checkpointName(k.Generation), PositionRange{}, "index file "+name+", which it names, is missing",
 					"nothing has to be done: it is the older checkpoint, which is needed only if the newest one is lost too; that start would read all of the log")
 			}

@@ -72,6 +72,29 @@ func TestCheckFindsWhatASalvageLeft(t *testing.T) {
 	f.close()
 }
 
+// Indexes that a salvage was asked to set aside are no damage: until the next
+// start they are awaited, and then they are there.
+func TestCheckOfDroppedIndexes(t *testing.T) {
+	f := fill(t)
+	f.restart()
+	f.close()
+	f.salvage(SalvageOptions{DropIndexes: true})
+	r := f.lookAt()
+	if notes := texts(r, SeverityNote); r.Damaged() || !strings.Contains(notes, "the next start makes all indexes anew") || strings.Contains(notes, "were made anew") {
+		t.Errorf("before the start: damage %q, notes %q", texts(r, SeverityDamage), notes)
+	}
+	f.open()
+	f.close()
+	r = f.lookAt()
+	if notes := texts(r, SeverityNote); r.Damaged() || !strings.Contains(notes, "were made anew") {
+		t.Errorf("after it: damage %q, notes %q", texts(r, SeverityDamage), notes)
+	}
+	f.remove(indexSuffix) // by somebody else, also what was set aside
+	if !f.lookAt().Damaged() {
+		t.Error("index files that are gone are no damage")
+	}
+}
+
 // A file that was set aside for its bad sectors keeps nobody from looking at
 // the rest.
 func TestCheckPassesABadFileThatWasSetAside(t *testing.T) {
