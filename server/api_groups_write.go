@@ -126,8 +126,24 @@ func mustBeEmpty(v *coordinator.GroupView, deed string) error {
 	if len(who) > 0 {
 		names = " (" + strings.Join(who, ", ") + ")"
 	}
-	return protocol.Errorf(protocol.NonEmptyGroup, "group %s has %s%s: stop them, then %s",
-		Quoted(v.ID), counted(len(v.Members)+v.Newcomers, "member"), names, deed)
+	return protocol.Errorf(protocol.NonEmptyGroup, "group %s has %s%s: stop them, then %s%s",
+		Quoted(v.ID), counted(len(v.Members)+v.Newcomers, "member"), names, deed, staticNote(v.Members))
+}
+
+// staticNote says that to stop a static member is not all: it stays one.
+func staticNote(members []coordinator.MemberView) string {
+	static := false
+	for i := range members {
+		m := &members[i]
+		if m.Consumer != nil && m.Consumer.State == coordinator.MemberAway {
+			return "; a static member has left and counts until its session times out, as it may come back: `mainstem group why` says until when"
+		}
+		static = static || m.Instance != nil
+	}
+	if static {
+		return "; one with a group.instance.id counts after that until its session times out, as it may come back"
+	}
+	return ""
 }
 
 // reset commits what was planned. A member that joined since makes the
