@@ -52,7 +52,7 @@ func (f *rewinding) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say what would be done")
 	f.wait = rewindPatience
-	c.Flags().Var((*spanFlag)(&f.wait), "wait", "how much `TIME` to wait until it is done; 0: do not wait")
+	c.Flags().Var((*spanFlag)(&f.wait), "wait", "how much `TIME` to wait until it is done; 0: do not wait, and exit with 0 once it is begun")
 	f.register(c, outputTable, outputJSON)
 }
 
