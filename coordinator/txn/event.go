@@ -23,7 +23,7 @@ const (
 	Fenced                    // a transaction was aborted as Client came with its id
 	Aborted                   // a transaction was aborted as an operator asked for it
 	MarkersRetried            // Count of partitions do not take their markers; Code, Reason of one of them
-	MarkerRefused             // Topic and Partition know a newer producer or coordinator; Code, Reason
+	MarkerRefused             // Count of partitions know a newer producer or coordinator; Topic, Partition, Code, Reason of one of them
 	Expired                   // Count of ids that nobody used for long
 )
 

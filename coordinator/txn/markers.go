@@ -27,7 +27,7 @@ type MarkerJob struct {
 	Commit           bool     // else abort
 	BumpedEpoch      bool     // that epoch is above the one of the records
 	CoordinatorEpoch int32
-	Partitions       []model.TopicPartition // in order, by topic and number; none twice
+	Partitions       []model.TopicPartition // in order, by topic and number; none twice. Not to be changed
 }
 
 // markerJob is the state of the markers of a decided transaction.
@@ -71,19 +71,22 @@ func (m *machine) marked(s *step, id string, state *markerJob, failed []*protoco
 	}
 	var left []model.TopicPartition
 	var why *protocol.Error
+	refused := s.about(tx, MarkerRefused)
 	for i, err := range failed {
 		switch protocol.CodeOf(asError(err)) {
 		case protocol.NoError:
 		case protocol.UnknownTopicOrPartition: // deleted, and its records with it
 		case protocol.InvalidProducerEpoch, protocol.TransactionCoordinatorFenced:
 			// Somebody newer has ended it there.
-			e := s.about(tx, MarkerRefused)
-			e.Topic, e.Partition = state.left[i].Topic, state.left[i].Partition
-			e.Code, e.Reason = err.Code, err.Message
-			s.event(e)
+			refused.Topic, refused.Partition = state.left[i].Topic, state.left[i].Partition
+			refused.Code, refused.Reason = err.Code, err.Message
+			refused.Count++
 		default:
 			left, why = append(left, state.left[i]), err
 		}
+	}
+	if refused.Count > 0 {
+		s.event(refused)
 	}
 	if len(left) == 0 {
 		m.complete(s, tx)

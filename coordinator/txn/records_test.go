@@ -190,6 +190,27 @@ func TestReplayKeepsNoBytes(t *testing.T) {
 	}
 }
 
+// TestDead: a record that says so ends an id as a tombstone does, and one of
+// nobody does nothing.
+func TestDead(t *testing.T) {
+	t.Parallel()
+	m := newMachine()
+	live := sample["ongoing"].value
+	gone := record("id", &live)
+	gone.Value[16] = codeDead
+	for i, r := range []shard.Record{gone, record("id", &live), gone} {
+		if err := m.Replay(r); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := len(m.ids), i%2; got != want || m.census[Ongoing] != want {
+			t.Errorf("after record %d: %d ids, counted %d", i, got, m.census[Ongoing])
+		}
+	}
+	if err := m.check(); err != nil {
+		t.Error(err)
+	}
+}
+
 // FuzzValue reads anything. What could be read comes back when it is written; and
 // another implementation of the format reads the same.
 func FuzzValue(f *testing.F) {
