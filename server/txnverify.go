@@ -52,8 +52,14 @@ type txnProduce struct {
 	version int16
 	batches []produceBatch
 	who     txn.Producer
-	asks    []int // places of batches that need a word of the coordinator
-	parts   []model.TopicPartition
+	asks    []produceQuestion
+}
+
+// produceQuestion is about a batch that needs a word of the coordinator.
+type produceQuestion struct {
+	batch *produceBatch
+	about replication.Verification
+	part  model.TopicPartition
 }
 
 // deliver appends what a request with a transactional id holds, in its turn.
@@ -100,13 +106,12 @@ func (t *txnProduce) identify() {
 			return
 		}
 		known, t.who = true, who
-		var needed bool
-		b.guard, needed = b.part.Verify(replication.Verification{
-			Producer: who.ID, Epoch: who.Epoch, Sequence: h.BaseSequence, BumpsEpoch: t.version >= produceAdds,
-		})
-		if needed {
-			t.asks = append(t.asks, i)
-			t.parts = append(t.parts, model.TopicPartition{Topic: b.part.Topic().Name, Partition: b.part.Index()})
+		q := produceQuestion{
+			batch: b, part: model.TopicPartition{Topic: b.part.Topic().Name, Partition: b.part.Index()},
+			about: replication.Verification{Producer: who.ID, Epoch: who.Epoch, Sequence: h.BaseSequence, BumpsEpoch: t.version >= produceAdds},
+		}
+		if q.open() {
+			t.asks = append(t.asks, q)
 		}
 	}
 }
@@ -118,37 +123,61 @@ func (t *txnProduce) refuseAll(err *protocol.Error) {
 	}
 }
 
-// ask asks the coordinator, if there is something to ask, and calls ready when it
-// knows.
-func (s *Server) ask(t *txnProduce, ready func()) {
-	switch {
-	case len(t.asks) == 0:
-		ready()
-	case t.version >= produceAdds:
-		s.txns.AddPartitions(t.id, t.who, t.parts, true, func(code protocol.ErrorCode) {
-			for k := range t.asks {
-				t.told(k, code)
-			}
-			ready()
-		})
-	default:
-		s.txns.Verify(t.id, t.who, t.parts, func(codes []protocol.ErrorCode) {
-			for k, code := range codes {
-				t.told(k, code)
-			}
-			ready()
-		})
+// open takes a guard for the batch, and reports whether the question has to be put
+// with it: not if the guard is the one for which it was.
+func (q *produceQuestion) open() bool {
+	guard, needed := q.batch.part.Verify(q.about)
+	if needed && guard == q.batch.guard {
+		return false
 	}
+	q.batch.guard = guard
+	return needed
 }
 
-// told takes the coordinator's word for the k-th question.
-func (t *txnProduce) told(k int, code protocol.ErrorCode) {
-	if code == protocol.NoError {
+// ask asks the coordinator, if there is something to ask, and calls ready when it
+// knows.
+//
+// The coordinator may have waited for the markers of the transaction before, and
+// these make guards worthless that were given earlier: then it is asked once more,
+// with new ones. That is a question of memory, and the price of not having the
+// client come again.
+func (s *Server) ask(t *txnProduce, ready func()) {
+	if len(t.asks) == 0 {
+		ready()
 		return
 	}
-	b, tp := &t.batches[t.asks[k]], t.parts[k]
-	b.refused = protocol.Errorf(produceVerdict(code, t.version),
-		"the coordinator of transactional id %q refuses producer %d, epoch %d, for %s-%d: %s", t.id, t.who.ID, t.who.Epoch, tp.Topic, tp.Partition, code)
+	told := func(code func(k int) protocol.ErrorCode) {
+		var again []produceQuestion
+		for k := range t.asks {
+			q := &t.asks[k]
+			if got := code(k); got != protocol.NoError {
+				q.batch.refused = t.refusal(q, got)
+			} else if q.open() {
+				again = append(again, *q)
+			}
+		}
+		t.asks = again
+		s.ask(t, ready)
+	}
+	parts := make([]model.TopicPartition, len(t.asks))
+	for k := range t.asks {
+		parts[k] = t.asks[k].part
+	}
+	if t.version >= produceAdds {
+		s.txns.AddPartitions(t.id, t.who, parts, true, func(code protocol.ErrorCode) {
+			told(func(int) protocol.ErrorCode { return code })
+		})
+		return
+	}
+	s.txns.Verify(t.id, t.who, parts, func(codes []protocol.ErrorCode) {
+		told(func(k int) protocol.ErrorCode { return codes[k] })
+	})
+}
+
+// refusal is the coordinator's word against a batch.
+func (t *txnProduce) refusal(q *produceQuestion, code protocol.ErrorCode) *protocol.Error {
+	return protocol.Errorf(produceVerdict(code, t.version),
+		"the coordinator of transactional id %q refuses producer %d, epoch %d, for %s-%d: %s", t.id, t.who.ID, t.who.Epoch, q.part.Topic, q.part.Partition, code)
 }
 
 // produceVerdict is the coordinator's answer as producers of a version understand it.
