@@ -70,24 +70,29 @@ func (c *clerk) renew(ctx context.Context) error {
 
 // work makes transfers until it is told to stop, or finds the broker wrong.
 func (c *clerk) work(ctx context.Context) error {
-	if err := c.renew(ctx); err != nil {
-		return c.stopped(ctx, err)
-	}
-	defer func() { c.cl.Close() }()
-	for ctx.Err() == nil {
-		if err := c.transfer(ctx); err != nil {
-			return c.stopped(ctx, err)
+	err := c.renew(ctx)
+	defer func() {
+		if c.cl != nil {
+			c.cl.Close()
 		}
+	}()
+	for err == nil && ctx.Err() == nil {
+		err = c.transfer(ctx)
 	}
-	return nil
+	return c.failed(ctx, err)
 }
 
-// stopped is no error if the clerk was told to stop.
-func (c *clerk) stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+// failed names the clerk in an error, which is none if it was told to stop.
+func (c *clerk) failed(ctx context.Context, err error) error {
+	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("clerk %d: %w", c.number, err)
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return fmt.Errorf("clerk %d: %w", c.number, err)
+	}
 }
 
 func (c *clerk) transfer(ctx context.Context) error {

@@ -80,9 +80,16 @@ func (o options) misused(given func(name string) bool) error {
 		mine = "txn"
 	}
 	for _, f := range []struct{ name, of string }{
-		{"every", "groups"}, {"session", "groups"}, {"txn-timeout", "txn"},
-		{"producers", ""}, {"selfcheck", ""}, {"rate", " groups"},
-		{"least", " txn"}, {"most", " txn"}, {"full-every", " txn"}, {"seed", " txn"},
+		{"every", "groups"},
+		{"session", "groups"},
+		{"txn-timeout", "txn"},
+		{"producers", ""},
+		{"selfcheck", ""},
+		{"rate", " groups"},
+		{"least", " txn"},
+		{"most", " txn"},
+		{"full-every", " txn"},
+		{"seed", " txn"},
 	} {
 		if given(f.name) && !slices.Contains(strings.Split(f.of, " "), mine) {
 			if mine == "" {

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -88,7 +89,7 @@ func (w *world) open(topic string) ([]int32, error) {
 		s, okS := stable.Lookup(topic, p)
 		e, okE := ends.Lookup(topic, p)
 		if !okS || !okE || s.Err != nil || e.Err != nil {
-			return nil, fmt.Errorf("offsets of partition %d: %v, %v", p, s.Err, e.Err)
+			return nil, errors.Join(fmt.Errorf("no offsets of partition %d", p), s.Err, e.Err)
 		}
 		if s.Offset > e.Offset {
 			return nil, fmt.Errorf("partition %d: stable offset %d, end %d", p, s.Offset, e.Offset)

@@ -40,7 +40,6 @@ func start(flags commands.Flags) (commands.Worker, error) {
 		kgo.ConsumeTopics(flags["from"]),
 		kgo.SessionTimeout(flags.Millis("session")),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.RequireStableFetchOffsets(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	)...)
 	if err == nil {

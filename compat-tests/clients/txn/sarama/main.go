@@ -2,8 +2,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/IBM/sarama"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/txn/commands"
@@ -94,7 +92,7 @@ func (w *worker) Commit() error { return w.producer.CommitTxn() }
 func (w *worker) Abort() error {
 	err := w.producer.AbortTxn()
 	if w.taker != nil {
-		err = errors.Join(err, w.taker.again())
+		w.taker.again()
 	}
 	return err
 }

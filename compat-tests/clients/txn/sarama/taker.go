@@ -69,11 +69,10 @@ func (t *taker) join() {
 }
 
 // again leaves and joins: sarama can not go back in the middle of a session.
-func (t *taker) again() error {
+func (t *taker) again() {
 	t.stop()
 	<-t.ended
 	t.join()
-	return nil
 }
 
 // take waits a second for the first message, and for further ones only shortly. All
