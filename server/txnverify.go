@@ -195,6 +195,7 @@ func produceVerdict(code protocol.ErrorCode, version int16) protocol.ErrorCode {
 		}
 	case protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable, protocol.NotCoordinator:
 		return protocol.NotEnoughReplicas // Java tries again, without asking for metadata
+	default:
 	}
 	return code
 }
