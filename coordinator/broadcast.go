@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -195,14 +196,14 @@ func (m *machine) overview(s *step, base string, cells []*group, wanted wishes) 
 	if at := working(cells); len(at) > 0 {
 		cells = at
 	}
-	return &group{id: base, offsets: lowest(s, cells, wanted).out}
+	return &group{id: base, offsets: lowest(s, cells, wanted).out, pending: pendingOf(cells)}
 }
 
 // commitAll takes an offset for all members of a broadcast group, from a tool or
 // a client that assigns itself: allowed while there are none, as in any group. As
 // the copies of a switch it is bounded: above that it has to be some partitions at
 // a time, or some members by the names of their cells.
-func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
+func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest, txn *shard.Txn) *kmsg.OffsetCommitResponse {
 	cells := m.facades[req.Group].sorted()
 	if slices.ContainsFunc(cells, func(cell *group) bool { return checkCommit(cell, req) != protocol.NoError }) {
 		return commitResponse(req, protocol.UnknownMemberID)
@@ -212,7 +213,7 @@ func (m *machine) commitAll(s *step, req *kmsg.OffsetCommitRequest) *kmsg.Offset
 		return commitResponse(req, protocol.InvalidCommitOffsetSize)
 	}
 	first := len(s.Records())
-	resp := m.commitTo(s, m.groups[req.Group], req)
+	resp := m.commitTo(s, m.groups[req.Group], req, txn)
 	m.commitAlike(s, s.Records()[first:], len(req.Group), cells)
 	return resp
 }

@@ -59,7 +59,7 @@ func TestCommitAllBound(t *testing.T) {
 		req := commitRequest("g", "t", 0, 7)
 		req.Topics[0].Partitions[0].Metadata = tt.metadata
 		req.Topics[0].Partitions = slices.Repeat(req.Topics[0].Partitions, tt.partitions)
-		resp := m.commit(s, req, Caller{})
+		resp := m.commit(s, req, Caller{}, nil)
 		offsets := slices.DeleteFunc(s.Records(), func(r Record) bool { return r.Key[1] > 1 })
 		want := (tt.cells + 1) * tt.partitions
 		if tt.want != protocol.NoError {
@@ -79,7 +79,7 @@ func TestCommitAlike(t *testing.T) {
 	req := commitRequest("g", "t", 4, 7)
 	note := "by hand"
 	req.Topics[0].Partitions[0].Metadata = &note
-	m.commit(s, req, Caller{})
+	m.commit(s, req, Caller{}, nil)
 	m.apply(s)
 	want, ok := m.groups["g"].offsets.get("t", 4)
 	if !ok || want.offset != 7 || want.metadata != note || s.commits != 4 {

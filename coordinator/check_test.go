@@ -9,6 +9,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 // durableGroup is all that records say of a group.
@@ -17,13 +19,14 @@ type durableGroup struct {
 	Offsets  offsetTable
 	Consumer *durableConsumer
 	Rewind   *rewind
+	Pending  map[model.ProducerID]pendingTable
 }
 
 func durable(m *machine) map[string]durableGroup {
 	out := map[string]durableGroup{}
 	for id, g := range m.groups {
-		if g.stored != nil || len(g.offsets) > 0 || g.consumer != nil || g.rewind != nil {
-			out[id] = durableGroup{g.stored, g.offsets, g.consumer.durable(), g.rewind}
+		if g.stored != nil || len(g.offsets) > 0 || g.consumer != nil || g.rewind != nil || g.pending != nil {
+			out[id] = durableGroup{g.stored, g.offsets, g.consumer.durable(), g.rewind, g.pending}
 		}
 	}
 	return out
@@ -48,6 +51,9 @@ func checkDurable(live *machine, records []Record) error {
 	}
 	if d := diff(durable(replayed), durable(live)); d != "" {
 		return fmt.Errorf("replay of all records (-) and live state (+) differ:\n%s", d)
+	}
+	if d := diff(replayed.txns, live.txns); d != "" {
+		return fmt.Errorf("open transactions replayed (-) and live (+) differ:\n%s", d)
 	}
 	if d := diff(replayed.marks, live.marks); d != "" {
 		return fmt.Errorf("marks replayed (-) and live (+) differ:\n%s", d)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -21,7 +22,7 @@ func (g *Groups) CommitOffsets(req *kmsg.OffsetCommitRequest, caller Caller, rep
 	if q.refused == protocol.NoError && !commitFits(req) {
 		q.refused = protocol.InvalidRequest
 	}
-	q.ask(g, func(m *machine, s *step) *kmsg.OffsetCommitResponse { return m.commit(s, req, caller) })
+	q.ask(g, func(m *machine, s *step) *kmsg.OffsetCommitResponse { return m.commit(s, req, caller, nil) })
 }
 
 func commitFits(req *kmsg.OffsetCommitRequest) bool {
@@ -50,29 +51,36 @@ func commitResponse(req *kmsg.OffsetCommitRequest, code protocol.ErrorCode) *kms
 	return resp
 }
 
-func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest, caller Caller) *kmsg.OffsetCommitResponse {
+// commit is that of a transaction, or of none: nil.
+func (m *machine) commit(s *step, req *kmsg.OffsetCommitRequest, caller Caller, txn *shard.Txn) *kmsg.OffsetCommitResponse {
 	if !m.follow(s, req.Group) {
-		return m.commitTo(s, m.groups[req.Group], req)
+		return m.commitTo(s, m.groups[req.Group], req, txn)
 	}
 	if req.Generation < 0 && req.MemberID == "" && req.InstanceID == nil {
-		return m.commitAll(s, req)
+		return m.commitAll(s, req, txn)
 	}
 	cell := m.routed(s, req.Group, req.MemberID, req.InstanceID, caller)
 	if cell == nil || !cell.cell {
 		return commitResponse(req, protocol.UnknownMemberID)
 	}
 	req.Group = cell.id
-	return m.commitTo(s, cell, req)
+	return m.commitTo(s, cell, req, txn)
 }
 
 // commitTo commits to the group that the request names; nil: it is not there yet.
-func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
-	code := checkCommit(g, req)
+func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest, txn *shard.Txn) *kmsg.OffsetCommitResponse {
+	code := checkTxnCommit(g, req)
+	if txn == nil {
+		code = checkCommit(g, req)
+	}
 	resp := commitResponse(req, code)
 	if code != protocol.NoError {
-		g.ignoreLate(s, req, resp)
+		if txn == nil {
+			g.ignoreLate(s, req, resp)
+		}
 		return resp
 	}
+	s.cut() // a transaction's records are a batch of their own
 	g.hear(s, req.MemberID)
 	if g != nil && (g.state == stateStable || g.state == statePreparing) {
 		m.watch(s, g, g.byID[req.MemberID]) // a commit is as good as a heartbeat
@@ -101,7 +109,9 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest) *km
 				resp.Topics[i].Partitions[j].ErrorCode = int16(protocol.OffsetMetadataTooLarge)
 				continue
 			}
-			s.record(room.offsetRecord(req.Group, topic.Topic, p.Partition, committedOf(s, req, p, now.id)))
+			record := room.offsetRecord(req.Group, topic.Topic, p.Partition, committedOf(s, req, p, now.id))
+			record.Txn = txn
+			s.record(record)
 			s.cut()
 			// The record has it now; the request waits for the answer with the rest.
 			p.Metadata = nil

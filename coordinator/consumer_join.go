@@ -105,7 +105,7 @@ func (m *machine) vacate(s *step, g *group) {
 	offsets, stored := g.offsets, g.stored
 	fresh := newGroup(g.id)
 	fresh.offsets, fresh.stored, fresh.counted, fresh.rewind = offsets, stored, g.counted, g.rewind
-	fresh.cell, fresh.facade = g.cell, g.facade
+	fresh.cell, fresh.facade, fresh.pending = g.cell, g.facade, g.pending
 	fresh.emptying = emptying{ignored: g.emptying.ignored}
 	*g = *fresh
 	if stored != nil {

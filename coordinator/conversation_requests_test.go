@@ -122,6 +122,9 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	caller := Caller{
 		ClientID: a.text("client", "c"), ClientHost: a.text("host", "/127.0.0.1"), Session: c.session(a.text("conn", "")),
 	}
+	if c.requestTxn(t, a, tag, caller) {
+		return
+	}
 	switch d.Cmd {
 	case "join":
 		c.groups.Join(sent(t, a.join()), caller, reply(c, tag, joinText))
@@ -355,7 +358,7 @@ func (a arguments) commit() *kmsg.OffsetCommitRequest {
 
 func (a arguments) fetch() *kmsg.OffsetFetchRequest {
 	req := kmsg.NewPtrOffsetFetchRequest()
-	req.Version = int16(a.number("v", 9))
+	req.Version, req.RequireStable = int16(a.number("v", 9)), a.has("stable")
 	groups := a.list("g")
 	if groups == nil {
 		groups = []string{"g"}

@@ -36,7 +36,10 @@ import (
 //	leave [g=G] members=(ID | ID/INSTANCE | /INSTANCE,...)
 //	commit [g=G] [topic=T] [offsets=(P:OFFSET,...)] [member=ID] [gen=N] [instance=I]
 //	       [meta=TEXT] [epoch=N] [retention=D] [timestamp=N]
-//	fetch [g=(G,...)] [topics=(T:P,...)]     without topics: all of them
+//	fetch [g=(G,...)] [topics=(T:P,...)] [stable]     without topics: all of them
+//	verify [p=PRODUCER] [pe=EPOCH] [guard=NAME]   asks for a guard, and keeps it under that name
+//	txn-commit [p=PRODUCER] [pe=EPOCH] [guard=NAME] ...   as commit; without guard: with a fresh one
+//	end [p=PRODUCER] [pe=EPOCH] [abort] [shard=N]
 //	describe | delete g=(G,...)
 //	inspect [g=(G,...)]                   without groups: all of them
 //	rewind [g=G] [id=ID] marks=(T/P:OFFSET,...) | undo [g=G] [id=ID] | plan-undo [g=G] [id=ID] | rewound [g=G]
@@ -105,6 +108,7 @@ type conversation struct {
 	modes    map[string]bool  // broadcast or not, by group; "": of the others
 	sessions map[string]*Session
 	open     map[string]bool // requests that have no answer yet
+	guards   map[string]TxnGuard
 }
 
 func newConversation(t *testing.T, change func(*Config)) *conversation {
@@ -112,7 +116,7 @@ func newConversation(t *testing.T, change func(*Config)) *conversation {
 	c := &conversation{
 		clock:  clock.NewManual(time.UnixMilli(1_000_000)),
 		starts: map[string]int64{}, modes: map[string]bool{}, sessions: map[string]*Session{},
-		config: DefaultConfig(), open: map[string]bool{}, topics: map[string]int{},
+		config: DefaultConfig(), open: map[string]bool{}, topics: map[string]int{}, guards: map[string]TxnGuard{},
 	}
 	c.config.Shards = 1
 	if change != nil {

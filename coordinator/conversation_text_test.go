@@ -187,6 +187,9 @@ func deleteOffsetsText(r *kmsg.OffsetDeleteResponse) string {
 
 // recordText decodes a record as a tool would that reads the topic.
 func recordText(r Record) string {
+	if r.Txn != nil {
+		return txnText(r)
+	}
 	if len(r.Key) > 5 && r.Key[0] == ownKeyVersion>>8 && r.Key[1] == ownKeyVersion&0xff {
 		return ownText(r)
 	}

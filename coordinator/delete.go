@@ -44,6 +44,7 @@ func (m *machine) deleteGroup(s *step, id string) protocol.ErrorCode {
 				s.cut() // the group is still there: it can be deleted again
 			}
 		}
+		s.dropPending(&room, g, anyPending)
 		m.deleteEmpty(s, g)
 	}
 	m.unmark(s, id)
@@ -116,7 +117,7 @@ func (m *machine) deleteOffsets(s *step, req *kmsg.OffsetDeleteRequest, resp *km
 // forgetOffset removes what groups have committed for a partition.
 func (s *step) forgetOffset(room *arena, groups []*group, topic string, partition int32) {
 	for _, g := range groups {
-		if _, ok := g.offsets.get(topic, partition); ok {
+		if _, ok := g.offsets.get(topic, partition); ok || g.isPending(topic, s.topic(topic), partition) {
 			s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
 			s.cut()
 		}

@@ -25,7 +25,7 @@ func (m *machine) expireOffsets(s *step) {
 					if g.consumer != nil {
 						from = max(since, c.commitTime)
 					}
-					if c.expired(s, from) {
+					if c.expired(s, from) && !g.isPending(topic, s.topic(topic), partition) {
 						expired++
 						s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
 						s.cut()
@@ -36,7 +36,7 @@ func (m *machine) expireOffsets(s *step) {
 		if expired > 0 {
 			s.event(Event{Kind: OffsetsExpired, Group: g.id, Count: expired})
 		}
-		if expired == g.offsets.size() && g.empty() && g.idle() {
+		if expired == g.offsets.size() && g.pending == nil && g.empty() && g.idle() {
 			m.deleteEmpty(s, g)
 			s.cut()
 		}
@@ -45,7 +45,8 @@ func (m *machine) expireOffsets(s *step) {
 		m.apply(s)
 		m.sweepMarks(s)
 	}
-	if len(m.groups) > 0 {
+	m.expireGuards(s)
+	if len(m.groups) > 0 || len(m.guards) > 0 {
 		m.scheduleExpiry(s)
 	}
 }

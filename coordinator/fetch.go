@@ -7,8 +7,8 @@ import (
 )
 
 // FetchOffsets handles OffsetFetch, versions 0 to 10; 2 made "all topics" of
-// null and added a top-level error, 7 require_stable (there are no open
-// transactions here: every offset is stable), 8 many groups per request, 9 the
+// null and added a top-level error, 7 require_stable (what a
+// transaction that is open has committed is not told: UNSTABLE_OFFSET_COMMIT), 8 many groups per request, 9 the
 // epochs of members of consumer groups, 10 topic ids, which the caller maps to
 // names and back.
 func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, caller Caller, reply func(*kmsg.OffsetFetchResponse)) {
@@ -34,11 +34,14 @@ func (g *Groups) FetchOffsets(req *kmsg.OffsetFetchRequest, caller Caller, reply
 			resp.Groups[i].ErrorCode = int16(code)
 			return
 		}
-		resp.Groups[i].Topics = from.fetch(s, asked.Topics)
+		resp.Groups[i].Topics = from.fetch(s, asked.Topics, req.RequireStable)
 	}, func(i int, code protocol.ErrorCode) {
 		resp.Groups[i].Topics, resp.Groups[i].ErrorCode = nil, int16(code)
 	}, func() { reply(resp) })
 }
+
+// versionOfStable is from which version on OffsetFetch can ask for stable offsets.
+const versionOfStable = 7
 
 // fetchOne handles the versions that speak of one group.
 func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, caller Caller, reply func(*kmsg.OffsetFetchResponse)) {
@@ -60,7 +63,7 @@ func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, caller Caller, reply fun
 		}
 		resp := kmsg.NewPtrOffsetFetchResponse()
 		resp.Version = req.Version
-		for _, t := range from.fetch(s, topics) {
+		for _, t := range from.fetch(s, topics, req.Version >= versionOfStable && req.RequireStable) {
 			old := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
 			for _, p := range t.Partitions {
 				old.Partitions = append(old.Partitions, kmsg.OffsetFetchResponseTopicPartition(p))
@@ -89,10 +92,11 @@ func fetchFailed(req *kmsg.OffsetFetchRequest, code protocol.ErrorCode) *kmsg.Of
 }
 
 // fetch reads committed offsets, all of them if topics is nil. A group that
-// does not exist has none. What is left of a deleted topic is not shown.
-func (g *group) fetch(s *step, topics []kmsg.OffsetFetchRequestGroupTopic) []kmsg.OffsetFetchResponseGroupTopic {
+// does not exist has none. What is left of a deleted topic is not shown. stable: what
+// an open transaction may change is not told either.
+func (g *group) fetch(s *step, topics []kmsg.OffsetFetchRequestGroupTopic, stable bool) []kmsg.OffsetFetchResponseGroupTopic {
 	if topics == nil {
-		return g.fetchAll(s)
+		return g.fetchAll(s, stable)
 	}
 	out := make([]kmsg.OffsetFetchResponseGroupTopic, 0, len(topics))
 	for i := range topics {
@@ -102,7 +106,11 @@ func (g *group) fetch(s *step, topics []kmsg.OffsetFetchRequestGroupTopic) []kms
 		now := s.topic(from.Topic)
 		for _, partition := range from.Partitions {
 			p := unknownOffset(partition)
-			if g != nil {
+			switch {
+			case g == nil:
+			case stable && g.isPending(from.Topic, now, partition):
+				p.ErrorCode = int16(protocol.UnstableOffsetCommit)
+			default:
 				if c, ok := g.offsets.get(from.Topic, partition); ok && now.keeps(c) {
 					p = knownOffset(partition, c)
 				}
@@ -114,7 +122,7 @@ func (g *group) fetch(s *step, topics []kmsg.OffsetFetchRequestGroupTopic) []kms
 	return out
 }
 
-func (g *group) fetchAll(s *step) []kmsg.OffsetFetchResponseGroupTopic {
+func (g *group) fetchAll(s *step, stable bool) []kmsg.OffsetFetchResponseGroupTopic {
 	out := []kmsg.OffsetFetchResponseGroupTopic{}
 	if g == nil {
 		return out
@@ -124,9 +132,15 @@ func (g *group) fetchAll(s *step) []kmsg.OffsetFetchResponseGroupTopic {
 		to.Partitions = make([]kmsg.OffsetFetchResponseGroupTopicPartition, 0, len(partitions))
 		now := s.topic(topic)
 		for partition, c := range partitions {
-			if now.keeps(c) {
-				to.Partitions = append(to.Partitions, knownOffset(partition, c))
+			if !now.keeps(c) {
+				continue
 			}
+			p := knownOffset(partition, c)
+			if stable && g.isPending(topic, now, partition) {
+				p = unknownOffset(partition)
+				p.ErrorCode = int16(protocol.UnstableOffsetCommit)
+			}
+			to.Partitions = append(to.Partitions, p)
 		}
 		if len(to.Partitions) > 0 {
 			out = append(out, to)

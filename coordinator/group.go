@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 // groupKind is by which protocol the members of a group work together.
@@ -115,10 +117,11 @@ type group struct {
 	id       string
 	stored   *kmsg.GroupMetadataValue // nil: none, as for a group that only commits offsets
 	offsets  offsetTable
-	consumer *consumerGroup // nil: it is no consumer group
-	rewind   *rewind        // durable too; nil: none is under way or can be undone
-	counted  standing       // as the machine counts it
-	shown    *shownOffsets  // the offsets as operators were last shown them; nil: they changed since
+	consumer *consumerGroup                    // nil: it is no consumer group
+	rewind   *rewind                           // durable too; nil: none is under way or can be undone
+	pending  map[model.ProducerID]pendingTable // durable too: offsets of open transactions; nil: none
+	counted  standing                          // as the machine counts it
+	shown    *shownOffsets                     // the offsets as operators were last shown them; nil: they changed since
 
 	roster
 	state        groupState

@@ -30,6 +30,9 @@ type GroupView struct {
 	Offsets         []TopicOffsets // not to be changed; in no order, see Sort
 	Blockers        []Blocker      // what the running rebalance waits for
 	Rewind          RewindPhase    // of the newest that is not forgotten
+	// OpenTransactions is how many producers have committed offsets in transactions
+	// that are not over; Offsets has none of those.
+	OpenTransactions int
 	// Broadcast: every member has all partitions, and is alone in a group of its
 	// own, which is shown besides; Offsets are the lowest of the members, and there
 	// is neither a generation nor an epoch. Nobody may have been in it yet.
@@ -143,7 +146,7 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 		Cell: g.cell, Broadcast: g.uncast(s),
 	}
 	v.show(g.showOffsets(s))
-	v.Rewind = g.rewind.shown()
+	v.Rewind, v.OpenTransactions = g.rewind.shown(), len(g.pending)
 	v.Members = make([]MemberView, 0, len(g.order))
 	for _, member := range g.order {
 		var expires time.Time

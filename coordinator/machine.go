@@ -3,12 +3,14 @@ package coordinator
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -23,6 +25,11 @@ type machine struct {
 	rewinds     [rewindDone + 1]int // groups by the phase of their rewind
 	timers      shard.Timers[timerKey]
 	settled     []settling // consumer groups that came to rest in this step
+
+	// Of transactions that have committed offsets here.
+	txns       map[model.ProducerID]*openTxn  // durable
+	txnRecords uint64                         // how many offsets they have committed, which puts those in order
+	guards     map[model.ProducerID]*txnGuard // soft
 
 	// Of broadcast groups.
 	facades  map[string]*facade // by base
@@ -62,6 +69,9 @@ func newMachine() *machine { return &machine{groups: map[string]*group{}} }
 // Replay applies one record, and keeps nothing of its bytes. Kinds of other
 // coordinators' groups are skipped.
 func (m *machine) Replay(r Record) error {
+	if r.Txn != nil && r.Txn.End != shard.EndNone {
+		return m.endTxn(r.Txn)
+	}
 	if len(r.Key) < 2 {
 		return fmt.Errorf("%w: a key of %d bytes", errRecord, len(r.Key))
 	}
@@ -88,9 +98,15 @@ func (m *machine) replayOffset(r Record) error {
 	}
 	if r.Value == nil {
 		g := m.groups[key.Group]
-		if g != nil && g.offsets.remove(key.Topic, key.Partition) {
-			g.shown = nil
+		if g == nil {
+			return nil
+		}
+		erased := m.erasePending(g, key.Topic, key.Partition)
+		if g.offsets.remove(key.Topic, key.Partition) {
+			g.shown, erased = nil, true
 			m.offsetCount--
+		}
+		if erased {
 			m.forget(g)
 		}
 		return nil
@@ -99,8 +115,15 @@ func (m *machine) replayOffset(r Record) error {
 	if err != nil {
 		return err
 	}
+	if r.Txn != nil {
+		m.holdTxn(r.Txn, &key, c)
+		return nil
+	}
 	g := m.obtain(key.Group)
 	g.shown = nil
+	if g.pending != nil {
+		g.overtakePending(key.Topic, key.Partition, math.MaxUint64)
+	}
 	if g.offsets.put(key.Topic, key.Partition, c) {
 		m.offsetCount++
 	}
@@ -152,7 +175,7 @@ func (m *machine) recount(g *group) {
 
 // forget removes a group of which nothing is left, neither stored nor soft.
 func (m *machine) forget(g *group) {
-	if g.stored != nil || g.consumer != nil || g.rewind != nil || len(g.offsets) > 0 || !g.idle() || m.groups[g.id] != g {
+	if g.stored != nil || g.consumer != nil || g.rewind != nil || len(g.offsets) > 0 || g.pending != nil || !g.idle() || m.groups[g.id] != g {
 		return
 	}
 	// A group that was empty before its offsets went may still wait for joins.

@@ -115,7 +115,7 @@ func (m *machine) follow(s *step, id string) bool {
 // now: a group that is held up goes on as it is.
 func (m *machine) toBroadcast(s *step, base string) bool {
 	if g := m.groups[base]; g != nil && !g.idle() {
-		if g.isEmptying() || g.size()*g.offsets.size() > copiesMax {
+		if g.isEmptying() || g.pending != nil || g.size()*g.offsets.size() > copiesMax {
 			return false
 		}
 		again := g.consumed() || g.stored != nil && len(g.stored.Members) > 0 // else a load finds nobody to copy for

@@ -56,9 +56,11 @@ func (m *machine) dropTopics(s *step, topics []string) {
 	var room arena
 	// In order, so that the same requests always write the same log.
 	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
-		offsets := m.groups[id].offsets
+		g := m.groups[id]
 		for _, topic := range topics {
-			s.drop(&room, id, topic, offsets[topic], s.topic(topic).keepsForSure)
+			keep := s.topic(topic).keepsForSure
+			s.drop(&room, g, topic, keep)
+			s.dropPending(&room, g, func(of string, c committed) bool { return of == topic && !keep(c) })
 		}
 	}
 }
@@ -68,27 +70,29 @@ func (m *machine) sweep(s *step) {
 	var room arena
 	dropped := 0
 	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
-		offsets := m.groups[id].offsets
-		for _, topic := range slices.Sorted(maps.Keys(offsets)) {
-			dropped += s.drop(&room, id, topic, offsets[topic], s.topic(topic).keeps)
+		g := m.groups[id]
+		for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
+			dropped += s.drop(&room, g, topic, s.topic(topic).keeps)
 		}
+		s.dropPending(&room, g, func(topic string, c committed) bool { return !s.topic(topic).keeps(c) })
 	}
 	if dropped > 0 {
 		s.event(Event{Kind: OffsetsDropped, Count: dropped})
 	}
 }
 
-// drop removes the offsets of one topic that are not kept.
-func (s *step) drop(room *arena, group, topic string, offsets map[int32]committed, keep func(committed) bool) int {
+// drop removes the offsets of one topic that are not kept. One stays, unseen, whose
+// tombstone would take with it what is pending for a topic that is kept.
+func (s *step) drop(room *arena, g *group, topic string, keep func(committed) bool) int {
 	var gone []int32
-	for partition, c := range offsets {
-		if !keep(c) {
+	for partition, c := range g.offsets[topic] {
+		if !keep(c) && !g.hasPending(topic, partition, keep) {
 			gone = append(gone, partition)
 		}
 	}
 	slices.Sort(gone)
 	for _, partition := range gone {
-		s.record(Record{Key: room.offsetKey(group, topic, partition)})
+		s.record(Record{Key: room.offsetKey(g.id, topic, partition)})
 		s.cut()
 	}
 	return len(gone)

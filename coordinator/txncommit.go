@@ -1,0 +1,209 @@
+package coordinator
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// TxnProducer is who commits offsets in a transaction.
+type TxnProducer struct {
+	ID    model.ProducerID
+	Epoch model.ProducerEpoch
+}
+
+// TxnGuard ties a commit to one question to the transaction coordinator. A marker,
+// or the transaction's first commit, makes every guard given before worthless, and
+// so does a load: a commit that was delayed until after its transaction has no way
+// in. The zero value is no guard.
+//
+// Guards are the machine's, as it is the only writer of its partition: the order of
+// its tasks is the order in the log.
+type TxnGuard struct{ guard *txnGuard }
+
+// txnGuard is in force as long as the machine has it. Several commits of one
+// producer may share it.
+type txnGuard struct{ given int64 } // ms
+
+// VerifyTxn tells whether the transaction coordinator has to be asked before the
+// producer commits offsets for the group. If not, its transaction is open here.
+// Otherwise the commit comes with the guard.
+func (g *Groups) VerifyTxn(group string, p TxnProducer, done func(guard TxnGuard, needed bool, code protocol.ErrorCode)) {
+	fail := func(code protocol.ErrorCode) { done(TxnGuard{}, false, code) }
+	if code := namedGroupID(group); code != protocol.NoError {
+		fail(code)
+		return
+	}
+	g.post(group, func(m *machine, s *step) {
+		// Nothing durable is told, so that nobody waits for the disk here.
+		if open := m.txns[p.ID]; open != nil && open.epoch == p.Epoch {
+			done(TxnGuard{}, false, protocol.NoError)
+			return
+		}
+		done(TxnGuard{m.guardOf(s, p.ID)}, true, protocol.NoError)
+	}, fail)
+}
+
+func (m *machine) guardOf(s *step, producer model.ProducerID) *txnGuard {
+	guard := m.guards[producer]
+	if guard == nil {
+		if m.guards == nil {
+			m.guards = map[model.ProducerID]*txnGuard{}
+		}
+		guard = &txnGuard{}
+		m.guards[producer] = guard
+		m.scheduleExpiry(s)
+	}
+	guard.given = s.wall()
+	return guard
+}
+
+// expireGuards drops those of who asked and never committed.
+func (m *machine) expireGuards(s *step) {
+	for producer, guard := range m.guards {
+		if s.wall()-guard.given >= s.config.OffsetsCheckInterval.Milliseconds() {
+			delete(m.guards, producer)
+		}
+	}
+}
+
+// CommitTxnOffsets handles TxnOffsetCommit, versions 0 to 5. Topics are those that
+// exist, as for CommitOffsets. What it commits is pending until EndTransaction. The
+// request is the coordinator's from then on.
+func (g *Groups) CommitTxnOffsets(
+	req *kmsg.TxnOffsetCommitRequest, guard TxnGuard, caller Caller, reply func(*kmsg.TxnOffsetCommitResponse),
+) {
+	commit := plainCommit(req)
+	failed := func(code protocol.ErrorCode) *kmsg.TxnOffsetCommitResponse {
+		return txnResponse(req, commitResponse(commit, code))
+	}
+	q := question[*kmsg.TxnOffsetCommitResponse]{req.Group, namedGroupID(req.Group), reply, failed}
+	if q.refused == protocol.NoError && !commitFits(commit) {
+		q.refused = protocol.InvalidRequest
+	}
+	who := TxnProducer{model.ProducerID(req.ProducerID), model.ProducerEpoch(req.ProducerEpoch)}
+	q.ask(g, func(m *machine, s *step) *kmsg.TxnOffsetCommitResponse {
+		if code := m.checkTxn(who, guard); code != protocol.NoError {
+			return failed(code)
+		}
+		return txnResponse(req, m.commit(s, commit, caller, &shard.Txn{Producer: who.ID, Epoch: who.Epoch}))
+	})
+}
+
+// versionOfTxnCommit is the version of OffsetCommit that has the fields of
+// TxnOffsetCommit, and topics by name.
+const versionOfTxnCommit = 8
+
+// plainCommit is the request as one of OffsetCommit.
+func plainCommit(req *kmsg.TxnOffsetCommitRequest) *kmsg.OffsetCommitRequest {
+	plain := kmsg.NewPtrOffsetCommitRequest()
+	plain.Version = versionOfTxnCommit
+	plain.Group, plain.Generation, plain.MemberID, plain.InstanceID = req.Group, req.Generation, req.MemberID, req.InstanceID
+	plain.Topics = make([]kmsg.OffsetCommitRequestTopic, len(req.Topics))
+	for i := range req.Topics {
+		from, to := &req.Topics[i], &plain.Topics[i]
+		to.Topic = from.Topic
+		to.Partitions = make([]kmsg.OffsetCommitRequestTopicPartition, len(from.Partitions))
+		for j, p := range from.Partitions {
+			to.Partitions[j] = kmsg.OffsetCommitRequestTopicPartition{
+				Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: p.Metadata, Timestamp: noTime,
+			}
+		}
+	}
+	return plain
+}
+
+func txnResponse(req *kmsg.TxnOffsetCommitRequest, plain *kmsg.OffsetCommitResponse) *kmsg.TxnOffsetCommitResponse {
+	resp := kmsg.NewPtrTxnOffsetCommitResponse()
+	resp.Version = req.Version
+	resp.Topics = make([]kmsg.TxnOffsetCommitResponseTopic, len(plain.Topics))
+	for i := range plain.Topics {
+		from, to := &plain.Topics[i], &resp.Topics[i]
+		to.Topic = from.Topic
+		to.Partitions = make([]kmsg.TxnOffsetCommitResponseTopicPartition, len(from.Partitions))
+		for j, p := range from.Partitions {
+			to.Partitions[j] = kmsg.TxnOffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: p.ErrorCode}
+		}
+	}
+	return resp
+}
+
+// checkTxn finds out whether a producer may commit here as things are. What the
+// partition would refuse must not get into the outbox: the shard would load again.
+func (m *machine) checkTxn(who TxnProducer, guard TxnGuard) protocol.ErrorCode {
+	open := m.txns[who.ID]
+	switch {
+	case open != nil && open.epoch == who.Epoch:
+		return protocol.NoError
+	case open != nil && open.epoch > who.Epoch:
+		return protocol.InvalidProducerEpoch
+	case guard.guard == nil || m.guards[who.ID] != guard.guard:
+		return protocol.InvalidTxnState
+	}
+	return protocol.NoError
+}
+
+// checkTxnCommit is checkCommit in a transaction: who names neither itself nor a
+// generation may commit, as clients of old do, and a rebalance refuses nobody.
+func checkTxnCommit(g *group, req *kmsg.OffsetCommitRequest) protocol.ErrorCode {
+	anonymous := req.Generation < 0 && req.MemberID == "" && req.InstanceID == nil
+	switch {
+	case anonymous:
+		return protocol.NoError
+	case g == nil && req.Generation < 0:
+		return protocol.NoError
+	case g == nil:
+		return protocol.IllegalGeneration
+	case g.consumer != nil:
+		return g.consumer.checkTxnCommit(req)
+	case req.Generation < 0 && g.empty():
+		return protocol.NoError
+	}
+	if code := g.checkMember(req.MemberID, req.InstanceID); code != protocol.NoError {
+		return code
+	}
+	if !g.current(req.MemberID, req.Generation) {
+		return protocol.IllegalGeneration
+	}
+	return protocol.NoError
+}
+
+func (c *consumerGroup) checkTxnCommit(req *kmsg.OffsetCommitRequest) protocol.ErrorCode {
+	member := c.members[req.MemberID]
+	switch {
+	case req.Generation < 0 && len(c.members) == 0:
+		return protocol.NoError
+	case member == nil:
+		return protocol.UnknownMemberID
+	case member.checkOffsets(req.Generation) != protocol.NoError:
+		return protocol.IllegalGeneration
+	}
+	return protocol.NoError
+}
+
+// EndTransaction ends a producer's transaction in the partition of a shard: what it
+// committed there counts from now on, or is forgotten. done hears NoError when the
+// marker is below the high watermark; of any other code nothing is known, and the
+// marker has to be written again, which does no harm.
+//
+// The marker goes the way of the shard's other records, as it has to stand behind
+// the commits that are on their way. Whoever calls asks the partition first: a marker
+// that it refuses would cost the shard a load.
+func (g *Groups) EndTransaction(
+	index int32, p TxnProducer, commit bool, coordinatorEpoch int32, bumped bool, done func(protocol.ErrorCode),
+) {
+	end := shard.EndAbort
+	if commit {
+		end = shard.EndCommit
+	}
+	g.shards.Post(index, func(_ *machine, s *step) {
+		s.cut()
+		s.record(Record{Txn: &shard.Txn{
+			Producer: p.ID, Epoch: p.Epoch, End: end, CoordinatorEpoch: coordinatorEpoch, BumpedEpoch: bumped,
+		}})
+		s.cut()
+		s.answer(done)
+	}, done)
+}
