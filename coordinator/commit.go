@@ -83,7 +83,9 @@ func (m *machine) commitTo(s *step, g *group, req *kmsg.OffsetCommitRequest, txn
 	s.cut() // a transaction's records are a batch of their own
 	g.hear(s, req.MemberID)
 	if g != nil && (g.state == stateStable || g.state == statePreparing) {
-		m.watch(s, g, g.byID[req.MemberID]) // a commit is as good as a heartbeat
+		if member := g.byID[req.MemberID]; member != nil { // in a transaction it need not say who it is
+			m.watch(s, g, member) // a commit is as good as a heartbeat
+		}
 	}
 	if g == nil {
 		m.scheduleExpiry(s)
