@@ -62,7 +62,11 @@ func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, out io.Write
 	b.opened("directories", dirs.Close)
 	started := b.clock.Now()
 	b.opened("heap limit", keepHeap(b.clock).close)
-	if err := b.open(ctx); err != nil {
+	switch err := b.open(ctx); {
+	case errors.Is(err, errInterrupted):
+		logger.Info("stopped before it had started")
+		return b.close()
+	case err != nil:
 		return errors.Join(err, b.close())
 	}
 	b.greet(b.clock.Now().Sub(started))
@@ -79,10 +83,17 @@ func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, out io.Write
 	return err
 }
 
+// errInterrupted says that the broker was asked to stop while it started: that is
+// no failure, and whoever supervises it must not take it for one.
+var errInterrupted = errors.New("interrupted at start")
+
 // open builds the rooms from the disk up. What was opened before a failure is
 // left to close.
 func (b *broker) open(ctx context.Context) error {
-	if err := b.probePorts(ctx); err != nil {
+	switch err := b.probePorts(ctx); {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
 		return err
 	}
 	for _, step := range []func() error{
@@ -92,8 +103,8 @@ func (b *broker) open(ctx context.Context) error {
 			begun, _ := holdsData(b.fs, b.cfg.DataDir) // if it can not be told, the error tells why
 			return adviseOnDir(b.cfg.DataDir, begun, err)
 		}
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("interrupted at start: %w", err)
+		if ctx.Err() != nil {
+			return errInterrupted
 		}
 	}
 	if err := b.openServer(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -30,6 +31,17 @@ func TestPortInUse(t *testing.T) {
 		if _, err := os.Stat(dir); !os.IsNotExist(err) {
 			t.Errorf("%s: the data directory was made: %v", name, err)
 		}
+	}
+}
+
+// TestInterruptedStart: who is asked to stop before it serves has not failed.
+func TestInterruptedStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	code := run(ctx, process{args: []string{"--listen", "127.0.0.1:0", "--http", "", "--data-dir", filepath.Join(t.TempDir(), "data")}, stdout: &out, stderr: &out})
+	if code != 0 || !strings.Contains(out.String(), "stopped before it had started") {
+		t.Errorf("exit code %d, %s", code, out.String())
 	}
 }
 
