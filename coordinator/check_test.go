@@ -19,14 +19,27 @@ type durableGroup struct {
 	Offsets  offsetTable
 	Consumer *durableConsumer
 	Rewind   *rewind
-	Pending  map[model.ProducerID]pendingTable
+	Pending  map[model.ProducerID]pendingTable // without their places: compaction has less to count
 }
 
 func durable(m *machine) map[string]durableGroup {
 	out := map[string]durableGroup{}
 	for id, g := range m.groups {
 		if g.stored != nil || len(g.offsets) > 0 || g.consumer != nil || g.rewind != nil || g.pending != nil {
-			out[id] = durableGroup{g.stored, g.offsets, g.consumer.durable(), g.rewind, g.pending}
+			out[id] = durableGroup{g.stored, g.offsets, g.consumer.durable(), g.rewind, g.durablePending()}
+		}
+	}
+	return out
+}
+
+func (g *group) durablePending() map[model.ProducerID]pendingTable {
+	out := pendingOf([]*group{g})
+	for _, table := range out {
+		for _, partitions := range table {
+			for partition, p := range partitions {
+				p.at = 0
+				partitions[partition] = p
+			}
 		}
 	}
 	return out

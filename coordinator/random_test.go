@@ -36,6 +36,7 @@ func TestRandomConversations(t *testing.T) {
 				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
 				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "move": w.move, "inherit": w.inherit, "rewind": w.rewind, "undo": w.undo, "hang up": w.hangUp, "switch": w.switchMode,
+				"txn commit": w.txnCommit, "txn end": w.txnEnd, "txn fetch": w.txnFetch, "txn any": w.txnAny,
 			})
 			w.end(rt)
 		})
@@ -88,6 +89,8 @@ type world struct {
 	// How often topic v was deleted and made: odd when it is gone. What is
 	// committed for it is this number, so no other may ever be fetched.
 	incarnation int64
+
+	txns txns
 }
 
 func newWorld(rt *rapid.T) *world {
@@ -414,8 +417,8 @@ func (w *world) settleJournal(rt *rapid.T) {
 
 func (w *world) check(rt *rapid.T) {
 	synctest.Wait()
-	if w.twice || w.lostOffset != "" {
-		rt.Fatalf("answered twice: %v; %s", w.twice, w.lostOffset)
+	if w.twice || w.lostOffset != "" || w.txns.wrong != "" {
+		rt.Fatalf("answered twice: %v; %s; %s", w.twice, w.lostOffset, w.txns.wrong)
 	}
 	w.groups.shards.Peek(0, func(m *machine, held []Record) {
 		if err := checkMachine(m); err != nil {
@@ -446,10 +449,11 @@ func (w *world) end(rt *rapid.T) {
 func (w *world) checkJournal(rt *rapid.T) {
 	records := w.journal.All()
 	cut := w.appendMax > 0
-	if err := checkAnswered(records, w.commits, w.groups.env.View(), cut); err != nil {
+	plain := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.Txn != nil })
+	if err := checkAnswered(plain, w.commits, w.groups.env.View(), cut); err != nil {
 		rt.Fatal(err)
 	}
-	if err := checkMarks(records); err != nil && !cut {
+	if err := checkMarks(plain); err != nil && !cut {
 		rt.Fatal(err)
 	}
 	config := DefaultConfig()
@@ -461,17 +465,7 @@ func (w *world) checkJournal(rt *rapid.T) {
 			rt.Fatal(err)
 		}
 	}
-	last := map[string]int{}
-	for i, r := range point {
-		last[string(r.Key)] = i
-	}
-	var compacted []Record
-	for i, r := range point {
-		if last[string(r.Key)] == i && (r.Value != nil || i%2 == 0) { // old tombstones go too
-			compacted = append(compacted, r)
-		}
-	}
-	if err := checkDurable(restarted, compacted); err != nil {
+	if err := checkDurable(restarted, compact(point)); err != nil {
 		rt.Fatalf("compacted: %v", err)
 	}
 	after := anyView()
