@@ -23,6 +23,8 @@
 //	facade.go        broadcast groups as tools see them; facade_consumer.go: with such members
 //	sync.go          SyncGroup; heartbeat.go, leave.go
 //	commit.go        OffsetCommit; offsets.go: the table; fetch.go: OffsetFetch
+//	txncommit.go     offsets that are committed in transactions: who may, and the end;
+//	                 txnoffsets.go: what is pending until then
 //	topics.go        which offsets outlive their topic: none
 //	delete.go        DeleteGroups, OffsetDelete; expiry.go
 //	describe.go      DescribeGroups and ListGroups
@@ -56,7 +58,7 @@
 // Invariants:
 //
 //   - Replaying all records of a journal gives the durable state of the live
-//     machine (group.stored, offsets, rewind, consumer but for what it calls soft,
+//     machine (group.stored, offsets, pending, rewind, consumer but for what it calls soft,
 //     and the marks of broadcast groups): handlers return records, and only replay applies them, when the
 //     handler is done or asks for it (machine.apply), before they go to the outbox.
 //   - What one request or one deadline changes in a group is one append: a crash keeps
@@ -66,6 +68,11 @@
 //     is put out; generations and epochs go on as one ascending row.
 //   - No two members of a consumer group hold the same partition: a member that
 //     is to have one that another holds waits until that has shown that it let go.
+//   - What a transaction commits is pending until its marker, which stands behind it
+//     in the shard's partition: then it is committed as a whole, or gone. The later
+//     record wins over the earlier one, whichever transaction ends first; a rewind's
+//     marks are such records. While something is pending it is neither expired nor
+//     is its group forgotten.
 //   - What is soft (who waits, who has a member id only, deadlines) dies with
 //     the machine; an Empty or Stable group is what its record says.
 //   - Every request is answered exactly once, also when its shard is dropped.
