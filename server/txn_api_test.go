@@ -137,8 +137,8 @@ func TestProduceOfTransactions(t *testing.T) {
 	if ended.ErrorCode != 0 || ended.ProducerID != p.ProducerID || ended.ProducerEpoch != 1 {
 		t.Fatalf("end: %+v", ended)
 	}
-	produce("the epoch before", 13, "my-tx", b(0, 2), protocol.InvalidProducerEpoch)
 	produce("the next transaction", 13, "my-tx", b(1, 0), ok)
+	produce("the epoch before", 13, "my-tx", b(0, 2), protocol.InvalidProducerEpoch)
 	two := kmsg.NewPtrProduceRequest()
 	name := "my-tx"
 	two.Acks, two.TimeoutMillis, two.TransactionID = -1, 10000, &name

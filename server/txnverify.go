@@ -182,20 +182,15 @@ func (t *txnProduce) refusal(q *produceQuestion, code protocol.ErrorCode) *proto
 
 // produceVerdict is the coordinator's answer as producers of a version understand it.
 func produceVerdict(code protocol.ErrorCode, version int16) protocol.ErrorCode {
-	switch code {
-	case protocol.TransactionAbortable:
-		if version < produceAbortable {
-			return protocol.InvalidTxnState
-		}
-	case protocol.ProducerFenced:
+	switch {
+	case code == protocol.TransactionAbortable && version < produceAbortable:
+		return protocol.InvalidTxnState
+	case code == protocol.ProducerFenced:
 		return protocol.InvalidProducerEpoch
-	case protocol.ConcurrentTransactions:
-		if version < produceAdds {
-			return protocol.NotEnoughReplicas
-		}
-	case protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable, protocol.NotCoordinator:
-		return protocol.NotEnoughReplicas // Java tries again, without asking for metadata
-	default:
+	case code == protocol.ConcurrentTransactions && version < produceAdds,
+		// Java tries again, without asking for metadata.
+		code == protocol.CoordinatorLoadInProgress, code == protocol.CoordinatorNotAvailable, code == protocol.NotCoordinator:
+		return protocol.NotEnoughReplicas
 	}
 	return code
 }
