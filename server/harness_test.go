@@ -121,7 +121,7 @@ func startBroker(tb testing.TB, o options) *broker {
 	core, logs := observer.New(zapcore.InfoLevel)
 	b.logs = logs
 	b.producers = server.NewProducerIDs(b.meta.AllocateProducerIDs, zap.New(core))
-	b.markers = server.NewMarkers(partitions)
+	b.markers = server.NewMarkers(partitions, b.groups)
 	txnConfig := txn.DefaultConfig()
 	txnConfig.Shards = 4
 	b.txns, err = txn.New(func() txn.Config { return txnConfig }, txn.Env{

@@ -73,7 +73,7 @@ func as[R kmsg.Request](req kmsg.Request) R {
 // added to one, its card must say what it brought. Flexible versions are the
 // business of protocol.Key.
 //
-// Not served, and so not advertised: offsets in transactions (25 and 28),
+// Not served, and so not advertised:
 // security, quotas, share and streams groups, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
@@ -96,8 +96,10 @@ func rows() []api {
 		{key: protocol.KeyDeleteRecords, min: 0, max: 2, handle: typed((*Server).deleteRecords)},
 		{key: protocol.KeyInitProducerID, min: 0, max: 5, handle: typed((*Server).initProducerID)},
 		{key: protocol.KeyAddPartitionsToTxn, min: 0, max: 5, handle: typed((*Server).addPartitionsToTxn)},
+		{key: protocol.KeyAddOffsetsToTxn, min: 0, max: 4, handle: typed((*Server).addOffsetsToTxn)},
 		{key: protocol.KeyEndTxn, min: 0, max: 5, handle: typed((*Server).endTxn)},
 		{key: protocol.KeyWriteTxnMarkers, min: 1, max: 2, handle: typed((*Server).writeTxnMarkers)},
+		{key: protocol.KeyTxnOffsetCommit, min: 0, max: 5, handle: typed((*Server).txnOffsetCommit)},
 		{key: protocol.KeyOffsetForLeaderEpoch, min: 2, max: 4, handle: typed((*Server).offsetForLeaderEpoch)},
 		{key: protocol.KeyDescribeConfigs, min: 1, max: 4, handle: typed((*Server).describeConfigs), weigher: weighed((*Server).weighDescribeConfigs)},
 		{key: protocol.KeyAlterConfigs, min: 0, max: 2, handle: typed((*Server).alterConfigs)},

@@ -3,6 +3,9 @@ package server
 import (
 	"sync"
 
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
@@ -13,6 +16,7 @@ import (
 // and one task at a time works it off, so that they come in their order.
 type Markers struct {
 	partitions *replication.Partitions
+	groups     *coordinator.Groups
 	tasks      tasks
 
 	mu      sync.Mutex
@@ -25,9 +29,11 @@ type markerWork struct {
 	done func([]*protocol.Error)
 }
 
-// NewMarkers writes into the partitions of a broker.
-func NewMarkers(partitions *replication.Partitions) *Markers {
-	return &Markers{partitions: partitions}
+// NewMarkers writes into the partitions of a broker. Those of __consumer_offsets get
+// theirs from the groups' shards: a marker has to stand behind the commits that are on
+// their way.
+func NewMarkers(partitions *replication.Partitions, groups *coordinator.Groups) *Markers {
+	return &Markers{partitions: partitions, groups: groups}
 }
 
 // Write has the markers of a job written, behind those of all earlier jobs, and
@@ -60,29 +66,55 @@ func (m *Markers) work() {
 	}
 }
 
-// write queues the markers of one job with the log.
+// write queues the markers of one job with the log, and with groups.
 func (m *Markers) write(w *markerWork) {
 	outcomes := make([]*protocol.Error, len(w.job.Partitions))
 	places := make([]int, 0, len(outcomes))
 	markers := make([]replication.Marker, 0, len(outcomes))
+	var offsets []int // places of those that groups have to write
 	for i, tp := range w.job.Partitions {
 		p, gone := m.partitions.Find(tp.Topic, tp.Partition)
-		if gone != nil {
-			outcomes[i] = gone
-			continue
-		}
-		places = append(places, i)
-		markers = append(markers, replication.Marker{
+		marker := replication.Marker{
 			Partition: p, Producer: w.job.Producer.ID, Epoch: w.job.Producer.Epoch, Commit: w.job.Commit,
 			CoordinatorEpoch: w.job.CoordinatorEpoch, BumpedEpoch: w.job.BumpedEpoch,
-		})
+		}
+		switch {
+		case gone != nil:
+			outcomes[i] = gone
+		case tp.Topic != cluster.OffsetsTopic:
+			places, markers = append(places, i), append(markers, marker)
+		default:
+			// The shard changes its state first: it must not take what the log will not.
+			if outcomes[i] = p.RefusesMarker(&marker); outcomes[i] == nil {
+				offsets = append(offsets, i)
+			}
+		}
 	}
 	done := w.done
+	all := shard.NewGather(1+len(offsets), func() { done(outcomes) })
+	for _, i := range offsets {
+		m.endOffsets(&w.job, w.job.Partitions[i].Partition, func(failed *protocol.Error) {
+			outcomes[i] = failed
+			all.Done()
+		})
+	}
 	m.partitions.AppendMarkers(markers, func(results []replication.MarkerResult) {
 		for i := range results {
 			outcomes[places[i]] = results[i].Err
 		}
-		done(outcomes)
+		all.Done()
+	})
+}
+
+// endOffsets has a shard of groups end the transaction in its partition.
+func (m *Markers) endOffsets(job *txn.MarkerJob, index int32, done func(*protocol.Error)) {
+	producer := coordinator.TxnProducer{ID: job.Producer.ID, Epoch: job.Producer.Epoch}
+	m.groups.EndTransaction(index, producer, job.Commit, job.CoordinatorEpoch, job.BumpedEpoch, func(code protocol.ErrorCode) {
+		if code == protocol.NoError {
+			done(nil)
+			return
+		}
+		done(protocol.Errorf(code, "the groups of %s-%d did not take the marker", cluster.OffsetsTopic, index))
 	})
 }
 

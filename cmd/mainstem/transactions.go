@@ -13,7 +13,7 @@ import (
 
 func (b *broker) openTransactions() error {
 	config := txnConfig(b.cfg.Resolver, b.meta.Image()) // none of it can be changed while the broker runs
-	b.markers = server.NewMarkers(b.partitions)
+	b.markers = server.NewMarkers(b.partitions, b.groups)
 	txns, err := txn.New(func() txn.Config { return config }, txn.Env{
 		Clock:         b.clock,
 		Journals:      func(shard int32) txn.Journal { return server.NewTransactionsJournal(b.partitions, b.clock, shard) },

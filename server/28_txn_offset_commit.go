@@ -1,0 +1,149 @@
+package server
+
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// TxnOffsetCommit (key 28), versions 0 to 5.
+//
+// Versions:
+//   - v2: leader epochs; before, COORDINATOR_LOAD_IN_PROGRESS is not answered
+//   - v3: flexible; the member and its generation (KIP-447)
+//   - v4: TRANSACTION_ABORTABLE (KIP-890)
+//   - v5: the commit adds the group to the transaction (KIP-890)
+//
+// The transaction coordinator is asked as it is for the first batch in a partition:
+// see txnverify.go. The guard is the group's shard's.
+//
+// Differs from Kafka: nothing known.
+func (s *Server) txnOffsetCommit(c *call, req *kmsg.TxnOffsetCommitRequest) {
+	t := &txnCommit{srv: s, call: c, req: req, caller: c.caller(), who: producerOf(req.ProducerID, req.ProducerEpoch)}
+	t.verify()
+}
+
+// Versions of TxnOffsetCommit, by what they know of transactions.
+const (
+	txnCommitLoading   = 2
+	txnCommitAbortable = 4
+	txnCommitAdds      = 5
+)
+
+// txnCommit is a TxnOffsetCommit request on its way.
+type txnCommit struct {
+	srv    *Server
+	call   *call
+	req    *kmsg.TxnOffsetCommitRequest
+	caller coordinator.Caller
+	who    txn.Producer
+	guard  coordinator.TxnGuard
+	asked  bool // the coordinator has allowed it with this guard
+}
+
+// verify takes a guard, and has the coordinator asked if that is needed, and was not
+// done with the same one.
+func (t *txnCommit) verify() {
+	producer := coordinator.TxnProducer{ID: t.who.ID, Epoch: t.who.Epoch}
+	t.srv.groups.VerifyTxn(t.req.Group, producer, func(guard coordinator.TxnGuard, needed bool, code protocol.ErrorCode) {
+		switch {
+		case code != protocol.NoError:
+			t.refuse(code)
+		case needed && !(t.asked && guard == t.guard):
+			// It may be the first question, or a marker of the transaction before
+			// made the guard worthless while the coordinator waited for it.
+			t.guard = guard
+			t.ask()
+		default:
+			t.guard = guard
+			if !t.srv.tasks.start(t.commit) {
+				t.commit() // the broker stops
+			}
+		}
+	})
+}
+
+func (t *txnCommit) ask() {
+	told := func(code protocol.ErrorCode) {
+		if code != protocol.NoError {
+			t.refuse(txnCommitVerdict(code, t.req.Version))
+			return
+		}
+		t.asked = true
+		t.verify()
+	}
+	parts := t.srv.offsetsOf(t.req.Group)
+	if t.req.Version >= txnCommitAdds {
+		t.srv.txns.AddPartitions(t.req.TransactionalID, t.who, parts, true, told)
+		return
+	}
+	t.srv.txns.Verify(t.req.TransactionalID, t.who, parts, func(codes []protocol.ErrorCode) { told(codes[0]) })
+}
+
+// commit hands the partitions that exist to the group, and answers.
+func (t *txnCommit) commit() {
+	all, img := t.req.Topics, t.srv.meta.Image()
+	t.req.Topics = make([]kmsg.TxnOffsetCommitRequestTopic, 0, len(all))
+	for _, rt := range all {
+		if topic, ok := img.Topic(rt.Topic); ok {
+			missing := func(p kmsg.TxnOffsetCommitRequestTopicPartition) bool { return !hasPartition(topic, p.Partition) }
+			rt.Partitions = slices.DeleteFunc(slices.Clone(rt.Partitions), missing)
+			t.req.Topics = append(t.req.Topics, rt)
+		}
+	}
+	t.srv.groups.CommitTxnOffsets(t.req, t.guard, t.caller, func(resp *kmsg.TxnOffsetCommitResponse) {
+		codes := map[string]map[int32]protocol.ErrorCode{}
+		for _, topic := range resp.Topics {
+			codes[topic.Topic] = map[int32]protocol.ErrorCode{}
+			for _, p := range topic.Partitions {
+				codes[topic.Topic][p.Partition] = protocol.ErrorCode(p.ErrorCode)
+			}
+		}
+		t.answer(all, func(topic string, partition int32) protocol.ErrorCode {
+			if code, seen := codes[topic][partition]; seen {
+				return code
+			}
+			return protocol.UnknownTopicOrPartition
+		})
+	})
+}
+
+func (t *txnCommit) refuse(code protocol.ErrorCode) {
+	t.answer(t.req.Topics, func(string, int32) protocol.ErrorCode { return code })
+}
+
+// answer has a code for each partition that was asked for.
+func (t *txnCommit) answer(all []kmsg.TxnOffsetCommitRequestTopic, code func(topic string, partition int32) protocol.ErrorCode) {
+	resp := kmsg.NewPtrTxnOffsetCommitResponse()
+	for _, rt := range all {
+		topic := kmsg.TxnOffsetCommitResponseTopic{Topic: rt.Topic}
+		for _, p := range rt.Partitions {
+			got := code(rt.Topic, p.Partition)
+			if got == protocol.CoordinatorLoadInProgress && t.req.Version < txnCommitLoading {
+				got = protocol.CoordinatorNotAvailable
+			}
+			topic.Partitions = append(topic.Partitions, kmsg.TxnOffsetCommitResponseTopicPartition{
+				Partition: p.Partition, ErrorCode: t.call.failed(got),
+			})
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	t.call.encodeLater(resp)
+}
+
+// txnCommitVerdict is the coordinator's answer as clients of a version understand it.
+func txnCommitVerdict(code protocol.ErrorCode, version int16) protocol.ErrorCode {
+	switch {
+	case code == protocol.TransactionAbortable && version < txnCommitAbortable:
+		return protocol.InvalidTxnState
+	case code == protocol.ProducerFenced:
+		return protocol.InvalidProducerEpoch
+	case code == protocol.NotCoordinator:
+		return protocol.CoordinatorLoadInProgress // the group's is the right one
+	}
+	return code
+}
