@@ -53,7 +53,7 @@ func (t *txnCommit) verify() {
 		switch {
 		case code != protocol.NoError:
 			t.refuse(code)
-		case needed && !(t.asked && guard == t.guard):
+		case needed && (!t.asked || guard != t.guard):
 			// It may be the first question, or a marker of the transaction before
 			// made the guard worthless while the coordinator waited for it.
 			t.guard = guard

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
+)
+
+// txnCollector shows the counts of the transaction coordinator. It waits for no
+// shard.
+type txnCollector struct {
+	metrics func() txn.Metrics
+	now     func() time.Time
+}
+
+// TransactionCollector is for the registry of metrics.
+func (s *Server) TransactionCollector() prometheus.Collector {
+	return txnCollector{s.txns.Metrics, s.clock.Now}
+}
+
+// Describe implements prometheus.Collector: what it sends is in Collect.
+func (c txnCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c txnCollector) Collect(ch chan<- prometheus.Metric) {
+	send := func(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
+		var names, values []string
+		for i := 0; i+1 < len(labels); i += 2 {
+			names, values = append(names, labels[i]), append(values, labels[i+1])
+		}
+		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("mainstem_transaction"+name, help, names, nil), kind, v, values...)
+	}
+	m := c.metrics()
+	for state, n := range m.IDs {
+		send(prometheus.GaugeValue, "s", "Transactional ids by the state of their transaction.", float64(n), "state", state.String())
+	}
+	for result, n := range m.Ended {
+		send(prometheus.CounterValue, "s_ended_total", "Transactions that ended since the start.", float64(n), "result", result.String())
+	}
+	for code, n := range m.Verified {
+		send(prometheus.CounterValue, "_verifications_total", "Partitions of which producers had to know whether they are part of a transaction.", float64(n), "result", code.String())
+	}
+	oldest := 0.0
+	if !m.Oldest.IsZero() {
+		oldest = max(c.now().Sub(m.Oldest).Seconds(), 0)
+	}
+	send(prometheus.GaugeValue, "_oldest_seconds", "Age of the oldest open transaction; 0: none is open.", oldest)
+	send(prometheus.CounterValue, "_marker_retries_total", "Markers that were tried again.", float64(m.Retried))
+	send(prometheus.GaugeValue, "_shards_loaded", "Shards of the transaction coordinator that serve.", float64(m.ShardsLoaded))
+}
