@@ -15,7 +15,7 @@ import (
 //   - v2: a null list means all topics; an error of the whole answer
 //   - v5: leader epochs
 //   - v6: flexible
-//   - v7: only stable offsets; without transactions all are
+//   - v7: only stable offsets: none that a transaction is about to replace
 //   - v8: many groups in one request (KIP-709)
 //   - v9: members of KIP-848 groups and their epochs
 //   - v10: topic ids
