@@ -51,6 +51,10 @@ func (s *Server) API() http.Handler {
 	mux.HandleFunc("GET /api/v1/groups/{group}/rewind", s.taking(s.apiRewound))
 	mux.HandleFunc("POST /api/v1/groups/{group}/rewind/undo", s.taking(s.apiUndoRewind))
 	mux.HandleFunc("POST /api/v1/groups/{group}/skip", s.taking(s.apiSkip))
+	mux.HandleFunc("GET /api/v1/transactions", s.taking(s.apiListTxns, "state", "producer", "longer", "pattern"))
+	mux.HandleFunc("GET /api/v1/transactions/{id}", s.taking(s.apiDescribeTxn))
+	mux.HandleFunc("POST /api/v1/transactions/{id}/abort", s.taking(s.apiAbortTxn))
+	mux.HandleFunc("GET /api/v1/transactions-open", s.taking(s.apiOpenTxns))
 	mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, protocol.Errorf(protocol.InvalidRequest, "%s %s is not of this API", r.Method, r.URL.EscapedPath()), http.StatusNotFound)
 	})
@@ -197,7 +201,7 @@ func (s *Server) apiFailed(w http.ResponseWriter, err error, status ...int) {
 
 func apiStatus(code protocol.ErrorCode) int {
 	switch code { //nolint:exhaustive // The rest is ours.
-	case protocol.GroupIDNotFound, protocol.UnknownTopicOrPartition:
+	case protocol.GroupIDNotFound, protocol.UnknownTopicOrPartition, protocol.TransactionalIDNotFound:
 		return http.StatusNotFound
 	case protocol.NonEmptyGroup, protocol.GroupSubscribedToTopic, protocol.InconsistentGroupProtocol:
 		return http.StatusConflict

@@ -1,17 +1,13 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/expfmt"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -61,20 +57,7 @@ func TestTransactions(t *testing.T) {
 	if d := cmp.Diff(committed, readAll(ctx, t, b, "t", 6, kgo.FetchIsolationLevel(kgo.ReadCommitted()))); d != "" {
 		t.Errorf("read committed: %s", d)
 	}
-	var shown bytes.Buffer
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(b.server.TransactionCollector())
-	families, err := reg.Gather()
-	must(t, err)
-	for _, f := range families {
-		_, err := expfmt.MetricFamilyToText(&shown, f)
-		must(t, err)
-	}
-	for _, line := range []string{`mainstem_transactions_ended_total{result="commit"} 2`, `mainstem_transactions_ended_total{result="abort"} 1`} {
-		if !strings.Contains(shown.String(), line+"\n") {
-			t.Errorf("not shown: %s", line)
-		}
-	}
+	b.showsTxns(`mainstem_transactions_ended_total{result="commit"} 2`, `mainstem_transactions_ended_total{result="abort"} 1`)
 	if got := readAll(ctx, t, b, "t", 9); len(got) != 9 {
 		t.Errorf("read uncommitted: %v", got)
 	}

@@ -12,12 +12,13 @@ import (
 // shard.
 type txnCollector struct {
 	metrics func() txn.Metrics
+	open    func() []OpenTxnDetail
 	now     func() time.Time
 }
 
 // TransactionCollector is for the registry of metrics.
 func (s *Server) TransactionCollector() prometheus.Collector {
-	return txnCollector{s.txns.Metrics, s.clock.Now}
+	return txnCollector{s.txns.Metrics, s.eachOpenTxn, s.clock.Now}
 }
 
 // Describe implements prometheus.Collector: what it sends is in Collect.
@@ -49,4 +50,23 @@ func (c txnCollector) Collect(ch chan<- prometheus.Metric) {
 	send(prometheus.GaugeValue, "_oldest_seconds", "Age of the oldest open transaction; 0: none is open.", oldest)
 	send(prometheus.CounterValue, "_marker_retries_total", "Markers that were tried again.", float64(m.Retried))
 	send(prometheus.GaugeValue, "_shards_loaded", "Shards of the transaction coordinator that serve.", float64(m.ShardsLoaded))
+	c.partitions(send)
+}
+
+// partitions shows how far transactions hold partitions back.
+func (c txnCollector) partitions(send func(kind prometheus.ValueType, name, help string, v float64, labels ...string)) {
+	held, records, seconds := 0, int64(0), 0.0
+	for _, o := range c.open() {
+		if !o.Holds {
+			continue
+		}
+		held++
+		records = max(records, o.HighWatermark-o.LastStable)
+		if !o.Since.IsZero() {
+			seconds = max(seconds, c.now().Sub(o.Since).Seconds())
+		}
+	}
+	send(prometheus.GaugeValue, "_open_partitions", "Partitions in which a transaction is open.", float64(held))
+	send(prometheus.GaugeValue, "_lso_lag_records", "Records that an open transaction keeps from who reads committed data, in the partition where they are most.", float64(records))
+	send(prometheus.GaugeValue, "_lso_lag_seconds", "Since when a transaction has been open in a partition, the longest of all; 0: none is open, or it is not known.", seconds)
 }

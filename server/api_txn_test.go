@@ -1,0 +1,147 @@
+package server_test
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+// TestAPITransactions: an open transaction is shown with what it holds up, an
+// operator ends it once, and then nothing holds anybody.
+func TestAPITransactions(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	topic := c.createTopic("t", 2)
+	p := c.initID("my-tx")
+	c.initID("idle")
+	if code := c.produceTxn(12, "my-tx", topic, "t", txnBatch(t, p.ProducerID, 0, 0, "v", "w")); code != protocol.NoError {
+		t.Fatal(code)
+	}
+
+	var list server.TxnList
+	b.apiAsk("GET", "/api/v1/transactions", "", http.StatusOK, &list)
+	if len(list.Transactions) != 2 || list.Transactions[0].ID != "idle" || list.Transactions[1].State != "Ongoing" {
+		t.Fatalf("%+v", list)
+	}
+	for query, want := range map[string]int{
+		"state=ongoing": 1, "state=Empty": 1, "longer=1h": 0, "pattern=my": 0, "pattern=my-.*": 1, "producer=999999": 0,
+	} {
+		list = server.TxnList{}
+		b.apiAsk("GET", "/api/v1/transactions?"+query, "", http.StatusOK, &list)
+		if len(list.Transactions) != want {
+			t.Errorf("%s: %+v", query, list)
+		}
+	}
+
+	var open server.OpenTxnList
+	b.apiAsk("GET", "/api/v1/transactions-open", "", http.StatusOK, &open)
+	if len(open.Open) != 1 {
+		t.Fatalf("%+v", open)
+	}
+	o := open.Open[0]
+	if o.Topic != "t" || o.ID != "my-tx" || o.Hanging || !o.Holds || o.LastStable != 0 || o.HighWatermark != 2 || o.AbortedAt.IsZero() {
+		t.Errorf("%+v", o)
+	}
+	var d server.TxnDetail
+	b.apiAsk("GET", "/api/v1/transactions/my-tx", "", http.StatusOK, &d)
+	if len(d.PartitionList) != 1 || d.PartitionList[0].Open == nil || d.PartitionList[0].Open.First != 0 || !strings.Contains(d.Why, "in 1 of its 1 partitions") {
+		t.Errorf("%+v", d)
+	}
+	b.showsTxns("mainstem_transaction_open_partitions 1", "mainstem_transaction_lso_lag_records 2")
+
+	var done server.TxnAborted
+	b.apiAsk("POST", "/api/v1/transactions/my-tx/abort", "", http.StatusOK, &done)
+	until(t, "the markers are written", func() bool { return d.State == "CompleteAbort" }, func() {
+		d = server.TxnDetail{}
+		b.apiAsk("GET", "/api/v1/transactions/my-tx", "", http.StatusOK, &d)
+	})
+	open = server.OpenTxnList{}
+	b.apiAsk("GET", "/api/v1/transactions-open", "", http.StatusOK, &open)
+	if len(open.Open) != 0 {
+		t.Errorf("still open: %+v", open)
+	}
+	b.showsTxns("mainstem_transaction_open_partitions 0", "mainstem_transaction_lso_lag_records 0", `mainstem_transactions_ended_total{result="operator"} 1`)
+	var e server.APIError
+	b.apiAsk("POST", "/api/v1/transactions/my-tx/abort", "", http.StatusConflict, &e)
+	if e.Code != "INVALID_TXN_STATE" || !strings.Contains(e.Message, "nothing to abort") {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestAPIHanging: what was written past the coordinator is told apart from what it
+// will end; a marker ends it.
+func TestAPIHanging(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	topic := c.createTopic("known", 1)
+	c.createTopic("t", 1)
+	p := c.initID("my-tx")
+	if code := c.produceTxn(12, "my-tx", topic, "known", txnBatch(t, p.ProducerID, 0, 0, "v")); code != protocol.NoError {
+		t.Fatal(code)
+	}
+	b.write("t", p.ProducerID, 0, "v") // a known producer's, in a partition that its transaction does not have
+	var open server.OpenTxnList
+	b.apiAsk("GET", "/api/v1/transactions-open", "", http.StatusOK, &open)
+	if len(open.Open) != 2 || open.Open[0].Hanging || !open.Open[1].Hanging || open.Open[1].ID != "" {
+		t.Fatalf("%+v", open)
+	}
+	b.mark("t", p.ProducerID, false)
+	open = server.OpenTxnList{}
+	b.apiAsk("GET", "/api/v1/transactions-open", "", http.StatusOK, &open)
+	if len(open.Open) != 1 || open.Open[0].Topic != "known" {
+		t.Errorf("%+v", open)
+	}
+}
+
+// showsTxns demands lines of the metrics of transactions.
+func (b *broker) showsTxns(lines ...string) {
+	b.tb.Helper()
+	var shown bytes.Buffer
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(b.server.TransactionCollector())
+	families, err := reg.Gather()
+	must(b.tb, err)
+	for _, f := range families {
+		_, err := expfmt.MetricFamilyToText(&shown, f)
+		must(b.tb, err)
+	}
+	for _, line := range lines {
+		if !strings.Contains(shown.String(), line+"\n") {
+			b.tb.Errorf("not shown: %s", line)
+		}
+	}
+}
+
+// TestAPITransactionsRefused: what is asked wrongly is told what would be right.
+func TestAPITransactionsRefused(t *testing.T) {
+	b := startBroker(t, options{})
+	b.dial().initID("my-tx")
+	for _, c := range []struct {
+		method, path string
+		status       int
+		words        string
+	}{
+		{"GET", "/api/v1/transactions?state=open", http.StatusBadRequest, "PrepareCommit"},
+		{"GET", "/api/v1/transactions?longer=5", http.StatusBadRequest, "such as 5m"},
+		{"GET", "/api/v1/transactions?longer=5m&state=empty", http.StatusBadRequest, "in which a transaction is open"},
+		{"GET", "/api/v1/transactions?producer=x", http.StatusBadRequest, "number of a producer"},
+		{"GET", "/api/v1/transactions?pattern=(", http.StatusBadRequest, "pattern"},
+		{"GET", "/api/v1/transactions?older=1", http.StatusBadRequest, "there is no parameter older"},
+		{"GET", "/api/v1/transactions/none", http.StatusNotFound, "no transactional id none"},
+		{"POST", "/api/v1/transactions/none/abort", http.StatusNotFound, "no transactional id none"},
+		{"POST", "/api/v1/transactions/my-tx/abort", http.StatusConflict, "nothing to abort"},
+	} {
+		var e server.APIError
+		b.apiAsk(c.method, c.path, "", c.status, &e)
+		if !strings.Contains(e.Message, c.words) {
+			t.Errorf("%s: %+v, want %q", c.path, e, c.words)
+		}
+	}
+}
