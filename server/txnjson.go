@@ -90,16 +90,23 @@ func summarizeTxn(v *txn.View) TxnSummary {
 
 // whyTxn says in words how a transaction is.
 func whyTxn(d *TxnDetail, state txn.State) string {
-	held := 0
+	held, behind := 0, 0
 	for i := range d.PartitionList {
-		if open := d.PartitionList[i].Open; open != nil && open.Holds {
+		switch open := d.PartitionList[i].Open; {
+		case open == nil:
+		case open.Holds:
 			held++
+		default:
+			behind++
 		}
 	}
 	switch state {
 	case txn.Ongoing:
-		holds := "it holds nobody up"
-		if held > 0 {
+		holds := "nothing is written, so nobody waits for it"
+		switch {
+		case held == 0 && behind > 0:
+			holds = fmt.Sprintf("older ones are open in all of the %d partitions it has written to, and readers of committed data wait for those first", behind)
+		case held > 0:
 			holds = fmt.Sprintf("who reads committed data waits for it in %d of its %d partitions", held, d.Partitions)
 		}
 		return fmt.Sprintf("its producer has not ended it; %s. It ends with the producer's commit or abort, with a new producer of this id, "+

@@ -210,6 +210,8 @@ func refusedBy(address string, status int, raw []byte) error {
 	switch {
 	case e.Code == "GROUP_ID_NOT_FOUND":
 		next = "; `mainstem group list` shows all"
+	case e.Code == "TRANSACTIONAL_ID_NOT_FOUND":
+		next = "; `mainstem txn list` shows all"
 	case status == http.StatusBadRequest:
 		return usageError{errors.New(e.Message)}
 	}

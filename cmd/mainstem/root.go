@@ -34,7 +34,7 @@ func newRoot(p process) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
-	root.AddCommand(newServe(p), newConfig(p), newLog(p), newGroup(p), newVersion())
+	root.AddCommand(newServe(p), newConfig(p), newLog(p), newGroup(p), newTxn(p), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

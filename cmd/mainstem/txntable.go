@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/server"
+)
+
+func (t *groupTable) txns(l *server.TxnList) {
+	if len(l.Transactions) == 0 {
+		t.printf("there are no such transactional ids\n")
+		return
+	}
+	t.rows([]string{"TRANSACTIONAL ID", "STATE", "PARTITIONS", "OPEN", "ENDS"}, []string{"PRODUCER", "EPOCH", "TIMEOUT", "UNMARKED", "WAITING", "UPDATED"},
+		len(l.Transactions), func(i int) (cells, more []string) {
+			x := &l.Transactions[i]
+			return []string{server.Quoted(x.ID), x.State, strconv.Itoa(x.Partitions), t.openSince(x), t.ends(x.AbortedAt)}, []string{
+				strconv.FormatInt(x.ProducerID, 10), strconv.Itoa(int(x.ProducerEpoch)), timeoutText(x),
+				strconv.Itoa(x.Unmarked), strconv.Itoa(x.Waiting), t.ago(x.Updated),
+			}
+		})
+}
+
+func (t *groupTable) txn(d *server.TxnDetail) {
+	t.printf("transactional id %s: %s, producer %d epoch %d, timeout %s\n", server.Quoted(d.ID), d.State, d.ProducerID, d.ProducerEpoch, timeoutText(&d.TxnSummary))
+	if since := t.openSince(&d.TxnSummary); since != "-" {
+		line := fmt.Sprintf("open for %s", since)
+		if !d.AbortedAt.IsZero() {
+			line += fmt.Sprintf("; the broker aborts it at %s (%s)", d.AbortedAt.UTC().Format(time.RFC3339), t.ends(d.AbortedAt))
+		}
+		t.printf("%s\n", line)
+	}
+	t.printf("%s\n", d.Why)
+	if len(d.PartitionList) == 0 {
+		return
+	}
+	t.printf("\n")
+	t.rows([]string{"TOPIC", "PARTITION", "FIRST", "HELD BACK", "SINCE", "NOTE"}, []string{"STABLE", "END"},
+		len(d.PartitionList), func(i int) (cells, more []string) {
+			x := &d.PartitionList[i]
+			cells = []string{server.Quoted(x.Topic), strconv.Itoa(int(x.Partition))}
+			if x.Open == nil {
+				note := "nothing open"
+				if x.Deleted {
+					note = "deleted"
+				}
+				return append(cells, "-", "-", "-", note), []string{"-", "-"}
+			}
+			return append(cells, strconv.FormatInt(x.Open.First, 10), heldBack(x.Open), t.ago(x.Open.Since), holdsText(x.Open)),
+				[]string{strconv.FormatInt(x.Open.LastStable, 10), strconv.FormatInt(x.Open.HighWatermark, 10)}
+		})
+}
+
+func (t *groupTable) openTxns(l *server.OpenTxnList) {
+	if len(l.Open) == 0 {
+		t.printf("no transaction is open in any partition\n")
+		return
+	}
+	t.rows([]string{"TOPIC", "PARTITION", "FIRST", "HELD BACK", "SINCE", "TRANSACTIONAL ID", "STATE", "ENDS", "NOTE"}, []string{"PRODUCER", "EPOCH", "STABLE", "END"},
+		len(l.Open), func(i int) (cells, more []string) {
+			x := &l.Open[i]
+			return []string{
+					server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), strconv.FormatInt(x.First, 10), heldBack(x), t.ago(x.Since),
+					nameText(x.ID), nameText(x.State), t.ends(x.AbortedAt), holdsText(x),
+				}, []string{
+					strconv.FormatInt(x.ProducerID, 10), strconv.Itoa(int(x.ProducerEpoch)),
+					strconv.FormatInt(x.LastStable, 10), strconv.FormatInt(x.HighWatermark, 10),
+				}
+		})
+}
+
+// openSince is for how long a transaction is open; those that are over keep their
+// start.
+func (t *groupTable) openSince(x *server.TxnSummary) string {
+	switch x.State {
+	case "Ongoing", "PrepareCommit", "PrepareAbort":
+		return t.ago(x.Started)
+	}
+	return "-"
+}
+
+// ends is how soon the broker aborts a transaction.
+func (t *groupTable) ends(at time.Time) string {
+	switch {
+	case at.IsZero():
+		return "-"
+	case !at.After(t.now):
+		return "now"
+	}
+	return "in " + server.SpanText(at.Sub(t.now))
+}
+
+func timeoutText(x *server.TxnSummary) string {
+	return server.SpanText(time.Duration(x.TimeoutSeconds * float64(time.Second)))
+}
+
+// heldBack is how many records who reads committed data does not get yet, because
+// of this transaction or an older one.
+func heldBack(o *server.OpenTxnDetail) string {
+	return strconv.FormatInt(max(o.HighWatermark-o.LastStable, 0), 10)
+}
+
+func holdsText(o *server.OpenTxnDetail) string {
+	switch {
+	case o.Hanging && o.Holds:
+		return "holds, hanging"
+	case o.Hanging:
+		return "hanging"
+	case o.Holds:
+		return "holds"
+	}
+	return "behind an older one"
+}
