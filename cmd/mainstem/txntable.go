@@ -61,13 +61,14 @@ func (t *groupTable) openTxns(l *server.OpenTxnList) {
 	t.rows([]string{"TOPIC", "PARTITION", "FIRST", "HELD BACK", "SINCE", "TRANSACTIONAL ID", "STATE", "ENDS", "NOTE"}, []string{"PRODUCER", "EPOCH", "STABLE", "END"},
 		len(l.Open), func(i int) (cells, more []string) {
 			x := &l.Open[i]
-			return []string{
-					server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), strconv.FormatInt(x.First, 10), heldBack(x), t.ago(x.Since),
-					nameText(x.ID), nameText(x.State), t.ends(x.AbortedAt), holdsText(x),
-				}, []string{
-					strconv.FormatInt(x.ProducerID, 10), strconv.Itoa(int(x.ProducerEpoch)),
-					strconv.FormatInt(x.LastStable, 10), strconv.FormatInt(x.HighWatermark, 10),
-				}
+			cells = []string{
+				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), strconv.FormatInt(x.First, 10), heldBack(x), t.ago(x.Since),
+				nameText(x.ID), nameText(x.State), t.ends(x.AbortedAt), holdsText(x),
+			}
+			return cells, []string{
+				strconv.FormatInt(x.ProducerID, 10), strconv.Itoa(int(x.ProducerEpoch)),
+				strconv.FormatInt(x.LastStable, 10), strconv.FormatInt(x.HighWatermark, 10),
+			}
 		})
 }
 
