@@ -16,11 +16,12 @@ import (
 // A version above 4 gets a body of version 0 with error 35 and the one row of
 // this API, as in Kafka, whatever its header looks like.
 //
-// Differs from Kafka: features are named only as far as they are built. Clients
-// turn on behaviour by the finalized levels (transaction.version=2 changes
-// Java's transactions), so that one is not here. group.version=1 says that
-// consumer groups are served; it is not finalized without consumer in
-// group.coordinator.rebalance.protocols, where Kafka leaves it.
+// Differs from Kafka: features are named only as far as they are built, and they
+// have their last level and no other. group.version=1 says that consumer groups are
+// served; it is not finalized without consumer in
+// group.coordinator.rebalance.protocols, where Kafka leaves it. transaction.version=2
+// has clients leave it to Produce to add partitions, and raise their epoch with each
+// transaction (KIP-890); clients of before are served beside them.
 func (s *Server) apiVersions(c *call, req *kmsg.ApiVersionsRequest) {
 	if req.Version >= 3 {
 		if !softwareName(req.ClientSoftwareName) || !softwareName(req.ClientSoftwareVersion) {
@@ -40,7 +41,7 @@ func (s *Server) features() []protocol.Feature {
 	if s.settings.consumerGroups() {
 		groups.Finalized = 1
 	}
-	return []protocol.Feature{groups}
+	return []protocol.Feature{groups, {Name: "transaction.version", Min: 0, Max: 2, Finalized: 2}}
 }
 
 // softwareName is KIP-511's rule for names and versions: letters and digits at

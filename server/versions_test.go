@@ -99,15 +99,19 @@ func TestFeatures(t *testing.T) {
 		for _, f := range resp.FinalizedFeatures {
 			finalized[f.Name] = f.MaxVersionLevel
 		}
-		want := map[string]int16{"group.version": 1}
+		want := map[string]int16{"group.version": 1, "transaction.version": 2}
 		if level == 0 {
-			clear(want)
+			delete(want, "group.version")
 		}
 		if d := cmp.Diff(want, finalized); d != "" {
 			t.Errorf("%s: finalized (-want +got)\n%s", protocols, d)
 		}
-		if got := resp.SupportedFeatures; len(got) != 1 || got[0].Name != "group.version" || got[0].MaxVersion != 1 {
-			t.Errorf("%s: supported: %v", protocols, got)
+		supported := map[string]int16{}
+		for _, f := range resp.SupportedFeatures {
+			supported[f.Name] = f.MaxVersion
+		}
+		if d := cmp.Diff(map[string]int16{"group.version": 1, "transaction.version": 2}, supported); d != "" {
+			t.Errorf("%s: supported (-want +got)\n%s", protocols, d)
 		}
 	}
 }
