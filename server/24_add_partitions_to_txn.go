@@ -97,7 +97,7 @@ func (s *Server) add(a *addition, bumps bool, reply func([]protocol.ErrorCode)) 
 		}
 	}
 	codes := make([]protocol.ErrorCode, len(parts))
-	if s.keepOut(parts, codes) {
+	if s.keepOut(a, parts, codes) {
 		reply(codes)
 		return
 	}
@@ -113,12 +113,13 @@ func (s *Server) add(a *addition, bumps bool, reply func([]protocol.ErrorCode)) 
 	})
 }
 
-// keepOut fills the codes if some partitions cannot be part of a transaction.
-func (s *Server) keepOut(parts []model.TopicPartition, codes []protocol.ErrorCode) bool {
+// keepOut fills the codes if some partitions cannot be part of a transaction. Those of
+// internal topics can, by way of the coordinators only, so one may ask about them.
+func (s *Server) keepOut(a *addition, parts []model.TopicPartition, codes []protocol.ErrorCode) bool {
 	bad := false
 	for i, tp := range parts {
 		codes[i] = protocol.OperationNotAttempted
-		if cluster.IsInternalTopic(tp.Topic) {
+		if cluster.IsInternalTopic(tp.Topic) && !a.verify {
 			codes[i], bad = protocol.TopicAuthorizationFailed, true
 		} else if _, gone := s.partitions.Find(tp.Topic, tp.Partition); gone != nil {
 			codes[i], bad = gone.Code, true

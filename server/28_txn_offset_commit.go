@@ -24,6 +24,10 @@ import (
 // Differs from Kafka: nothing known.
 func (s *Server) txnOffsetCommit(c *call, req *kmsg.TxnOffsetCommitRequest) {
 	t := &txnCommit{srv: s, call: c, req: req, caller: c.caller(), who: producerOf(req.ProducerID, req.ProducerEpoch)}
+	if len(t.existing()) == 0 {
+		t.refuse(protocol.UnknownTopicOrPartition) // nothing that could be part of a transaction
+		return
+	}
 	t.verify()
 }
 
@@ -84,17 +88,27 @@ func (t *txnCommit) ask() {
 	t.srv.txns.Verify(t.req.TransactionalID, t.who, parts, func(codes []protocol.ErrorCode) { told(codes[0]) })
 }
 
-// commit hands the partitions that exist to the group, and answers.
-func (t *txnCommit) commit() {
-	all, img := t.req.Topics, t.srv.meta.Image()
-	t.req.Topics = make([]kmsg.TxnOffsetCommitRequestTopic, 0, len(all))
-	for _, rt := range all {
-		if topic, ok := img.Topic(rt.Topic); ok {
-			missing := func(p kmsg.TxnOffsetCommitRequestTopicPartition) bool { return !hasPartition(topic, p.Partition) }
-			rt.Partitions = slices.DeleteFunc(slices.Clone(rt.Partitions), missing)
-			t.req.Topics = append(t.req.Topics, rt)
+// existing are the partitions of the request that are there, by topic.
+func (t *txnCommit) existing() []kmsg.TxnOffsetCommitRequestTopic {
+	img := t.srv.meta.Image()
+	topics := make([]kmsg.TxnOffsetCommitRequestTopic, 0, len(t.req.Topics))
+	for _, rt := range t.req.Topics {
+		topic, ok := img.Topic(rt.Topic)
+		if !ok {
+			continue
+		}
+		missing := func(p kmsg.TxnOffsetCommitRequestTopicPartition) bool { return !hasPartition(topic, p.Partition) }
+		if rt.Partitions = slices.DeleteFunc(slices.Clone(rt.Partitions), missing); len(rt.Partitions) > 0 {
+			topics = append(topics, rt)
 		}
 	}
+	return topics
+}
+
+// commit hands the partitions that exist to the group, and answers.
+func (t *txnCommit) commit() {
+	all := t.req.Topics
+	t.req.Topics = t.existing()
 	t.srv.groups.CommitTxnOffsets(t.req, t.guard, t.caller, func(resp *kmsg.TxnOffsetCommitResponse) {
 		codes := map[string]map[int32]protocol.ErrorCode{}
 		for _, topic := range resp.Topics {

@@ -37,7 +37,7 @@ func (s *Server) stateTopic() *internalTopic {
 	return &internalTopic{
 		name: cluster.TransactionsTopic, of: "transactions", partitions: s.settings.statePartitions(), load: s.txns.Load,
 		configs: map[string]string{
-			"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": s.settings.stateSegment(),
+			"cleanup.policy": "compact", "compression.type": "uncompressed", "segment.bytes": s.settings.stateSegment(),
 			"unclean.leader.election.enable": "false",
 		},
 	}
