@@ -192,6 +192,12 @@ func indented(text string) string {
 	return out.String()
 }
 
+// awaited reports whether an answer has one of the words that are waited for.
+func awaited(d *datadriven.TestData, answer string) bool {
+	arg, ok := d.Arg("until")
+	return !ok || slices.ContainsFunc(arg.Vals, func(word string) bool { return strings.Contains(answer, word) })
+}
+
 // settleTime is how long a broker may need for what it promises in the end.
 const settleTime = 5 * time.Second
 
@@ -204,7 +210,7 @@ func (w *talk) doReceive(c *conn, d *datadriven.TestData) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		again := loading(reflect.ValueOf(resp)) || !strings.Contains(w.show(resp), option(d, "until"))
+		again := loading(reflect.ValueOf(resp)) || !awaited(d, w.show(resp))
 		if again && time.Now().Before(deadline) {
 			if err := c.send(req); err != nil {
 				return "", err
