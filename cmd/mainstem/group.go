@@ -79,7 +79,7 @@ func newGroupList(p process) *cobra.Command {
 				q.Set("type", kind)
 			}
 			var list server.GroupList
-			return f.show(cmd, p, request{path: "/api/v1/groups", query: q}, &list, func(t *groupTable) { t.list(&list) })
+			return f.show(cmd, p, request{path: "/api/v1/groups", query: q}, &list, func(t *groupTable) { t.list(&list, len(q) > 0) })
 		},
 	}
 	c.Flags().StringVar(&state, "state", "", "only groups in these `STATES`: Empty, Stable; of classic groups PreparingRebalance, CompletingRebalance; of consumer groups Assigning, Reconciling")

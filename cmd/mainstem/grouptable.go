@@ -45,9 +45,14 @@ func (t *groupTable) rows(head, more []string, n int, row func(i int) (cells, mo
 	}
 }
 
-func (t *groupTable) list(l *server.GroupList) {
-	if len(l.Groups) == 0 {
+func (t *groupTable) list(l *server.GroupList, filtered bool) {
+	switch {
+	case len(l.Groups) > 0:
+	case filtered:
 		t.printf("there are no such groups\n")
+		return
+	default:
+		t.printf("there are no groups\n")
 		return
 	}
 	t.rows([]string{"GROUP", "TYPE", "MODE", "STATE", "MEMBERS", "PARTITIONS", "LAG", "BEHIND"},

@@ -169,7 +169,7 @@ func TestGroupList(t *testing.T) {
 		{Group: "g::member::i:a", Type: "classic", Mode: "member", State: "Stable", Members: 1, ProtocolType: "consumer", Protocol: "range", Generation: 3},
 	}}
 	var out bytes.Buffer
-	(&groupTable{reportPrinter: reportPrinter{out: &out}, wide: true}).list(&list)
+	(&groupTable{reportPrinter: reportPrinter{out: &out}, wide: true}).list(&list, false)
 	if d := cmp.Diff(`GROUP           TYPE     MODE       STATE   MEMBERS  PARTITIONS  LAG  BEHIND  BYTES    PROTOCOL  GENERATION  SINCE
 g               classic  broadcast  Stable  1        0           0    -       0 bytes  range     -           -
 g::member::i:a  classic  member     Stable  1        0           0    -       0 bytes  range     3           -
