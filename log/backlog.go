@@ -1,11 +1,13 @@
 package log
 
-import "github.com/mainstem-mq/mainstem/internal/model"
+import (
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/log/index"
+)
 
 // Backlog is what lies between two offsets of a partition.
 type Backlog struct {
-	// Bytes is the size of the batches, the one that holds the lower offset as a
-	// whole.
+	// Bytes is the size of the batches, the first and the last one as a whole.
 	Bytes int64
 	// Oldest is when the first of them was appended, ms; 0: there is none.
 	Oldest int64
@@ -29,11 +31,28 @@ func (p *PartitionLog) Backlog(from, limit model.Offset) (Backlog, error) {
 	if err != nil || !ok || first.BaseOffset >= limit {
 		return b, err
 	}
-	last, ok, err := p.lastBelow(limit)
+	last, ok, err := p.lastBegun(limit)
 	if err != nil || !ok || last.TotalBytes < first.TotalBytes {
 		return b, err // the second: all of it went between the two looks
 	}
 	b.Oldest = first.AppendTime
 	b.Bytes = int64(last.TotalBytes - first.TotalBytes + uint64(first.Length))
 	return b, nil
+}
+
+// lastBegun finds the last entry that begins below an offset.
+func (p *PartitionLog) lastBegun(limit model.Offset) (index.Entry, bool, error) {
+	last, ok, err := p.lastBelow(limit)
+	if err != nil || ok && last.LastOffset() == limit-1 { // as at a high watermark
+		return last, ok, err
+	}
+	it, err := p.iterate(limit - 1)
+	if err != nil {
+		return last, ok, err
+	}
+	across, _, found, err := it.next()
+	if err != nil || !found || across.BaseOffset >= limit {
+		return last, ok, err
+	}
+	return across, true, nil
 }

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"math"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -9,7 +10,7 @@ import (
 
 // Backlog is what a reader at some offset has before it.
 type Backlog struct {
-	// Records up to the high watermark that are there to be read. With About it
+	// Records below the high watermark that are there to be read. With About it
 	// is an upper bound: compaction left gaps in the offsets.
 	Records int64
 	About   bool
@@ -21,22 +22,28 @@ type Backlog struct {
 	Oldest time.Time
 }
 
-// Backlog measures what is to be read from an offset on. It looks at the index
-// only, at two places of it, so it costs the same however much that is.
+// Backlog measures what is to be read from an offset on.
 func (p *Partition) Backlog(from model.Offset) (Backlog, *protocol.Error) {
+	return p.BacklogTo(from, math.MaxInt64)
+}
+
+// BacklogTo is Backlog for who reads up to another offset, which is not among
+// them; the batch that holds the last one counts as a whole, too. It looks at the
+// index only, at two places of it, so it costs the same however much that is.
+func (p *Partition) BacklogTo(from, to model.Offset) (Backlog, *protocol.Error) {
 	if err := p.droppedError(); err != nil {
 		return Backlog{}, err
 	}
 	o := p.Offsets()
-	from = max(from, o.LogStart)
-	if from >= o.HighWatermark {
+	from, to = max(from, o.LogStart), min(to, o.HighWatermark)
+	if from >= to {
 		return Backlog{}, nil
 	}
-	b, err := p.log.Backlog(from, o.HighWatermark)
+	b, err := p.log.Backlog(from, to)
 	if err != nil {
 		return Backlog{}, storageError(err)
 	}
-	out := Backlog{Records: int64(o.HighWatermark - from), About: b.Gaps, Bytes: b.Bytes}
+	out := Backlog{Records: int64(to - from), About: b.Gaps, Bytes: b.Bytes}
 	if b.Oldest > 0 {
 		out.Oldest = time.UnixMilli(b.Oldest)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/replication"
 )
 
 // How groups are consumed, as mode says.
@@ -134,22 +135,29 @@ func placesOfCells(v *coordinator.GroupView) *cellPlaces {
 }
 
 // plan says what it means that all members go to one place.
-func (c *cellPlaces) plan(key partitionKey, p *ResetPartition) {
+func (c *cellPlaces) plan(key partitionKey, part *replication.Partition, p *ResetPartition) error {
 	from := c.committed[key]
-	for _, offset := range from {
-		p.moves(offset, *p.To)
+	slices.Sort(from)
+	for rest, same := from, 0; len(rest) > 0; rest = rest[same:] { // most are where others are: at the end
+		for same = 1; same < len(rest) && rest[same] == rest[0]; {
+			same++
+		}
+		if err := p.moves(part, rest[0], int64(same)); err != nil {
+			return err
+		}
 	}
 	note := "of all " + counted(c.cells, "member")
 	switch {
 	case len(from) == 0:
 		note += ", which have committed nothing"
 	case len(from) < c.cells:
-		note += fmt.Sprintf(", %d of them at %d to %d", len(from), slices.Min(from), slices.Max(from))
+		note += fmt.Sprintf(", %d of them at %d to %d", len(from), from[0], from[len(from)-1])
 	default:
-		note += fmt.Sprintf(", at %d to %d", slices.Min(from), slices.Max(from))
+		note += fmt.Sprintf(", at %d to %d", from[0], from[len(from)-1])
 	}
 	if p.Note != "" {
 		note += "; " + p.Note
 	}
 	p.Note = note
+	return nil
 }

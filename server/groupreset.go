@@ -11,6 +11,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -49,13 +50,22 @@ type ResetPartition struct {
 	// Again is how many records will be delivered once more, Skipped how many
 	// never; offsets are counted, so in compacted topics there may be fewer. Of a
 	// broadcast group they are the sums of its members, and Committed is the lowest.
-	Again   int64  `json:"again"`
-	Skipped int64  `json:"skipped"`
-	Note    string `json:"note,omitempty"`
+	Again   int64 `json:"again"`
+	Skipped int64 `json:"skipped"`
+	// Bytes are those of the batches that hold what is delivered again, the first
+	// and the last as a whole.
+	Bytes int64  `json:"bytes"`
+	Note  string `json:"note,omitempty"`
 }
 
 // move is what happens to the partition, of a rewind's plan too.
 func (p ResetPartition) move() ResetPartition { return p }
+
+// Moves reports whether anybody goes elsewhere: what stays as it is, or is there
+// already, does not.
+func (p *ResetPartition) Moves() bool {
+	return p.To != nil && (p.Committed == nil || *p.Committed != *p.To || p.Again > 0 || p.Skipped > 0)
+}
 
 // Offsets are where the partitions of the plan go, for a request that does what
 // the plan says. Those that stay are not among them.
@@ -100,7 +110,7 @@ func (o plannedOffsets) add(p *ResetPartition) {
 // It ends early if nobody waits for it any more: looking for a time reads the log.
 func (s *Server) planReset(ctx context.Context, v *coordinator.GroupView, req *ResetRequest) (*ResetPlan, error) {
 	if req.Offsets != nil {
-		return s.planOffsets(v, req)
+		return s.planOffsets(ctx, v, req)
 	}
 	find, single, err := parseReset(req.To, s.clock.Now())
 	if err != nil {
@@ -135,7 +145,7 @@ func (s *Server) planReset(ctx context.Context, v *coordinator.GroupView, req *R
 }
 
 // planOffsets is planReset for offsets that were planned before.
-func (s *Server) planOffsets(v *coordinator.GroupView, req *ResetRequest) (*ResetPlan, error) {
+func (s *Server) planOffsets(ctx context.Context, v *coordinator.GroupView, req *ResetRequest) (*ResetPlan, error) {
 	if req.To != "" || req.Topics != nil {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "offsets say where to, for each partition: to and topics go without them")
 	}
@@ -146,6 +156,9 @@ func (s *Server) planOffsets(v *coordinator.GroupView, req *ResetRequest) (*Rese
 	plan := &ResetPlan{Group: v.ID, DryRun: req.DryRun, Partitions: []ResetPartition{}}
 	named := 0
 	for _, key := range at.keys {
+		if err := inTime(ctx); err != nil {
+			return nil, err
+		}
 		offset, ok := req.Offsets[key.topic][key.partition]
 		if !ok {
 			continue
@@ -246,15 +259,26 @@ func (s *Server) planPartition(key partitionKey, at *resetPlaces, find resetTo) 
 	}
 	p.To = &to
 	if at.cells != nil {
-		at.cells.plan(key, &p)
-	} else if committed != nil {
-		p.moves(*committed, to)
+		return p, at.cells.plan(key, part, &p)
 	}
-	return p, nil
+	if committed != nil {
+		err = p.moves(part, *committed, 1)
+	}
+	return p, err
 }
 
-// moves counts what it means that one who was at an offset goes to another.
-func (p *ResetPartition) moves(from, to int64) {
-	p.Again += max(min(from, p.End)-to, 0)
-	p.Skipped += max(to-max(from, p.LogStart), 0)
+// moves counts what it means that so many who were at an offset go elsewhere.
+func (p *ResetPartition) moves(part *replication.Partition, from, times int64) error {
+	again := max(min(from, p.End)-*p.To, 0)
+	p.Again += times * again
+	p.Skipped += times * max(*p.To-max(from, p.LogStart), 0)
+	if again == 0 {
+		return nil
+	}
+	between, gone := part.BacklogTo(model.Offset(*p.To), model.Offset(from))
+	if gone != nil {
+		return gone
+	}
+	p.Bytes += times * between.Bytes
+	return nil
 }

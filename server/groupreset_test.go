@@ -144,6 +144,56 @@ func TestResetPlans(t *testing.T) {
 	}
 }
 
+// TestPlannedBytes: batches that hold what comes again count as a whole, also if all
+// of that lies in one.
+func TestPlannedBytes(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("t", 1)
+	c.coordinate("g")
+	sizes := []int64{}
+	for range 3 { // of 10 records each
+		c.produceAt("t", 0, clock.Real{}.Now(), 10)
+		sizes = append(sizes, c.size("t")-sum(sizes))
+	}
+	for _, tc := range []struct {
+		name     string
+		from, to int64
+		want     int64
+	}{
+		{"in one batch", 7, 3, sizes[0]},
+		{"one record", 15, 14, sizes[1]},
+		{"two batches in part", 17, 3, sizes[0] + sizes[1]},
+		{"from a batch's end", 20, 12, sizes[1]},
+		{"all", 30, 0, sum(sizes)},
+		{"from beyond the end", 99, 29, sizes[2]},
+		{"forward", 3, 7, 0},
+		{"it is there", 7, 7, 0},
+	} {
+		c.commit("g", "t", 0, tc.from)
+		for _, deed := range []string{"reset", "rewind"} {
+			var plan server.ResetPlan
+			b.apiAsk("POST", "/api/v1/groups/g/"+deed, fmt.Sprintf(`{"to":"%d","topics":["t"],"dryRun":true}`, tc.to), http.StatusOK, &plan)
+			if p := plan.Partitions[0]; p.Bytes != tc.want || p.Again != max(min(tc.from, 30)-tc.to, 0) {
+				t.Errorf("%s, %s: %d bytes for %d records, want %d bytes", tc.name, deed, p.Bytes, p.Again, tc.want)
+			}
+		}
+	}
+}
+
+func sum(all []int64) (n int64) {
+	for _, one := range all {
+		n += one
+	}
+	return n
+}
+
+// size is how many bytes a fetch of partition 0 gives.
+func (c *client) size(topic string) int64 {
+	c.tb.Helper()
+	return int64(len(ask[*kmsg.FetchResponse](c, 12, fetchRequest(topic, 0, 0)).Topics[0].Partitions[0].RecordBatches))
+}
+
 // committed are the offsets of a group.
 func (b *broker) committed(group string) string {
 	b.tb.Helper()

@@ -48,9 +48,6 @@ type RewindPlan struct {
 type RewindPartition struct {
 	ResetPartition
 
-	// Bytes are those of the records that are delivered again.
-	Bytes int64 `json:"bytes"`
-
 	topic model.TopicID
 }
 
@@ -65,17 +62,10 @@ func (s *Server) planRewind(ctx context.Context, v *coordinator.GroupView, req *
 	}
 	plan := newRewindPlan(v, req.DryRun)
 	for _, p := range reset.Partitions {
-		if err := inTime(ctx); err != nil {
-			return nil, err
-		}
 		if p.Committed == nil && p.To != nil {
 			p.To, p.Note = nil, "nothing is committed, so it stays as it is"
 		}
-		x, err := s.measured(p)
-		if err != nil {
-			return nil, err
-		}
-		plan.Partitions = append(plan.Partitions, x)
+		plan.Partitions = append(plan.Partitions, s.rewound(p))
 	}
 	plan.stays(v)
 	return plan, nil
@@ -130,12 +120,8 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	if err := skippable(v, &p, *from, count); err != nil {
 		return nil, err
 	}
-	x, err := s.measured(p)
-	if err != nil {
-		return nil, err
-	}
 	plan := newRewindPlan(v, req.DryRun)
-	plan.Partitions = append(plan.Partitions, x)
+	plan.Partitions = append(plan.Partitions, s.rewound(p))
 	return plan, nil
 }
 
@@ -183,29 +169,13 @@ func rewindable(v *coordinator.GroupView) error {
 	return nil
 }
 
-// measured adds to what happens to a partition how much data that is.
-func (s *Server) measured(p ResetPartition) (RewindPartition, error) {
+// rewound is what happens to a partition, with the topic by which it is known.
+func (s *Server) rewound(p ResetPartition) RewindPartition {
 	x := RewindPartition{ResetPartition: p}
 	if t, ok := s.meta.Image().Topic(p.Topic); ok {
 		x.topic = t.ID
 	}
-	if p.To == nil || p.Again == 0 {
-		return x, nil
-	}
-	part, gone := s.partitions.Find(p.Topic, p.Partition)
-	if gone != nil {
-		return x, gone
-	}
-	all, gone := part.Backlog(model.Offset(*p.To))
-	if gone != nil {
-		return x, gone
-	}
-	rest, gone := part.Backlog(model.Offset(*p.Committed))
-	if gone != nil {
-		return x, gone
-	}
-	x.Bytes = max(all.Bytes-rest.Bytes, 0)
-	return x, nil
+	return x
 }
 
 // Offsets are where the partitions of the plan go, for a request that does what

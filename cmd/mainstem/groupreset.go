@@ -88,24 +88,24 @@ func (f *groupFlags) reset(cmd *cobra.Command, p process, group string, req *ser
 
 func (t *groupTable) plan(plan *server.ResetPlan) {
 	moved := 0
-	var again, skipped int64
+	var again, skipped, bytes int64
 	for i := range plan.Partitions {
 		x := &plan.Partitions[i]
-		if x.To != nil {
+		if x.Moves() {
 			moved++
 		}
-		again, skipped = again+x.Again, skipped+x.Skipped
+		again, skipped, bytes = again+x.Again, skipped+x.Skipped, bytes+x.Bytes
 	}
 	if len(plan.Partitions) == 0 {
 		t.printf("group %s has committed nothing: name topics with --topics\n", server.Quoted(plan.Group))
 		return
 	}
-	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "TO", "AGAIN", "SKIPPED", "NOTE"}, []string{"START", "END"},
+	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "TO", "AGAIN", "BYTES", "SKIPPED", "NOTE"}, []string{"START", "END"},
 		len(plan.Partitions), func(i int) (cells, more []string) {
 			x := &plan.Partitions[i]
 			return []string{
 				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.To),
-				strconv.FormatInt(x.Again, 10), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
+				strconv.FormatInt(x.Again, 10), aboutBytes(x.Bytes), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
 			}, []string{strconv.FormatInt(x.LogStart, 10), strconv.FormatInt(x.End, 10)}
 		})
 	done := "were moved"
@@ -115,8 +115,8 @@ func (t *groupTable) plan(plan *server.ResetPlan) {
 	if plan.DryRun {
 		done = "would be moved (dry run)"
 	}
-	t.printf("group %s: %s %s; %s again, %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"), done,
-		counted(again, "record", "records"), counted(skipped, "record", "records"))
+	t.printf("group %s: %s %s; %s again (%s), %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"), done,
+		counted(again, "record", "records"), aboutBytes(bytes), counted(skipped, "record", "records"))
 }
 
 func noteText(note string) string {

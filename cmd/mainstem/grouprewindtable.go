@@ -15,7 +15,7 @@ func (t *groupTable) rewindPlan(plan *server.RewindPlan) {
 	var again, skipped, bytes int64
 	for i := range plan.Partitions {
 		x := &plan.Partitions[i]
-		if x.To != nil && (x.Committed == nil || *x.To != *x.Committed) {
+		if x.Moves() {
 			moved++
 		}
 		named = named || x.Committed != nil
