@@ -141,6 +141,10 @@ type GroupRate struct {
 	// Drain is how long it takes until nothing is left at this pace, seconds;
 	// null: it does not get less.
 	Drain *float64 `json:"drain"`
+	// Uncommitted, of a group, is how many of the partitions that members were given
+	// hold records and had nothing committed, before or after: nobody knows how many
+	// of them were consumed, so they are not part of all this.
+	Uncommitted int `json:"uncommitted,omitempty"`
 }
 
 // owner is who was given a partition.

@@ -225,17 +225,23 @@ func rates(first, second []GroupPartition, took time.Duration) *GroupRate {
 		was[partitionKey{first[i].Topic, first[i].Partition}] = &first[i]
 	}
 	var consumed, produced, lag int64
+	uncommitted := 0
 	for i := range second {
 		p := &second[i]
 		b := was[partitionKey{p.Topic, p.Partition}]
 		if b == nil || p.Committed == nil || b.Committed == nil || p.Lag == nil {
+			if p.Member != "" && p.Error == "" && p.End > p.LogStart {
+				uncommitted++
+			}
 			continue
 		}
 		c, n := *p.Committed-*b.Committed, max(p.End-b.End, 0)
 		p.Rate = rate(c, n, p.Lag.Records, took)
 		consumed, produced, lag = consumed+c, produced+n, lag+p.Lag.Records
 	}
-	return rate(consumed, produced, lag, took)
+	r := rate(consumed, produced, lag, took)
+	r.Uncommitted = uncommitted
+	return r
 }
 
 func rate(consumed, produced, lag int64, took time.Duration) *GroupRate {

@@ -202,6 +202,12 @@ func TestRates(t *testing.T) {
 		}
 		return p
 	}
+	given := func(p server.GroupPartition) server.GroupPartition {
+		p.Member = "m"
+		return p
+	}
+	empty := given(at(-1, 1000))
+	empty.LogStart = 1000
 	drain := func(s float64) *float64 { return &s }
 	for _, c := range []struct {
 		name          string
@@ -215,6 +221,10 @@ func TestRates(t *testing.T) {
 		{"up to date", at(1000, 1000), at(1100, 1100), 2 * time.Second, &server.GroupRate{Consumed: 50, Produced: 50, Drain: drain(0)}},
 		{"was reset", at(500, 1000), at(100, 1000), 2 * time.Second, &server.GroupRate{Consumed: -200}},
 		{"committed for the first time", at(-1, 1000), at(100, 1000), 2 * time.Second, &server.GroupRate{Drain: drain(0)}},
+		{"a member committed for the first time", given(at(-1, 1000)), given(at(100, 1000)), 2 * time.Second, &server.GroupRate{Drain: drain(0), Uncommitted: 1}},
+		{"a member commits nothing", given(at(-1, 1000)), given(at(-1, 1000)), 2 * time.Second, &server.GroupRate{Drain: drain(0), Uncommitted: 1}},
+		{"nobody commits", at(-1, 1000), at(-1, 1000), 2 * time.Second, &server.GroupRate{Drain: drain(0)}},
+		{"there is nothing to commit", empty, empty, 2 * time.Second, &server.GroupRate{Drain: drain(0)}},
 		{"in no time", at(1, 2), at(2, 2), 0, nil},
 	} {
 		after := []server.GroupPartition{c.after}

@@ -20,7 +20,8 @@ says how fast the group consumes, and when it will have caught up.
 --topics and --lagging leave partitions out of the list; the lag at the top is that of
 the whole group all the same. --lagging shows those with something left to read, or of
 which that is not known (an error). Those for which nothing is committed (-) have no lag
-and are not among them: "group why" names them if they stay so.`
+and are not among them: "group why" names them if they stay so. Nor does --rate count
+them; it says how many of them members have and records are in.`
 
 func newGroupDescribe(p process) *cobra.Command {
 	var f groupFlags
@@ -217,9 +218,12 @@ func rateText(r *server.GroupRate) string {
 	text := fmt.Sprintf("%s/s consumed, %s/s produced", perSecond(r.Consumed), perSecond(r.Produced))
 	switch {
 	case r.Drain == nil:
-		return text + ": it does not catch up"
+		text += ": it does not catch up"
 	case *r.Drain > 0:
-		return text + ": caught up in " + server.SpanText(time.Duration(*r.Drain*float64(time.Second)))
+		text += ": caught up in " + server.SpanText(time.Duration(*r.Drain*float64(time.Second)))
+	}
+	if r.Uncommitted > 0 {
+		text += ", not counting " + counted(r.Uncommitted, "partition", "partitions") + " that had nothing committed"
 	}
 	return text
 }

@@ -161,6 +161,22 @@ b       h     -         not yet  -         0    stable  -       -           m2  
 	}
 }
 
+// TestRateText: what is drawn from a rate says what it leaves out.
+func TestRateText(t *testing.T) {
+	t.Parallel()
+	none, minute := 0.0, 60.0
+	for want, r := range map[string]server.GroupRate{
+		"5/s consumed, 2/s produced: caught up in 1 min":                                                       {Consumed: 5, Produced: 2, Drain: &minute},
+		"5/s consumed, 2/s produced: caught up in 1 min, not counting 4 partitions that had nothing committed": {Consumed: 5, Produced: 2, Drain: &minute, Uncommitted: 4},
+		"0/s consumed, 0/s produced, not counting 1 partition that had nothing committed":                      {Drain: &none, Uncommitted: 1},
+		"0/s consumed, 2/s produced: it does not catch up":                                                     {Produced: 2},
+	} {
+		if got := rateText(&r); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // TestGroupList: the members of a broadcast group have generations, it has none.
 func TestGroupList(t *testing.T) {
 	t.Parallel()
