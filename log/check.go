@@ -32,7 +32,7 @@ type CheckOptions struct {
 // An error means that nothing can be said: the directory holds no log, can not
 // be read, or was written by a newer version.
 func Check(fsys vfs.FS, dir string, opts CheckOptions) (*CheckReport, error) {
-	c := &checker{dir: dir, opts: opts, report: &CheckReport{Dir: dir}, unknown: make(map[model.PartitionID]bool)}
+	c := &checker{dir: dir, opts: opts, report: newCheckReport(dir), unknown: make(map[model.PartitionID]bool)}
 	c.fs = &lookFS{FS: fsys, read: c.progress}
 	names, err := c.fs.List(dir)
 	if err != nil {

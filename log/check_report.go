@@ -72,7 +72,7 @@ type AsideHold struct {
 	Index     int32             `json:"partition"`
 	Partition model.PartitionID `json:"id"`
 	From      model.Offset      `json:"from"`
-	To        model.Offset      `json:"to"`
+	To        model.Offset      `json:"to"` // exclusive
 	Batches   int               `json:"batches"`
 }
 
@@ -108,6 +108,12 @@ type CheckReport struct {
 	Unknown []model.PartitionID `json:"unknown_partitions,omitempty"`
 
 	heal healing
+}
+
+// newCheckReport is one in which nothing was found yet: its lists are empty for
+// programs, too, not null.
+func newCheckReport(dir string) *CheckReport {
+	return &CheckReport{Dir: dir, Findings: []Finding{}, Lost: []LostRange{}, Waiting: []Waiting{}, Aside: []AsideFile{}}
 }
 
 // healing is what salvage needs to know beside the report.

@@ -205,6 +205,9 @@ func TestLogCheckIsClean(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitOK || r.Partitions != 3 || r.Batches != 72 {
 		t.Errorf("%d, %v\n%s", code, err, out)
 	}
+	if strings.Contains(out, "null") || r.Findings == nil || r.Lost == nil || r.Waiting == nil || r.Aside == nil {
+		t.Errorf("programs do not get empty lists:\n%s", out)
+	}
 	if after := listing(t, dir); !slices.Equal(before, after) {
 		t.Errorf("files were\n%v\nare\n%v", before, after)
 	}
