@@ -250,6 +250,18 @@ func TestUndoWords(t *testing.T) {
 	}
 }
 
+// TestRewindWithoutWait: who does not wait is told that it is under way, and that is
+// no failure.
+func TestRewindWithoutWait(t *testing.T) {
+	t.Parallel()
+	begun := apiAnswer{http.StatusAccepted, server.RewindPlan{Group: "g", ID: "1"}}
+	emptying := apiAnswer{http.StatusOK, server.GroupRewind{Group: "g", ID: "1", Phase: "emptying"}}
+	out, _, err := startAPI(t, begun, emptying).typed(t.Context(), newGroupRewind(process{}), "", "g", "--to", "earliest", "--yes", "--wait", "0")
+	if err != nil || !strings.Contains(out, "rewind of 0 partitions under way: the members give up partitions") {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
 // TestUnfinishedRewind: a program that did not see the end is told how far it is, and
 // a skip is called one.
 func TestUnfinishedRewind(t *testing.T) {
