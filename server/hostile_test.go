@@ -98,11 +98,7 @@ func TestLargeBehindJoin(t *testing.T) {
 	good.createTopic("t", 1)
 	b.group(leader, b.dial(), 1)
 	// The leader does not come back, so this one waits.
-	join := kmsg.NewPtrJoinGroupRequest()
-	join.SetVersion(3)
-	join.Group, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis, join.ProtocolType = "g", 30_000, 60_000, "consumer"
-	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte{1}}}
-	hog.send(join)
+	hog.send(waitingJoin())
 	frame := hog.frame(syncRequest(8 << 20))
 	sent := make(chan struct{})
 	go func() {
