@@ -185,6 +185,14 @@ type OpenTxn struct {
 	Since    int64 // append time of its first batch, ms; 0: not known
 }
 
+// OpenTxns are those of a partition; none if the log does not hold it.
+func (l *Log) OpenTxns(id model.PartitionID) []OpenTxn {
+	if p := l.partitions.find(id); p != nil {
+		return p.OpenTxns()
+	}
+	return nil
+}
+
 // OpenTxns are the transactions that are open as written, ascending by First.
 func (p *PartitionLog) OpenTxns() (open []OpenTxn) {
 	p.mu.Lock()

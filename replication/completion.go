@@ -87,6 +87,7 @@ func (p *Partition) advanceAndUnlock(end model.Offset) {
 	}
 	p.mu.hw = end
 	p.mu.txns.passed(end)
+	p.listOpenLocked()
 	ready := p.mu.waiters.takeUpTo(end)
 	listeners := p.mu.listeners
 	p.mu.Unlock()

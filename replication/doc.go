@@ -9,7 +9,7 @@
 // partition.go (the state), check.go and sequence.go (what is refused),
 // append.go (the way in), completion.go and waiters.go (the way to the ack),
 // txntracker.go (the last stable offset), transactions.go (who may begin one),
-// markers.go (how they end), producers.go (what is told of them), read.go, lookup.go, backlog.go (how far behind a reader is), trim.go (log start, retention), deletion.go (log starts
+// markers.go (how they end), producers.go and opentxns.go (what is told of them), read.go, lookup.go, backlog.go (how far behind a reader is), trim.go (log start, retention), deletion.go (log starts
 // that clients raise), oldest.go (retention by the disk), partitions.go (all of
 // them). Compaction: compaction.go (how dirty a
 // partition is, and how far it may be cleaned), compaction_txns.go, compactor.go (one after the
@@ -32,7 +32,7 @@
 //
 // The room starts no goroutine of its own: callbacks arrive on the log's, and
 // Compactor.Round runs in its caller's.
-// Lock order: Partition.mu, then the log's own; AppendMarkers alone holds several
-// of the former, ascending by partition id. No callback is called with a
+// Lock order: Partition.mu, then the log's own or openSet.mu; AppendMarkers alone
+// holds several of the first, ascending by partition id. No callback is called with a
 // partition's lock held.
 package replication

@@ -17,6 +17,9 @@ type Partition struct {
 	index int32
 	epoch model.LeaderEpoch
 	topic atomic.Pointer[cluster.Topic]
+	open  *openSet // of all partitions
+	// openPlace is where it stands in there, if mu.listed. The set's lock guards it.
+	openPlace int
 
 	mu struct {
 		sync.Mutex
@@ -35,6 +38,7 @@ type Partition struct {
 		listeners []Listener
 		flushed   *flushed // nil unless the topic was async
 		txns      txnTracker
+		listed    bool                        // in open, as txns has something
 		guards    map[model.ProducerID]*guard // by Verify; nil: none
 		// guardsGiven numbers them.
 		guardsGiven uint64
@@ -48,14 +52,15 @@ type flushed struct {
 	since int64 // records behind it
 }
 
-func newPartition(env *Env, pl *log.PartitionLog, topic *cluster.Topic, index int32, epoch model.LeaderEpoch) *Partition {
-	p := &Partition{env: env, log: pl, index: index, epoch: epoch}
+func newPartition(env *Env, open *openSet, pl *log.PartitionLog, topic *cluster.Topic, index int32, epoch model.LeaderEpoch) *Partition {
+	p := &Partition{env: env, open: open, log: pl, index: index, epoch: epoch}
 	p.topic.Store(topic)
 	p.mu.next = pl.End()
 	// What recovery kept is durable: it was synced before anything was served.
 	p.mu.hw = p.mu.next
 	p.mu.gen = pl.Generation()
 	p.mu.txns = restoredTxns(pl.OpenTxns())
+	p.listOpenLocked() // nobody else has it yet
 	return p
 }
 
@@ -128,6 +133,7 @@ func (p *Partition) notify(listeners []Listener) {
 func (p *Partition) drop(err *protocol.Error) {
 	p.mu.Lock()
 	p.mu.dropped = err
+	p.listOpenLocked()
 	p.mu.pending = nil
 	failed := p.mu.waiters.takeAbove(-1)
 	listeners := p.mu.listeners

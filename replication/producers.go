@@ -1,9 +1,6 @@
 package replication
 
 import (
-	"time"
-
-	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -38,49 +35,4 @@ func (p *Partition) Producers() ([]ProducerInfo, *protocol.Error) {
 		}
 	}
 	return list, nil
-}
-
-// OpenTxn is a transaction that holds the last stable offset back, or will.
-type OpenTxn struct {
-	Producer model.ProducerID
-	Epoch    model.ProducerEpoch
-	First    model.Offset
-	Since    time.Time // its first batch was appended; zero: not known
-}
-
-// OpenTxns are the transactions that no marker has ended here, oldest first.
-func (p *Partition) OpenTxns() (open []OpenTxn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, x := range p.mu.txns.list {
-		if x.marker >= 0 {
-			continue
-		}
-		o := OpenTxn{Producer: x.producer, Epoch: x.epoch, First: x.first}
-		if x.since > 0 {
-			o.Since = time.UnixMilli(x.since)
-		}
-		open = append(open, o)
-	}
-	return open
-}
-
-// EachOpenTxn visits the partitions that have transactions open, of all that the
-// log holds.
-func (ps *Partitions) EachOpenTxn(do func(p *Partition, open []OpenTxn)) {
-	ps.env.Image().Topics(func(t *cluster.Topic) bool {
-		for i := range t.Partitions {
-			if !ps.env.Log.Holds(t.Partitions[i].ID) {
-				continue
-			}
-			p, gone := ps.find(t, int32(i))
-			if gone != nil {
-				continue // deleted a moment ago, or another broker's
-			}
-			if open := p.OpenTxns(); len(open) > 0 {
-				do(p, open)
-			}
-		}
-		return true
-	})
 }

@@ -121,6 +121,7 @@ func (p *Partition) cutTxnsLocked(end model.Offset) {
 			x.epoch = p.producerLocked(x.producer, now).epoch
 		}
 	}
+	p.listOpenLocked()
 }
 
 // checkPlainLocked refuses a batch that belongs to no transaction while its

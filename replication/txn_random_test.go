@@ -393,6 +393,9 @@ func (r *txnRun) die() {
 
 // check compares both partitions with their models.
 func (r *txnRun) check() string {
+	if what := r.checkVisited(); what != "" {
+		return what
+	}
 	for i, m := range r.models {
 		p := r.part(int32(i))
 		if what := m.differs(p, r.clock.Now().UnixMilli(), r.held); what != "" {
@@ -410,6 +413,31 @@ func (r *txnRun) check() string {
 		}
 	}
 	return ""
+}
+
+// checkVisited: the partitions that are said to have something open are those that
+// have, and the stable offset waits for the one that is said to hold it.
+func (r *txnRun) checkVisited() (what string) {
+	visited := map[int32]bool{}
+	r.partitions.EachOpenTxn(func(p *Partition, open []OpenTxn) {
+		at := p.Offsets()
+		if visited[p.Index()] || len(open) == 0 {
+			what = fmt.Sprintf("p%d is visited with %v", p.Index(), open)
+		}
+		visited[p.Index()] = true
+		for i, x := range open {
+			if x.Holds && (i > 0 || at.LastStable != min(at.HighWatermark, max(x.First, at.LogStart))) {
+				what = fmt.Sprintf("p%d: %v, stable up to %d", p.Index(), open, at.LastStable)
+			}
+		}
+	})
+	for i, m := range r.models {
+		open := slices.ContainsFunc(m.spans(m.end()), func(s txnSpan) bool { return s.last < 0 })
+		if open != visited[int32(i)] {
+			what = fmt.Sprintf("p%d: visited %v, open %v", i, visited[int32(i)], open)
+		}
+	}
+	return what
 }
 
 // consume reads all from an offset on as a client does: read committed it leaves

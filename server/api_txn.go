@@ -137,9 +137,9 @@ func (s *Server) txnPartition(v *txn.View, tp model.TopicPartition) TxnPartition
 		shown.Deleted = gone.Code == protocol.UnknownTopicOrPartition
 		return shown
 	}
-	for i, open := range p.OpenTxns() {
+	for _, open := range p.OpenTxns() {
 		if open.Producer == v.Producer.ID {
-			found := openTxn(p, open, i == 0)
+			found := openTxn(p, open)
 			found.knownAs(v)
 			shown.Open = &found
 		}

@@ -67,7 +67,7 @@ func (s *Server) eachOpenTxn() []OpenTxnDetail {
 	list := []OpenTxnDetail{}
 	s.partitions.EachOpenTxn(func(p *replication.Partition, open []replication.OpenTxn) {
 		for i := range open {
-			list = append(list, openTxn(p, open[i], i == 0))
+			list = append(list, openTxn(p, open[i]))
 		}
 	})
 	slices.SortFunc(list, func(a, b OpenTxnDetail) int {
@@ -76,13 +76,12 @@ func (s *Server) eachOpenTxn() []OpenTxnDetail {
 	return list
 }
 
-// openTxn shows a transaction of a partition, the oldest one that is open there or
-// a later one.
-func openTxn(p *replication.Partition, open replication.OpenTxn, oldest bool) OpenTxnDetail {
+// openTxn shows a transaction of a partition.
+func openTxn(p *replication.Partition, open replication.OpenTxn) OpenTxnDetail {
 	at := p.Offsets()
 	o := OpenTxnDetail{
 		Topic: p.Topic().Name, Partition: p.Index(), LastStable: int64(at.LastStable), HighWatermark: int64(at.HighWatermark),
-		First: int64(open.First), ProducerID: int64(open.Producer), ProducerEpoch: int16(open.Epoch), Holds: oldest,
+		First: int64(open.First), ProducerID: int64(open.Producer), ProducerEpoch: int16(open.Epoch), Holds: open.Holds,
 	}
 	if !open.Since.IsZero() {
 		o.Since = open.Since.UTC()
