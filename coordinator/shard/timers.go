@@ -2,6 +2,8 @@ package shard
 
 import (
 	"container/heap"
+	"iter"
+	"maps"
 	"time"
 )
 
@@ -55,6 +57,9 @@ func (t *Timers[K]) At(key K) time.Time {
 	}
 	return time.Time{}
 }
+
+// Keys are those that are set, in no order.
+func (t *Timers[K]) Keys() iter.Seq[K] { return maps.Keys(t.byKey) }
 
 // Next is the earliest deadline.
 func (t *Timers[K]) Next() (time.Time, bool) {

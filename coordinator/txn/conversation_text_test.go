@@ -177,15 +177,23 @@ func (c *conversation) request(a arguments) {
 			answer("%s", identityText(r.ErrorCode, r.ProducerID, r.ProducerEpoch))
 		})
 	case "kill":
-		c.txns.Abort(id, Caller{ClientID: "tool"}, func(code protocol.ErrorCode) { answer("%s", codeText(code)) })
+		c.txns.Abort(id, a.number("start", AnyStart), Caller{ClientID: "tool"}, func(code protocol.ErrorCode) { answer("%s", codeText(code)) })
 	case "list":
 		c.list(a, answer)
 	case "describe":
 		req := kmsg.NewPtrDescribeTransactionsRequest()
 		req.TransactionalIDs = a.list("ids")
 		c.txns.Describe(req, func(r *kmsg.DescribeTransactionsResponse) { answer("%s", describeText(r)) })
+	case "look":
+		c.txns.Look(id, func(v View, code protocol.ErrorCode) {
+			if code != protocol.NoError {
+				answer("%s", codeText(code))
+				return
+			}
+			answer("%s client=%s", viewText(&v), v.Client.ClientID)
+		})
 	case "inspect":
-		c.txns.Inspect(Filter{LongerMs: -1}, func(views []View, code protocol.ErrorCode) {
+		c.txns.Inspect(c.filter(a), func(views []View, code protocol.ErrorCode) {
 			text := codeText(code)
 			for i := range views {
 				text += "\n  " + viewText(&views[i])
@@ -346,4 +354,17 @@ func metricsText(m Metrics) string {
 		text += fmt.Sprintf(" oldest=%d", m.Oldest.UnixMilli())
 	}
 	return text
+}
+
+// filter is that of an inspect: of all ids, or of those in some states.
+func (c *conversation) filter(a arguments) Filter {
+	f := Filter{LongerMs: -1}
+	for _, name := range a.list("states") {
+		state, known := stateNamed(name)
+		if !known {
+			a.d.Fatalf(a.t, "%s?", name)
+		}
+		f.States = append(f.States, state)
+	}
+	return f
 }

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"strings"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
@@ -18,6 +19,16 @@ type Journal interface {
 
 // Caller is the client behind a request, for who is told of it.
 type Caller struct{ ClientID, ClientHost string }
+
+// callerMax bounds what is kept of the names of a client: there is one for each id,
+// and clients choose them.
+const callerMax = 256
+
+// kept is what stays of a caller when the request is gone.
+func (c Caller) kept() Caller {
+	cut := func(s string) string { return strings.Clone(strings.ToValidUTF8(s[:min(len(s), callerMax)], "")) }
+	return Caller{cut(c.ClientID), cut(c.ClientHost)}
+}
 
 // Env is what the coordinator needs from outside. All may be called from any
 // goroutine, no lock being held, and must not block.

@@ -162,7 +162,7 @@ func (w *world) look(rt *rapid.T) {
 }
 
 func (w *world) kill(rt *rapid.T) {
-	w.txns.Abort(w.someone(rt).id, Caller{}, expect(w, func(protocol.ErrorCode) {}))
+	w.txns.Abort(w.someone(rt).id, AnyStart, Caller{}, expect(w, func(protocol.ErrorCode) {}))
 }
 
 func (w *world) advance(rt *rapid.T) {

@@ -44,7 +44,9 @@ func (m *machine) initProducer(s *step, r *request, q initQuestion, caller Calle
 	}
 	switch code {
 	case protocol.NoError:
-		as := m.write(s, r.id, to).who()
+		tx = m.write(s, r.id, to)
+		tx.caller = caller.kept()
+		as := tx.who()
 		s.accept(r, func() { reply(as) })
 	case protocol.ConcurrentTransactions:
 		m.await(s, tx, r)
@@ -131,15 +133,20 @@ func (m *machine) end(s *step, r *request, e ending, answer func(ended)) {
 	s.accept(r, func() { answer(result) })
 }
 
+// AnyStart stands for a transaction whenever it began.
+const AnyStart = noTime
+
 // Abort aborts an ongoing transaction as an operator wishes, and is answered when
-// that is safe. TRANSACTIONAL_ID_NOT_FOUND: there is no such id; INVALID_TXN_STATE: it
-// has no open transaction; CONCURRENT_TRANSACTIONS: that is being ended already.
-func (t *Transactions) Abort(id string, caller Caller, reply func(protocol.ErrorCode)) {
+// that is safe. start is when it began, ms, for who has looked at it before: another
+// one stays. TRANSACTIONAL_ID_NOT_FOUND: there is no such id; INVALID_TXN_STATE: it
+// has no such transaction open; CONCURRENT_TRANSACTIONS: that is being ended already.
+func (t *Transactions) Abort(id string, start int64, caller Caller, reply func(protocol.ErrorCode)) {
 	t.ask(id, func(m *machine, s *step, r *request) {
 		code := protocol.InvalidTxnState
 		switch tx := m.ids[id]; {
 		case tx == nil:
 			code = protocol.TransactionalIDNotFound
+		case start != AnyStart && start != tx.start:
 		case tx.state == Ongoing:
 			code = m.fence(s, tx, ByOperator, caller)
 		case tx.state.prepared():

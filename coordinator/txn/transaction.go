@@ -138,6 +138,7 @@ type transaction struct {
 	// the answer that told it the newer one was lost; -1: none. As in Kafka it is in
 	// no record: over a restart such a client is fenced.
 	lastEpoch model.ProducerEpoch
+	caller    Caller     // who was given the producer; empty after a load
 	why       Reason     // of the decision
 	markers   *markerJob // while prepared
 	waiting   []*request // until the transaction is over

@@ -21,14 +21,15 @@ type View struct {
 	Start      int64 // ms, of the open transaction or the last one; -1: none
 	Updated    int64 // ms
 	Partitions []model.TopicPartition
-	Unmarked   int // of those, without a marker yet, when the outcome is decided
-	Waiting    int // requests that wait for the transaction to be over
+	Unmarked   int    // of those, without a marker yet, when the outcome is decided
+	Waiting    int    // requests that wait for the transaction to be over
+	Client     Caller // that was given the producer; not known after a load
 }
 
 func (tx *transaction) view() View {
 	v := View{
 		ID: tx.id, State: tx.state, Producer: tx.who(), Timeout: tx.timeout, Start: tx.start,
-		Updated: tx.updated, Partitions: tx.partitions.each(), Waiting: len(tx.waiting),
+		Updated: tx.updated, Partitions: tx.partitions.each(), Waiting: len(tx.waiting), Client: tx.caller,
 	}
 	if tx.markers != nil {
 		v.Unmarked = len(tx.markers.left)
@@ -56,6 +57,29 @@ func (f *Filter) chooses(tx *transaction, now int64) bool {
 	return f.Pattern == nil || f.Pattern.MatchString(tx.id)
 }
 
+// openOnly tells that all that is chosen is open.
+func (f *Filter) openOnly() bool {
+	return len(f.States) > 0 && !slices.ContainsFunc(f.States, func(s State) bool { return !s.open() })
+}
+
+// each visits the ids that a filter chooses. Who asks for open transactions does not
+// wait for a walk over all ids.
+func (m *machine) each(f *Filter, now int64, visit func(*transaction)) {
+	if f.openOnly() {
+		for id := range m.begun.Keys() {
+			if tx := m.ids[id]; f.chooses(tx, now) {
+				visit(tx)
+			}
+		}
+		return
+	}
+	for _, tx := range m.ids {
+		if f.chooses(tx, now) {
+			visit(tx)
+		}
+	}
+}
+
 // WholePattern compiles a pattern that an id has to match from end to end.
 func WholePattern(pattern string) (*regexp.Regexp, error) {
 	if _, err := regexp.Compile(pattern); err != nil {
@@ -69,11 +93,7 @@ func WholePattern(pattern string) (*regexp.Regexp, error) {
 func (t *Transactions) Inspect(f Filter, reply func([]View, protocol.ErrorCode)) {
 	found := make([][]View, t.shards.Len())
 	t.shards.Each(func(shard int, m *machine, s *step) {
-		for _, tx := range m.ids {
-			if f.chooses(tx, s.Wall()) {
-				found[shard] = append(found[shard], tx.view())
-			}
-		}
+		m.each(&f, s.Wall(), func(tx *transaction) { found[shard] = append(found[shard], tx.view()) })
 	}, func(code protocol.ErrorCode) {
 		if code != protocol.NoError {
 			reply(nil, code)
@@ -83,6 +103,19 @@ func (t *Transactions) Inspect(f Filter, reply func([]View, protocol.ErrorCode))
 		slices.SortFunc(all, func(a, b View) int { return cmp.Compare(a.ID, b.ID) })
 		reply(all, protocol.NoError)
 	})
+}
+
+// Look shows one id; TRANSACTIONAL_ID_NOT_FOUND: there is no such id.
+func (t *Transactions) Look(id string, reply func(View, protocol.ErrorCode)) {
+	t.ask(id, func(m *machine, s *step, r *request) {
+		tx := m.ids[id]
+		if tx == nil {
+			s.reply(r, protocol.TransactionalIDNotFound)
+			return
+		}
+		v := tx.view()
+		s.accept(r, func() { reply(v, protocol.NoError) })
+	}, func(code protocol.ErrorCode) { reply(View{}, code) })
 }
 
 // List handles ListTransactions, versions 0 to 2.
