@@ -54,7 +54,8 @@ func (s *Server) API() http.Handler {
 	mux.HandleFunc("GET /api/v1/transactions", s.taking(s.apiListTxns, "state", "producer", "longer", "pattern"))
 	mux.HandleFunc("GET /api/v1/transactions/{id}", s.taking(s.apiDescribeTxn))
 	mux.HandleFunc("POST /api/v1/transactions/{id}/abort", s.taking(s.apiAbortTxn))
-	mux.HandleFunc("GET /api/v1/transactions-open", s.taking(s.apiOpenTxns))
+	mux.HandleFunc("GET /api/v1/transactions-open", s.taking(s.apiOpenTxns, "topics", "hanging"))
+	mux.HandleFunc("POST /api/v1/partitions/{topic}/{partition}/abort-producer", s.taking(s.apiAbortProducer))
 	mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, protocol.Errorf(protocol.InvalidRequest, "%s %s is not of this API", r.Method, r.URL.EscapedPath()), http.StatusNotFound)
 	})

@@ -94,7 +94,7 @@ func (s *Server) inspectTxns(ctx context.Context, f txn.Filter) ([]txn.View, err
 		return nil, err
 	}
 	if got.code != protocol.NoError {
-		return nil, protocol.Errorf(got.code, "the transaction coordinator does not serve all of its partitions: wait until /readyz says that the broker is ready")
+		return nil, errNoCoordinator(got.code)
 	}
 	return got.views, nil
 }
@@ -110,58 +110,64 @@ func (s *Server) apiDescribeTxn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) describeTxn(ctx context.Context, id string) (*TxnDetail, error) {
-	views, err := s.inspectTxns(ctx, txn.Filter{LongerMs: -1})
+	v, err := s.lookAtTxn(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	for i := range views {
-		v := &views[i]
-		if v.ID != id {
-			continue
+	d := &TxnDetail{TxnSummary: summarizeTxn(v), PartitionList: make([]TxnPartition, len(v.Partitions))}
+	places := make(map[model.TopicPartition]*TxnPartition, len(v.Partitions))
+	for i, tp := range v.Partitions {
+		d.PartitionList[i] = TxnPartition{Topic: tp.Topic, Partition: tp.Partition}
+		places[tp] = &d.PartitionList[i]
+		if _, gone := s.partitions.Find(tp.Topic, tp.Partition); gone != nil {
+			d.PartitionList[i].Deleted = gone.Code == protocol.UnknownTopicOrPartition
 		}
-		d := &TxnDetail{TxnSummary: summarizeTxn(v), PartitionList: make([]TxnPartition, len(v.Partitions))}
-		for j, tp := range v.Partitions {
-			d.PartitionList[j] = s.txnPartition(v, tp)
-		}
-		d.Why = whyTxn(d, v.State)
-		return d, nil
 	}
-	return nil, errNoTxn(id)
+	open, err := s.openTxns(ctx, func(tp model.TopicPartition) bool { return places[tp] != nil })
+	if err != nil {
+		return nil, err
+	}
+	for i := range open {
+		switch o := &open[i]; {
+		case o.ProducerID == d.ProducerID:
+			places[o.partition()].Open = o
+		case o.Holds:
+			places[o.partition()].HeldBy = o
+		}
+	}
+	d.Why = whyTxn(d, v.State)
+	return d, nil
 }
 
-// txnPartition is what a transaction has open in one of its partitions.
-func (s *Server) txnPartition(v *txn.View, tp model.TopicPartition) TxnPartition {
-	shown := TxnPartition{Topic: tp.Topic, Partition: tp.Partition}
-	p, gone := s.partitions.Find(tp.Topic, tp.Partition)
-	if gone != nil {
-		shown.Deleted = gone.Code == protocol.UnknownTopicOrPartition
-		return shown
+// lookAtTxn asks the coordinator for one id.
+func (s *Server) lookAtTxn(ctx context.Context, id string) (*txn.View, error) {
+	type found struct {
+		view txn.View
+		code protocol.ErrorCode
 	}
-	for _, open := range p.OpenTxns() {
-		if open.Producer == v.Producer.ID {
-			found := openTxn(p, open)
-			found.knownAs(v)
-			shown.Open = &found
-		}
+	got, err := await(ctx, s, func(reply func(found)) {
+		s.txns.Look(id, func(v txn.View, code protocol.ErrorCode) { reply(found{v, code}) })
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case got.code == protocol.NoError:
+		return &got.view, nil
+	case got.code == protocol.TransactionalIDNotFound, got.code == protocol.NotCoordinator: // nobody ever used one
+		return nil, errNoTxn(id)
 	}
-	return shown
+	return nil, errNoCoordinator(got.code)
 }
 
 // apiAbortTxn answers POST /api/v1/transactions/{id}/abort.
 func (s *Server) apiAbortTxn(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	err := apiBody(r, apiBodyMax, &struct{}{})
+	id, req := r.PathValue("id"), TxnAbort{}
+	err := apiBody(r, apiBodyMax, &req)
 	if err == nil {
 		err = inTime(r.Context())
 	}
-	var code protocol.ErrorCode
 	if err == nil {
-		code, err = await(r.Context(), s, func(reply func(protocol.ErrorCode)) {
-			s.txns.Abort(id, txn.Caller{ClientID: "mainstem txn abort", ClientHost: r.RemoteAddr}, reply)
-		})
-	}
-	if err == nil {
-		err = refusedAbort(id, code)
+		err = s.abortTxn(r.Context(), id, &req, r.RemoteAddr)
 	}
 	if err != nil {
 		s.apiFailed(w, err)
@@ -170,18 +176,37 @@ func (s *Server) apiAbortTxn(w http.ResponseWriter, r *http.Request) {
 	s.apiAnswer(w, http.StatusOK, TxnAborted{ID: id})
 }
 
-func refusedAbort(id string, code protocol.ErrorCode) error {
+func (s *Server) abortTxn(ctx context.Context, id string, req *TxnAbort, who string) error {
+	start := int64(txn.AnyStart)
+	if !req.Started.IsZero() {
+		start = req.Started.UnixMilli()
+	}
+	code, err := await(ctx, s, func(reply func(protocol.ErrorCode)) {
+		s.txns.Abort(id, start, txn.Caller{ClientID: "mainstem txn abort", ClientHost: who}, reply)
+	})
+	if err != nil {
+		return err
+	}
 	switch code { //nolint:exhaustive // The rest is told by its name.
 	case protocol.NoError:
 		return nil
-	case protocol.TransactionalIDNotFound:
+	case protocol.TransactionalIDNotFound, protocol.NotCoordinator:
 		return errNoTxn(id)
 	case protocol.InvalidTxnState:
+		if start != txn.AnyStart {
+			return notNow{protocol.Errorf(code, "the transaction of %s that began at %s is not open any more: nothing was aborted", Quoted(id), req.Started.UTC().Format(time.RFC3339))}
+		}
 		return notNow{protocol.Errorf(code, "%s has no transaction open: there is nothing to abort", Quoted(id))}
 	case protocol.ConcurrentTransactions:
 		return notNow{protocol.Errorf(code, "the transaction of %s is decided already and its markers are being written: `mainstem txn describe` shows how far that is", Quoted(id))}
+	case protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable:
+		return errNoCoordinator(code)
 	}
 	return protocol.Errorf(code, "the transaction of %s was not aborted", Quoted(id))
+}
+
+func errNoCoordinator(code protocol.ErrorCode) error {
+	return protocol.Errorf(code, "the transaction coordinator does not serve all of its partitions: wait until /readyz says that the broker is ready")
 }
 
 func errNoTxn(id string) error {

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,7 +47,8 @@ func TestAPITransactions(t *testing.T) {
 		t.Fatalf("%+v", open)
 	}
 	o := open.Open[0]
-	if o.Topic != "t" || o.ID != "my-tx" || o.Hanging || !o.Holds || o.LastStable != 0 || o.HighWatermark != 2 || o.AbortedAt.IsZero() {
+	if o.Topic != "t" || o.ID != "my-tx" || o.Hanging || !o.Holds || o.LastStable != 0 || o.HighWatermark != 2 || o.AbortedAt.IsZero() ||
+		o.ClientID != "test" || o.ClientHost != "127.0.0.1" || !strings.Contains(o.Ends, "`mainstem txn abort my-tx`") {
 		t.Errorf("%+v", o)
 	}
 	var d server.TxnDetail
@@ -54,10 +56,17 @@ func TestAPITransactions(t *testing.T) {
 	if len(d.PartitionList) != 1 || d.PartitionList[0].Open == nil || d.PartitionList[0].Open.First != 0 || !strings.Contains(d.Why, "in 1 of its 1 partitions") {
 		t.Errorf("%+v", d)
 	}
-	b.showsTxns("mainstem_transaction_open_partitions 1", "mainstem_transaction_lso_lag_records 2")
+	b.showsTxns("mainstem_transaction_open_partitions 1", "mainstem_transaction_lso_lag_records 2", "mainstem_transaction_hanging_partitions 0")
 
+	var e server.APIError
+	b.apiAsk("POST", "/api/v1/transactions/my-tx/abort", `{"started":"2026-11-23T03:00:00Z"}`, http.StatusConflict, &e)
+	if e.Code != "INVALID_TXN_STATE" || !strings.Contains(e.Message, "that began at 2026-11-23T03:00:00Z is not open any more") {
+		t.Errorf("%+v", e)
+	}
 	var done server.TxnAborted
-	b.apiAsk("POST", "/api/v1/transactions/my-tx/abort", "", http.StatusOK, &done)
+	started, err := json.Marshal(server.TxnAbort{Started: d.Started})
+	must(t, err)
+	b.apiAsk("POST", "/api/v1/transactions/my-tx/abort", string(started), http.StatusOK, &done)
 	until(t, "the markers are written", func() bool { return d.State == "CompleteAbort" }, func() {
 		d = server.TxnDetail{}
 		b.apiAsk("GET", "/api/v1/transactions/my-tx", "", http.StatusOK, &d)
@@ -67,36 +76,11 @@ func TestAPITransactions(t *testing.T) {
 	if len(open.Open) != 0 {
 		t.Errorf("still open: %+v", open)
 	}
-	b.showsTxns("mainstem_transaction_open_partitions 0", "mainstem_transaction_lso_lag_records 0", `mainstem_transactions_ended_total{result="operator"} 1`)
-	var e server.APIError
+	b.showsTxns("mainstem_transaction_open_partitions 0", "mainstem_transaction_lso_lag_records 0", `mainstem_transactions_ended_total{result="operator"} 1`,
+		`mainstem_transaction_markers_total{kind="abort"} 1`, `mainstem_transaction_markers_total{kind="commit"} 0`)
 	b.apiAsk("POST", "/api/v1/transactions/my-tx/abort", "", http.StatusConflict, &e)
 	if e.Code != "INVALID_TXN_STATE" || !strings.Contains(e.Message, "nothing to abort") {
 		t.Errorf("%+v", e)
-	}
-}
-
-// TestAPIHanging: what was written past the coordinator is told apart from what it
-// will end; a marker ends it.
-func TestAPIHanging(t *testing.T) {
-	b := startBroker(t, options{})
-	c := b.dial()
-	topic := c.createTopic("known", 1)
-	c.createTopic("t", 1)
-	p := c.initID("my-tx")
-	if code := c.produceTxn(12, "my-tx", topic, "known", txnBatch(t, p.ProducerID, 0, 0, "v")); code != protocol.NoError {
-		t.Fatal(code)
-	}
-	b.write("t", p.ProducerID, 0, "v") // a known producer's, in a partition that its transaction does not have
-	var open server.OpenTxnList
-	b.apiAsk("GET", "/api/v1/transactions-open", "", http.StatusOK, &open)
-	if len(open.Open) != 2 || open.Open[0].Hanging || !open.Open[1].Hanging || open.Open[1].ID != "" {
-		t.Fatalf("%+v", open)
-	}
-	b.mark("t", p.ProducerID, false)
-	open = server.OpenTxnList{}
-	b.apiAsk("GET", "/api/v1/transactions-open", "", http.StatusOK, &open)
-	if len(open.Open) != 1 || open.Open[0].Topic != "known" {
-		t.Errorf("%+v", open)
 	}
 }
 
@@ -137,6 +121,9 @@ func TestAPITransactionsRefused(t *testing.T) {
 		{"GET", "/api/v1/transactions/none", http.StatusNotFound, "no transactional id none"},
 		{"POST", "/api/v1/transactions/none/abort", http.StatusNotFound, "no transactional id none"},
 		{"POST", "/api/v1/transactions/my-tx/abort", http.StatusConflict, "nothing to abort"},
+		{"GET", "/api/v1/transactions-open?topics=none", http.StatusNotFound, "no topic none"},
+		{"GET", "/api/v1/transactions-open?topics=,", http.StatusBadRequest, "leave topics out"},
+		{"GET", "/api/v1/transactions-open?hanging=often", http.StatusBadRequest, "true or false"},
 	} {
 		var e server.APIError
 		b.apiAsk(c.method, c.path, "", c.status, &e)

@@ -17,13 +17,13 @@
 // legacy.go answers versions that are no longer served, producerids.go gives out
 // producer ids. The topics of coordinators are internaltopic.go, offsets.go (what
 // groups follow of the metadata), journal.go, journal_append.go and journal_load.go;
-// txnmarkers.go ends transactions in their partitions, txnmetrics.go counts them. groupview.go is the metadata as
+// txnmarkers.go ends transactions in their partitions, txnmetrics.go and txnhanging.go count them. groupview.go is the metadata as
 // groups see it, notices.go is about what is not built, errors.go, metrics.go, http.go
 // and http_stranger.go are what is told to clients and operators.
 //
 // For operators: api.go (who may ask over HTTP), api_query.go, api_groups.go and
 // api_groups_write.go, api_rewind.go; api_txn.go, opentxns.go (what holds partitions
-// back) and txnjson.go are about transactions; groupjson.go (what is shown of groups),
+// back), api_hanging.go (what nobody else would end) and txnjson.go are about transactions; groupjson.go (what is shown of groups),
 // groupfilter.go, grouplag.go (how far behind they are), groupends.go (many of them
 // at once), grouplooks.go (looks at all of them, shared by who asks), groupwhy.go (what
 // holds them up), groupreset.go and groupresetto.go, grouprewind.go and groupmoves.go (moving what they

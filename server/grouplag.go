@@ -53,7 +53,7 @@ func await[R any](ctx context.Context, s *Server, start func(reply func(R))) (R,
 	case r := <-answered:
 		return r, nil
 	case <-slow.C():
-		return none, protocol.Errorf(protocol.RequestTimedOut, "the group coordinator does not answer: is the disk slow? see /readyz")
+		return none, protocol.Errorf(protocol.RequestTimedOut, "the coordinator does not answer: is the disk slow? see /readyz")
 	case <-ctx.Done():
 		if s.lifetime.Err() != nil {
 			return none, errStopping()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
@@ -28,6 +29,10 @@ type TxnSummary struct {
 	Partitions     int       `json:"partitions"`         // in the open transaction
 	Unmarked       int       `json:"unmarked,omitempty"` // of these, without their marker yet; it is decided
 	Waiting        int       `json:"waiting,omitempty"`  // requests that wait until it is over
+
+	// Whom the producer was given to; not known after a start of the broker.
+	ClientID   string `json:"clientId,omitempty"`
+	ClientHost string `json:"clientHost,omitempty"`
 }
 
 // TxnDetail is one transactional id with where its transaction is open.
@@ -44,6 +49,7 @@ type TxnPartition struct {
 	Partition int32          `json:"partition"`
 	Deleted   bool           `json:"deleted,omitempty"` // there is no such partition any more
 	Open      *OpenTxnDetail `json:"open,omitempty"`    // not there: nothing was written, or its marker is
+	HeldBy    *OpenTxnDetail `json:"heldBy,omitempty"`  // an older one, which the last stable offset waits for first
 }
 
 // OpenTxnList is the answer about all that is open in partitions.
@@ -64,8 +70,16 @@ type OpenTxnDetail struct {
 	ID            string    `json:"transactionalId,omitempty"` // not there: see hanging
 	State         string    `json:"state,omitempty"`           // of that id
 	AbortedAt     time.Time `json:"abortedAt,omitzero"`
+	ClientID      string    `json:"clientId,omitempty"`
+	ClientHost    string    `json:"clientHost,omitempty"`
 	Holds         bool      `json:"holds"`             // it is this one that the last stable offset waits for
 	Hanging       bool      `json:"hanging,omitempty"` // no coordinator knows it, so nobody will ever end it
+	Ends          string    `json:"ends"`              // in words: what ends it
+}
+
+// TxnAbort asks to abort a transaction.
+type TxnAbort struct {
+	Started time.Time `json:"started,omitzero"` // another one than began then stays
 }
 
 // TxnAborted is the answer to who aborted a transaction.
@@ -73,11 +87,27 @@ type TxnAborted struct {
 	ID string `json:"transactionalId"`
 }
 
+// ProducerAbort asks to abort a hanging transaction in one partition.
+type ProducerAbort struct {
+	ProducerID *int64 `json:"producerId"`  // required
+	First      *int64 `json:"firstOffset"` // another one than began there stays
+	DryRun     bool   `json:"dryRun"`      // only say which one it is
+}
+
+// ProducerAborted is the answer: what was aborted, and how far who reads committed
+// data gets now.
+type ProducerAborted struct {
+	DryRun     bool          `json:"dryRun,omitempty"`
+	Aborted    OpenTxnDetail `json:"aborted"`
+	LastStable int64         `json:"lastStableOffset"`
+}
+
 func summarizeTxn(v *txn.View) TxnSummary {
 	t := TxnSummary{
 		ID: v.ID, State: v.State.String(), ProducerID: int64(v.Producer.ID), ProducerEpoch: int16(v.Producer.Epoch),
 		TimeoutSeconds: float64(v.Timeout) / 1000, Updated: time.UnixMilli(v.Updated).UTC(),
 		Partitions: len(v.Partitions), Unmarked: v.Unmarked, Waiting: v.Waiting,
+		ClientID: v.Client.ClientID, ClientHost: strings.TrimPrefix(v.Client.ClientHost, "/"),
 	}
 	if v.Start >= 0 {
 		t.Started = time.UnixMilli(v.Start).UTC()
@@ -90,8 +120,11 @@ func summarizeTxn(v *txn.View) TxnSummary {
 
 // whyTxn says in words how a transaction is.
 func whyTxn(d *TxnDetail, state txn.State) string {
-	held, behind := 0, 0
+	held, behind, hanging := 0, 0, 0
 	for i := range d.PartitionList {
+		if by := d.PartitionList[i].HeldBy; by != nil && by.Hanging {
+			hanging++
+		}
 		switch open := d.PartitionList[i].Open; {
 		case open == nil:
 		case open.Holds:
@@ -105,7 +138,10 @@ func whyTxn(d *TxnDetail, state txn.State) string {
 		holds := "nothing is written, so nobody waits for it"
 		switch {
 		case held == 0 && behind > 0:
-			holds = fmt.Sprintf("older ones are open in all of the %d partitions it has written to, and readers of committed data wait for those first", behind)
+			holds = fmt.Sprintf("readers of committed data wait for older ones first in %s", counted(behind, "partition"))
+			if hanging > 0 {
+				holds += fmt.Sprintf(", of which one hangs in %s", counted(hanging, "partition"))
+			}
 		case held > 0:
 			holds = fmt.Sprintf("who reads committed data waits for it in %d of its %d partitions", held, d.Partitions)
 		}

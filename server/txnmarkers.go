@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
@@ -18,6 +19,8 @@ type Markers struct {
 	partitions *replication.Partitions
 	groups     *coordinator.Groups
 	tasks      tasks
+
+	commits, aborts atomic.Uint64 // written
 
 	mu      sync.Mutex
 	queue   []markerWork
@@ -90,8 +93,11 @@ func (m *Markers) write(w *markerWork) {
 			}
 		}
 	}
-	done := w.done
-	all := shard.NewGather(1+len(offsets), func() { done(outcomes) })
+	done, commit := w.done, w.job.Commit
+	all := shard.NewGather(1+len(offsets), func() {
+		m.count(commit, outcomes)
+		done(outcomes)
+	})
 	for _, i := range offsets {
 		m.endOffsets(&w.job, w.job.Partitions[i].Partition, func(failed *protocol.Error) {
 			outcomes[i] = failed
@@ -105,6 +111,23 @@ func (m *Markers) write(w *markerWork) {
 		all.Done()
 	})
 }
+
+func (m *Markers) count(commit bool, outcomes []*protocol.Error) {
+	written := uint64(0)
+	for _, failed := range outcomes {
+		if failed == nil {
+			written++
+		}
+	}
+	if commit {
+		m.commits.Add(written)
+	} else {
+		m.aborts.Add(written)
+	}
+}
+
+// Written is how many markers were written, by what they say.
+func (m *Markers) Written() (commits, aborts uint64) { return m.commits.Load(), m.aborts.Load() }
 
 // endOffsets has a shard of groups end the transaction in its partition.
 func (m *Markers) endOffsets(job *txn.MarkerJob, index int32, done func(*protocol.Error)) {

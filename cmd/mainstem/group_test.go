@@ -31,6 +31,7 @@ import (
 //	commit GROUP TOPIC PARTITION OFFSET  of a group without members
 //	member start|stop GROUP TOPIC        one at a time; started, it has read all and committed that
 //	begin ID TOPIC N                     a transaction with N records; it is left open
+//	hang PRODUCER TOPIC N                a transaction with N records that no coordinator knows
 //	exits CODE COMMAND                   runs it, and demands that exit code
 //	like FILE                            compares stdout; spans of time, sizes, ids and runs of blanks are alike
 func TestGroupScripts(t *testing.T) {
@@ -53,6 +54,7 @@ func TestGroupScripts(t *testing.T) {
 			"commit":  scripted(func(b *scriptBroker, args []string) error { return b.commit(args[0], args[1], args[2], args[3]) }),
 			"member":  scripted(func(b *scriptBroker, args []string) error { return b.member(args[0], args[1], args[2]) }),
 			"begin":   scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2]) }),
+			"hang":    scripted(func(b *scriptBroker, args []string) error { return b.hang(args[0], args[1], args[2]) }),
 			"exits":   exits,
 			"like": func(ts *testscript.TestScript, _ bool, args []string) {
 				got, want := alike(ts.ReadFile("stdout")), alike(ts.ReadFile(args[0]))

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -45,19 +44,22 @@ func oneTxn(c *cobra.Command, args []string) error {
 	return nil
 }
 
-const txnListLong = `List all transactional ids with the state of their transaction. OPEN is since when
-it is open, ENDS when the broker aborts it if nobody ends it.
+const txnListLong = `List all transactional ids with the state of their transaction. OPEN is for how
+long it is open, ENDS when the broker aborts it if nobody ends it.
 
-With --open it lists what is open in partitions instead: HOLDS marks the transaction
-that who reads committed data waits for. A hanging one is known to no coordinator,
-so nothing will end it: kafka-transactions.sh abort does.`
+With --open it lists what is open in partitions instead: which transaction, since
+when, how many records it keeps from who reads committed data, and when it ends.
+NOTE says "holds" of the one that these readers wait for. One that hangs is known to
+no coordinator, so it ends never, until somebody aborts it there: "mainstem txn abort
+--topic TOPIC --partition N --producer ID". --topics and --hanging list some of them.`
 
 func newTxnList(p process) *cobra.Command {
 	var (
 		f              groupFlags
 		state, pattern string
 		longer         time.Duration
-		open           bool
+		open, hanging  bool
+		topics         topicsFlag
 	)
 	c := &cobra.Command{
 		Use:   "list",
@@ -65,7 +67,8 @@ func newTxnList(p process) *cobra.Command {
 		Long:  txnListLong,
 		Example: `  mainstem txn list
   mainstem txn list --longer 5m
-  mainstem txn list --open`,
+  mainstem txn list --open --topics orders
+  mainstem txn list --hanging`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{}
@@ -77,12 +80,11 @@ func newTxnList(p process) *cobra.Command {
 			if longer != 0 {
 				q.Set("longer", longer.String())
 			}
-			if open {
+			if open || hanging || topics != nil {
 				if len(q) > 0 {
-					return usageError{errors.New("--open lists what is open in partitions, all of it: it goes without --state, --longer and --pattern")}
+					return usageError{errors.New("--open, --topics and --hanging list what is open in partitions: they go without --state, --longer and --pattern")}
 				}
-				var list server.OpenTxnList
-				return f.show(cmd, p, request{path: txnsPath + "-open"}, &list, func(t *groupTable) { t.openTxns(&list) })
+				return f.listOpen(cmd, p, topics, hanging)
 			}
 			var list server.TxnList
 			return f.show(cmd, p, request{path: txnsPath, query: q}, &list, func(t *groupTable) { t.txns(&list) })
@@ -91,9 +93,24 @@ func newTxnList(p process) *cobra.Command {
 	c.Flags().StringVar(&state, "state", "", "only those in these `STATES`: Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort")
 	c.Flags().StringVar(&pattern, "pattern", "", "only ids that match this regular `EXPRESSION` as a whole")
 	c.Flags().Var((*spanFlag)(&longer), "longer", "only transactions that have been open for more than `TIME`, such as 5m")
-	c.Flags().BoolVar(&open, "open", false, "list what is open in partitions, and what hangs there")
+	c.Flags().BoolVar(&open, "open", false, "list what is open in partitions, and what ends it")
+	c.Flags().Var(&topics, "topics", "list what is open in the partitions of these `TOPICS`; separated by commas")
+	c.Flags().BoolVar(&hanging, "hanging", false, "list what is open in partitions and known to no coordinator")
 	f.register(c, outputTable, outputWide, outputJSON)
 	return c
+}
+
+// listOpen shows what is open in partitions.
+func (f *groupFlags) listOpen(cmd *cobra.Command, p process, topics topicsFlag, hanging bool) error {
+	q := url.Values{}
+	if topics != nil {
+		q.Set("topics", topics.String())
+	}
+	if hanging {
+		q.Set("hanging", "true")
+	}
+	var list server.OpenTxnList
+	return f.show(cmd, p, request{path: txnsPath + "-open", query: q}, &list, func(t *groupTable) { t.openTxns(&list, hanging) })
 }
 
 func newTxnDescribe(p process) *cobra.Command {
@@ -111,47 +128,5 @@ ends it, and each of its partitions with what waits for it there.`,
 		},
 	}
 	f.register(c, outputTable, outputWide, outputJSON)
-	return c
-}
-
-const txnAbortLong = `Abort the open transaction of a transactional id: nobody who reads committed data
-will see its records. Its producer is told so when it next writes or commits.
-
-It shows the transaction and asks before it does it. For a hanging transaction, which
-has no transactional id, there is kafka-transactions.sh abort.`
-
-func newTxnAbort(p process) *cobra.Command {
-	var f groupFlags
-	var yes bool
-	c := &cobra.Command{
-		Use:     "abort ID",
-		Short:   "Abort the open transaction of a transactional id",
-		Long:    txnAbortLong,
-		Example: `  mainstem txn abort payments-3`,
-		Args:    oneTxn,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !yes {
-				var d server.TxnDetail
-				raw, err := f.ask(cmd.Context(), p, request{path: txnPath(args[0])}, &d)
-				if err != nil {
-					return err
-				}
-				preview := groupFlags{output: outputTable}
-				if err := preview.print(cmd.ErrOrStderr(), raw, func(t *groupTable) { t.txn(&d) }); err != nil {
-					return err
-				}
-				if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
-					return err
-				}
-			}
-			var done server.TxnAborted
-			r := request{method: http.MethodPost, path: txnPath(args[0]) + "/abort"}
-			return f.show(cmd, p, r, &done, func(t *groupTable) {
-				t.printf("the transaction of %s is aborted\n", server.Quoted(done.ID))
-			})
-		},
-	}
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	f.register(c, outputTable, outputJSON)
 	return c
 }

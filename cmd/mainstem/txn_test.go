@@ -2,9 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
 // begin leaves a transaction open, as a producer that crashed does.
@@ -27,4 +33,54 @@ func (b *scriptBroker) begin(id, topic, records string) error {
 		}
 	}
 	return nil
+}
+
+// hang writes records of a transaction to the first partition of a topic that nobody
+// has begun: with verification switched off for a moment, the broker takes them.
+func (b *scriptBroker) hang(producer, topic, records string) error {
+	id, err := strconv.ParseInt(producer, 10, 64)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(records)
+	if err != nil {
+		return err
+	}
+	build := batch.NewBuilder(batch.None)
+	build.ProducerID, build.ProducerEpoch, build.BaseSequence, build.Transactional = model.ProducerID(id), 0, 0, true
+	for i := range n {
+		build.Add(time.Now().UnixMilli(), nil, []byte(strconv.Itoa(i)))
+	}
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis, req.TransactionID = -1, 10_000, kmsg.StringPtr("hung")
+	part := kmsg.NewProduceRequestTopicPartition()
+	if part.Records, err = build.Build(nil); err != nil {
+		return err
+	}
+	req.Topics = []kmsg.ProduceRequestTopic{{Topic: topic, Partitions: []kmsg.ProduceRequestTopicPartition{part}}}
+	if err := b.verify("false"); err != nil {
+		return err
+	}
+	resp, err := req.RequestWith(context.Background(), b.client)
+	if err == nil && resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		err = fmt.Errorf("produce: error %d", resp.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		return err
+	}
+	return b.verify("true")
+}
+
+// verify switches the verification of transactions in partitions.
+func (b *scriptBroker) verify(on string) error {
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{
+		ResourceType: kmsg.ConfigResourceTypeBroker,
+		Configs:      []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "transaction.partition.verification.enable", Value: &on}},
+	}}
+	resp, err := req.RequestWith(context.Background(), b.client)
+	if err == nil && resp.Resources[0].ErrorCode != 0 {
+		err = fmt.Errorf("alter configs: error %d", resp.Resources[0].ErrorCode)
+	}
+	return err
 }

@@ -25,6 +25,9 @@ func (t *groupTable) txns(l *server.TxnList) {
 
 func (t *groupTable) txn(d *server.TxnDetail) {
 	t.printf("transactional id %s: %s, producer %d epoch %d, timeout %s\n", server.Quoted(d.ID), d.State, d.ProducerID, d.ProducerEpoch, timeoutText(&d.TxnSummary))
+	if d.ClientID != "" || d.ClientHost != "" {
+		t.printf("its producer is client %s at %s\n", nameText(d.ClientID), hostText(d.ClientHost))
+	}
 	if since := t.openSince(&d.TxnSummary); since != "-" {
 		line := fmt.Sprintf("open for %s", since)
 		if !d.AbortedAt.IsZero() {
@@ -45,31 +48,56 @@ func (t *groupTable) txn(d *server.TxnDetail) {
 				note := "nothing open"
 				if x.Deleted {
 					note = "deleted"
+				} else if x.HeldBy != nil {
+					note += "; " + heldByText(x.HeldBy)
 				}
 				return append(cells, "-", "-", "-", note), []string{"-", "-"}
 			}
-			return append(cells, strconv.FormatInt(x.Open.First, 10), heldBack(x.Open), t.ago(x.Open.Since), holdsText(x.Open)),
+			return append(cells, strconv.FormatInt(x.Open.First, 10), heldBack(x.Open), t.ago(x.Open.Since), openNote(x.Open, x.HeldBy)),
 				[]string{strconv.FormatInt(x.Open.LastStable, 10), strconv.FormatInt(x.Open.HighWatermark, 10)}
 		})
 }
 
-func (t *groupTable) openTxns(l *server.OpenTxnList) {
+// openTxns shows what is open in partitions, or if that is asked for what hangs there.
+func (t *groupTable) openTxns(l *server.OpenTxnList, hanging bool) {
 	if len(l.Open) == 0 {
-		t.printf("no transaction is open in any partition\n")
+		what := "is open"
+		if hanging {
+			what = "hangs"
+		}
+		t.printf("no transaction %s in any partition that was asked for\n", what)
 		return
 	}
-	t.rows([]string{"TOPIC", "PARTITION", "FIRST", "HELD BACK", "SINCE", "TRANSACTIONAL ID", "STATE", "ENDS", "NOTE"}, []string{"PRODUCER", "EPOCH", "STABLE", "END"},
+	t.rows([]string{"TOPIC", "PARTITION", "FIRST", "HELD BACK", "SINCE", "PRODUCER", "TRANSACTIONAL ID", "STATE", "ENDS", "NOTE"},
+		[]string{"EPOCH", "STABLE", "END", "CLIENT", "HOST"},
 		len(l.Open), func(i int) (cells, more []string) {
 			x := &l.Open[i]
 			cells = []string{
 				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), strconv.FormatInt(x.First, 10), heldBack(x), t.ago(x.Since),
-				nameText(x.ID), nameText(x.State), t.ends(x.AbortedAt), holdsText(x),
+				strconv.FormatInt(x.ProducerID, 10), nameText(x.ID), nameText(x.State), t.openEnds(x), openNote(x, nil),
 			}
 			return cells, []string{
-				strconv.FormatInt(x.ProducerID, 10), strconv.Itoa(int(x.ProducerEpoch)),
-				strconv.FormatInt(x.LastStable, 10), strconv.FormatInt(x.HighWatermark, 10),
+				strconv.Itoa(int(x.ProducerEpoch)), strconv.FormatInt(x.LastStable, 10), strconv.FormatInt(x.HighWatermark, 10),
+				nameText(x.ClientID), hostText(x.ClientHost),
 			}
 		})
+	for i := range l.Open {
+		if x := &l.Open[i]; x.Hanging && t.err == nil {
+			t.printf("\na hanging transaction is ended by: mainstem txn abort --topic %s --partition %d --producer %d\n", server.Quoted(x.Topic), x.Partition, x.ProducerID)
+			break // one shows how
+		}
+	}
+}
+
+// openEnds is when a transaction ends that is open in a partition.
+func (t *groupTable) openEnds(x *server.OpenTxnDetail) string {
+	switch {
+	case x.Hanging:
+		return "never"
+	case x.State == "PrepareCommit", x.State == "PrepareAbort":
+		return "with its marker"
+	}
+	return t.ends(x.AbortedAt)
 }
 
 // openSince is for how long a transaction is open; those that are over keep their
@@ -103,14 +131,29 @@ func heldBack(o *server.OpenTxnDetail) string {
 	return strconv.FormatInt(max(o.HighWatermark-o.LastStable, 0), 10)
 }
 
-func holdsText(o *server.OpenTxnDetail) string {
+// openNote says what a transaction does to readers of a partition; by is the one that
+// they wait for first, where that is known.
+func openNote(o, by *server.OpenTxnDetail) string {
 	switch {
 	case o.Hanging && o.Holds:
 		return "holds, hanging"
-	case o.Hanging:
-		return "hanging"
 	case o.Holds:
 		return "holds"
+	case by != nil:
+		return heldByText(by)
+	case o.Hanging:
+		return "behind an older one, hanging"
 	}
 	return "behind an older one"
+}
+
+func heldByText(by *server.OpenTxnDetail) string {
+	if by.ID != "" {
+		return "behind that of " + server.Quoted(by.ID)
+	}
+	text := fmt.Sprintf("behind that of producer %d", by.ProducerID)
+	if by.Hanging {
+		text += ", which hangs"
+	}
+	return text
 }
