@@ -38,7 +38,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 	@GO="$(GO)" FUZZTIME=$(FUZZTIME) ./tools/fuzz.sh
 
 crash: ## simulated power cuts and faults at every operation, and other long tests, the long way
-	$(GO) test -run 'Crash|Fault|TestRelocationBounds|TestManyPartitions|TestCompactionAgainstModel' -count=1 -timeout 30m -v ./log ./cluster ./replication
+	$(GO) test -run 'Crash|Fault|TestRelocationBounds|TestManyPartitions|TestCompactionAgainstModel' -count=1 -timeout 30m -v ./log ./cluster ./replication ./server
 
 planted: ## plant each known bug in a copy of the tree and see that a test catches it
 	@GO="$(GO)" ./tools/planted.sh

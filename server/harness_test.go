@@ -60,8 +60,10 @@ type options struct {
 	// fs is the disk of an earlier broker; segment is the size of the log's files.
 	fs      *vfs.Mem
 	segment int64
-	// hook sees what the log does to the disk.
-	hook vfs.Hook
+	// tuneLog changes the rest of the log's settings.
+	tuneLog func(*log.Config)
+	// hook sees what the log does to the disk; every, what all of the broker does.
+	hook, every vfs.Hook
 	// refusal is why produce is refused, or nil.
 	refusal func() *protocol.Error
 	// tune changes the server before it starts.
@@ -70,7 +72,16 @@ type options struct {
 
 const dataDir = "/data"
 
+// startBroker starts a broker that ends with the test.
 func startBroker(tb testing.TB, o options) *broker {
+	tb.Helper()
+	b := newBroker(tb, o)
+	tb.Cleanup(b.close)
+	return b
+}
+
+// newBroker starts a broker that the test has to close.
+func newBroker(tb testing.TB, o options) *broker {
 	tb.Helper()
 	b := &broker{tb: tb}
 	if o.clock == nil {
@@ -87,10 +98,18 @@ func startBroker(tb testing.TB, o options) *broker {
 		must(tb, fs.MkdirAll(dataDir))
 	}
 	var err error
-	b.meta, err = cluster.Open(fs, dataDir, cluster.Options{NodeID: 1})
+	var disk vfs.FS = fs
+	if o.every != nil {
+		disk = vfs.NewFault(fs, o.every)
+	}
+	b.meta, err = cluster.Open(disk, dataDir, cluster.Options{NodeID: 1})
 	must(tb, err)
-	b.log, _, err = log.Open(log.Config{SegmentBytes: cmp.Or(o.segment, 32<<20)}, log.Env{
-		FS: vfs.NewFault(fs, o.hook), Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { tb.Error(err) },
+	logConfig := log.Config{SegmentBytes: cmp.Or(o.segment, 32<<20)}
+	if o.tuneLog != nil {
+		o.tuneLog(&logConfig)
+	}
+	b.log, _, err = log.Open(logConfig, log.Env{
+		FS: vfs.NewFault(disk, o.hook), Dir: dataDir, Clock: clock.Real{}, Fatal: func(err error) { tb.Error(err) },
 		Standing: func(id model.PartitionID) log.Standing { return log.Standing(b.meta.Standing(id)) },
 	})
 	must(tb, err)
@@ -142,7 +161,6 @@ func startBroker(tb testing.TB, o options) *broker {
 	}
 	must(tb, b.server.Start())
 	b.addr = b.server.Addresses()[0]
-	tb.Cleanup(b.close)
 	return b
 }
 

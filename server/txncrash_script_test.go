@@ -1,0 +1,209 @@
+package server_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// play goes through the script: the steps are the same for all seeds, their order is
+// not. Each leaves no transaction open.
+func (r *crashRun) play() {
+	r.tb.Helper()
+	r.arm(true)
+	one, two := &crashProducer{id: "one"}, &crashProducer{id: "two", bumps: true}
+	three, four := &crashProducer{id: "three", bumps: true}, &crashProducer{id: "four"}
+	for _, p := range []*crashProducer{one, two, three, four} {
+		p.init(r.c, r.waits)
+	}
+	steps := []func(){
+		func() { r.plain(one, true); r.plain(two, false) },
+		func() { r.plain(four, false); r.plain(three, true) },
+		func() { r.interleaved(one, two) },
+		func() { r.interleaved(three, four) },
+		func() { r.wide(three, true) },
+		func() { r.wide(one, false) },
+		func() { r.long(two, four) },
+		func() { r.empty(one); r.empty(two) },
+		func() { r.offsetsOnly(four); r.offsetsOnly(three) },
+		func() { r.restart(one, three) },
+		func() { r.fenced(two, four) },
+		func() { r.timedOut(one, two) },
+	}
+	r.rng.Shuffle(len(steps), func(i, k int) { steps[i], steps[k] = steps[k], steps[i] })
+	for _, step := range steps {
+		step()
+	}
+	r.deleted(three, four)
+	r.settle()
+	r.arm(false)
+	r.stop()
+}
+
+// settle waits until all markers are written.
+func (r *crashRun) settle() {
+	r.tb.Helper()
+	until(r.tb, "all markers are written", r.b.allStable, r.waits)
+}
+
+// allStable reports whether no transaction holds the end of any partition.
+func (b *broker) allStable() bool {
+	for _, tp := range crashPartitions() {
+		p, gone := b.partitions.Find(tp.Topic, tp.Partition)
+		if gone != nil {
+			continue // the topic is deleted
+		}
+		if o := p.Offsets(); o.LastStable != o.End {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *crashRun) plain(p *crashProducer, commit bool) {
+	x := r.begin(p)
+	r.write(p, x, crashFew, 0, 2, 100)
+	r.write(p, x, crashFew, 1, 1, 3000)
+	r.write(p, x, crashMany, int32(r.rng.IntN(crashManyParts)), 3, 10)
+	r.write(p, x, crashFew, 0, 1, 100)
+	r.offsets(p, x, crashGroups()...)
+	r.end(crashEnd{p, x, commit})
+}
+
+// interleaved has two open in the same partitions, which end at once.
+func (r *crashRun) interleaved(p, q *crashProducer) {
+	x, y := r.begin(p), r.begin(q)
+	for i := range int32(2) {
+		r.write(p, x, crashFew, i, 1, 50)
+		r.write(q, y, crashFew, i, 2, 700)
+		r.c.produce(crashFew, i, crashValues("plain", int(i), 1, 20)...)
+		r.write(p, x, crashFew, i, 1, 50)
+	}
+	r.write(q, y, crashMany, 0, 1, 50)
+	r.end(crashEnd{p, x, true}, crashEnd{q, y, false})
+}
+
+// wide writes to every partition.
+func (r *crashRun) wide(p *crashProducer, commit bool) {
+	x := r.begin(p)
+	for i := range int32(crashManyParts) {
+		r.write(p, x, crashMany, i, 1, 30)
+	}
+	for i := range int32(crashFewParts) {
+		r.write(p, x, crashFew, i, 1, 30)
+	}
+	r.offsets(p, x, "g")
+	r.end(crashEnd{p, x, commit})
+}
+
+// long has two over several segments; between them is what belongs to nobody.
+func (r *crashRun) long(p, q *crashProducer) {
+	x, y := r.begin(p), r.begin(q)
+	for i := range 3 {
+		r.write(p, x, crashFew, 2, 2, 30_000)
+		r.write(q, y, crashMany, 1, 1, 30_000)
+		r.c.produce(crashFew, 2, crashValues("plain", i, 1, 20)...)
+	}
+	r.end(crashEnd{q, y, false})
+	r.offsets(p, x, "h", "i")
+	r.end(crashEnd{p, x, true})
+}
+
+// empty ends what has no records.
+func (r *crashRun) empty(p *crashProducer) {
+	for _, commit := range []bool{true, false} {
+		x := r.begin(p)
+		switch {
+		case !p.bumps: // it has partitions all the same
+			p.add(r.c, crashOffsetOf())
+		case commit: // refused, as nothing is open
+			continue
+		}
+		r.end(crashEnd{p, x, commit})
+	}
+}
+
+func (r *crashRun) offsetsOnly(p *crashProducer) {
+	for _, commit := range []bool{true, false, true} {
+		x := r.begin(p)
+		r.offsets(p, x, crashGroups()...)
+		r.end(crashEnd{p, x, commit})
+	}
+}
+
+// restart stops the broker in the middle of two.
+func (r *crashRun) restart(p, q *crashProducer) {
+	r.tb.Helper()
+	x, y := r.begin(p), r.begin(q)
+	r.write(p, x, crashFew, 0, 1, 40)
+	r.offsets(p, x, "g", "h")
+	r.write(q, y, crashFew, 0, 1, 40)
+	r.stop()
+	r.start()
+	r.b.loaded()
+	r.write(p, x, crashFew, 1, 1, 40)
+	r.write(q, y, crashFew, 0, 1, 40)
+	r.end(crashEnd{q, y, true}, crashEnd{p, x, true})
+}
+
+// loaded waits for the coordinators.
+func (b *broker) loaded() {
+	b.tb.Helper()
+	until(b.tb, "the coordinators have loaded", func() bool {
+		return b.txns.Metrics().ShardsLoaded == 4 && b.groups.Metrics().ShardsLoaded == 4
+	}, func() {})
+}
+
+// fenced has a second client of the same id come while a transaction is open.
+func (r *crashRun) fenced(p, q *crashProducer) {
+	r.tb.Helper()
+	for _, p := range []*crashProducer{p, q} {
+		x := r.begin(p)
+		r.write(p, x, crashFew, 1, 2, 40)
+		r.offsets(p, x, "i")
+		late := *p
+		r.note(&x.doomed)
+		p.init(r.c, r.waits)
+		r.cut("answer to init")
+		req := late.ending(true)
+		if code := protocol.ErrorCode(r.c.endTxn(req.Version, late.id, late.producer, late.epoch, true).ErrorCode); code == protocol.NoError {
+			r.tb.Errorf("%s: a fenced one commits", x.label)
+		}
+		r.plain(p, true)
+	}
+}
+
+// timedOut leaves two open for too long.
+func (r *crashRun) timedOut(p, q *crashProducer) {
+	r.tb.Helper()
+	r.settle()
+	x, y := r.begin(p), r.begin(q)
+	r.write(p, x, crashFew, 0, 1, 40)
+	r.offsets(p, x, "g")
+	r.write(q, y, crashFew, 0, 1, 40)
+	r.write(q, y, crashMany, 2, 1, 40)
+	r.note(&x.doomed)
+	r.note(&y.doomed)
+	r.clock.Advance((crashTimeoutMs + 1) * time.Millisecond)
+	r.settle()
+	r.cut("timeout")
+	p.init(r.c, r.waits)
+	q.init(r.c, r.waits)
+}
+
+// deleted loses one of its topics before it ends.
+func (r *crashRun) deleted(p, q *crashProducer) {
+	x, y := r.begin(p), r.begin(q)
+	for i, p := range []*crashProducer{p, q} {
+		x := []*crashTxn{x, y}[i]
+		r.write(p, x, crashGone, 0, 1, 40)
+		r.write(p, x, crashFew, 0, 1, 40)
+	}
+	r.offsets(p, x, "g", "h")
+	r.note(&r.dropped)
+	r.c.deleteTopic(crashGone)
+	r.cut(fmt.Sprintf("answer to the deletion of %s", crashGone))
+	r.end(crashEnd{p, x, true})
+	r.end(crashEnd{q, y, false})
+}

@@ -1,0 +1,268 @@
+package server_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/log"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// moment counts what has happened in a run. 0: it has not.
+type moment int
+
+// question is when something was asked for, and when the answer was there.
+type question struct{ at, answered moment }
+
+// crashTxn is a transaction of the run, and all that its client knows of it.
+type crashTxn struct {
+	label  string
+	number int64         // the offset that it commits in groups
+	by     crashProducer // as it was when the transaction began
+	writes []*crashWrite
+	end    question
+	commit bool   // what the end was to be
+	doomed moment // from when on somebody else may have aborted it
+}
+
+// crashWrite is one batch, or an offset of a group.
+type crashWrite struct {
+	question
+
+	to      model.TopicPartition
+	records int
+	group   string // "": records
+}
+
+// crashCut is the disk at some moment of the run.
+type crashCut struct {
+	disk *vfs.Mem
+	what string // was about to happen
+	// Answers of up to here were there before it, and what was asked for later
+	// came after it.
+	answered, asked moment
+	clock           time.Time
+}
+
+// crashRun is a broker on a disk that a copy is made of before every change.
+type crashRun struct {
+	tb      testing.TB
+	rng     *rand.Rand
+	seed    uint64
+	disk    *vfs.Mem
+	clock   *clock.Manual
+	b       *broker
+	c       *client
+	txns    []*crashTxn
+	dropped moment // when the topic was asked to be deleted
+
+	mu    sync.Mutex
+	armed bool
+	now   moment
+	cuts  []*crashCut
+
+	// ping keeps a change waiting until a client had the time to hear what it was
+	// told before: an answer that comes too early must not come too late for us.
+	pinging sync.Mutex
+	ping    *client
+}
+
+// The topics, and the groups whose offsets are committed with their records.
+const (
+	crashFew, crashMany, crashGone = "few", "many", "gone"
+	crashFewParts, crashManyParts  = 3, 12
+)
+
+func crashGroups() []string { return []string{"g", "h", "i"} }
+
+// crashPartitions are all that the run writes to.
+func crashPartitions() (all []model.TopicPartition) {
+	for topic, n := range map[string]int32{crashFew: crashFewParts, crashMany: crashManyParts, crashGone: 1, cluster.OffsetsTopic: 4} {
+		for i := range n {
+			all = append(all, model.TopicPartition{Topic: topic, Partition: i})
+		}
+	}
+	return all
+}
+
+func newCrashRun(tb testing.TB, seed uint64) *crashRun {
+	tb.Helper()
+	r := &crashRun{
+		tb: tb, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), disk: vfs.NewMem(), clock: clock.NewManual(time.Unix(1_700_000_000, 0)),
+	}
+	must(tb, r.disk.MkdirAll(dataDir))
+	r.start()
+	r.c.createTopic(crashFew, crashFewParts)
+	if seed%2 == 0 {
+		r.c.createTopic(crashMany, crashManyParts, "flush.messages", "1000000") // not synced for its own sake
+	} else {
+		r.c.createTopic(crashMany, crashManyParts)
+	}
+	r.c.createTopic(crashGone, 1)
+	for _, group := range crashGroups() {
+		r.c.initGroup(group)
+	}
+	r.c.initID("first")
+	return r
+}
+
+// crashOptions are those of all brokers of a run.
+func crashOptions(seed uint64, disk *vfs.Mem, c clock.Clock, every vfs.Hook) options {
+	return options{fs: disk, clock: c, every: every, segment: 128 << 10, tuneLog: func(cfg *log.Config) {
+		cfg.RingBytes, cfg.CheckpointBytes, cfg.PadGroups = 256<<10, 96<<10, seed%3 == 0
+	}}
+}
+
+// start starts the broker, also after a clean end.
+func (r *crashRun) start() {
+	r.tb.Helper()
+	r.b = newBroker(r.tb, crashOptions(r.seed, r.disk, r.clock, r.hook))
+	r.c = r.b.dial()
+	r.setPing(r.b.dial())
+}
+
+// stop ends it cleanly.
+func (r *crashRun) stop() {
+	r.setPing(nil)
+	r.b.close()
+}
+
+func (r *crashRun) setPing(c *client) {
+	r.pinging.Lock()
+	defer r.pinging.Unlock()
+	r.ping = c
+}
+
+// hook looks at the disk before every change of it.
+func (r *crashRun) hook(op vfs.Op) error {
+	if !op.Is(vfs.AnyChange) {
+		return nil
+	}
+	r.pinging.Lock()
+	for range 2 {
+		if r.ping == nil {
+			break
+		}
+		if _, err := r.ping.conn.Write(r.ping.frame(newApiVersions())); err != nil {
+			break
+		}
+		if _, err := r.ping.receiveBytes(); err != nil {
+			break
+		}
+	}
+	r.pinging.Unlock()
+	r.cut(fmt.Sprintf("%v of %s", op.Kind, op.Name))
+	return nil
+}
+
+// cut keeps the disk as it is.
+func (r *crashRun) cut(what string) {
+	r.mu.Lock()
+	armed, answered := r.armed, r.now
+	r.mu.Unlock()
+	if !armed {
+		return
+	}
+	cut := &crashCut{disk: r.disk.Clone(), what: what, answered: answered, clock: r.clock.Now()}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cut.asked = r.now
+	r.cuts = append(r.cuts, cut)
+}
+
+// arm begins to look, or ends it.
+func (r *crashRun) arm(armed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.armed = armed
+}
+
+// note gives what happens its moment.
+func (r *crashRun) note(at *moment) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now++
+	*at = r.now
+}
+
+// told notes an answer, and looks at the disk: what was answered must be there now.
+func (r *crashRun) told(what string, at *moment) {
+	r.note(at)
+	r.cut("answer to " + what)
+}
+
+// begin begins a transaction.
+func (r *crashRun) begin(p *crashProducer) *crashTxn {
+	n := len(r.txns) + 1
+	x := &crashTxn{label: fmt.Sprintf("%s-%d", p.id, n), number: int64(n), by: *p}
+	r.txns = append(r.txns, x)
+	return x
+}
+
+// write writes records in a transaction.
+func (r *crashRun) write(p *crashProducer, x *crashTxn, topic string, partition int32, records, size int) {
+	r.tb.Helper()
+	w := &crashWrite{to: model.TopicPartition{Topic: topic, Partition: partition}, records: records}
+	values := crashValues(x.label, len(x.writes), records, size)
+	x.writes = append(x.writes, w)
+	r.note(&w.at)
+	p.produce(r.c, w.to, values)
+	r.told("produce", &w.answered)
+}
+
+// offsets commits an offset in a transaction.
+func (r *crashRun) offsets(p *crashProducer, x *crashTxn, groups ...string) {
+	r.tb.Helper()
+	for _, group := range groups {
+		w := &crashWrite{to: crashOffsetOf(), group: group}
+		x.writes = append(x.writes, w)
+		r.note(&w.at)
+		p.commitOffset(r.c, group, w.to, x.number)
+		r.told("commit of an offset", &w.answered)
+	}
+}
+
+// crashOffsetOf is the partition whose offsets the groups commit.
+func crashOffsetOf() model.TopicPartition { return model.TopicPartition{Topic: crashFew} }
+
+// crashEnd is one of several ends that are asked for at once.
+type crashEnd struct {
+	p      *crashProducer
+	x      *crashTxn
+	commit bool
+}
+
+// end ends transactions, all at once.
+func (r *crashRun) end(all ...crashEnd) {
+	r.tb.Helper()
+	clients := make([]*client, len(all))
+	requests := make([]*kmsg.EndTxnRequest, len(all))
+	for i, e := range all {
+		clients[i], requests[i] = r.b.dial(), e.p.ending(e.commit)
+		e.x.commit = e.commit
+		r.note(&e.x.end.at)
+	}
+	for i := range all {
+		clients[i].send(requests[i])
+	}
+	for i, e := range all {
+		resp, _ := clients[i].receive(requests[i], clients[i].next).(*kmsg.EndTxnResponse)
+		if code := e.p.ended(resp); code != protocol.NoError {
+			r.tb.Fatalf("end of %s: %s", e.x.label, code)
+		}
+		r.told("end of "+e.x.label, &e.x.end.answered)
+		_ = clients[i].conn.Close()
+	}
+}
+
+// waits is for who has to ask again.
+func (r *crashRun) waits() { r.clock.Advance(time.Millisecond) }
