@@ -41,7 +41,7 @@ func broadcast(_ *testing.T, w *world) {
 	before = l.sent()
 	w.awaitCommitted("what they had next is committed", before)
 	b2, c, d := w.prepare(earliest), w.prepare(latest), w.prepare(earliest)
-	b.kill(w.t)
+	b.kill()
 	l.write(20, nil)
 	w.admit(b2)
 	w.once("one crashed and goes on", before, l.sent(), b2)

@@ -45,10 +45,10 @@ func cluster(_ *testing.T, w *world) {
 
 	if static && w.flavour.Protocol == Classic {
 		// With the consumer protocol it would be refused until its session is over.
-		c = w.replace(c, w.prepare(third), func() { c.kill(w.t) }, a, b)
+		c = w.replace(c, w.prepare(third), func() { c.kill() }, a, b)
 	}
 	next = w.prepare(earliest)
-	b.kill(w.t)
+	b.kill()
 	w.awaitShared("one crashes", a, c)
 	b = w.admit(next)
 	w.awaitShared("it is started again", a, b, c)

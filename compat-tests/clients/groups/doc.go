@@ -30,6 +30,6 @@
 // rewind delivers again). Scenarios wait for what they want to see, each with
 // a deadline, and never for time to pass.
 //
-// Goroutines: those of the processes of members (clients/program);
+// Goroutines: those of the processes of members (clients/child);
 // one for a load, ended by its stop (load.go).
 package groups

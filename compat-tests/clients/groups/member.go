@@ -86,9 +86,8 @@ func (m *member) moves() (n int) {
 }
 
 // kill ends the member as a crash would.
-func (m *member) kill(t *testing.T) {
-	t.Helper()
-	m.Kill(t)
+func (m *member) kill() {
+	m.Kill()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.end = now()

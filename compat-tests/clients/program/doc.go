@@ -1,8 +1,6 @@
-// Package program runs the small programs by which clients take part in scenarios:
-// each is a process that takes commands on stdin, one a line, and prints lines.
+// Package program has the small programs by which clients take part in scenarios
+// run under a test: each is a process (package child) that ends with the test.
 //
-// Files: program.go (a process), installed.go (how a program's command is found, and
+// Files: program.go (a program), installed.go (how a program's command is found, and
 // its client library installed).
-//
-// Goroutines: one for each process, ended by the process (program.go).
 package program

@@ -20,7 +20,7 @@
 //
 // What programs in Go have in common is in commands, those in Python in python.
 //
-// Files in reading order: client.go (the clients), worker.go (one process), world.go
+// Files in reading order: client.go (the clients), worker.go (one process, by package told), world.go
 // (topics, and how scenarios wait), ledger.go (what was written, and the check of what
 // is read), endings.go, zombie.go, transform.go (the scenarios), txn_test.go,
 // check_test.go (the check finds what is planted).

@@ -129,7 +129,7 @@ func Transform(t *testing.T, shared *testbroker.Shared, c Client) {
 	p.fill()
 	p.take(first)
 	first.must("offsets")
-	first.Kill(t)
+	first.Kill()
 
 	second := p.worker(id)
 	p.take(second)
@@ -139,7 +139,7 @@ func Transform(t *testing.T, shared *testbroker.Shared, c Client) {
 	p.drain(third)
 	second.Signal(t, syscall.SIGCONT)
 	second.mustFail("another worker has its id", "commit")
-	second.Kill(t)
+	second.Kill()
 	p.fill()
 	p.drain(third)
 	p.judge(p.to, &p.ledger, committed)
@@ -162,7 +162,7 @@ func Members(t *testing.T, shared *testbroker.Shared, c Client) {
 		one.mustFail("the other worker has its partitions", "commit")
 	}
 	one.ask("abort")
-	one.Kill(t)
+	one.Kill()
 	p.fill()
 	p.drain(two)
 	p.awaitOpen("what was left open is over", p.to)
