@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/observe"
 )
 
 // Options say how a bank works.
@@ -31,7 +32,7 @@ type Bank struct {
 	addr   string
 	books  *Books
 	reader *Reader
-	stands *stands
+	stable *observe.Stable
 	cl     *kgo.Client
 	adm    *kadm.Client
 	cancel context.CancelFunc
@@ -58,7 +59,7 @@ func Start(ctx context.Context, addr string, o Options) (*Bank, error) {
 		return nil, err
 	}
 	b.reader = newReader(b.books, o.Partitions)
-	b.stands = newStands(o.Partitions, o.Timeout+o.Scan+o.Restart)
+	b.stable = observe.NewStable(b.adm, o.Topic, o.Partitions, o.Timeout+o.Scan+o.Restart)
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.Pause()
 	for i := range o.Clerks {
@@ -66,16 +67,19 @@ func Start(ctx context.Context, addr string, o Options) (*Bank, error) {
 		b.run(func() error { return c.work(ctx) })
 	}
 	b.run(func() error { return b.observe(ctx, b.reader) })
-	b.run(func() error { return b.look(ctx) })
+	b.run(func() error { return b.stable.Look(ctx) })
 	return b, nil
 }
 
+// run works beside others, who all end with the first that finds the broker wrong:
+// it may keep a clerk waiting for ever, and so whoever waits for the clerk.
 func (b *Bank) run(work func() error) {
 	b.wg.Go(func() {
 		if err := work(); err != nil {
 			b.mu.Lock()
-			defer b.mu.Unlock()
 			b.mu.errs = append(b.mu.errs, err)
+			b.mu.Unlock()
+			b.cancel()
 		}
 	})
 }
@@ -94,7 +98,7 @@ func (b *Bank) Pause() { b.gate.Lock() }
 func (b *Bank) Resume() { b.gate.Unlock() }
 
 // Away says that the broker is about to be killed, or that it is back.
-func (b *Bank) Away(yes bool) { b.stands.away(yes) }
+func (b *Bank) Away(yes bool) { b.stable.Away(yes) }
 
 // Stop ends all; the bank is not paused then.
 func (b *Bank) Stop() {
@@ -110,10 +114,7 @@ func (b *Bank) Verify(ctx context.Context, whole bool) error {
 	defer cancel()
 	var ends []int64
 	if err := b.await(ctx, "no transaction is open", func() (err error) {
-		var stable []int64
-		if stable, ends, err = b.offsets(ctx); err == nil && !slices.Equal(stable, ends) {
-			err = fmt.Errorf("last stable offsets %v, ends %v", stable, ends)
-		}
+		ends, err = b.stable.Settled(ctx)
 		return err
 	}); err != nil {
 		return err
@@ -147,7 +148,7 @@ func (b *Bank) await(ctx context.Context, what string, try func() error) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("not so: %s: %w", what, err)
-		case <-time.After(lookEvery):
+		case <-time.After(observe.LookEvery):
 		}
 	}
 }
@@ -156,5 +157,5 @@ func (b *Bank) await(ctx context.Context, what string, try func() error) error {
 func (b *Bank) Story() string {
 	yes, no, unknown := b.books.Counts()
 	return fmt.Sprintf("%d transfers committed, %d aborted, %d asked for without an answer; %d zombies fenced, %d came too late (%d of them committed); a stable offset stood still for %v at most",
-		yes, no, unknown, b.zombies.Load(), b.lates.Load(), b.lateCommits.Load(), b.stands.longest().Round(time.Millisecond))
+		yes, no, unknown, b.zombies.Load(), b.lates.Load(), b.lateCommits.Load(), b.stable.Longest().Round(time.Millisecond))
 }

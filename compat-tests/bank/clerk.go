@@ -166,8 +166,8 @@ func (c *clerk) abort(ctx context.Context, t transfer) error {
 	return nil
 }
 
-// zombie leaves a transfer to a client that comes with the clerk's id, and then asks
-// for its commit all the same.
+// zombie leaves a transfer to a client that comes with the clerk's id, and then goes on
+// with it all the same: more records, wherever they go, and its commit.
 func (c *clerk) zombie(ctx context.Context, t transfer) error {
 	before, err := c.takeOver(ctx)
 	if err != nil {
@@ -175,6 +175,13 @@ func (c *clerk) zombie(ctx context.Context, t transfer) error {
 	}
 	defer before.Close()
 	c.books.set(t, aborted)
+	ask, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	for _, r := range before.ProduceSync(ask, c.legs(t)...) {
+		if r.Err == nil {
+			return fmt.Errorf("%v: a record for partition %d was acknowledged, though another producer had its id", t, r.Record.Partition)
+		}
+	}
 	if err := c.end(ctx, before, kgo.TryCommit); err == nil {
 		return fmt.Errorf("%v: its commit was acknowledged, though another producer had its id", t)
 	}

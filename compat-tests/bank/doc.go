@@ -10,10 +10,10 @@
 // transaction may take.
 //
 // Files in reading order: entry.go (a leg as bytes), books.go (what became of each
-// transfer), reader.go (what one observer read, and the check), stands.go (where the last
-// stable offsets are), clerk.go, observer.go, bank.go (all of it together);
-// reader_test.go and stands_test.go plant what the checks must find.
+// transfer), reader.go (what one observer read, and the check), clerk.go, observer.go,
+// bank.go (all of it together); reader_test.go plants what the check must find.
 //
-// Goroutines: one per clerk, one for the observer and one that looks at stable
-// offsets, all ended by Bank.Stop.
+// Goroutines: one per clerk, one for the observer and one that looks at last stable
+// offsets (package observe), all ended by Bank.Stop, or by the first that finds the
+// broker wrong.
 package bank
