@@ -41,14 +41,16 @@ func runGroups(ctx context.Context, b harness.Broker, o options) error {
 		return err
 	}
 	defer c.Stop()
-	fmt.Printf("%s, %d cycles, %d groups (%d of the consumer protocol) with %d members in all, %d partitions, %d rec/s, session timeout %v, a kill every %v\n",
-		b.Target(), o.cycles, o.groups, c.Consumers, c.Members(), o.partitions, o.rate, o.session, o.every)
+	fmt.Printf("%s, %s, %d groups (%d of the consumer protocol) with %d members in all, %d partitions, %d rec/s, session timeout %v, a kill every %v\n",
+		b.Target(), o.span(), o.groups, c.Consumers, c.Members(), o.partitions, o.rate, o.session, o.every)
 	if err := gather(ctx, c); err != nil {
 		return err
 	}
 	c.History.Loaded(time.Now())
 	var all []time.Duration
-	for cycle := 1; cycle <= o.cycles; cycle++ {
+	span, cycle := o.span(), 0
+	for last := false; !last; last = span.last(cycle) {
+		cycle++
 		took, err := killGroupsOnce(ctx, b, c, o.every)
 		if err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
@@ -64,7 +66,7 @@ func runGroups(ctx context.Context, b harness.Broker, o options) error {
 		return fmt.Errorf("the end: %w", err)
 	}
 	fmt.Printf("ok: %d cycles; each of %d records was consumed by each of %d groups and is committed; no commit went back; no partition of a group stood still for %v (longest: %v)\n",
-		o.cycles, c.Records(), o.groups, o.session, c.History.Longest().Round(time.Millisecond))
+		cycle, c.Records(), o.groups, o.session, c.History.Longest().Round(time.Millisecond))
 	fmt.Printf("from the broker's first answer to a group's next progress: %s\n", spread(all))
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 type options struct {
 	target          string
 	cycles          int
+	length          time.Duration // Instead of cycles.
 	partitions      int
 	producers, rate int
 	least, most     time.Duration
@@ -28,17 +29,19 @@ type options struct {
 	every, session  time.Duration
 	txn             int
 	txnTimeout      time.Duration
+	loops           string
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.target, "target", "mainstem", "mainstem or kafka")
 	flag.IntVar(&o.cycles, "cycles", 20, "kills")
+	flag.DurationVar(&o.length, "for", 0, "instead of -cycles, kill for so long")
 	flag.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
 	flag.IntVar(&o.producers, "producers", 3, "idempotent producers")
 	flag.IntVar(&o.rate, "rate", 20000, "records a second of all producers together")
-	flag.DurationVar(&o.least, "least", 200*time.Millisecond, "least time under load before a kill")
-	flag.DurationVar(&o.most, "most", 1500*time.Millisecond, "most time under load before a kill")
+	flag.DurationVar(&o.least, "least", 200*time.Millisecond, "least time under load before a kill (1s with -loops)")
+	flag.DurationVar(&o.most, "most", 1500*time.Millisecond, "most time under load before a kill (4s with -loops)")
 	flag.IntVar(&o.fullEvery, "full-every", 20, "cycles between checks of the whole log; the others check what is new")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the times under load")
 	flag.BoolVar(&o.selfCheck, "selfcheck", false, "show that the check catches planted violations")
@@ -48,6 +51,7 @@ func main() {
 	flag.DurationVar(&o.session, "session", 10*time.Second, "session timeout of the groups")
 	flag.IntVar(&o.txn, "txn", 0, "instead of the producers' records, look at the transfers of so many clerks, each a transaction")
 	flag.DurationVar(&o.txnTimeout, "txn-timeout", 5*time.Second, "timeout of the transactions")
+	flag.StringVar(&o.loops, "loops", "", "with -txn, also copy topics by transactions of these clients: java, franzgo, or both with a comma")
 	flag.Parse()
 	if err := o.misused(given); err != nil {
 		fmt.Fprintln(os.Stderr, "killtest:", err)
@@ -55,6 +59,9 @@ func main() {
 	}
 	if o.groups > 0 && !given("rate") {
 		o.rate = 100
+	}
+	if o.loops != "" && !given("least") && !given("most") {
+		o.least, o.most = time.Second, 4*time.Second
 	}
 	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "killtest: FAILED:", err)
@@ -70,6 +77,9 @@ func given(name string) (yes bool) {
 
 // misused says which flag that is given would do nothing.
 func (o options) misused(given func(name string) bool) error {
+	if given("cycles") && given("for") {
+		return errors.New("-cycles and -for do not go together")
+	}
 	mine := "" // What is looked at: nothing but the producers' records.
 	switch {
 	case o.groups > 0 && o.txn > 0:
@@ -83,6 +93,7 @@ func (o options) misused(given func(name string) bool) error {
 		{"every", "groups"},
 		{"session", "groups"},
 		{"txn-timeout", "txn"},
+		{"loops", "txn"},
 		{"producers", ""},
 		{"selfcheck", ""},
 		{"rate", " groups"},
@@ -143,17 +154,19 @@ func run(ctx context.Context, o options) (err error) {
 	if o.selfCheck {
 		return selfCheck(ctx, b, l, w, o)
 	}
-	fmt.Printf("%s, %d cycles, %d partitions, %d producers, %d rec/s, seed %d\n", target, o.cycles, o.partitions, o.producers, o.rate, o.seed)
+	fmt.Printf("%s, %s, %d partitions, %d producers, %d rec/s, seed %d\n", target, o.span(), o.partitions, o.producers, o.rate, o.seed)
 	random := rand.New(rand.NewPCG(o.seed, 1))
 	var starts, acks []time.Duration
-	for cycle := 1; cycle <= o.cycles; cycle++ {
+	span, cycle := o.span(), 0
+	for last := false; !last; {
+		cycle++
 		under := o.least + time.Duration(random.Int64N(int64(o.most-o.least)+1))
 		first, err := killOnce(ctx, b, l, w, under)
 		if err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
-		full := cycle%o.fullEvery == 0 || cycle == o.cycles
-		checked, err := w.Verify(ctx, b.Addr(), full)
+		last = span.last(cycle)
+		checked, err := w.Verify(ctx, b.Addr(), last || cycle%o.fullEvery == 0)
 		if err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
@@ -161,7 +174,7 @@ func run(ctx context.Context, o options) (err error) {
 		fmt.Printf("cycle %d: %v under load, first answer after %v, first ack after %v, %d records checked, %d acknowledged in all\n",
 			cycle, under.Round(time.Millisecond), b.StartTime().Round(time.Millisecond), first.Round(time.Millisecond), checked, l.Total())
 	}
-	fmt.Printf("ok: %d cycles, %d acknowledged records, none lost, doubled or moved; commits right\n", o.cycles, l.Total())
+	fmt.Printf("ok: %d cycles, %d acknowledged records, none lost, doubled or moved; commits right\n", cycle, l.Total())
 	fmt.Printf("kill -9 to first answer: %s; to first ack: %s\n", spread(starts), spread(acks))
 	return nil
 }

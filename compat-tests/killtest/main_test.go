@@ -23,6 +23,9 @@ func TestMisused(t *testing.T) {
 		{60, "session", true},
 		{60, "cycles", true},
 		{60, "txn-timeout", false},
+		{60, "for", true},
+		{60, "loops", false},
+		{0, "loops", false},
 	} {
 		err := options{groups: c.groups}.misused(func(name string) bool { return name == c.flag })
 		if (err == nil) != c.ok {
@@ -30,12 +33,15 @@ func TestMisused(t *testing.T) {
 		}
 	}
 	for flag, ok := range map[string]bool{
-		"txn-timeout": true, "seed": true, "most": true, "full-every": true, "cycles": true,
+		"loops": true, "for": true, "txn-timeout": true, "seed": true, "most": true, "full-every": true, "cycles": true,
 		"producers": false, "rate": false, "selfcheck": false, "every": false, "session": false,
 	} {
 		if err := (options{txn: 3}).misused(func(name string) bool { return name == flag }); (err == nil) != ok {
 			t.Errorf("-txn 3 -%s: %v", flag, err)
 		}
+	}
+	if err := (options{}).misused(func(name string) bool { return name == "cycles" || name == "for" }); err == nil {
+		t.Error("-cycles and -for go together")
 	}
 	if err := (options{txn: 3, groups: 3}).misused(func(string) bool { return false }); err == nil {
 		t.Error("-txn and -groups go together")

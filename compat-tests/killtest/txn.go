@@ -27,7 +27,7 @@ func txnProps(target harness.Target) map[string]string {
 	return props
 }
 
-// runTxn kills the broker under clerks that make transfers.
+// runTxn kills the broker under clerks that make transfers, and loops that copy.
 func runTxn(ctx context.Context, b harness.Broker, o options) error {
 	served, err := harness.Advertises(b.Addr(), harness.AddPartitionsToTxn)
 	if err != nil {
@@ -44,25 +44,47 @@ func runTxn(ctx context.Context, b harness.Broker, o options) error {
 	}
 	k.Resume()
 	defer k.Stop()
-	fmt.Printf("%s, %d cycles, %d clerks, %d partitions, transactions time out after %v, seed %d\n", b.Target(), o.cycles, o.txn, o.partitions, o.txnTimeout, o.seed)
+	loops, err := startLoops(ctx, b.Addr(), o)
+	defer loops.stop()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, %s, %d clerks, %d loops, %d partitions, transactions time out after %v, seed %d\n",
+		b.Target(), o.span(), o.txn, len(loops), o.partitions, o.txnTimeout, o.seed)
 	random := rand.New(rand.NewPCG(o.seed, 1))
-	for cycle := 1; cycle <= o.cycles; cycle++ {
+	span, cycle := o.span(), 0
+	for last := false; !last; {
+		cycle++
 		under := o.least + time.Duration(random.Int64N(int64(o.most-o.least)+1))
-		time.Sleep(under)
-		k.Away(true)
-		if err := errors.Join(b.Kill(), b.Restart(), k.Err()); err != nil {
+		if err := killTxnOnce(b, k, loops, under); err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
-		k.Away(false)
 		time.Sleep(o.least)
+		last = span.last(cycle)
 		k.Pause()
-		err := k.Verify(ctx, cycle%o.fullEvery == 0 || cycle == o.cycles)
+		err := errors.Join(k.Verify(ctx, last || cycle%o.fullEvery == 0), loops.err())
 		k.Resume()
 		if err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
 		fmt.Printf("cycle %d: %v under load, first answer after %v; %s\n", cycle, under.Round(time.Millisecond), b.StartTime().Round(time.Millisecond), k.Story())
+		loops.tell()
 	}
-	fmt.Printf("ok: %d cycles; every transfer was read whole or not at all, as it was ended; the accounts sum up to 0\n", o.cycles)
+	if err := loops.finish(ctx); err != nil {
+		return fmt.Errorf("the end: %w", err)
+	}
+	loops.tell()
+	fmt.Printf("ok: %d cycles; every transfer was read whole or not at all, as it was ended; the accounts sum up to 0%s\n", cycle, loops.verdict())
 	return nil
+}
+
+// killTxnOnce kills the broker after a time under load, and starts it again.
+func killTxnOnce(b harness.Broker, k *bank.Bank, loops loops, under time.Duration) error {
+	time.Sleep(under)
+	k.Away(true)
+	loops.away(true)
+	err := errors.Join(b.Kill(), b.Restart(), k.Err(), loops.err())
+	k.Away(false)
+	loops.away(false)
+	return err
 }
