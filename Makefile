@@ -13,10 +13,10 @@ TARGET   ?= mainstem
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race lint fuzz crash planted bench bench-storage killtest faults compat ci
+.PHONY: help run build test race lint fuzz crash planted planted-killtest bench bench-storage killtest faults compat ci
 
 help: ## show this help
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build and start a broker on 127.0.0.1:9092, data in ./mainstem-data (DATA=DIR); flags: bin/mainstem serve --help
 	@$(BIN) serve --data-dir $(DATA)
@@ -43,13 +43,16 @@ crash: ## simulated power cuts and faults at every operation, and other long tes
 planted: ## plant each known bug in a copy of the tree and see that a test catches it
 	@GO="$(GO)" ./tools/planted.sh
 
+planted-killtest: ## build the broker with known bugs of transactions and see that the kill test finds them
+	@GO="$(GO)" ./tools/planted-killtest.sh
+
 bench: build ## Mainstem and Apache Kafka side by side (ROW=produce1m,... picks rows; BENCHFLAGS=...); needs a JDK and Maven
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -rows $(ROW) $(BENCHFLAGS)
 
 bench-storage: build ## many partitions, recovery, cold reads, compaction, retention, soak (ROW=...; BENCHFLAGS="-soak 1h"); needs root for a memory cgroup, a JDK, Maven
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./bench -table storage -rows $(ROW) $(BENCHFLAGS)
 
-killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200")
+killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-cycles 200", KILLFLAGS="-txn 6 -loops java,franzgo -for 10m"); see compat-tests/killtest
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) $(GO) run ./killtest $(KILLFLAGS)
 
 faults: build ## a full, slow or damaged disk under the real binary, and what the operator is told; needs root, loop devices and cgroups v1

@@ -9,8 +9,8 @@ import (
 )
 
 // TestPlantedBugsStillFit checks that each patch of a known bug names the test
-// that must catch it and still matches the code: `make planted`, which applies
-// them, takes minutes and is not run with every change.
+// that must catch it and still matches the code: `make planted` and `make
+// planted-killtest`, which apply them, take minutes and are not run with every change.
 func TestPlantedBugsStillFit(t *testing.T) {
 	root := os.DirFS(filepath.Join("..", ".."))
 	found := 0
@@ -25,6 +25,9 @@ func TestPlantedBugsStillFit(t *testing.T) {
 		}
 		if !strings.Contains(string(text), "\nTest: ") {
 			t.Errorf("%s has no line \"Test: ...\"", name)
+		}
+		if strings.Contains(string(text), "\nKilltest: ") != strings.Contains(string(text), "\nFinds: ") {
+			t.Errorf("%s needs both lines \"Killtest: ...\" and \"Finds: ...\", or none", name)
 		}
 		for _, h := range hunks(string(text)) {
 			source, err := fs.ReadFile(root, h.file)
