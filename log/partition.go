@@ -132,6 +132,13 @@ func (p *PartitionLog) Producers() []ProducerState {
 	return producers
 }
 
+// ProducerCount is how many there are.
+func (p *PartitionLog) ProducerCount() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.mu.state.producers)
+}
+
 // SetRetentionClass says which records this partition's are kept with when
 // they are relocated. If nobody says it is with those that are never deleted.
 func (p *PartitionLog) SetRetentionClass(c RetentionClass) {

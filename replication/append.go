@@ -94,7 +94,7 @@ func (p *Partition) enqueue(a *pendingAppend, r *AppendRequest, s *cluster.Topic
 	}
 	p.placeLocked(a, s, nowMs)
 	if h.IsTransactional() {
-		p.mu.txns.data(h.ProducerID, h.ProducerEpoch, h.BaseOffset, nowMs)
+		p.txnsLocked().data(h.ProducerID, h.ProducerEpoch, h.BaseOffset, nowMs)
 		p.listOpenLocked()
 		p.forgetGuardLocked(h.ProducerID) // from now on the transaction itself vouches
 	}

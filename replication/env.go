@@ -21,4 +21,6 @@ type Env struct {
 	// VerifyTransactions tells whether the coordinator has to vouch for the first
 	// batch of a transaction (transaction.partition.verification.enable). Nil: it has to.
 	VerifyTransactions func() bool
+
+	open *openSet // the partitions with open transactions
 }

@@ -157,6 +157,9 @@ func (p *Partition) refuseMarkerLocked(m *Marker, nowMs int64) *protocol.Error {
 	if m.Internal && m.Generation != p.mu.gen {
 		return storageError(log.ErrStale)
 	}
+	if m.Producer < 0 || m.Epoch < 0 {
+		return protocol.Errorf(protocol.InvalidRequest, "a marker for producer %d, epoch %d: neither can be negative", m.Producer, m.Epoch)
+	}
 	v := p.producerLocked(m.Producer, nowMs)
 	switch {
 	case !v.known:

@@ -23,6 +23,9 @@ type OpenTxn struct {
 func (p *Partition) OpenTxns() (open []OpenTxn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.mu.txns.none() {
+		return nil
+	}
 	for i, x := range p.mu.txns.list {
 		if x.marker >= 0 {
 			continue
@@ -41,7 +44,7 @@ func (p *Partition) OpenTxns() (open []OpenTxn) {
 // the first time, when it looks at all that the log has from before the start.
 func (ps *Partitions) EachOpenTxn(do func(p *Partition, open []OpenTxn)) {
 	ps.inherited.Do(ps.inheritTxns)
-	for _, p := range ps.open.all() {
+	for _, p := range ps.env.open.all() {
 		if open := p.OpenTxns(); len(open) > 0 {
 			do(p, open)
 		}
@@ -70,11 +73,12 @@ type openSet struct {
 	list []*Partition
 }
 
-// put and take change the set. The caller holds the partition's lock.
+// put and take change the set. The caller holds the partition's lock; its place in
+// the list is the set's to guard.
 func (s *openSet) put(p *Partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.openPlace = len(s.list)
+	p.mu.txns.place = len(s.list)
 	s.list = append(s.list, p)
 }
 
@@ -82,8 +86,8 @@ func (s *openSet) take(p *Partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.list) - 1
-	s.list[p.openPlace] = s.list[last]
-	s.list[p.openPlace].openPlace = p.openPlace
+	moved, place := s.list[last], p.mu.txns.place
+	s.list[place], moved.mu.txns.place = moved, place
 	s.list[last] = nil
 	s.list = s.list[:last]
 }
@@ -96,13 +100,16 @@ func (s *openSet) all() []*Partition {
 
 // listOpenLocked has the set follow the tracker, after each change of that.
 func (p *Partition) listOpenLocked() {
-	switch has := len(p.mu.txns.list) > 0 && p.mu.dropped == nil; {
-	case has == p.mu.listed:
+	if p.mu.txns == nil {
+		return
+	}
+	switch has := !p.mu.txns.none() && p.mu.dropped == nil; {
+	case has == p.mu.txns.listed:
 		return
 	case has:
-		p.open.put(p)
+		p.env.open.put(p)
 	default:
-		p.open.take(p)
+		p.env.open.take(p)
 	}
-	p.mu.listed = !p.mu.listed
+	p.mu.txns.listed = !p.mu.txns.listed
 }

@@ -17,9 +17,6 @@ type Partition struct {
 	index int32
 	epoch model.LeaderEpoch
 	topic atomic.Pointer[cluster.Topic]
-	open  *openSet // of all partitions
-	// openPlace is where it stands in there, if mu.listed. The set's lock guards it.
-	openPlace int
 
 	mu struct {
 		sync.Mutex
@@ -36,13 +33,9 @@ type Partition struct {
 		holdUntil model.Offset
 		// listeners is replaced, never changed, so that it can be read unlocked.
 		listeners []Listener
-		flushed   *flushed // nil unless the topic was async
-		txns      txnTracker
-		listed    bool                        // in open, as txns has something
-		guards    map[model.ProducerID]*guard // by Verify; nil: none
-		// guardsGiven numbers them.
-		guardsGiven uint64
-		dropped     *protocol.Error // the topic is gone
+		flushed   *flushed        // nil unless the topic was async
+		txns      *txnTracker     // nil: there never was a transaction
+		dropped   *protocol.Error // the topic is gone
 	}
 }
 
@@ -52,15 +45,19 @@ type flushed struct {
 	since int64 // records behind it
 }
 
-func newPartition(env *Env, open *openSet, pl *log.PartitionLog, topic *cluster.Topic, index int32, epoch model.LeaderEpoch) *Partition {
-	p := &Partition{env: env, open: open, log: pl, index: index, epoch: epoch}
+func newPartition(env *Env, pl *log.PartitionLog, topic *cluster.Topic, index int32, epoch model.LeaderEpoch) *Partition {
+	p := &Partition{env: env, log: pl, index: index, epoch: epoch}
 	p.topic.Store(topic)
 	p.mu.next = pl.End()
 	// What recovery kept is durable: it was synced before anything was served.
 	p.mu.hw = p.mu.next
 	p.mu.gen = pl.Generation()
-	p.mu.txns = restoredTxns(pl.OpenTxns())
-	p.listOpenLocked() // nobody else has it yet
+	if open := pl.OpenTxns(); len(open) > 0 {
+		p.mu.txns = restoredTxns(open)
+		p.mu.Lock() // who looks at what is open may find it before the caller has it
+		p.listOpenLocked()
+		p.mu.Unlock()
+	}
 	return p
 }
 

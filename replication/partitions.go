@@ -20,14 +20,14 @@ type Partitions struct {
 	table atomic.Pointer[[]atomic.Pointer[Partition]]
 	// deleting has the log starts of clients' deletions that await the writer.
 	deleting chan struct{}
-	// open has the partitions with open transactions; once inherited is done, also
-	// those where something was left open before the start.
-	open      openSet
+	// inherited is done when env.open has also those where something was left open
+	// before the start.
 	inherited sync.Once
 }
 
 // NewPartitions makes the set; the caller subscribes Changed to the metadata.
 func NewPartitions(env Env) *Partitions {
+	env.open = &openSet{}
 	ps := &Partitions{env: env, deleting: make(chan struct{}, startsMax)}
 	table := make([]atomic.Pointer[Partition], 1024)
 	ps.table.Store(&table)
@@ -115,7 +115,7 @@ func (ps *Partitions) load(m *cluster.Partition, t *cluster.Topic) (*Partition, 
 		ps.table.Store(&grown)
 		table = grown
 	}
-	p := newPartition(&ps.env, &ps.open, ps.env.Log.Partition(m.ID), t, m.Index, ps.LeaderEpoch(m))
+	p := newPartition(&ps.env, ps.env.Log.Partition(m.ID), t, m.Index, ps.LeaderEpoch(m))
 	table[m.ID].Store(p)
 	return p, nil
 }

@@ -17,6 +17,9 @@ type ProducerInfo struct {
 	TxnFirst         model.Offset // -1: it has no transaction open
 }
 
+// ProducerCount is how many producers the partition remembers.
+func (p *Partition) ProducerCount() int { return p.log.ProducerCount() }
+
 // Producers are the producers that the partition remembers, ascending by id.
 func (p *Partition) Producers() ([]ProducerInfo, *protocol.Error) {
 	if err := p.droppedError(); err != nil {

@@ -35,6 +35,7 @@ type guard struct {
 	lowest int32 // sequence that was asked for
 	bumps  bool
 	at     int64 // ms; of the newest question
+	asked  int   // questions, less those that were withdrawn
 }
 
 // Verify returns needed false if the producer has a transaction of this very
@@ -47,25 +48,50 @@ func (p *Partition) Verify(v Verification) (g Guard, needed bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t := p.mu.txns.open(v.Producer); t != nil && t.epoch == v.Epoch {
+	if open := p.mu.txns.open(v.Producer); open != nil && open.epoch == v.Epoch {
 		return Guard{}, false
 	}
-	x := p.mu.guards[v.Producer]
+	t := p.txnsLocked()
+	x := t.guards[v.Producer]
 	switch {
 	case x == nil:
-		p.mu.guardsGiven++
-		x = &guard{n: p.mu.guardsGiven, epoch: v.Epoch, lowest: v.Sequence, bumps: v.BumpsEpoch}
-		if p.mu.guards == nil {
-			p.mu.guards = make(map[model.ProducerID]*guard)
+		t.given++
+		x = &guard{n: t.given, epoch: v.Epoch, lowest: v.Sequence, bumps: v.BumpsEpoch}
+		if t.guards == nil {
+			t.guards = make(map[model.ProducerID]*guard)
 		}
-		p.mu.guards[v.Producer] = x
+		t.guards[v.Producer] = x
 	case v.Epoch > x.epoch:
 		x.epoch, x.lowest, x.bumps = v.Epoch, v.Sequence, v.BumpsEpoch
 	case v.Epoch == x.epoch:
 		x.lowest = min(x.lowest, v.Sequence)
 	}
 	x.at = p.env.Clock.Now().UnixMilli()
+	x.asked++
 	return Guard{x.n}, true
+}
+
+func (t *txnTracker) guard(id model.ProducerID) *guard {
+	if t == nil {
+		return nil
+	}
+	return t.guards[id]
+}
+
+// Withdraw gives back a guard of Verify: the coordinator does not know such a
+// transaction, and never will. A guard that all have given back is forgotten; else
+// whoever makes up producers could fill the memory. Others stay, for the batch that
+// comes again and has to be the first (see checkFirst).
+func (p *Partition) Withdraw(id model.ProducerID, g Guard) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.mu.txns.guard(id)
+	if x == nil || x.n != g.n {
+		return
+	}
+	if x.asked--; x.asked == 0 {
+		p.forgetGuardLocked(id)
+	}
 }
 
 // verifies reports whether transaction.partition.verification.enable is on.
@@ -75,8 +101,10 @@ func (p *Partition) verifies() bool {
 
 // forgetGuard makes worthless what Verify has given for a producer.
 func (p *Partition) forgetGuardLocked(id model.ProducerID) {
-	if delete(p.mu.guards, id); len(p.mu.guards) == 0 {
-		p.mu.guards = nil
+	if t := p.mu.txns; t != nil {
+		if delete(t.guards, id); len(t.guards) == 0 {
+			t.guards = nil
+		}
 	}
 }
 
@@ -84,7 +112,10 @@ func (p *Partition) forgetGuardLocked(id model.ProducerID) {
 func (p *Partition) expireGuards(before int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id, x := range p.mu.guards {
+	if p.mu.txns == nil {
+		return
+	}
+	for id, x := range p.mu.txns.guards {
 		if x.at < before {
 			p.forgetGuardLocked(id)
 		}
@@ -102,7 +133,7 @@ func (p *Partition) checkTxnLocked(h *batch.Header, r *AppendRequest) (verified 
 	case !h.IsTransactional(), r.Internal, open != nil && open.epoch == h.ProducerEpoch, !p.verifies():
 		return nil, nil
 	}
-	verified = p.mu.guards[h.ProducerID]
+	verified = p.mu.txns.guard(h.ProducerID)
 	if verified == nil || r.Guard.n != verified.n {
 		return nil, protocol.Errorf(protocol.InvalidTxnState,
 			"the batch of producer %d, epoch %d, is not part of a transaction that is open here: either the partition was not added to one, "+
@@ -113,6 +144,9 @@ func (p *Partition) checkTxnLocked(h *batch.Header, r *AppendRequest) (verified 
 
 // cutTxnsLocked follows the failure of what was queued from an offset on.
 func (p *Partition) cutTxnsLocked(end model.Offset) {
+	if p.mu.txns == nil {
+		return
+	}
 	p.mu.txns.cut(end)
 	now := p.env.Clock.Now().UnixMilli()
 	for i := range p.mu.txns.list {

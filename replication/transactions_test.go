@@ -278,8 +278,8 @@ func TestGuardsExpire(t *testing.T) {
 		g, _ := p.Verify(Verification{Producer: 1})
 		w.clock.Advance(25 * 3_600_000_000_000)
 		w.partitions.Retain(func(_ *Partition, err error) { t.Error(err) })
-		if p.mu.guards != nil {
-			t.Errorf("%d guards are left", len(p.mu.guards))
+		if p.mu.txns.guards != nil {
+			t.Errorf("%d guards are left", len(p.mu.txns.guards))
 		}
 		var a answers
 		p.Append(AppendRequest{Batch: w.txnBatch(1, 0, 0), Guard: g}, a.add)
@@ -295,6 +295,31 @@ func TestGuardsExpire(t *testing.T) {
 		p.Append(AppendRequest{Batch: w.txnBatch(1, 0, 0)}, a.add)
 		w.settle()
 		a.want(t, "verification is off", -1, 0)
+	})
+}
+
+// TestGuardsWithdrawn: what the coordinator refused for good leaves nothing behind,
+// and harms nobody who asked beside it.
+func TestGuardsWithdrawn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		for id := range model.ProducerID(100) {
+			g, _ := p.Verify(Verification{Producer: id})
+			p.Withdraw(id, g)
+			p.Withdraw(id, g)
+		}
+		if p.mu.txns.guards != nil {
+			t.Errorf("%d guards are left", len(p.mu.txns.guards))
+		}
+		stranger, _ := p.Verify(Verification{Producer: 1, Epoch: 1})
+		own, _ := p.Verify(Verification{Producer: 1})
+		p.Withdraw(1, Guard{})
+		p.Withdraw(1, stranger)
+		var a answers
+		p.Append(AppendRequest{Batch: w.txnBatch(1, 0, 0), Guard: own}, a.add)
+		w.settle()
+		a.want(t, "another one was refused", 0)
+		p.Withdraw(1, own)
 	})
 }
 

@@ -331,7 +331,7 @@ func (r *txnRun) failSome(i int, m *txnModel, p *Partition) {
 	}
 	r.settle()
 	p.mu.Lock()
-	p.mu.guards = nil // which of them are left depends on how far the log had come
+	p.txnsLocked().guards = nil // which of them are left depends on how far the log had come
 	p.mu.Unlock()
 	clear(m.guards)
 	r.count.failed++

@@ -21,14 +21,35 @@ type trackedTxn struct {
 // ascending by first: what the log knows as written, and what is on the way. One
 // that a marker ends stays until the marker is below the watermark: until then
 // nobody may have been told, and the marker may yet fail.
+//
+// It also has the guards that Verify gave, and whether the partition is in the set of
+// those with open transactions. All of it is made with the first of these, as most
+// partitions of many never have a transaction; the methods that change nothing take nil.
 type txnTracker struct {
 	list    []trackedTxn
 	decided int // of list, those with a marker
+
+	guards map[model.ProducerID]*guard // nil: none
+	given  uint64                      // guards, ever
+
+	listed bool // in Env.open
+	place  int  // in there; guarded by the set's lock
 }
+
+// txnsLocked makes the tracker if need be.
+func (p *Partition) txnsLocked() *txnTracker {
+	if p.mu.txns == nil {
+		p.mu.txns = &txnTracker{}
+	}
+	return p.mu.txns
+}
+
+func (t *txnTracker) none() bool { return t == nil || len(t.list) == 0 }
 
 // restored are the transactions of a partition whose log is all below the
 // watermark.
-func restoredTxns(open []log.OpenTxn) (t txnTracker) {
+func restoredTxns(open []log.OpenTxn) *txnTracker {
+	t := &txnTracker{}
 	for _, o := range open {
 		t.list = append(t.list, trackedTxn{o.Producer, o.Epoch, o.First, o.Since, -1})
 	}
@@ -37,6 +58,9 @@ func restoredTxns(open []log.OpenTxn) (t txnTracker) {
 
 // open is the transaction that a producer has open, or nil.
 func (t *txnTracker) open(id model.ProducerID) *trackedTxn {
+	if t.none() {
+		return nil
+	}
 	for i := range t.list {
 		if x := &t.list[i]; x.producer == id && x.marker < 0 {
 			return x
@@ -64,7 +88,7 @@ func (t *txnTracker) end(id model.ProducerID, marker model.Offset) {
 
 // passed has the watermark stand at hw: what was decided below is over.
 func (t *txnTracker) passed(hw model.Offset) {
-	if t.decided == 0 {
+	if t == nil || t.decided == 0 {
 		return
 	}
 	t.list = slices.DeleteFunc(t.list, func(x trackedTxn) bool { return x.marker >= 0 && x.marker < hw })
@@ -100,7 +124,7 @@ func (t *txnTracker) count() {
 // It never falls: a transaction begins at or above the watermark of its time,
 // and one whose marker fails has been counted all along.
 func (t *txnTracker) stable(hw, start model.Offset) model.Offset {
-	if len(t.list) == 0 {
+	if t.none() {
 		return hw
 	}
 	return min(hw, max(t.list[0].first, start))
