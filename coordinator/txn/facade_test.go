@@ -99,7 +99,7 @@ func TestWholePattern(t *testing.T) {
 			t.Errorf("%q and %q: %v, %v", c.pattern, c.id, !c.want, err)
 		}
 	}
-	for _, bad := range []string{"(", "a)|(b", "[a", "a{1001}"} {
+	for _, bad := range []string{"(", "a)|(b", "[a", "a{1001}", strings.Repeat("a", patternMax+1)} {
 		if _, err := WholePattern(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -39,15 +40,15 @@ func (tx *transaction) view() View {
 
 // Filter chooses transactional ids; what is empty chooses all.
 type Filter struct {
-	States    []State
-	Producers []model.ProducerID
-	LongerMs  int64          // since the start of the transaction; -1: any. None is taken for very long
-	Pattern   *regexp.Regexp // of the whole id
+	States    []State            // as few as there are
+	Producers []model.ProducerID // ascending
+	LongerMs  int64              // since the start of the transaction; -1: any. None is taken for very long
+	Pattern   *regexp.Regexp     // of the whole id
 }
 
 func (f *Filter) chooses(tx *transaction, now int64) bool {
 	switch {
-	case len(f.Producers) > 0 && !slices.Contains(f.Producers, tx.producer):
+	case len(f.Producers) > 0 && !f.names(tx.producer):
 		return false
 	case len(f.States) > 0 && !slices.Contains(f.States, tx.state):
 		return false
@@ -55,6 +56,11 @@ func (f *Filter) chooses(tx *transaction, now int64) bool {
 		return false
 	}
 	return f.Pattern == nil || f.Pattern.MatchString(tx.id)
+}
+
+func (f *Filter) names(id model.ProducerID) bool {
+	_, ok := slices.BinarySearch(f.Producers, id)
+	return ok
 }
 
 // openOnly tells that all that is chosen is open.
@@ -80,8 +86,15 @@ func (m *machine) each(f *Filter, now int64, visit func(*transaction)) {
 	}
 }
 
+// patternMax is the longest pattern, in bytes: each is tried on every id, in turns in
+// which no transaction of the shard goes on.
+const patternMax = 1024
+
 // WholePattern compiles a pattern that an id has to match from end to end.
 func WholePattern(pattern string) (*regexp.Regexp, error) {
+	if len(pattern) > patternMax {
+		return nil, fmt.Errorf("it has %d bytes, more than %d", len(pattern), patternMax)
+	}
 	if _, err := regexp.Compile(pattern); err != nil {
 		return nil, err // as it is, before it is made part of another
 	}
@@ -91,17 +104,23 @@ func WholePattern(pattern string) (*regexp.Regexp, error) {
 // Inspect shows the ids that a filter chooses, in order. While a shard is loading
 // it can show none.
 func (t *Transactions) Inspect(f Filter, reply func([]View, protocol.ErrorCode)) {
-	found := make([][]View, t.shards.Len())
+	collect(t, f, (*transaction).view, func(all []View, code protocol.ErrorCode) {
+		slices.SortFunc(all, func(a, b View) int { return cmp.Compare(a.ID, b.ID) })
+		reply(all, code)
+	})
+}
+
+// collect shows what a filter chooses in all shards; nothing with a code.
+func collect[T any](t *Transactions, f Filter, show func(*transaction) T, reply func([]T, protocol.ErrorCode)) {
+	found := make([][]T, t.shards.Len())
 	t.shards.Each(func(shard int, m *machine, s *step) {
-		m.each(&f, s.Wall(), func(tx *transaction) { found[shard] = append(found[shard], tx.view()) })
+		m.each(&f, s.Wall(), func(tx *transaction) { found[shard] = append(found[shard], show(tx)) })
 	}, func(code protocol.ErrorCode) {
 		if code != protocol.NoError {
 			reply(nil, code)
 			return
 		}
-		all := slices.Concat(found...)
-		slices.SortFunc(all, func(a, b View) int { return cmp.Compare(a.ID, b.ID) })
-		reply(all, protocol.NoError)
+		reply(slices.Concat(found...), protocol.NoError)
 	})
 }
 
@@ -127,13 +146,14 @@ func (t *Transactions) List(req *kmsg.ListTransactionsRequest, reply func(*kmsg.
 		switch state, known := stateNamed(name); {
 		case !known:
 			resp.UnknownStateFilters = append(resp.UnknownStateFilters, name)
-		default:
+		case !slices.Contains(f.States, state):
 			f.States = append(f.States, state)
 		}
 	}
 	for _, id := range req.ProducerIDFilters {
 		f.Producers = append(f.Producers, model.ProducerID(id))
 	}
+	slices.Sort(f.Producers)
 	if req.Version >= 1 {
 		f.LongerMs = req.DurationFilterMillis
 	}
@@ -148,16 +168,19 @@ func (t *Transactions) List(req *kmsg.ListTransactionsRequest, reply func(*kmsg.
 	if len(req.StateFilters) > 0 && len(f.States) == 0 {
 		f.States = []State{stateCount} // it asks for states that no id is in
 	}
-	t.Inspect(f, func(views []View, code protocol.ErrorCode) {
-		resp.ErrorCode = int16(code)
-		for i := range views {
-			state := kmsg.NewListTransactionsResponseTransactionState()
-			state.TransactionalID, state.ProducerID = views[i].ID, int64(views[i].Producer.ID)
-			state.TransactionState = views[i].State.String()
-			resp.TransactionStates = append(resp.TransactionStates, state)
-		}
+	collect(t, f, (*transaction).listed, func(all []kmsg.ListTransactionsResponseTransactionState, code protocol.ErrorCode) {
+		slices.SortFunc(all, func(a, b kmsg.ListTransactionsResponseTransactionState) int {
+			return cmp.Compare(a.TransactionalID, b.TransactionalID)
+		})
+		resp.ErrorCode, resp.TransactionStates = int16(code), all
 		reply(resp)
 	})
+}
+
+func (tx *transaction) listed() kmsg.ListTransactionsResponseTransactionState {
+	state := kmsg.NewListTransactionsResponseTransactionState()
+	state.TransactionalID, state.ProducerID, state.TransactionState = tx.id, int64(tx.producer), tx.state.String()
+	return state
 }
 
 // stateNamed takes Kafka's names, also of states that no id is ever shown in.
