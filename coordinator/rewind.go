@@ -274,7 +274,8 @@ func overlay(topics, others []rewindTopic) []rewindTopic {
 func (r *rewind) expires() time.Time { return time.UnixMilli(r.ended).Add(undoWindow) }
 
 // ignores reports whether a commit says only where its member was before the
-// rewind. A generation below 0 is nobody's: the group has no members then.
+// rewind. A generation below 0 is nobody's, and is believed: the group has no members
+// then, or a transaction commits whose client does not say which one it is.
 func (r *rewind) ignores(generation int32, topic string, now topicNow, partition int32) bool {
 	if r == nil || generation < 0 {
 		return false
