@@ -52,6 +52,21 @@ func (s *Server) writeTxnMarkers(c *call, req *kmsg.WriteTxnMarkersRequest) {
 	g.leave()
 }
 
+// markerWeight is what a marker takes on its way into the log, and to its answer.
+const markerWeight = 2 << 10
+
+// weighTxnMarkers keeps who asks for millions of markers from having them under way
+// all at once.
+func (s *Server) weighTxnMarkers(req *kmsg.WriteTxnMarkersRequest) int {
+	n := 0
+	for i := range req.Markers {
+		for _, t := range req.Markers[i].Topics {
+			n += len(t.Partitions)
+		}
+	}
+	return markerWeight * n
+}
+
 // unwritten is the answer for a marker as long as nothing is known of it.
 func unwritten(m *kmsg.WriteTxnMarkersRequestMarker) kmsg.WriteTxnMarkersResponseMarker {
 	out := kmsg.WriteTxnMarkersResponseMarker{ProducerID: m.ProducerID}

@@ -28,7 +28,8 @@ func (s *Server) txnOffsetCommit(c *call, req *kmsg.TxnOffsetCommitRequest) {
 		t.refuse(protocol.UnknownTopicOrPartition) // nothing that could be part of a transaction
 		return
 	}
-	t.verify()
+	// A connection's commits are made in the order in which it sent them.
+	c.conn.committed.wait(&turn{run: t.finish}, &s.tasks, t.verify)
 }
 
 // Versions of TxnOffsetCommit, by what they know of transactions.
@@ -47,38 +48,40 @@ type txnCommit struct {
 	who    txn.Producer
 	guard  coordinator.TxnGuard
 	asked  bool // the coordinator has allowed it with this guard
+
+	refused protocol.ErrorCode
 }
 
 // verify takes a guard, and has the coordinator asked if that is needed, and was not
-// done with the same one.
-func (t *txnCommit) verify() {
+// done with the same one. It calls ready when it is known what becomes of the request.
+func (t *txnCommit) verify(ready func()) {
 	producer := coordinator.TxnProducer{ID: t.who.ID, Epoch: t.who.Epoch}
 	t.srv.groups.VerifyTxn(t.req.Group, producer, func(guard coordinator.TxnGuard, needed bool, code protocol.ErrorCode) {
 		switch {
 		case code != protocol.NoError:
-			t.refuse(code)
+			t.refused = code
+			ready()
 		case needed && (!t.asked || guard != t.guard):
 			// It may be the first question, or a marker of the transaction before
 			// made the guard worthless while the coordinator waited for it.
 			t.guard = guard
-			t.ask()
+			t.ask(ready)
 		default:
 			t.guard = guard
-			if !t.srv.tasks.start(t.commit) {
-				t.commit() // the broker stops
-			}
+			ready()
 		}
 	})
 }
 
-func (t *txnCommit) ask() {
+func (t *txnCommit) ask(ready func()) {
 	told := func(code protocol.ErrorCode) {
 		if code != protocol.NoError {
-			t.refuse(txnCommitVerdict(code, t.req.Version))
+			t.refused = txnCommitVerdict(code, t.req.Version)
+			ready()
 			return
 		}
 		t.asked = true
-		t.verify()
+		t.srv.tasks.run(func() { t.verify(ready) }) // this may be a goroutine of the log
 	}
 	parts := t.srv.offsetsOf(t.req.Group)
 	if t.req.Version >= txnCommitAdds {
@@ -86,6 +89,15 @@ func (t *txnCommit) ask() {
 		return
 	}
 	t.srv.txns.Verify(t.req.TransactionalID, t.who, parts, func(codes []protocol.ErrorCode) { told(codes[0]) })
+}
+
+// finish commits, or answers what the coordinator has against it.
+func (t *txnCommit) finish() {
+	if t.refused != protocol.NoError {
+		t.refuse(t.refused)
+		return
+	}
+	t.commit()
 }
 
 // existing are the partitions of the request that are there, by topic.

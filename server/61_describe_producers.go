@@ -9,26 +9,48 @@ import (
 
 // DescribeProducers (key 61), version 0.
 //
-// Differs from Kafka: the last timestamp of a producer is when its newest batch
-// came, whatever time the batch says.
+// Differs from Kafka:
+//   - The last timestamp of a producer is when its newest batch came, whatever time
+//     the batch says.
+//   - What is asked for twice is answered once.
 func (s *Server) describeProducers(c *call, req *kmsg.DescribeProducersRequest) {
 	resp := kmsg.NewPtrDescribeProducersResponse()
-	size := 0
-	for _, t := range req.Topics {
+	for _, t := range describedProducers(req) {
 		topic := kmsg.NewDescribeProducersResponseTopic()
 		topic.Topic = t.Topic
 		for _, n := range t.Partitions {
-			p := s.producersOf(c, t.Topic, n)
-			size += partitionWeight + producerWeight*len(p.ActiveProducers)
-			topic.Partitions = append(topic.Partitions, p)
+			topic.Partitions = append(topic.Partitions, s.producersOf(c, t.Topic, n))
 		}
 		resp.Topics = append(resp.Topics, topic)
 	}
-	c.encodeWeighed(resp, size)
+	c.answer(resp)
 }
 
-// producerWeight is what a producer takes in an answer.
-const producerWeight = 96
+// describedProducers is what the request asks for, each partition once.
+func describedProducers(req *kmsg.DescribeProducersRequest) []kmsg.DescribeProducersRequestTopic {
+	req.Topics = distinct(req.Topics, func(t kmsg.DescribeProducersRequestTopic) string { return t.Topic })
+	for i := range req.Topics {
+		req.Topics[i].Partitions = distinct(req.Topics[i].Partitions, itself)
+	}
+	return req.Topics
+}
+
+func (s *Server) weighProducers(req *kmsg.DescribeProducersRequest) int {
+	w := 0
+	for _, t := range describedProducers(req) {
+		w += topicWeight + len(t.Topic)
+		for _, n := range t.Partitions {
+			w += partitionWeight
+			if p, gone := s.partitions.Find(t.Topic, n); gone == nil {
+				w += producerWeight * p.ProducerCount()
+			}
+		}
+	}
+	return w
+}
+
+// producerWeight is what a producer takes on its way into an answer.
+const producerWeight = 512
 
 func (s *Server) producersOf(c *call, topic string, partition int32) kmsg.DescribeProducersResponseTopicPartition {
 	out := kmsg.NewDescribeProducersResponseTopicPartition()

@@ -8,8 +8,9 @@ import (
 
 // DescribeTransactions (key 65), version 0.
 //
-// Differs from Kafka: nothing known.
+// Differs from Kafka: an id that is asked for twice is answered once.
 func (s *Server) describeTransactions(c *call, req *kmsg.DescribeTransactionsRequest) {
+	req.TransactionalIDs = distinct(req.TransactionalIDs, itself)
 	s.txns.Describe(req, func(resp *kmsg.DescribeTransactionsResponse) {
 		size := 0
 		for i := range resp.TransactionStates {

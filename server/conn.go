@@ -38,8 +38,9 @@ type conn struct {
 	// session is what groups know the connection by; the reading goroutine's, nil
 	// until it is asked for.
 	session *coordinator.Session
-	// produced keeps the order of what it sends of transactions.
-	produced produceQueue
+	// produced and committed keep the order of what it sends of transactions: batches,
+	// and offsets.
+	produced, committed turnQueue
 	life
 	watch watch
 

@@ -12,7 +12,7 @@
 //
 // Their helpers: fetchset.go (ready lists and long poll), fetchsession.go and
 // sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
-// txnverify.go (which batches the coordinator has to allow, and their order) is
+// txnverify.go, turnqueue.go (which batches the coordinator has to allow, and their order) is
 // 00_produce.go's, distinct.go is for requests that name one thing again and again,
 // legacy.go answers versions that are no longer served, producerids.go gives out
 // producer ids. The topics of coordinators are internaltopic.go, offsets.go (what

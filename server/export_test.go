@@ -92,13 +92,13 @@ func ListUpTo(ctx context.Context, s *Server, most int) ([]GroupSummary, error) 
 // Next gives an id, and waits for one.
 func (p *ProducerIDs) Next() (model.ProducerID, error) { return p.next() }
 
-// ProduceQueue keeps requests in line.
-type ProduceQueue struct{ queue produceQueue }
+// TurnQueue keeps requests in line.
+type TurnQueue struct{ queue turnQueue }
 
 // Wait puts a request in line. All work is done by whoever makes it ready.
-func (q *ProduceQueue) Wait(run func(), ask func(ready func())) {
-	q.queue.wait(&produceTurn{run: run}, &tasks{closed: true}, ask)
+func (q *TurnQueue) Wait(run func(), ask func(ready func())) {
+	q.queue.wait(&turn{run: run}, &tasks{closed: true}, ask)
 }
 
 // Idle reports whether nobody is in line.
-func (q *ProduceQueue) Idle() bool { return q.queue.idle() }
+func (q *TurnQueue) Idle() bool { return q.queue.idle() }

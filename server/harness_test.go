@@ -147,7 +147,7 @@ func newBroker(tb testing.TB, o options) *broker {
 		Clock:         o.clock,
 		Journals:      func(shard int32) txn.Journal { return server.NewTransactionsJournal(partitions, o.clock, shard) },
 		NewProducerID: b.producers.Take,
-		WriteMarkers:  b.markers.Write,
+		WriteMarkers:  b.markers.Finish,
 	})
 	must(tb, err)
 	b.server, err = server.New(cfg, server.Deps{

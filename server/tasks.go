@@ -25,6 +25,14 @@ func (t *tasks) start(f func()) bool {
 	return true
 }
 
+// run has f run in a goroutine of its own; once the server is closed the caller runs
+// it, so that nobody is kept from anything.
+func (t *tasks) run(f func()) {
+	if !t.start(f) {
+		f()
+	}
+}
+
 // begin counts what runs in a goroutine of somebody else's until end, or reports
 // that the server is closed.
 func (t *tasks) begin() bool {

@@ -93,10 +93,53 @@ func TestProduceWaitsInLine(t *testing.T) {
 	}
 }
 
-// TestProduceQueue: turns are taken in the order of the line, whoever is ready
+// TestCommitOrder: of many commits that a connection sends in a transaction, the last
+// one counts.
+func TestCommitOrder(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	c.createTopic("t", 1)
+	p := c.initID("my-tx")
+	c.initGroup("g")
+	const commits, rounds = 100, 5
+	for round := range rounds {
+		epoch := int16(round)
+		var sent []*kmsg.TxnOffsetCommitRequest
+		first := c.next + 1
+		for i := range commits {
+			sent = append(sent, txnCommitRequest("g", "my-tx", p.ProducerID, epoch, int64(commits*round+i)))
+			c.send(sent[i])
+		}
+		for i, req := range sent {
+			resp, _ := c.receive(req, first+int32(i)).(*kmsg.TxnOffsetCommitResponse)
+			if got := protocol.ErrorCode(resp.Topics[0].Partitions[0].ErrorCode); got != protocol.NoError {
+				t.Fatalf("transaction %d, commit %d: %s", round, i, got)
+			}
+		}
+		if got := c.endTxn(5, "my-tx", p.ProducerID, epoch, true); got.ErrorCode != 0 {
+			t.Fatalf("end of transaction %d: %+v", round, got)
+		}
+		until(t, "the marker is there", func() bool { return c.committed(t, "g", "t", true).ErrorCode == 0 }, func() {})
+		if got, want := c.committed(t, "g", "t", true).Offset, int64(commits*round+commits-1); got != want {
+			t.Errorf("transaction %d: %d is committed, and %d was committed last", round, got, want)
+		}
+	}
+}
+
+// txnCommitRequest commits the offset of a partition in a transaction.
+func txnCommitRequest(group, id string, producer int64, epoch int16, offset int64) *kmsg.TxnOffsetCommitRequest {
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.SetVersion(5)
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch, req.Generation = id, group, producer, epoch, -1
+	part := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	part.Offset = offset
+	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: "t", Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{part}}}
+	return req
+}
+
+// TestTurnQueue: turns are taken in the order of the line, whoever is ready
 // first, and each once.
-func TestProduceQueue(t *testing.T) {
-	var q server.ProduceQueue
+func TestTurnQueue(t *testing.T) {
+	var q server.TurnQueue
 	var taken []int
 	ready := make([]func(), 4)
 	for i := range ready {

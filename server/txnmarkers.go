@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -48,9 +49,36 @@ func (m *Markers) Write(job txn.MarkerJob, done func([]*protocol.Error)) {
 	start := !m.running
 	m.running = true
 	m.mu.Unlock()
-	if start && !m.tasks.start(m.work) {
-		m.work() // the broker stops: nobody is kept from anything
+	if start {
+		m.tasks.run(m.work)
 	}
+}
+
+// Finish is Write for the coordinator of a transaction, for which a refusal is an end
+// only where nothing of the transaction is open any more: what it calls over, readers
+// of committed data must not wait for. INVALID_TXN_STATE: it is open all the same, as
+// after a marker of a coordinator that never was.
+func (m *Markers) Finish(job txn.MarkerJob, done func([]*protocol.Error)) {
+	m.Write(job, func(outcomes []*protocol.Error) {
+		for i, tp := range job.Partitions {
+			switch protocol.CodeOf(errorOrNil(outcomes[i])) { //nolint:exhaustive // Others are no refusals.
+			case protocol.InvalidProducerEpoch, protocol.TransactionCoordinatorFenced:
+				if p, gone := m.partitions.Find(tp.Topic, tp.Partition); gone == nil && openIn(p, &job) {
+					outcomes[i] = protocol.Errorf(protocol.InvalidTxnState, "the transaction stays open there: %s", outcomes[i].Message)
+				}
+			}
+		}
+		done(outcomes)
+	})
+}
+
+// openIn reports whether the transaction that a job ends is open in a partition.
+func openIn(p *replication.Partition, job *txn.MarkerJob) bool {
+	return slices.ContainsFunc(p.OpenTxns(), func(o replication.OpenTxn) bool {
+		// With the bumped epoch the producer has begun its next one.
+		next := o.Epoch > job.Producer.Epoch || o.Epoch == job.Producer.Epoch && job.BumpedEpoch
+		return o.Producer == job.Producer.ID && !next
+	})
 }
 
 // work is the task.

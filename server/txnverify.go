@@ -1,8 +1,6 @@
 package server
 
 import (
-	"sync"
-
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/span"
@@ -74,13 +72,13 @@ func (s *Server) deliver(c *call, t *txnProduce) {
 	if buffer != nil {
 		buffer.Retain() // the frame gives its own hold back when the handler returns
 	}
-	turn := &produceTurn{run: func() {
+	place := &turn{run: func() {
 		t.append(buffer)
 		if buffer != nil {
 			buffer.Release()
 		}
 	}}
-	queue.wait(turn, &s.tasks, func(ready func()) { s.ask(t, ready) })
+	queue.wait(place, &s.tasks, func(ready func()) { s.ask(t, ready) })
 }
 
 func (t *txnProduce) append(buffer *span.Buffer) {
@@ -117,6 +115,9 @@ func (t *txnProduce) identify() {
 }
 
 func (t *txnProduce) refuseAll(err *protocol.Error) {
+	for k := range t.asks {
+		t.asks[k].giveUp()
+	}
 	t.asks = nil
 	for i := range t.batches {
 		t.batches[i].refused = err
@@ -132,6 +133,20 @@ func (q *produceQuestion) open() bool {
 	}
 	q.batch.guard = guard
 	return needed
+}
+
+// giveUp gives the guard back.
+func (q *produceQuestion) giveUp() {
+	q.batch.part.Withdraw(q.about.Producer, q.batch.guard)
+}
+
+// passing reports whether a refusal of the coordinator may be another one in a moment.
+func passing(code protocol.ErrorCode) bool {
+	switch code { //nolint:exhaustive // All others are its last word.
+	case protocol.ConcurrentTransactions, protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable, protocol.NotCoordinator:
+		return true
+	}
+	return false
 }
 
 // ask asks the coordinator, if there is something to ask, and calls ready when it
@@ -152,12 +167,18 @@ func (s *Server) ask(t *txnProduce, ready func()) {
 			q := &t.asks[k]
 			if got := code(k); got != protocol.NoError {
 				q.batch.refused = t.refusal(q, got)
+				if !passing(got) {
+					q.giveUp()
+				}
 			} else if q.open() {
 				again = append(again, *q)
 			}
 		}
-		t.asks = again
-		s.ask(t, ready)
+		if t.asks = again; len(again) == 0 {
+			ready()
+			return
+		}
+		s.tasks.run(func() { s.ask(t, ready) }) // this may be a goroutine of the log
 	}
 	parts := make([]model.TopicPartition, len(t.asks))
 	for k := range t.asks {
@@ -200,75 +221,4 @@ func produceVerdict(code protocol.ErrorCode, version int16) protocol.ErrorCode {
 func transactional(records []byte) bool {
 	const atAttributes, bit = 22, 0x10
 	return len(records) >= batch.HeaderSize && records[atAttributes]&bit != 0
-}
-
-// produceQueue keeps the order of a connection's transactional requests while some
-// of them wait for the coordinator.
-type produceQueue struct {
-	mu      sync.Mutex
-	line    []*produceTurn
-	running bool // somebody works it off
-}
-
-// produceTurn is a request in line.
-type produceTurn struct {
-	run   func()
-	ready bool
-	left  bool // the connection's reader has gone on, and works nothing off any more
-}
-
-func (q *produceQueue) idle() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return !q.running && len(q.line) == 0
-}
-
-// wait puts a request in line. ask must see to it that ready is called once, now or
-// later, from any goroutine. Only the connection's reader calls it.
-func (q *produceQueue) wait(t *produceTurn, all *tasks, ask func(ready func())) {
-	q.mu.Lock()
-	q.line = append(q.line, t)
-	q.mu.Unlock()
-	ask(func() {
-		q.mu.Lock()
-		t.ready = true
-		mine := t.left && q.takeLocked()
-		q.mu.Unlock()
-		if mine && !all.start(q.work) {
-			q.work() // the broker stops: nobody is kept from anything
-		}
-	})
-	q.mu.Lock()
-	t.left = true
-	mine := q.takeLocked()
-	q.mu.Unlock()
-	if mine {
-		q.work()
-	}
-}
-
-// takeLocked makes the caller work the queue off, if there is something to do and
-// nobody does.
-func (q *produceQueue) takeLocked() bool {
-	if q.running || len(q.line) == 0 || !q.line[0].ready {
-		return false
-	}
-	q.running = true
-	return true
-}
-
-func (q *produceQueue) work() {
-	for {
-		q.mu.Lock()
-		if len(q.line) == 0 || !q.line[0].ready {
-			q.running = false
-			q.mu.Unlock()
-			return
-		}
-		t := q.line[0]
-		q.line[0] = nil
-		q.line = q.line[1:]
-		q.mu.Unlock()
-		t.run()
-	}
 }

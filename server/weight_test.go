@@ -127,7 +127,15 @@ func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
 	partitions.ResponsePartitionLimit = 2000
 	resources := kmsg.NewPtrListConfigResourcesRequest()
 	resources.SetVersion(1)
+	producers, markers := kmsg.NewPtrDescribeProducersRequest(), kmsg.NewPtrWriteTxnMarkersRequest()
+	markers.SetVersion(1)
+	markers.Markers = []kmsg.WriteTxnMarkersRequestMarker{{ProducerID: 1}}
+	for _, name := range topics {
+		producers.Topics = append(producers.Topics, kmsg.DescribeProducersRequestTopic{Topic: name, Partitions: []int32{0}})
+		markers.Markers[0].Topics = append(markers.Markers[0].Topics, kmsg.WriteTxnMarkersRequestMarkerTopic{Topic: name, Partitions: []int32{0}})
+	}
 	return map[string]kmsg.Request{
+		"DescribeProducers": producers, "WriteTxnMarkers": markers,
 		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": listed, "DescribeLogDirs": sizes,
 		"OffsetFetch": offsets, "ListGroups": groups, "CreateTopics": create, "DescribeTopicPartitions": partitions, "Produce": produce,
 		"OffsetCommit": commit, "OffsetCommit with metadata": noted, "ListConfigResources": resources,

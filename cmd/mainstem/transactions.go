@@ -19,7 +19,7 @@ func (b *broker) openTransactions() error {
 		Journals:      func(shard int32) txn.Journal { return server.NewTransactionsJournal(b.partitions, b.clock, shard) },
 		Events:        b.txnEvent,
 		NewProducerID: b.producers.Take,
-		WriteMarkers:  b.markers.Write,
+		WriteMarkers:  b.markers.Finish,
 	})
 	if err != nil {
 		return fmt.Errorf("transaction coordinator: %w", err)
