@@ -8,8 +8,9 @@
 #         clients with scenarios of groups, and franzgo), or all
 # TARGET  mainstem (default) or kafka
 # quick   leaves the slow tests out, and what needs a JVM and Apache Kafka's
-#         jars: those of compaction, and with `all quick` all of javatools, of
-#         the clients with nothing but scenarios of groups, and of txn
+#         jars: those of compaction, all of txn but franz-go's, and with
+#         `all quick` all of javatools and of the clients with nothing but
+#         scenarios of groups
 # write   writes the tests that pass to allow.txt
 #
 # BROKER_BIN names a binary to test instead of building one.
@@ -34,8 +35,8 @@ grouped=(javagroups librdkafka kafkapython kafkajs)
 if [[ $client == all || $client == groups ]]; then
 	clients=("${grouped[@]}" franzgo)
 	if [[ $client == all ]]; then
-		clients=(behaviour hostile faults franzgo kcat compaction)
-		[[ $mode == quick ]] || clients+=(javatools "${grouped[@]}" txn)
+		clients=(behaviour hostile faults franzgo kcat compaction txn)
+		[[ $mode == quick ]] || clients+=(javatools "${grouped[@]}")
 	fi
 	status=0
 	for one in "${clients[@]}"; do

@@ -17,6 +17,8 @@ type Client struct {
 	// Members says that the client commits offsets as the member of the group that
 	// it is, and not for anybody (KIP-447): else nothing keeps two members apart.
 	Members bool
+	// Quick says that it is of the quick set: it needs no more than Go.
+	Quick bool
 }
 
 // Clients are those that play the scenarios.
@@ -39,7 +41,7 @@ func Clients() []Client {
 	return []Client{
 		{Name: "java", Program: inJava("kafka"), Members: true},
 		{Name: "java-3.9", Program: inJava("kafka-clients-3.9"), Members: true},
-		{Name: "franzgo", Program: inGo("franzgo"), Members: true},
+		{Name: "franzgo", Program: inGo("franzgo"), Members: true, Quick: true},
 		{Name: "sarama", Program: inGo("sarama"), Members: true},
 		{Name: "librdkafka", Program: inPython("librdkafka", filepath.Join("..", "librdkafka")), Members: true},
 		{Name: "aiokafka", Program: inPython("aiokafka", "aiokafka")},

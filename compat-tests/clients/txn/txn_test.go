@@ -12,6 +12,23 @@ var shared testbroker.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
+type scenario struct {
+	name    string
+	play    func(*testing.T, *testbroker.Shared, Client)
+	members bool // for clients that commit offsets as members
+	slow    bool // waits for a timeout
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{name: "endings", play: Endings},
+		{name: "zombie", play: Zombie},
+		{name: "timeout", play: Timeout, slow: true},
+		{name: "transform", play: Transform},
+		{name: "members", play: Members, members: true, slow: true},
+	}
+}
+
 // TestTransactions has each client play each scenario.
 func TestTransactions(t *testing.T) {
 	served, err := harness.Advertises(shared.Addr(), harness.AddPartitionsToTxn)
@@ -21,16 +38,17 @@ func TestTransactions(t *testing.T) {
 	if !served {
 		t.Skip("NOT TESTED: the broker does not serve transactions")
 	}
-	scenarios := []struct {
-		name string
-		play func(*testing.T, *testbroker.Shared, Client)
-	}{{"endings", Endings}, {"zombie", Zombie}, {"timeout", Timeout}, {"transform", Transform}}
 	for _, c := range Clients() {
-		for _, s := range scenarios {
-			t.Run(c.Name+"/"+s.name, func(t *testing.T) { s.play(t, &shared, c) })
-		}
-		if c.Members {
-			t.Run(c.Name+"/members", func(t *testing.T) { Members(t, &shared, c) })
+		for _, s := range scenarios() {
+			if s.members && !c.Members {
+				continue
+			}
+			t.Run(c.Name+"/"+s.name, func(t *testing.T) {
+				if testing.Short() && (s.slow || !c.Quick) {
+					t.Skip("not of the quick set")
+				}
+				s.play(t, &shared, c)
+			})
 		}
 	}
 }
