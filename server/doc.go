@@ -39,8 +39,10 @@
 //   - A claimed length costs no memory before the bytes behind it arrive. What is
 //     read for the log is within one budget, other large requests are within
 //     another, and small ones are their connection's own.
-//   - What an answer takes is reckoned before it is made; beyond a small free
-//     allowance of each connection all answers are within one budget too, and
+//   - What an answer takes is reckoned before it is made, or, where nobody can
+//     know it by the request (weighedLater), before it is encoded: what a
+//     coordinator has put together until then is counted by nobody. Beyond a small
+//     free allowance of each connection all answers are within one budget too, and
 //     who holds of it waits for nobody but its own client. What others wait for
 //     nobody may hold for long: see answers.go.
 //   - What an answer points at stays pinned until it is written or given up,

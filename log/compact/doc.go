@@ -26,7 +26,10 @@
 //     passed since.
 //   - No batch comes out empty, none changes its place, and what was not
 //     changed comes out as the bytes that went in.
-//   - The memory is that of the map, one record, one batch, and a compressor.
+//   - The memory is that of the map, one record, one batch, a compressor, and a mark
+//     for each producer whose transaction was met without its marker yet. What
+//     Config.Aborted knows is its owner's: it has all aborted transactions below the
+//     limit, and neither of the two has a bound.
 //
 // There are no goroutines; neither type may be used by several at once.
 package compact
