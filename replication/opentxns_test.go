@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -15,19 +16,14 @@ func (w *world) visited() (all []int32) {
 		}
 		all = append(all, p.Index())
 	})
+	slices.Sort(all)
 	return all
 }
 
 func (w *world) wantVisited(when string, want ...int32) {
 	w.t.Helper()
-	got := w.visited()
-	if len(got) != len(want) {
+	if got := w.visited(); !slices.Equal(got, want) {
 		w.t.Fatalf("%s: something is open in %v, want %v", when, got, want)
-	}
-	for i := range want {
-		if got[i] != want[i] {
-			w.t.Fatalf("%s: something is open in %v, want %v", when, got, want)
-		}
 	}
 }
 
@@ -41,7 +37,7 @@ func TestOpenAfterStart(t *testing.T) {
 		w.crash(nil)
 		w.wantVisited("after the start", 1)
 		w.mustSend(w.part(0), 2, 0, 0)
-		w.wantVisited("one more", 1, 0)
+		w.wantVisited("one more", 0, 1)
 		w.mustEnd(marker(w.part(1), 1, 0, false))
 		w.wantVisited("the old one is over", 0)
 	})

@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/server"
@@ -108,7 +111,56 @@ func TestAPIHeldBy(t *testing.T) {
 	if by := d.PartitionList[0].HeldBy; by == nil || by.ProducerID != 4711 || !by.Hanging {
 		t.Errorf("%+v", by)
 	}
-	if !strings.Contains(d.Why, "wait for older ones first in 1 partition") || !strings.Contains(d.Why, "of which one hangs in 1 partition") {
-		t.Error(d.Why)
+	if want := "waits for older ones before it, in 1 of its 1 partitions; in 1 of these the older one hangs."; !strings.Contains(d.Why, want) {
+		t.Errorf("%q, want %q", d.Why, want)
 	}
+}
+
+// TestKnownNeverHangs: transactions that begin and end while somebody looks are not
+// taken for hanging ones.
+func TestKnownNeverHangs(t *testing.T) {
+	b := startBroker(t, options{})
+	b.dial().createTopic("t", 4)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 3)
+	for i := range cap(ended) {
+		go func() { ended <- b.keepTransacting(ctx, fmt.Sprintf("tx-%d", i)) }()
+	}
+	seen := 0
+	for looks := 0; looks < 300 || seen == 0; looks++ {
+		for _, o := range b.openTxns("") {
+			seen++
+			if o.Hanging {
+				t.Fatalf("%+v", o)
+			}
+		}
+	}
+	stop()
+	for range cap(ended) {
+		must(t, <-ended)
+	}
+}
+
+// keepTransacting has one transaction after the other in the partitions of "t", every third
+// aborted, until ctx ends.
+func (b *broker) keepTransacting(ctx context.Context, id string) error {
+	c, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.TransactionalID(id), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for n := 0; ctx.Err() == nil; n++ {
+		if err := c.BeginTransaction(); err != nil {
+			return err
+		}
+		for p := range int32(4) {
+			if err := c.ProduceSync(context.Background(), &kgo.Record{Topic: "t", Partition: p, Value: []byte("v")}).FirstErr(); err != nil {
+				return err
+			}
+		}
+		if err := c.EndTransaction(context.Background(), kgo.TransactionEndTry(n%3 > 0)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -135,6 +135,11 @@ func (s *Server) describeTxn(ctx context.Context, id string) (*TxnDetail, error)
 			places[o.partition()].HeldBy = o
 		}
 	}
+	for i := range d.PartitionList {
+		if at := &d.PartitionList[i]; at.Open == nil {
+			at.HeldBy = nil // what holds others up is not its affair
+		}
+	}
 	d.Why = whyTxn(d, v.State)
 	return d, nil
 }

@@ -120,33 +120,10 @@ func summarizeTxn(v *txn.View) TxnSummary {
 
 // whyTxn says in words how a transaction is.
 func whyTxn(d *TxnDetail, state txn.State) string {
-	held, behind, hanging := 0, 0, 0
-	for i := range d.PartitionList {
-		if by := d.PartitionList[i].HeldBy; by != nil && by.Hanging {
-			hanging++
-		}
-		switch open := d.PartitionList[i].Open; {
-		case open == nil:
-		case open.Holds:
-			held++
-		default:
-			behind++
-		}
-	}
 	switch state {
 	case txn.Ongoing:
-		holds := "nothing is written, so nobody waits for it"
-		switch {
-		case held == 0 && behind > 0:
-			holds = fmt.Sprintf("readers of committed data wait for older ones first in %s", counted(behind, "partition"))
-			if hanging > 0 {
-				holds += fmt.Sprintf(", of which one hangs in %s", counted(hanging, "partition"))
-			}
-		case held > 0:
-			holds = fmt.Sprintf("who reads committed data waits for it in %d of its %d partitions", held, d.Partitions)
-		}
 		return fmt.Sprintf("its producer has not ended it; %s. It ends with the producer's commit or abort, with a new producer of this id, "+
-			"at its timeout, or by `mainstem txn abort`", holds)
+			"at its timeout, or by `mainstem txn abort`", d.readers())
 	case txn.PrepareCommit, txn.PrepareAbort:
 		outcome := "to be committed"
 		if state == txn.PrepareAbort {
@@ -157,4 +134,35 @@ func whyTxn(d *TxnDetail, state txn.State) string {
 	case txn.Empty, txn.CompleteCommit, txn.CompleteAbort:
 	}
 	return "no transaction is open"
+}
+
+// readers says who waits for an open transaction.
+func (d *TxnDetail) readers() (text string) {
+	held, behind, hanging := 0, 0, 0
+	for i := range d.PartitionList {
+		switch p := &d.PartitionList[i]; {
+		case p.Open == nil:
+		case p.Open.Holds:
+			held++
+		default:
+			behind++
+			if p.HeldBy != nil && p.HeldBy.Hanging {
+				hanging++
+			}
+		}
+	}
+	switch {
+	case held+behind == 0:
+		return "nothing is written, so nobody waits for it"
+	case behind == 0:
+		return fmt.Sprintf("who reads committed data waits for it in %d of its %d partitions", held, d.Partitions)
+	case held == 0:
+		text = fmt.Sprintf("who reads committed data waits for older ones before it, in %d of its %d partitions", behind, d.Partitions)
+	default:
+		text = fmt.Sprintf("who reads committed data waits for it in %d of its %d partitions, and in %d for older ones before it", held, d.Partitions, behind)
+	}
+	if hanging > 0 {
+		text += fmt.Sprintf("; in %d of these the older one hangs", hanging)
+	}
+	return text
 }

@@ -11,7 +11,7 @@ import (
 // hangs, and looks at no partition in which nothing is open.
 type txnCollector struct {
 	s       *Server
-	hanging *hangingCount
+	hanging *hangingCount // nil: nobody is asked
 }
 
 // TransactionCollector is for the registry of metrics.
@@ -19,8 +19,12 @@ func (s *Server) TransactionCollector() prometheus.Collector {
 	return txnCollector{s, &hangingCount{s: s}}
 }
 
-// Describe implements prometheus.Collector: what it sends is in Collect.
-func (c txnCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+// Describe implements prometheus.Collector: what it sends is in Collect. It comes with
+// the start of the broker, which must not wait for the coordinator.
+func (c txnCollector) Describe(ch chan<- *prometheus.Desc) {
+	c.hanging = nil
+	prometheus.DescribeByCollect(c, ch)
+}
 
 // Collect implements prometheus.Collector.
 func (c txnCollector) Collect(ch chan<- prometheus.Metric) {
@@ -68,7 +72,11 @@ func (c txnCollector) partitions(send func(kind prometheus.ValueType, name, help
 	send(prometheus.GaugeValue, "_open_partitions", "Partitions in which a transaction is open.", float64(held))
 	send(prometheus.GaugeValue, "_lso_lag_records", "Records that an open transaction keeps from who reads committed data, in the partition where they are most.", float64(records))
 	send(prometheus.GaugeValue, "_lso_lag_seconds", "Since when a transaction has been open in a partition, the longest of all; 0: none is open, or it is not known.", seconds)
-	if n, known := c.hanging.count(held > 0); known {
+	n, known := 0, true
+	if c.hanging != nil {
+		n, known = c.hanging.count(held > 0)
+	}
+	if known {
 		send(prometheus.GaugeValue, "_hanging_partitions", "Partitions in which a transaction is open that the coordinator does not know, so that nobody will end it.", float64(n))
 	}
 }

@@ -48,8 +48,6 @@ func (t *groupTable) txn(d *server.TxnDetail) {
 				note := "nothing open"
 				if x.Deleted {
 					note = "deleted"
-				} else if x.HeldBy != nil {
-					note += "; " + heldByText(x.HeldBy)
 				}
 				return append(cells, "-", "-", "-", note), []string{"-", "-"}
 			}
