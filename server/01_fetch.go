@@ -371,7 +371,7 @@ func (f *fetchCall) tellUnreadable(part *replication.Partition, from model.Offse
 	fields := []zap.Field{
 		zap.String("topic", part.Topic().Name), zap.Int32("partition", part.Index()), zap.Int64("offset", int64(from)), zap.Error(err),
 	}
-	f.srv.warnWithin(&f.srv.unreadable, "records could not be read", append(fields, f.call.conn.who()...)...)
+	f.srv.warnWithin(f.srv.unreadable, "records could not be read", append(fields, f.call.conn.who()...)...)
 }
 
 func countAborted(results []fetchResult) int {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
@@ -32,6 +33,7 @@ func (s *Server) writeTxnMarkers(c *call, req *kmsg.WriteTxnMarkersRequest) {
 	}
 	g := &gather{call: c, resp: resp, left: 1 + len(jobs)}
 	for i := range jobs {
+		s.notePastCoordinator(c, &jobs[i])
 		s.markers.Write(jobs[i], func(failed []*protocol.Error) {
 			if !g.note() {
 				return
@@ -65,6 +67,18 @@ func (s *Server) weighTxnMarkers(req *kmsg.WriteTxnMarkersRequest) int {
 		}
 	}
 	return markerWeight * n
+}
+
+// notePastCoordinator tells the log of a marker that no coordinator has decided on: who
+// looks for what became of a transaction finds nothing else. Any client may send them, as
+// often as it likes.
+func (s *Server) notePastCoordinator(c *call, job *txn.MarkerJob) {
+	if len(job.Partitions) == 0 {
+		return
+	}
+	s.limitedWarn("a client ends a transaction past its coordinator", append(c.conn.who(),
+		zap.Int64("producer", int64(job.Producer.ID)), zap.Int16("epoch", int16(job.Producer.Epoch)), zap.Bool("commit", job.Commit),
+		zap.String("topic", job.Partitions[0].Topic), zap.Int32("partition", job.Partitions[0].Partition), zap.Int("partitions", len(job.Partitions)))...)
 }
 
 // unwritten is the answer for a marker as long as nothing is known of it.

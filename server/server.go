@@ -78,10 +78,10 @@ type Server struct {
 	offsets   *internalTopic
 	state     *internalTopic // of transactions
 	conns     connSet
-	warnings  logLimit
+	warnings  *LogLimit
 	// unreadable limits what is said of records that could not be read: its own,
 	// so that no client drowns it, and slow, as each goes on asking.
-	unreadable logLimit
+	unreadable *LogLimit
 	backfills  *backfills
 	seed       maphash.Seed
 	tasks      tasks
@@ -129,8 +129,8 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.conns.init()
 	s.seed, s.backfills = maphash.MakeSeed(), newBackfills(d.Log)
 	s.metrics.now.backfills = s.backfills.told
-	s.warnings = logLimit{clock: d.Clock, most: 20, period: time.Second}
-	s.unreadable = logLimit{clock: d.Clock, most: 1, period: 10 * time.Second}
+	s.warnings = NewLogLimit(d.Clock, 20, time.Second)
+	s.unreadable = NewLogLimit(d.Clock, 1, 10*time.Second)
 	s.janitor = janitor{srv: s}
 	return s, nil
 }
@@ -204,11 +204,11 @@ func (s *Server) rest(d time.Duration) bool {
 
 // limitedWarn logs what clients can cause as often as they like.
 func (s *Server) limitedWarn(msg string, fields ...zap.Field) {
-	s.warnWithin(&s.warnings, msg, fields...)
+	s.warnWithin(s.warnings, msg, fields...)
 }
 
-func (s *Server) warnWithin(limit *logLimit, msg string, fields ...zap.Field) {
-	if ok, suppressed := limit.allow(); ok {
+func (s *Server) warnWithin(limit *LogLimit, msg string, fields ...zap.Field) {
+	if ok, suppressed := limit.Allow(); ok {
 		if suppressed > 0 {
 			fields = append(fields, zap.Int("suppressed_before", suppressed))
 		}

@@ -1,11 +1,6 @@
 package server
 
-import (
-	"sync"
-	"time"
-
-	"github.com/mainstem-mq/mainstem/internal/clock"
-)
+import "sync"
 
 // tasks are the server's short goroutines, so that Close can wait for them.
 type tasks struct {
@@ -51,34 +46,4 @@ func (t *tasks) close() {
 	t.closed = true
 	t.mu.Unlock()
 	t.running.Wait()
-}
-
-// logLimit keeps clients from filling the log: so many lines in each period.
-type logLimit struct {
-	clock      clock.Clock
-	most       int
-	period     time.Duration
-	mu         sync.Mutex
-	began      time.Time // the period
-	lines      int
-	suppressed int
-}
-
-// allow reports whether a line may be written, and how many were not since
-// the last one.
-func (l *logLimit) allow() (bool, int) {
-	now := l.clock.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.began) >= l.period {
-		l.began, l.lines = now, 0
-	}
-	if l.lines >= l.most {
-		l.suppressed++
-		return false, 0
-	}
-	l.lines++
-	n := l.suppressed
-	l.suppressed = 0
-	return true, n
 }

@@ -158,7 +158,8 @@ func TestProduceOfTransactions(t *testing.T) {
 
 // TestTransactionsShown: operators see ids, what is open, and who writes.
 func TestTransactionsShown(t *testing.T) {
-	c := startBroker(t, options{}).dial()
+	b := startBroker(t, options{})
+	c := b.dial()
 	topicID := c.createTopic("t", 1)
 	list := func(states ...string) *kmsg.ListTransactionsResponse {
 		req := kmsg.NewPtrListTransactionsRequest()
@@ -216,6 +217,10 @@ func TestTransactionsShown(t *testing.T) {
 	unknown := protocol.UnknownTopicOrPartition
 	if d := cmp.Diff([]protocol.ErrorCode{0, 0, unknown, unknown}, codes); d != "" || len(w.Markers) != 1 {
 		t.Errorf("%d markers: %s", len(w.Markers), d)
+	}
+	told := b.logs.FilterMessage("a client ends a transaction past its coordinator").All()
+	if len(told) != 1 || told[0].ContextMap()["producer"] != p.ProducerID || told[0].ContextMap()["topic"] != "t" || told[0].ContextMap()["client_id"] != "test" {
+		t.Errorf("told: %v", told)
 	}
 	if a := producers().ActiveProducers; len(a) != 1 || a[0].CurrentTxnStartOffset != -1 || a[0].CoordinatorEpoch != 0 {
 		t.Errorf("after the marker: %+v", a)

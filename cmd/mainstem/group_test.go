@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +29,9 @@ import (
 //	produce TOPIC PARTITION N            N records
 //	commit GROUP TOPIC PARTITION OFFSET  of a group without members
 //	member start|stop GROUP TOPIC        one at a time; started, it has read all and committed that
-//	begin ID TOPIC N                     a transaction with N records; it is left open
+//	begin ID TOPIC N [TIMEOUT]           a transaction with N records; it is left open
 //	hang PRODUCER TOPIC N                a transaction with N records that no coordinator knows
+//	logged PATTERN                       waits until the broker's log has a line that matches
 //	exits CODE COMMAND                   runs it, and demands that exit code
 //	like FILE                            compares stdout; spans of time, sizes, ids and runs of blanks are alike
 func TestGroupScripts(t *testing.T) {
@@ -53,7 +53,8 @@ func TestGroupScripts(t *testing.T) {
 			"produce": scripted(func(b *scriptBroker, args []string) error { return b.produce(args[0], args[1], args[2]) }),
 			"commit":  scripted(func(b *scriptBroker, args []string) error { return b.commit(args[0], args[1], args[2], args[3]) }),
 			"member":  scripted(func(b *scriptBroker, args []string) error { return b.member(args[0], args[1], args[2]) }),
-			"begin":   scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2]) }),
+			"begin":   scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2], args[3:]...) }),
+			"logged":  scripted(func(b *scriptBroker, args []string) error { return b.log.await(args[0]) }),
 			"hang":    scripted(func(b *scriptBroker, args []string) error { return b.hang(args[0], args[1], args[2]) }),
 			"exits":   exits,
 			"like": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -117,6 +118,7 @@ type scriptBroker struct {
 	kafka   string
 	client  *kgo.Client
 	current *kgo.Client // the running member
+	log     *scriptLog
 }
 
 // startForScript starts a broker and tells the script where it is.
@@ -131,10 +133,10 @@ func startForScript(env *testscript.Env) (*scriptBroker, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	out, w := io.Pipe()
-	var log bytes.Buffer
+	log := newScriptLog()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, process{stdout: w, stderr: &log, args: []string{
+		ended <- run(ctx, process{stdout: w, stderr: log, args: []string{
 			"serve", "--listen", kafka, "--http", http, "--data-dir", filepath.Join(env.WorkDir, "data"),
 			"--set", "mainstem.log.segment.bytes=16777216", "--set", "mainstem.disk.ballast.bytes=0",
 			"--set", "group.initial.rebalance.delay.ms=0", "--set", "offsets.topic.num.partitions=4",
@@ -154,7 +156,7 @@ func startForScript(env *testscript.Env) (*scriptBroker, error) {
 	env.Setenv("HTTP", http)
 	env.Setenv("KAFKA", kafka)
 	env.Setenv("MAINSTEM_HTTP_LISTEN", http)
-	b := &scriptBroker{kafka: kafka}
+	b := &scriptBroker{kafka: kafka, log: log}
 	b.client, err = kgo.NewClient(kgo.SeedBrokers(kafka), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxVersions(kversion.V3_8_0())) // its commits name topics
 	if err == nil {

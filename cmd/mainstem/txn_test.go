@@ -14,12 +14,18 @@ import (
 )
 
 // begin leaves a transaction open, as a producer that crashed does.
-func (b *scriptBroker) begin(id, topic, records string) error {
+func (b *scriptBroker) begin(id, topic, records string, timeout ...string) error {
 	n, err := strconv.Atoi(records)
 	if err != nil {
 		return err
 	}
-	c, err := kgo.NewClient(kgo.SeedBrokers(b.kafka), kgo.TransactionalID(id), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	open := 40 * time.Second
+	if len(timeout) > 0 {
+		if open, err = time.ParseDuration(timeout[0]); err != nil {
+			return err
+		}
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(b.kafka), kgo.TransactionalID(id), kgo.TransactionTimeout(open), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err
 	}

@@ -310,6 +310,9 @@ func eventText(e Event) string {
 	if e.Left != 0 {
 		text += fmt.Sprintf(" left=%v", e.Left)
 	}
+	if e.Owner.ClientID != "" {
+		text += " owner=" + e.Owner.ClientID
+	}
 	if e.Client.ClientID != "" {
 		text += " client=" + e.Client.ClientID
 	}

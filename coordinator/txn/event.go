@@ -22,7 +22,7 @@ const (
 	TimedOut                  // a transaction was aborted as nobody ended it in time
 	Fenced                    // a transaction was aborted as Client came with its id
 	Aborted                   // a transaction was aborted as an operator asked for it
-	MarkersRetried            // Count of partitions do not take their markers; Code, Reason of one of them
+	MarkersRetried            // Count of partitions do not take their markers; Topic, Partition, Code, Reason of one of them
 	MarkerRefused             // Count of partitions know a newer producer or coordinator; Topic, Partition, Code, Reason of one of them
 	Expired                   // Count of ids that nobody used for long
 )
@@ -36,6 +36,7 @@ type Event struct {
 	Partitions int      // in the transaction
 	Age        time.Duration
 	Left       time.Duration
+	Owner      Caller // that the producer was given to; not known after a load
 	Client     Caller
 	Topic      string
 	Partition  int32

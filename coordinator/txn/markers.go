@@ -97,6 +97,7 @@ func (m *machine) marked(s *step, id string, state *markerJob, failed []*protoco
 	if state.told.IsZero() || s.Now.Sub(state.told) >= markerRetryTells {
 		e := s.about(tx, MarkersRetried)
 		e.Count, e.Code, e.Reason = len(left), why.Code, why.Message
+		e.Topic, e.Partition = left[len(left)-1].Topic, left[len(left)-1].Partition // whose error that is
 		s.event(e)
 		state.told = s.Now
 	}

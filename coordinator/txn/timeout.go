@@ -43,7 +43,7 @@ func (m *machine) overdue(s *step, tx *transaction) {
 // about begins an event of a transaction.
 func (s *step) about(tx *transaction, kind EventKind) Event {
 	return Event{
-		Kind: kind, ID: tx.id, Producer: tx.who(), Partitions: tx.partitions.count(),
+		Kind: kind, ID: tx.id, Producer: tx.who(), Owner: tx.caller, Partitions: tx.partitions.count(),
 		Age: s.Now.Sub(s.wallTime(tx.start)),
 	}
 }
