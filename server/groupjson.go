@@ -104,9 +104,10 @@ type GroupPartition struct {
 	Committed   *int64     `json:"committed"` // null: none
 	CommittedAt time.Time  `json:"committedAt,omitzero"`
 	LogStart    int64      `json:"logStart"`
-	End         int64      `json:"end"`            // the high watermark
-	Lag         *Lag       `json:"lag"`            // null: nothing is committed
-	Gone        int64      `json:"gone,omitempty"` // records that went, by retention or deletion, before they were consumed
+	End         int64      `json:"end"`                        // the high watermark
+	LastStable  *int64     `json:"lastStableOffset,omitempty"` // where who reads committed data stands still; only if that is below the end
+	Lag         *Lag       `json:"lag"`                        // null: nothing is committed
+	Gone        int64      `json:"gone,omitempty"`             // records that went, by retention or deletion, before they were consumed
 	Member      string     `json:"member,omitempty"`
 	Client      string     `json:"client,omitempty"`
 	Host        string     `json:"host,omitempty"`

@@ -158,6 +158,9 @@ func (s *Server) measurePartition(
 	}
 	o := part.Offsets()
 	p.LogStart, p.End = int64(o.LogStart), int64(o.HighWatermark)
+	if stable := int64(o.LastStable); stable < p.End {
+		p.LastStable = &stable
+	}
 	if c == nil || c.Offset < 0 {
 		return p
 	}

@@ -22,7 +22,7 @@ type GroupWhy struct {
 type GroupReason struct {
 	// Kind is for programs: initial-delay, join, newcomer, assignment, sync (what
 	// a rebalance waits for), assign, downgrade, revoke, holder, heartbeat (the same of a
-	// consumer group), rewind, silent, idle, unassigned, stuck, uncommitted.
+	// consumer group), rewind, silent, idle, unassigned, stuck, transaction, uncommitted.
 	Kind   string    `json:"kind"`
 	Member string    `json:"member,omitempty"`
 	Client string    `json:"client,omitempty"`
@@ -237,6 +237,11 @@ func (e *explanation) stuck(partitions []GroupPartition) {
 	for i := range partitions {
 		p := &partitions[i]
 		if p.Lag == nil || p.Member == "" || p.Lag.Seconds < stuckAfter.Seconds() || e.now.Sub(p.CommittedAt) < stuckAfter {
+			continue
+		}
+		if p.LastStable != nil && *p.Committed >= *p.LastStable {
+			e.add("transaction", p.Member, time.Time{}, "%s-%d: %d records behind, all of them behind offset %d, where a transaction is open: who reads committed data "+
+				"waits for its end; `mainstem txn list --open --topics %s` says whose it is, and what ends it", Quoted(p.Topic), p.Partition, p.Lag.Records, *p.LastStable, Quoted(p.Topic))
 			continue
 		}
 		e.add("stuck", p.Member, time.Time{}, "%s-%d: %d records behind, and nothing was committed for %s, since offset %d: "+

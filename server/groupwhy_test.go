@@ -110,6 +110,14 @@ unassigned -: 1 of 2 partitions of t were given to nobody: was the topic made or
 			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
 		}, []server.GroupPartition{behind}, `stable for 1 h with 2 members in generation 6
 stuck b app/h: t-1: 5 records behind, and nothing was committed for 20 min, since offset 17: does the member process that record again and again, or not commit? If it commits in other partitions, it may only be slow`},
+		{"behind a transaction", coordinator.GroupView{
+			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
+		}, []server.GroupPartition{stableAt(behind, 17)}, `stable for 1 h with 2 members in generation 6
+transaction b app/h: t-1: 5 records behind, all of them behind offset 17, where a transaction is open: who reads committed data waits for its end; ` + "`mainstem txn list --open --topics t`" + ` says whose it is, and what ends it`},
+		{"stuck before a transaction", coordinator.GroupView{
+			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
+		}, []server.GroupPartition{stableAt(behind, 18)}, `stable for 1 h with 2 members in generation 6
+stuck b app/h: t-1: 5 records behind, and nothing was committed for 20 min, since offset 17: does the member process that record again and again, or not commit? If it commits in other partitions, it may only be slow`},
 		{"uncommitted", coordinator.GroupView{
 			State: "Stable", Since: ago(time.Minute), Generation: 5, Members: members(consumer(now, "a", 3, 0), consumer(now, "b", 2, 1)),
 		}, []server.GroupPartition{
@@ -232,4 +240,10 @@ func TestRates(t *testing.T) {
 			t.Errorf("%s: (-want +got)\n%s", c.name, d)
 		}
 	}
+}
+
+// stableAt is a partition in which a transaction is open from an offset on.
+func stableAt(p server.GroupPartition, at int64) server.GroupPartition {
+	p.LastStable = &at
+	return p
 }
