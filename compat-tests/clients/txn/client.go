@@ -19,6 +19,9 @@ type Client struct {
 	Members bool
 	// Quick says that it is of the quick set: it needs no more than Go.
 	Quick bool
+	// Bumps says that the client has an epoch for each transaction, and leaves it to
+	// the broker to add partitions (KIP-890).
+	Bumps bool
 }
 
 // Clients are those that play the scenarios.
@@ -39,9 +42,9 @@ func Clients() []Client {
 		}
 	}
 	return []Client{
-		{Name: "java", Program: inJava("kafka"), Members: true},
+		{Name: "java", Program: inJava("kafka"), Members: true, Bumps: true},
 		{Name: "java-3.9", Program: inJava("kafka-clients-3.9"), Members: true},
-		{Name: "franzgo", Program: inGo("franzgo"), Members: true, Quick: true},
+		{Name: "franzgo", Program: inGo("franzgo"), Members: true, Bumps: true, Quick: true},
 		{Name: "sarama", Program: inGo("sarama"), Members: true},
 		{Name: "librdkafka", Program: inPython("librdkafka", filepath.Join("..", "librdkafka")), Members: true},
 		{Name: "aiokafka", Program: inPython("aiokafka", "aiokafka")},

@@ -4,7 +4,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
@@ -31,13 +30,6 @@ func scenarios() []scenario {
 
 // TestTransactions has each client play each scenario.
 func TestTransactions(t *testing.T) {
-	served, err := harness.Advertises(shared.Addr(), harness.AddPartitionsToTxn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !served {
-		t.Skip("NOT TESTED: the broker does not serve transactions")
-	}
 	for _, c := range Clients() {
 		for _, s := range scenarios() {
 			if s.members && !c.Members {
@@ -51,4 +43,10 @@ func TestTransactions(t *testing.T) {
 			})
 		}
 	}
+	t.Run("turns", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("not of the quick set")
+		}
+		Turns(t, &shared, Clients())
+	})
 }
