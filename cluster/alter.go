@@ -108,7 +108,7 @@ func (r *Resolver) family(img *Image, res Resource) (family, error) {
 				if err := staysCompacted(t, after, changes); err != nil {
 					return err
 				}
-				return r.ValidateTopicConfigs(after)
+				return r.validateTopicChange(after, t.Configs)
 			},
 			lookup: func(d *ConfigDef) string {
 				v, _ := effective(d, r.topicChain(img, t.Configs, d))

@@ -260,6 +260,44 @@ func TestInternalTopicStaysCompacted(t *testing.T) {
 	}
 }
 
+// A value that the broker gave its own topic, and would refuse from a client, stands:
+// it is not in the way of other changes, and can not be had for another topic.
+func TestWhatStandsIsNotInTheWay(t *testing.T) {
+	j, err := Open(vfs.NewMem(), "/", Options{NodeID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	r := NewResolver(nil)
+	state := map[string]string{"cleanup.policy": "compact", "compression.type": "uncompressed"}
+	j.CreateTopics([]TopicSpec{{Name: TransactionsTopic, Partitions: 1, Internal: true, Configs: state}, {Name: "mine", Partitions: 1}})
+	uncompressed, zstd, size := "uncompressed", "zstd", "52428800"
+	for _, c := range []struct {
+		name, topic string
+		op          Alteration
+		want        string // part of the error; "" for accepted
+	}{
+		{"another setting", TransactionsTopic, Alteration{"segment.bytes", OpSet, &size}, ""},
+		{"as it is", TransactionsTopic, Alteration{"compression.type", OpSet, &uncompressed}, ""},
+		{"the default", TransactionsTopic, Alteration{"compression.type", OpDelete, nil}, ""},
+		{"another codec", TransactionsTopic, Alteration{"compression.type", OpSet, &zstd}, "does not recompress"},
+		{"of a client's topic", "mine", Alteration{"compression.type", OpSet, &uncompressed}, "does not recompress"},
+	} {
+		_, err := r.PlanIncremental(j.Image(), Resource{ResourceTopic, c.topic}, []Alteration{c.op})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	state["segment.bytes"] = size
+	if _, err := r.PlanReplace(j.Image(), Resource{ResourceTopic, TransactionsTopic}, state); err != nil {
+		t.Errorf("the older request, which says all of it again: %v", err)
+	}
+}
+
 func TestStaticSettings(t *testing.T) {
 	for _, c := range []struct {
 		key, value, warning, err string

@@ -62,10 +62,22 @@ func (s *defSet) checkAll(code protocol.ErrorCode, noun string, values map[strin
 	return nil
 }
 
-// ValidateTopicConfigs checks the configs of a topic, as set at creation or as
-// they would stand after a change. The error is an INVALID_CONFIG.
+// ValidateTopicConfigs checks the configs of a topic, as set at creation. The error
+// is an INVALID_CONFIG.
 func (r *Resolver) ValidateTopicConfigs(configs map[string]string) error {
-	if err := topicDefs().checkAll(protocol.InvalidConfig, "topic", configs, r.limits); err != nil {
+	return r.validateTopicChange(configs, nil)
+}
+
+// validateTopicChange checks the configs of a topic as they would stand after a change.
+// A value that stays is not judged again, so that it is not in the way of the others:
+// the broker gives its own topics some that clients may not, and limits move.
+func (r *Resolver) validateTopicChange(configs, before map[string]string) error {
+	asked := maps.Clone(configs)
+	maps.DeleteFunc(asked, func(key, value string) bool {
+		stands, ok := before[key]
+		return ok && stands == value
+	})
+	if err := topicDefs().checkAll(protocol.InvalidConfig, "topic", asked, r.limits); err != nil {
 		return err
 	}
 	lag := func(key string) int64 {
