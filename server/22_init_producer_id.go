@@ -15,7 +15,10 @@ import (
 //   - v4: PRODUCER_FENCED may be answered
 //   - v5: transactions of the second version (KIP-890)
 //
-// Differs from Kafka: nothing known.
+// Differs from Kafka: where a transaction of the id is open, or being ended, the
+// request waits for its markers (add.partitions.to.txn.retry.backoff.max.ms) and is
+// answered with the next epoch; Kafka answers CONCURRENT_TRANSACTIONS at once, and has
+// the client come again.
 func (s *Server) initProducerID(c *call, req *kmsg.InitProducerIDRequest) {
 	if req.TransactionalID != nil {
 		s.initTransactional(c, req)

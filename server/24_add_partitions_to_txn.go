@@ -18,8 +18,10 @@ import (
 //     brokers ask so
 //   - v5: its transactions are of the second version
 //
-// Differs from Kafka: there is no security yet, so anybody may ask in versions 4
-// and 5.
+// Differs from Kafka:
+//   - There is no security yet, so anybody may ask in versions 4 and 5.
+//   - While the transaction before is being ended the request waits for its markers,
+//     as that of InitProducerId does.
 
 // addsBumping is the version whose transactions are of the second version.
 const addsBumping = 5

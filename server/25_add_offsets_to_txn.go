@@ -14,7 +14,8 @@ import (
 //   - v2: PRODUCER_FENCED may be answered
 //   - v3: flexible
 //
-// Differs from Kafka: nothing known.
+// Differs from Kafka: while the transaction before is being ended the request waits for
+// its markers, as that of InitProducerId does.
 func (s *Server) addOffsetsToTxn(c *call, req *kmsg.AddOffsetsToTxnRequest) {
 	reply := func(code protocol.ErrorCode) {
 		resp := kmsg.NewPtrAddOffsetsToTxnResponse()

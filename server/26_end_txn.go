@@ -14,7 +14,9 @@ import (
 //   - v5: transactions of the second version: the answer has the producer id and
 //     epoch to go on with (KIP-890)
 //
-// Differs from Kafka: nothing known.
+// Differs from Kafka: the epoch before is that of a repeated request, in version 5, only
+// if version 5 ended the transaction; else its sender was fenced by an older client, and
+// is not told as whom that one goes on.
 func (s *Server) endTxn(c *call, req *kmsg.EndTxnRequest) {
 	s.txns.EndTxn(req, func(resp *kmsg.EndTxnResponse) {
 		resp.ErrorCode = c.failed(fencedBefore(2, req.Version, protocol.ErrorCode(resp.ErrorCode)))

@@ -22,6 +22,7 @@ import (
 // Differs from Kafka:
 //   - There is no security yet, so anybody may ask.
 //   - The same partition twice for one marker is written once.
+//   - Coordinator epoch -1 counts as 0: coordinators begin there.
 func (s *Server) writeTxnMarkers(c *call, req *kmsg.WriteTxnMarkersRequest) {
 	resp := kmsg.NewPtrWriteTxnMarkersResponse()
 	var jobs []txn.MarkerJob

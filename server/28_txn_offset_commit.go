@@ -21,7 +21,8 @@ import (
 // The transaction coordinator is asked as it is for the first batch in a partition:
 // see txnverify.go. The guard is the group's shard's.
 //
-// Differs from Kafka: nothing known.
+// Differs from Kafka: while the transaction before is being ended the request waits for
+// its markers, as that of InitProducerId does.
 func (s *Server) txnOffsetCommit(c *call, req *kmsg.TxnOffsetCommitRequest) {
 	t := &txnCommit{srv: s, call: c, req: req, caller: c.caller(), who: producerOf(req.ProducerID, req.ProducerEpoch)}
 	if len(t.existing()) == 0 {

@@ -89,6 +89,7 @@ func TestAddPartitionsToTxn(t *testing.T) {
 		{"an unknown partition", 3, "my-tx", 0, false, "t", []int32{0, 5}, []protocol.ErrorCode{protocol.OperationNotAttempted, protocol.UnknownTopicOrPartition}},
 		{"that comes before the epoch", 4, "my-tx", 9, false, "t", []int32{0, 5}, []protocol.ErrorCode{protocol.OperationNotAttempted, protocol.UnknownTopicOrPartition}},
 		{"an internal topic", 3, "my-tx", 0, false, cluster.TransactionsTopic, []int32{0}, []protocol.ErrorCode{protocol.TopicAuthorizationFailed}},
+		{"an internal topic, only asked about", 4, "my-tx", 0, true, cluster.TransactionsTopic, []int32{0}, []protocol.ErrorCode{protocol.TransactionAbortable}},
 		{"nothing was added", 4, "my-tx", 0, true, "t", []int32{0}, []protocol.ErrorCode{protocol.TransactionAbortable}},
 		{"good", 3, "my-tx", 0, false, "t", []int32{0}, []protocol.ErrorCode{ok}},
 		{"one is, one is not", 4, "my-tx", 0, true, "t", []int32{0, 1}, []protocol.ErrorCode{ok, protocol.TransactionAbortable}},

@@ -96,6 +96,7 @@ func TestTxnOffsetCommit(t *testing.T) {
 	check("not added, v4", commit(4, "my-tx", 0, 5, "t"), protocol.TransactionAbortable)
 	check("an epoch to come", commit(5, "my-tx", 7, 5, "t"), protocol.InvalidProducerEpoch)
 	check("nobody", commit(5, "other", 0, 5, "t"), protocol.InvalidProducerIDMapping)
+	check("of nothing that is there, the coordinator is not asked", commit(5, "other", 0, 5, "nowhere"), protocol.UnknownTopicOrPartition)
 	add := kmsg.NewPtrAddOffsetsToTxnRequest()
 	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = "my-tx", p.ProducerID, 9, "g"
 	for version, want := range []protocol.ErrorCode{protocol.InvalidProducerEpoch, protocol.InvalidProducerEpoch, protocol.ProducerFenced} {
