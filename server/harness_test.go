@@ -21,6 +21,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -62,6 +63,10 @@ type options struct {
 	segment int64
 	// tuneLog changes the rest of the log's settings.
 	tuneLog func(*log.Config)
+	// load is called before a coordinator loads a shard from its topic, and may keep it
+	// waiting; told hears of transactions.
+	load func(topic string)
+	told func(txn.Event)
 	// hook sees what the log does to the disk; every, what all of the broker does.
 	hook, every vfs.Hook
 	// refusal is why produce is refused, or nil.
@@ -124,8 +129,10 @@ func newBroker(tb testing.TB, o options) *broker {
 	groupConfig := coordinator.DefaultConfig()
 	groupConfig.Shards, groupConfig.InitialRebalanceDelay = 4, 0
 	b.groups, err = coordinator.New(func() coordinator.Config { return groupConfig }, coordinator.Env{
-		Clock:    o.clock,
-		Journals: func(shard int32) coordinator.Journal { return server.NewOffsetsJournal(partitions, o.clock, shard) },
+		Clock: o.clock,
+		Journals: func(shard int32) coordinator.Journal {
+			return o.held(server.NewOffsetsJournal(partitions, o.clock, shard), cluster.OffsetsTopic)
+		},
 		View:     func() coordinator.View { return server.GroupView(resolver, b.meta.Image()) },
 		LogStart: func(topic string, partition int32) int64 { return server.LogStart(partitions, topic, partition) },
 	})
@@ -144,8 +151,10 @@ func newBroker(tb testing.TB, o options) *broker {
 	txnConfig := txn.DefaultConfig()
 	txnConfig.Shards = 4
 	b.txns, err = txn.New(func() txn.Config { return txnConfig }, txn.Env{
-		Clock:         o.clock,
-		Journals:      func(shard int32) txn.Journal { return server.NewTransactionsJournal(partitions, o.clock, shard) },
+		Clock: o.clock, Events: o.told,
+		Journals: func(shard int32) txn.Journal {
+			return o.held(server.NewTransactionsJournal(partitions, o.clock, shard), cluster.TransactionsTopic)
+		},
 		NewProducerID: b.producers.Take,
 		WriteMarkers:  b.markers.Finish,
 	})
@@ -162,6 +171,26 @@ func newBroker(tb testing.TB, o options) *broker {
 	must(tb, b.server.Start())
 	b.addr = b.server.Addresses()[0]
 	return b
+}
+
+// heldJournal is a journal whose loads have to wait.
+type heldJournal struct {
+	*server.Journal
+
+	before func()
+}
+
+func (j heldJournal) Load(replay func(shard.Record) error) error {
+	j.before()
+	return j.Journal.Load(replay) //nolint:wrapcheck // It is the journal's.
+}
+
+// held has load keep a journal's loads waiting.
+func (o *options) held(j *server.Journal, topic string) txn.Journal {
+	if o.load == nil {
+		return j
+	}
+	return heldJournal{j, func() { o.load(topic) }}
 }
 
 func (b *broker) close() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -20,27 +21,35 @@ type crashProducer struct {
 	epoch    int16
 	next     map[model.TopicPartition]int32 // sequences
 	added    map[model.TopicPartition]bool  // of the open transaction
+	waits    func()                         // before it asks again
 }
 
 const crashTimeoutMs = 60_000
 
-// init gets the producer an epoch. waits is called before it asks again.
-func (p *crashProducer) init(c *client, waits func()) {
+// insist asks until the answer is not that it should ask again.
+func (p *crashProducer) insist(c *client, what string, try func() protocol.ErrorCode) {
+	c.tb.Helper()
+	until(c.tb, p.id+": "+what, func() bool {
+		code := try()
+		if code != protocol.NoError && code != protocol.ConcurrentTransactions && !kerr.IsRetriable(kerr.ErrorForCode(int16(code))) {
+			c.tb.Fatalf("%s: %s: %s", p.id, what, code)
+		}
+		return code == protocol.NoError
+	}, p.waits)
+}
+
+// init gets the producer an epoch.
+func (p *crashProducer) init(c *client) {
 	c.tb.Helper()
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionalID, req.TransactionTimeoutMillis = &p.id, crashTimeoutMs
-	for {
+	p.insist(c, "init", func() protocol.ErrorCode {
 		resp := ask[*kmsg.InitProducerIDResponse](c, 4, req)
-		switch code := protocol.ErrorCode(resp.ErrorCode); code {
-		case protocol.NoError:
+		if resp.ErrorCode == 0 {
 			p.goOn(resp.ProducerID, resp.ProducerEpoch)
-			return
-		case protocol.ConcurrentTransactions:
-			waits()
-		default:
-			c.tb.Fatalf("%s: init: %s", p.id, code)
 		}
-	}
+		return protocol.ErrorCode(resp.ErrorCode)
+	})
 }
 
 // goOn gives it the identity of its next transactions.
@@ -55,16 +64,20 @@ func (p *crashProducer) goOn(producer int64, epoch int16) {
 func (p *crashProducer) produce(c *client, to model.TopicPartition, values []string) {
 	c.tb.Helper()
 	p.add(c, to)
-	req := produceRequest(to.Topic, to.Partition, -1, txnBatch(c.tb, p.producer, p.epoch, p.next[to], values...))
-	req.TransactionID = &p.id
+	p.insist(c, "produce to "+to.Topic, func() protocol.ErrorCode { return p.send(c, to, values) })
+	p.next[to] += int32(len(values))
+}
+
+// send asks once for what produce insists on.
+func (p *crashProducer) send(c *client, to model.TopicPartition, values []string) protocol.ErrorCode {
+	c.tb.Helper()
 	version := int16(9)
 	if p.bumps {
 		version = 12
 	}
-	if code := protocol.ErrorCode(ask[*kmsg.ProduceResponse](c, version, req).Topics[0].Partitions[0].ErrorCode); code != protocol.NoError {
-		c.tb.Fatalf("%s: produce to %v: %s", p.id, to, code)
-	}
-	p.next[to] += int32(len(values))
+	req := produceRequest(to.Topic, to.Partition, -1, txnBatch(c.tb, p.producer, p.epoch, p.next[to], values...))
+	req.TransactionID = &p.id
+	return protocol.ErrorCode(ask[*kmsg.ProduceResponse](c, version, req).Topics[0].Partitions[0].ErrorCode)
 }
 
 // add makes a partition part of the transaction, for who has to say so.
@@ -73,11 +86,9 @@ func (p *crashProducer) add(c *client, to model.TopicPartition) {
 	if p.bumps || p.added[to] {
 		return
 	}
-	for _, code := range c.add(3, p.id, p.producer, p.epoch, false, to.Topic, to.Partition) {
-		if code != protocol.NoError {
-			c.tb.Fatalf("%s: add %v: %s", p.id, to, code)
-		}
-	}
+	p.insist(c, "add "+to.Topic, func() protocol.ErrorCode {
+		return c.add(3, p.id, p.producer, p.epoch, false, to.Topic, to.Partition)[0]
+	})
 	p.added[to] = true
 }
 
@@ -89,18 +100,18 @@ func (p *crashProducer) commitOffset(c *client, group string, of model.TopicPart
 		version = 3
 		add := kmsg.NewPtrAddOffsetsToTxnRequest()
 		add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = p.id, p.producer, p.epoch, group
-		if code := protocol.ErrorCode(ask[*kmsg.AddOffsetsToTxnResponse](c, 3, add).ErrorCode); code != protocol.NoError {
-			c.tb.Fatalf("%s: add offsets of %s: %s", p.id, group, code)
-		}
+		p.insist(c, "add the offsets of "+group, func() protocol.ErrorCode {
+			return protocol.ErrorCode(ask[*kmsg.AddOffsetsToTxnResponse](c, 3, add).ErrorCode)
+		})
 	}
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch, req.Generation = p.id, group, p.producer, p.epoch, -1
 	part := kmsg.NewTxnOffsetCommitRequestTopicPartition()
 	part.Partition, part.Offset = of.Partition, offset
 	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: of.Topic, Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{part}}}
-	if code := protocol.ErrorCode(ask[*kmsg.TxnOffsetCommitResponse](c, version, req).Topics[0].Partitions[0].ErrorCode); code != protocol.NoError {
-		c.tb.Fatalf("%s: commit an offset of %s: %s", p.id, group, code)
-	}
+	p.insist(c, "commit an offset of "+group, func() protocol.ErrorCode {
+		return protocol.ErrorCode(ask[*kmsg.TxnOffsetCommitResponse](c, version, req).Topics[0].Partitions[0].ErrorCode)
+	})
 }
 
 // ending is the question that ends its transaction.

@@ -1,7 +1,7 @@
 package server_test
 
 import (
-	"fmt"
+	"maps"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -12,11 +12,11 @@ import (
 func (r *crashRun) play() {
 	r.tb.Helper()
 	r.arm(true)
-	one, two := &crashProducer{id: "one"}, &crashProducer{id: "two", bumps: true}
-	three, four := &crashProducer{id: "three", bumps: true}, &crashProducer{id: "four"}
-	for _, p := range []*crashProducer{one, two, three, four} {
-		p.init(r.c, r.waits)
+	all := crashProducers(r.waits)
+	for _, p := range all {
+		p.init(r.c)
 	}
+	one, two, three, four := all[0], all[1], all[2], all[3]
 	steps := []func(){
 		func() { r.plain(one, true); r.plain(two, false) },
 		func() { r.plain(four, false); r.plain(three, true) },
@@ -41,24 +41,34 @@ func (r *crashRun) play() {
 	r.stop()
 }
 
+// playShort goes through a part of the steps.
+func (r *crashRun) playShort() {
+	r.tb.Helper()
+	all := crashProducers(r.waits)
+	for _, p := range all {
+		p.init(r.c)
+	}
+	one, two, three, four := all[0], all[1], all[2], all[3]
+	r.plain(one, true)
+	r.plain(two, false)
+	r.interleaved(three, four)
+	r.wide(two, true)
+	r.offsetsOnly(one)
+	r.fenced(three, four)
+	r.settle()
+}
+
+// crashProducers are two of each kind.
+func crashProducers(waits func()) []*crashProducer {
+	return []*crashProducer{
+		{id: "one", waits: waits}, {id: "two", bumps: true, waits: waits}, {id: "three", bumps: true, waits: waits}, {id: "four", waits: waits},
+	}
+}
+
 // settle waits until all markers are written.
 func (r *crashRun) settle() {
 	r.tb.Helper()
-	until(r.tb, "all markers are written", r.b.allStable, r.waits)
-}
-
-// allStable reports whether no transaction holds the end of any partition.
-func (b *broker) allStable() bool {
-	for _, tp := range crashPartitions() {
-		p, gone := b.partitions.Find(tp.Topic, tp.Partition)
-		if gone != nil {
-			continue // the topic is deleted
-		}
-		if o := p.Offsets(); o.LastStable != o.End {
-			return false
-		}
-	}
-	return true
+	r.b.stable(r.c, r.manual)
 }
 
 func (r *crashRun) plain(p *crashProducer, commit bool) {
@@ -145,6 +155,9 @@ func (r *crashRun) restart(p, q *crashProducer) {
 	r.write(p, x, crashFew, 1, 1, 40)
 	r.write(q, y, crashFew, 0, 1, 40)
 	r.end(crashEnd{q, y, true}, crashEnd{p, x, true})
+	r.stop() // in the middle of their markers, perhaps
+	r.start()
+	r.b.loaded()
 }
 
 // loaded waits for the coordinators.
@@ -164,7 +177,7 @@ func (r *crashRun) fenced(p, q *crashProducer) {
 		r.offsets(p, x, "i")
 		late := *p
 		r.note(&x.doomed)
-		p.init(r.c, r.waits)
+		p.init(r.c)
 		r.cut("answer to init")
 		req := late.ending(true)
 		if code := protocol.ErrorCode(r.c.endTxn(req.Version, late.id, late.producer, late.epoch, true).ErrorCode); code == protocol.NoError {
@@ -185,14 +198,21 @@ func (r *crashRun) timedOut(p, q *crashProducer) {
 	r.write(q, y, crashMany, 2, 1, 40)
 	r.note(&x.doomed)
 	r.note(&y.doomed)
-	r.clock.Advance((crashTimeoutMs + 1) * time.Millisecond)
+	r.manual.Advance((crashTimeoutMs + 1) * time.Millisecond)
 	r.settle()
 	r.cut("timeout")
-	p.init(r.c, r.waits)
-	q.init(r.c, r.waits)
+	for _, p := range []*crashProducer{p, q} {
+		late := *p
+		late.next = maps.Clone(p.next)
+		if code := late.send(r.c, crashOffsetOf(), crashValues("late", 0, 1, 10)); code != protocol.InvalidProducerEpoch {
+			r.tb.Errorf("%s: a record after the timeout: %s", p.id, code)
+		}
+		p.init(r.c)
+	}
 }
 
-// deleted loses one of its topics before it ends.
+// deleted has two lose one of their topics; when the second ends there is another of
+// that name.
 func (r *crashRun) deleted(p, q *crashProducer) {
 	x, y := r.begin(p), r.begin(q)
 	for i, p := range []*crashProducer{p, q} {
@@ -203,7 +223,8 @@ func (r *crashRun) deleted(p, q *crashProducer) {
 	r.offsets(p, x, "g", "h")
 	r.note(&r.dropped)
 	r.c.deleteTopic(crashGone)
-	r.cut(fmt.Sprintf("answer to the deletion of %s", crashGone))
+	r.cut("answer to the deletion of a topic")
 	r.end(crashEnd{p, x, true})
-	r.end(crashEnd{q, y, false})
+	r.c.createTopic(crashGone, 1)
+	r.end(crashEnd{q, y, true})
 }

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
-	"sync/atomic"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
@@ -15,8 +14,10 @@ import (
 // every change of the disk and after every answer; of what was not synced different
 // parts survive. A start on what is left has to show each transaction as its client
 // knows it, or as a whole, or not at all. In some of the starts the power is cut again.
+//
+//	CRASH_SEED=17 go test ./server -run TestTransactionsCrash -v
 func TestTransactionsCrash(t *testing.T) {
-	seeds, stride, subsets := []uint64{1, 2}, 1, 3
+	seeds, stride, subsets := []uint64{1, 2}, 1, 2
 	if testing.Short() {
 		seeds, stride, subsets = seeds[:1], 13, 1
 	}
@@ -24,59 +25,79 @@ func TestTransactionsCrash(t *testing.T) {
 		seeds = []uint64{seed}
 	}
 	for _, seed := range seeds {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			r := newCrashRun(t, seed)
-			r.play()
-			if len(r.cuts) < 300 || len(r.txns) < 30 {
-				t.Fatalf("%d moments, %d transactions: the script no longer does what it is for", len(r.cuts), len(r.txns))
+		r := newCrashRun(t, seed, nil)
+		r.play()
+		moments := len(r.cuts)
+		if moments < 300 || len(r.txns) < 30 {
+			t.Fatalf("%d moments, %d transactions: the script no longer does what it is for", moments, len(r.txns))
+		}
+		var tally crashTally
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { r.cutAll(t, stride, subsets, &tally) })
+		t.Logf("seed %d: %d transactions, %d moments; %d starts, %d of them after a second cut, %d with groups behind;\n"+
+			"%d transactions resumed, %d writes repeated; %d starts found decisions to carry out: %d without markers, %d with some, %d with all; %d were stopped before they had",
+			seed, len(r.txns), moments, tally.starts.Load(), tally.again.Load(), tally.lateGroups.Load(), tally.resumed.Load(), tally.resent.Load(),
+			tally.decided.Load(), tally.unmarked.Load(), tally.between.Load(), tally.marked.Load(), tally.stopped.Load())
+		if t.Failed() {
+			return
+		}
+		for what, n := range map[string]int64{
+			"second cut": tally.again.Load(), "transaction resumed": tally.resumed.Load(), "decision to carry out": tally.decided.Load(),
+			"decision without markers": tally.unmarked.Load(), "decision with all markers": tally.marked.Load(),
+		} {
+			if n == 0 {
+				t.Errorf("seed %d: no %s: the test no longer does what it is for", seed, what)
 			}
-			var starts, again atomic.Int64
-			t.Run("cuts", func(t *testing.T) {
-				const parts = 4
-				for part := range parts {
-					t.Run(fmt.Sprint(part), func(t *testing.T) {
-						t.Parallel()
-						for i := part * stride; i < len(r.cuts); i += parts * stride {
-							for subset := range subsets {
-								twice := r.cutPower(t, i, subset)
-								starts.Add(1)
-								again.Add(int64(twice))
-							}
-							r.cuts[i] = nil
-						}
-					})
+		}
+		if !testing.Short() && (tally.between.Load() == 0 || tally.stopped.Load() == 0) {
+			t.Errorf("seed %d: no decision with some of its markers, or no clean end in the middle of them", seed)
+		}
+	}
+}
+
+// cutAll cuts the power at the moments of a run.
+func (r *crashRun) cutAll(t *testing.T, stride, subsets int, tally *crashTally) {
+	const parts = 4
+	for part := range parts {
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
+			t.Parallel()
+			for i := part * stride; i < len(r.cuts); i += parts * stride {
+				for subset := range subsets {
+					r.cutPower(t, i, subset, tally)
 				}
-			})
-			t.Logf("seed %d: %d transactions, %d moments, %d power cuts, %d more in the starts after them", seed, len(r.txns), len(r.cuts), starts.Load(), again.Load())
-			if again.Load() == 0 && !t.Failed() {
-				t.Error("no start was cut again")
+				r.cuts[i] = nil
 			}
 		})
 	}
 }
 
-// cutPower cuts the power at a moment, and once more in the start after it if that
-// does so much. It returns how often it did the latter.
-func (r *crashRun) cutPower(t *testing.T, i, subset int) (again int) {
+// cutPower cuts the power at a moment, and sometimes once more in the start after it.
+func (r *crashRun) cutPower(t *testing.T, i, subset int, tally *crashTally) {
 	t.Helper()
 	cut := r.cuts[i]
 	rng := rand.New(rand.NewPCG(r.seed<<32|uint64(i), uint64(subset)))
 	name := fmt.Sprintf("seed %d, moment %d (%s), subset %d", r.seed, i, cut.what, subset)
 	disk := cut.disk.Clone().PowerCut(rng)
-	resume := rng.IntN(2) == 0
+	how := &crashStart{rng: rng, resume: rng.IntN(2) == 0, lateGroups: rng.IntN(3) == 0, tally: tally}
+	how.stops = how.lateGroups && rng.IntN(2) == 0
 	var second *vfs.Mem
-	var every vfs.Hook
-	if !resume && rng.IntN(2) == 0 {
-		every = vfs.CallNth(1+rng.Int64N(40), vfs.AnyChange, func(vfs.Op) { second = disk.Clone() })
+	seen := false
+	if !how.resume && rng.IntN(2) == 0 {
+		how.every = vfs.CallNth(1+rng.Int64N(30), vfs.AnyChange, func(vfs.Op) {
+			seen = how.seen.Load()
+			second = disk.Clone()
+		})
 	}
-	now := r.look(crashTB{t, name}, cut, disk, resume, rng, every)
+	l := r.look(crashTB{t, name}, cut, disk, how)
 	if second == nil {
-		return 0
+		return
 	}
-	later := *cut
-	later.clock = now
-	r.look(crashTB{t, name + ", and again"}, &later, second.PowerCut(rng), false, rng, nil)
-	return 1
+	later, again := *cut, &crashStart{rng: rng, lateGroups: how.lateGroups, tally: tally}
+	later.clock = l.clock.Now()
+	if seen {
+		again.known = l.verdicts
+	}
+	r.look(crashTB{t, name + ", and again"}, &later, second.PowerCut(rng), again)
+	tally.again.Add(1)
 }
 
 // crashTB says of a failure where the power was cut.

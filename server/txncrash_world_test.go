@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,9 +40,9 @@ type crashTxn struct {
 type crashWrite struct {
 	question
 
-	to      model.TopicPartition
-	records int
-	group   string // "": records
+	to            model.TopicPartition
+	records, size int
+	group         string // "": records
 }
 
 // crashCut is the disk at some moment of the run.
@@ -59,11 +61,13 @@ type crashRun struct {
 	rng     *rand.Rand
 	seed    uint64
 	disk    *vfs.Mem
-	clock   *clock.Manual
+	clock   clock.Clock
+	manual  *clock.Manual // the clock, if it stands still
 	b       *broker
 	c       *client
 	txns    []*crashTxn
 	dropped moment // when the topic was asked to be deleted
+	faults  vfs.Hook
 
 	mu    sync.Mutex
 	armed bool
@@ -94,10 +98,14 @@ func crashPartitions() (all []model.TopicPartition) {
 	return all
 }
 
-func newCrashRun(tb testing.TB, seed uint64) *crashRun {
+// newCrashRun starts a broker. Its time stands still unless the disk is to have faults:
+// then what failed is tried again after a while.
+func newCrashRun(tb testing.TB, seed uint64, faults vfs.Hook) *crashRun {
 	tb.Helper()
-	r := &crashRun{
-		tb: tb, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), disk: vfs.NewMem(), clock: clock.NewManual(time.Unix(1_700_000_000, 0)),
+	r := &crashRun{tb: tb, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), disk: vfs.NewMem(), clock: clock.Real{}, faults: faults}
+	if faults == nil {
+		r.manual = clock.NewManual(time.Unix(1_700_000_000, 0))
+		r.clock = r.manual
 	}
 	must(tb, r.disk.MkdirAll(dataDir))
 	r.start()
@@ -116,8 +124,8 @@ func newCrashRun(tb testing.TB, seed uint64) *crashRun {
 }
 
 // crashOptions are those of all brokers of a run.
-func crashOptions(seed uint64, disk *vfs.Mem, c clock.Clock, every vfs.Hook) options {
-	return options{fs: disk, clock: c, every: every, segment: 128 << 10, tuneLog: func(cfg *log.Config) {
+func crashOptions(seed uint64, disk *vfs.Mem, c clock.Clock) options {
+	return options{fs: disk, clock: c, segment: 128 << 10, tuneLog: func(cfg *log.Config) {
 		cfg.RingBytes, cfg.CheckpointBytes, cfg.PadGroups = 256<<10, 96<<10, seed%3 == 0
 	}}
 }
@@ -125,7 +133,9 @@ func crashOptions(seed uint64, disk *vfs.Mem, c clock.Clock, every vfs.Hook) opt
 // start starts the broker, also after a clean end.
 func (r *crashRun) start() {
 	r.tb.Helper()
-	r.b = newBroker(r.tb, crashOptions(r.seed, r.disk, r.clock, r.hook))
+	o := crashOptions(r.seed, r.disk, r.clock)
+	o.every, o.hook = r.hook, r.faults
+	r.b = newBroker(r.tb, o)
 	r.c = r.b.dial()
 	r.setPing(r.b.dial())
 }
@@ -148,16 +158,7 @@ func (r *crashRun) hook(op vfs.Op) error {
 		return nil
 	}
 	r.pinging.Lock()
-	for range 2 {
-		if r.ping == nil {
-			break
-		}
-		if _, err := r.ping.conn.Write(r.ping.frame(newApiVersions())); err != nil {
-			break
-		}
-		if _, err := r.ping.receiveBytes(); err != nil {
-			break
-		}
+	for i := 0; i < 2 && r.ping != nil && r.ping.roundTrip() == nil; i++ {
 	}
 	r.pinging.Unlock()
 	r.cut(fmt.Sprintf("%v of %s", op.Kind, op.Name))
@@ -204,6 +205,7 @@ func (r *crashRun) told(what string, at *moment) {
 func (r *crashRun) begin(p *crashProducer) *crashTxn {
 	n := len(r.txns) + 1
 	x := &crashTxn{label: fmt.Sprintf("%s-%d", p.id, n), number: int64(n), by: *p}
+	x.by.next = maps.Clone(p.next)
 	r.txns = append(r.txns, x)
 	return x
 }
@@ -211,7 +213,7 @@ func (r *crashRun) begin(p *crashProducer) *crashTxn {
 // write writes records in a transaction.
 func (r *crashRun) write(p *crashProducer, x *crashTxn, topic string, partition int32, records, size int) {
 	r.tb.Helper()
-	w := &crashWrite{to: model.TopicPartition{Topic: topic, Partition: partition}, records: records}
+	w := &crashWrite{to: model.TopicPartition{Topic: topic, Partition: partition}, records: records, size: size}
 	values := crashValues(x.label, len(x.writes), records, size)
 	x.writes = append(x.writes, w)
 	r.note(&w.at)
@@ -256,13 +258,64 @@ func (r *crashRun) end(all ...crashEnd) {
 	}
 	for i, e := range all {
 		resp, _ := clients[i].receive(requests[i], clients[i].next).(*kmsg.EndTxnResponse)
-		if code := e.p.ended(resp); code != protocol.NoError {
-			r.tb.Fatalf("end of %s: %s", e.x.label, code)
-		}
+		e.p.insist(clients[i], "end", func() protocol.ErrorCode {
+			if resp == nil {
+				resp = ask[*kmsg.EndTxnResponse](clients[i], requests[i].Version, requests[i])
+			}
+			code := e.p.ended(resp)
+			resp = nil
+			return code
+		})
 		r.told("end of "+e.x.label, &e.x.end.answered)
 		_ = clients[i].conn.Close()
 	}
 }
 
 // waits is for who has to ask again.
-func (r *crashRun) waits() { r.clock.Advance(time.Millisecond) }
+func (r *crashRun) waits() {
+	if r.manual != nil {
+		r.manual.Advance(time.Millisecond)
+	}
+}
+
+// roundTrip asks for what the broker answers without its disk.
+func (c *client) roundTrip() error {
+	if _, err := c.conn.Write(c.frame(newApiVersions())); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	_, err := c.receiveBytes()
+	return err
+}
+
+// stable waits until no transaction holds the end of any partition. The time it may
+// take is bounded if the clock stands still: by what a marker is tried again in.
+func (b *broker) stable(c *client, manual *clock.Manual) {
+	b.tb.Helper()
+	var last time.Time
+	if manual != nil {
+		last = manual.Now().Add(20 * time.Second)
+	}
+	until(b.tb, "no transaction holds the end of a partition", func() bool { return len(b.unstable()) == 0 }, func() {
+		must(b.tb, c.roundTrip())
+		if manual == nil {
+			return
+		}
+		if manual.Advance(time.Millisecond); manual.Now().After(last) {
+			b.tb.Fatalf("still held by transactions: %s", strings.Join(b.unstable(), ", "))
+		}
+	})
+}
+
+// unstable lists the partitions whose end is held by a transaction.
+func (b *broker) unstable() (all []string) {
+	for _, tp := range crashPartitions() {
+		p, gone := b.partitions.Find(tp.Topic, tp.Partition)
+		if gone != nil {
+			continue // the topic is deleted
+		}
+		if o := p.Offsets(); o.LastStable != o.End {
+			all = append(all, fmt.Sprintf("%s-%d at %d of %d by %v", tp.Topic, tp.Partition, o.LastStable, o.End, p.OpenTxns()))
+		}
+	}
+	return all
+}
