@@ -33,7 +33,7 @@ func Turns(t *testing.T, shared *testbroker.Shared, clients []Client) {
 		}
 		if before != nil {
 			before.mustFail(c.Name+" has its id", "commit")
-			before.Kill(t)
+			before.Kill()
 		}
 		wk.must("commit")
 		wk.must("begin")
