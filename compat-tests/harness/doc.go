@@ -3,8 +3,8 @@
 //
 // Files in reading order: broker.go (what a test sees), process.go (one child
 // process with its log), mainstem.go and kafka.go (the two targets), jars.go
-// (Apache Kafka from Maven Central), conn.go (a bare connection), advertised.go
-// (what a broker offers), ready.go (when a broker counts as up), usage.go (what
+// (Apache Kafka from Maven Central), conn.go (a bare connection), txnbatch.go (what
+// no client would send), advertised.go (what a broker offers), ready.go (when a broker counts as up), usage.go (what
 // a process costs), tools.go (kcat and Kafka's command line tools), packages.go
 // (client libraries from their registries, programs that use them), dirs.go
 // (cache, scratch directories, free ports).
