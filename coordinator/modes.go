@@ -115,7 +115,7 @@ func (m *machine) follow(s *step, id string) bool {
 // now: a group that is held up goes on as it is.
 func (m *machine) toBroadcast(s *step, base string) bool {
 	if g := m.groups[base]; g != nil && !g.idle() {
-		if g.isEmptying() || g.pending != nil || g.size()*g.offsets.size() > copiesMax {
+		if g.isEmptying() || g.inTransaction() || g.size()*g.offsets.size() > copiesMax {
 			return false
 		}
 		again := g.consumed() || g.stored != nil && len(g.stored.Members) > 0 // else a load finds nobody to copy for
@@ -173,7 +173,8 @@ func (g *group) futureCells() []string {
 
 // toCluster lets the group go on from where the slowest member of its broadcast
 // is, so that no record is missed. The cells stay until their offsets expire. It
-// reports whether that is so now: while a member is being rewound, all go on.
+// reports whether that is so now: while a member is being rewound, or a transaction
+// is open that has offsets for one, all go on.
 func (m *machine) toCluster(s *step, base string) bool {
 	f := m.facades[base]
 	switch {
@@ -187,6 +188,9 @@ func (m *machine) toCluster(s *step, base string) bool {
 	}
 	if f.mode == modeBroadcast || m.marked(base) || f.taken() > 0 {
 		cells := f.sorted()
+		if slices.ContainsFunc(append(cells, m.groups[base]), (*group).inTransaction) {
+			return false // what that commits would come too late, and be consumed twice
+		}
 		from := working(cells)
 		// Where a crash cut it short, a load does it again. With the mark the copies may
 		// not be all there; without it they are, and who is left must not be copied over
@@ -206,6 +210,9 @@ func (m *machine) toCluster(s *step, base string) bool {
 	f.mode = modeCluster
 	return true
 }
+
+// inTransaction reports whether a transaction is open that has offsets for the group.
+func (g *group) inTransaction() bool { return g != nil && g.pending != nil }
 
 // either is the first of the two lists that is not empty.
 func either(a, b []*group) []*group {

@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
@@ -198,12 +200,37 @@ func (g *Groups) EndTransaction(
 	if commit {
 		end = shard.EndCommit
 	}
-	g.shards.Post(index, func(_ *machine, s *step) {
+	g.shards.Post(index, func(m *machine, s *step) {
+		bases := m.basesIn(p.ID)
 		s.cut()
 		s.record(Record{Txn: &shard.Txn{
 			Producer: p.ID, Epoch: p.Epoch, End: end, CoordinatorEpoch: coordinatorEpoch, BumpedEpoch: bumped,
 		}})
 		s.cut()
 		s.answer(done)
+		if len(bases) == 0 {
+			return
+		}
+		m.apply(s)
+		for _, base := range bases {
+			m.follow(s, base) // a switch of its mode may have waited for this
+			s.cut()
+		}
 	}, done)
+}
+
+// basesIn lists the groups that an open transaction has offsets for, those of cells
+// instead of the cells.
+func (m *machine) basesIn(producer model.ProducerID) []string {
+	open := m.txns[producer]
+	if open == nil {
+		return nil
+	}
+	bases := make([]string, 0, len(open.groups))
+	for id := range open.groups {
+		base, _ := baseOf(id)
+		bases = append(bases, base)
+	}
+	slices.Sort(bases)
+	return slices.Compact(bases)
 }
