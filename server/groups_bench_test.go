@@ -12,16 +12,20 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
-// groupsOn is a group coordinator over a log in a directory, its shards loaded.
-func groupsOn(tb testing.TB, fs vfs.FS, dir string, shards int32) *coordinator.Groups {
+// groupsOn is a group coordinator over a log in a directory, its shards loaded, and
+// the topic of commitOf with so many partitions.
+func groupsOn(tb testing.TB, fs vfs.FS, dir string, shards, committed int32) *coordinator.Groups {
 	tb.Helper()
-	partitions := partitionsOn(tb, fs, dir, shards)
+	partitions, meta := dataOn(tb, fs, dir, shards)
+	must(tb, meta.CreateTopics([]cluster.TopicSpec{{Name: "topic", Partitions: committed}})[0].Err)
+	resolver := cluster.NewResolver(nil)
 	config := coordinator.DefaultConfig()
 	config.Shards = shards
 	groups, err := coordinator.New(func() coordinator.Config { return config }, coordinator.Env{
@@ -29,6 +33,8 @@ func groupsOn(tb testing.TB, fs vfs.FS, dir string, shards int32) *coordinator.G
 		Journals: func(shard int32) coordinator.Journal {
 			return server.NewOffsetsJournal(partitions, clock.Real{}, shard)
 		},
+		View:     func() coordinator.View { return server.GroupView(resolver, meta.Image()) },
+		LogStart: func(topic string, partition int32) int64 { return server.LogStart(partitions, topic, partition) },
 	})
 	must(tb, err)
 	tb.Cleanup(groups.Close)
@@ -82,7 +88,7 @@ func BenchmarkDurableCommit(b *testing.B) {
 	}{{1, 256}, {1, 4096}, {100, 256}} {
 		b.Run(fmt.Sprintf("partitions=%d/clients=%d", c.partitions, c.clients), func(b *testing.B) {
 			partitions, clients := c.partitions, c.clients
-			groups := groupsOn(b, vfs.OS{}, b.TempDir(), shards)
+			groups := groupsOn(b, vfs.OS{}, b.TempDir(), shards, partitions)
 			requests := make([]*kmsg.OffsetCommitRequest, many)
 			for i := range requests {
 				requests[i] = commitOf(fmt.Sprintf("group-%d", i), partitions, "")
@@ -126,7 +132,7 @@ func BenchmarkDurableCommit(b *testing.B) {
 // 1,000 groups, from a log on the disk of the temporary directory.
 func BenchmarkDurableLoad(b *testing.B) {
 	const many, partitions, shards = 1000, 1000, 50
-	groups := groupsOn(b, vfs.OS{}, b.TempDir(), shards)
+	groups := groupsOn(b, vfs.OS{}, b.TempDir(), shards, partitions)
 	answered := make(chan struct{}, many)
 	for i := range many {
 		groups.CommitOffsets(commitOf(fmt.Sprintf("group-%d", i), partitions, ""), coordinator.Caller{}, func(*kmsg.OffsetCommitResponse) {
@@ -153,7 +159,7 @@ func BenchmarkDurableLoad(b *testing.B) {
 // with 4 KB of metadata each.
 func BenchmarkLargeCommit(b *testing.B) {
 	const partitions = 20000
-	groups := groupsOn(b, vfs.OS{}, b.TempDir(), 1)
+	groups := groupsOn(b, vfs.OS{}, b.TempDir(), 1, partitions)
 	req := commitOf("group", partitions, strings.Repeat("m", 4096))
 	b.ReportAllocs()
 	b.ResetTimer()

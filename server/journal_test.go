@@ -161,6 +161,13 @@ func TestJournalAppendMemory(t *testing.T) {
 // directory.
 func partitionsOn(tb testing.TB, fs vfs.FS, dir string, shards int32) *replication.Partitions {
 	tb.Helper()
+	partitions, _ := dataOn(tb, fs, dir, shards)
+	return partitions
+}
+
+// dataOn is partitionsOn for who needs the metadata, too.
+func dataOn(tb testing.TB, fs vfs.FS, dir string, shards int32) (*replication.Partitions, *cluster.Journal) {
+	tb.Helper()
 	must(tb, fs.MkdirAll(dir))
 	meta, err := cluster.Open(fs, dir, cluster.Options{NodeID: 1})
 	must(tb, err)
@@ -181,5 +188,5 @@ func partitionsOn(tb testing.TB, fs vfs.FS, dir string, shards int32) *replicati
 	})
 	meta.Subscribe(ps.Changed)
 	must(tb, meta.CreateTopics([]cluster.TopicSpec{{Name: cluster.OffsetsTopic, Partitions: shards, Internal: true}})[0].Err)
-	return ps
+	return ps, meta
 }
