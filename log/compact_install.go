@@ -2,7 +2,6 @@ package log
 
 import (
 	"errors"
-	"path"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log/index"
@@ -107,26 +106,20 @@ func (k *keeper) installRun(c *compaction) error {
 	if err != nil {
 		return err
 	}
-	f, err := l.indexes.writePatches([]patch{x.patch})
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = k.inWriter(func() {
+	err = k.file([]patch{x.patch}, func(f *index.File) error {
 		if c.overtaken() {
-			failed = ErrOvertaken
-			return
+			return ErrOvertaken
 		}
-		if failed = c.commit(); failed != nil {
-			return
+		if err := c.commit(); err != nil {
+			return err
 		}
 		x.install(f, 0)
 		l.env.Events(PartitionCompacted{Partition: c.partition.id, To: c.to, Run: c.part.run, Entries: int(c.part.entries), Bytes: c.done.BytesKept})
+		return nil
 	})
-	if err = errors.Join(err, failed); err != nil {
-		return errors.Join(err, f.Release(), l.indexes.remove(path.Base(f.Path())))
+	if err != nil {
+		return err
 	}
-	l.indexes.add(f)
 	c.run.writers.counted() // whose goroutine waits for this one
 	if err := k.checkpoint(); err != nil {
 		// The run is in place whatever becomes of that.

@@ -24,8 +24,9 @@
 // lookup.go, between.go, backlog.go, rolls.go (where Kafka would begin a new file).
 //
 // Keeping: keeper.go, checkpoint.go, checkpoint_format.go, liveness.go,
-// expire.go, oldest.go, reclaim.go. The cold log: coldlog.go, coldwriter.go,
-// relocate.go, relocate_copy.go, relocate_install.go, relocate_policy.go, pacer.go.
+// expire.go, oldest.go, reclaim.go, patches.go (indexes of what moved).
+// The cold log: coldlog.go, coldwriter.go, relocate.go, relocate_copy.go,
+// relocate_install.go, relocate_policy.go, pacer.go.
 // Compaction: cleanable.go, compact.go, compact_read.go, compact_write.go,
 // compact_install.go.
 //

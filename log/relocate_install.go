@@ -2,41 +2,20 @@ package log
 
 import (
 	"cmp"
-	"errors"
-	"path"
 	"slices"
 
 	"github.com/mainstem-mq/mainstem/log/index"
 )
 
-// patch is a range of one partition's offsets, and where its batches are now.
-type patch struct {
-	partition *PartitionLog
-	index.Range
-
-	entries []index.Entry
-	changed []bool // entry by entry: it has moved
-}
-
 // install has the indexes find what was copied, and synced, in its new place.
 // It runs in the keeper goroutine, so that no checkpoint comes in between: what
 // the index file says of a range must be older than what the next one says.
-//
-// Until the file is in the list nothing on the disk speaks of it, and a start
-// removes it.
 func (k *keeper) install(c *relocation) error {
-	l := k.log
 	patches, err := c.patches()
 	if err != nil || len(patches) == 0 {
 		return err
 	}
-	f, err := l.indexes.writePatches(patches)
-	if err != nil {
-		return err
-	}
-	// A truncation is applied by the writer's goroutine, and counts what dies by
-	// the index; so index and counters change there, together.
-	err = k.inWriter(func() {
+	err = k.file(patches, func(f *index.File) error {
 		start := uint32(0)
 		for i := range patches {
 			x := &patches[i]
@@ -44,11 +23,11 @@ func (k *keeper) install(c *relocation) error {
 			start += uint32(len(x.entries))
 			c.bytes += c.move(x, valid)
 		}
+		return nil
 	})
 	if err != nil {
-		return errors.Join(err, f.Release(), l.indexes.remove(path.Base(f.Path())))
+		return err
 	}
-	l.indexes.add(f)
 	c.filed = true
 	c.writers.counted() // whose goroutine waits for this one
 	return nil
@@ -168,31 +147,4 @@ func (c *relocation) move(x *patch, valid index.Range) (bytes int64) {
 		bytes += n
 	}
 	return bytes
-}
-
-// writePatches writes the next index file, of patches only.
-func (x *indexFiles) writePatches(patches []patch) (*index.File, error) {
-	name, meta := x.create(0)
-	w, err := index.Create(x.fs, name, meta, x.cache)
-	if err != nil {
-		return nil, err
-	}
-	for i := range patches {
-		err := w.BeginPatch(patches[i].partition.id, patches[i].Range)
-		if err == nil {
-			err = w.Add(patches[i].entries)
-		}
-		if err != nil {
-			w.Abort()
-			return nil, err
-		}
-	}
-	return w.Finish()
-}
-
-// add puts a file at the end of the list: the next checkpoint names it.
-func (x *indexFiles) add(f *index.File) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.mu.files = append(x.mu.files, f)
 }
