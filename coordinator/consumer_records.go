@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // The records of consumer groups, as Kafka 4.2 writes them. Keys are not
@@ -45,13 +47,12 @@ func hasItem(version uint16) bool {
 }
 
 func decodeConsumerKey(version uint16, key []byte) (consumerKey, error) {
-	c := cursor{rest: key, ok: true}
-	c.skip(2)
-	k := consumerKey{group: c.plainString()}
+	c := shard.Cursor{Rest: key[2:]}
+	k := consumerKey{group: c.Text()}
 	if hasItem(version) {
-		k.item = c.plainString()
+		k.item = c.Text()
 	}
-	if !c.ok {
+	if c.Bad {
 		return k, fmt.Errorf("%w: key version %d of %d bytes", errRecord, version, len(key))
 	}
 	return k, nil
@@ -77,82 +78,82 @@ func decodeConsumerValue(version uint16, value []byte) (func(*consumerGroup, str
 	if err := checkVersion(value, consumerValueVersion); err != nil {
 		return nil, err
 	}
-	c := cursor{rest: value[2:], ok: true}
-	apply := c.consumerValue(version)
-	if !c.ok {
+	c := shard.Cursor{Rest: value[2:], Flexible: true}
+	apply := readConsumerValue(&c, version)
+	if c.Bad {
 		return nil, fmt.Errorf("%w: a value of %d bytes is cut or lies", errRecord, len(value))
 	}
 	return apply, nil
 }
 
-func (c *cursor) consumerValue(version uint16) func(*consumerGroup, string) {
+func readConsumerValue(c *shard.Cursor, version uint16) func(*consumerGroup, string) {
 	switch version {
 	case consumerEpochKey:
-		epoch, hash := c.i32(), int64(0)
-		c.tags(func(tag uint32, field *cursor) {
+		epoch, hash := c.Int32(), int64(0)
+		c.Tags(func(tag uint32, field *shard.Cursor) {
 			if tag == 0 {
-				hash = field.i64()
+				hash = field.Int64()
 			}
 		})
 		return func(g *consumerGroup, _ string) { g.recorded, g.epoch, g.hash = true, epoch, hash }
 	case memberMetaKey:
-		meta := c.memberMeta()
+		meta := readMemberMeta(c)
 		return func(g *consumerGroup, id string) {
 			meta.topics = g.index.lists.shared(meta.topics)
 			g.change(id, func(m *consumerMember) { m.meta = meta })
 		}
 	case assignmentEpochKey:
-		epoch := c.i32()
-		c.tags(nil)
+		epoch := c.Int32()
+		c.Tags(nil)
 		return func(g *consumerGroup, _ string) { g.setAssignmentEpoch(epoch) }
 	case memberTargetKey:
-		target := c.partitions()
-		c.tags(nil)
+		target := readPartitions(c)
+		c.Tags(nil)
 		return func(g *consumerGroup, id string) { g.targets[id] = target }
 	case memberCurrentKey:
-		current := c.memberCurrent()
+		current := readMemberCurrent(c)
 		return func(g *consumerGroup, id string) { g.change(id, func(m *consumerMember) { m.current = current }) }
 	default: // regexKey: replay sends nothing else here
-		r := resolvedRegex{topics: c.compactStrings(), version: c.i64(), at: c.i64()}
-		c.tags(nil)
+		r := resolvedRegex{topics: c.Texts(), version: c.Int64(), at: c.Int64()}
+		c.Tags(nil)
 		return func(g *consumerGroup, regex string) { g.setRegex(regex, &r) }
 	}
 }
 
-func (c *cursor) memberMeta() *memberMeta {
+func readMemberMeta(c *shard.Cursor) *memberMeta {
 	m := &memberMeta{
-		instance: c.nullableString(), rack: c.nullableString(),
-		clientID: c.compactString(), clientHost: c.compactString(),
-		topics: c.compactStrings(), regex: c.nullableString(),
-		rebalanceTimeout: c.i32(), assignor: c.nullableString(),
+		instance: c.NullableText(), rack: c.NullableText(),
+		clientID: c.Text(), clientHost: c.Text(),
+		topics: c.Texts(), regex: c.NullableText(),
+		rebalanceTimeout: c.Int32(), assignor: c.NullableText(),
 	}
-	c.tags(func(tag uint32, field *cursor) {
-		if tag == 0 && field.i8() >= 0 && field.ok && len(field.rest) > 0 {
-			m.classic = field.classicMeta()
+	c.Tags(func(tag uint32, field *shard.Cursor) {
+		if tag == 0 && field.Int8() >= 0 && !field.Bad && len(field.Rest) > 0 {
+			m.classic = readClassicMeta(field)
 		}
 	})
 	return m
 }
 
-func (c *cursor) classicMeta() *classicMeta {
-	m := &classicMeta{sessionTimeout: c.i32()}
+func readClassicMeta(c *shard.Cursor) *classicMeta {
+	m := &classicMeta{sessionTimeout: c.Int32()}
 	const protocolMin = 3
-	for range c.count(protocolMin) {
-		p := offer{name: c.compactString(), metadata: c.compactBytes()}
-		c.tags(nil)
+	for range c.Count(protocolMin) {
+		p := offer{name: c.Text(), metadata: c.Bytes()}
+		c.Tags(nil)
 		m.protocols = append(m.protocols, p)
 	}
-	c.tags(nil)
+	c.Tags(nil)
 	return m
 }
 
-func (c *cursor) memberCurrent() memberCurrent {
-	m := memberCurrent{epoch: c.i32(), previous: c.i32(), state: memberState(c.i8())}
+func readMemberCurrent(c *shard.Cursor) memberCurrent {
+	m := memberCurrent{epoch: c.Int32(), previous: c.Int32(), state: memberState(c.Int8())}
 	if m.state < memberStable || m.state > memberUnreleased {
 		m.state = memberUnknown
 	}
-	m.assigned, m.revoking = c.partitions(), c.partitions()
-	c.tags(nil)
+	m.assigned, m.revoking = readPartitions(c), readPartitions(c)
+	c.Tags(nil)
 	return m
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // That a group is in broadcast mode follows from its rule, but not that it was: a
@@ -35,8 +37,8 @@ func (m *machine) replayMark(base string, value []byte) error {
 	if err := checkVersion(value, markValueVersion); err != nil {
 		return fmt.Errorf("broadcast mark of group %q: %w", base, err)
 	}
-	c := cursor{rest: value[2:], ok: true}
-	if c.tags(nil); !c.ok {
+	c := shard.Cursor{Rest: value[2:], Flexible: true}
+	if c.Tags(nil); c.Bad {
 		return fmt.Errorf("%w: a broadcast mark of %d bytes is cut or lies", errRecord, len(value))
 	}
 	if m.marks == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
@@ -59,7 +60,7 @@ func TestParts(t *testing.T) {
 		want int
 	}{
 		"owned":  {func() partitions { return ownedOf(req) }, 100, 1001},
-		"record": {func() partitions { c := cursor{rest: encoded, ok: true}; return c.partitions() }, count + 1000, 1000},
+		"record": {func() partitions { return readPartitions(&shard.Cursor{Rest: encoded, Flexible: true}) }, count + 1000, 1000},
 	} {
 		var got partitions
 		if n := testing.AllocsPerRun(1, func() { got = c.make() }); n > c.most {

@@ -191,8 +191,8 @@ func (w *mixedWorld) deal(members []kmsg.JoinGroupResponseMember) map[string]par
 	generations := map[string]int32{}
 	for _, m := range members {
 		sub, _ := decodeSubscription(m.ProtocolMetadata)
-		c := cursor{rest: m.ProtocolMetadata[sub.generationAt:], ok: true}
-		subs[m.MemberID], generations[m.MemberID] = sub, c.i32()
+		c := shard.Cursor{Rest: m.ProtocolMetadata[sub.generationAt:]}
+		subs[m.MemberID], generations[m.MemberID] = sub, c.Int32()
 		newest = max(newest, generations[m.MemberID])
 	}
 	owners := map[string]partitions{}

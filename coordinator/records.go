@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // The records of __consumer_offsets are Kafka's own, so that tools which read
@@ -182,45 +184,21 @@ func checkVersion(b []byte, most int16) error {
 // it claims, as the decoder allocates them before it reads them.
 func membersFit(value []byte) bool {
 	version := int16(binary.BigEndian.Uint16(value))
-	c := cursor{rest: value[2:], ok: true}
-	c.text()
-	c.skip(4) // generation
-	c.text()  // protocol
-	c.text()  // leader
+	c := shard.Cursor{Rest: value[2:]}
+	skipText(&c)
+	c.Int32()    // generation
+	skipText(&c) // protocol
+	skipText(&c) // leader
 	if version >= 2 {
-		c.skip(8) // state timestamp
+		c.Int64() // state timestamp
 	}
-	count := c.length(4)
 	const memberMin = 18 // three strings, one number, two byte arrays
-	return c.ok && count <= len(c.rest)/memberMin
+	c.Count(memberMin)
+	return !c.Bad
 }
 
-// cursor walks over a value without allocating.
-type cursor struct {
-	rest []byte
-	ok   bool
-}
+// skipText passes over a string, null or not, of a version that is not flexible.
+func skipText(c *shard.Cursor) { c.Take(max(int(c.Int16()), 0)) }
 
-func (c *cursor) skip(n int) {
-	if n < 0 || n > len(c.rest) {
-		c.ok, c.rest = false, nil
-		return
-	}
-	c.rest = c.rest[n:]
-}
-
-func (c *cursor) text() { c.skip(c.length(2)) }
-
-// length reads a length of the given width; null counts as 0.
-func (c *cursor) length(width int) int {
-	if len(c.rest) < width {
-		c.skip(-1)
-		return 0
-	}
-	n := int(int16(binary.BigEndian.Uint16(c.rest)))
-	if width == 4 {
-		n = int(int32(binary.BigEndian.Uint32(c.rest)))
-	}
-	c.skip(width)
-	return max(n, 0)
-}
+// skipBytes is skipText for a byte array.
+func skipBytes(c *shard.Cursor) { c.Take(max(int(c.Int32()), 0)) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -255,15 +256,15 @@ func claims(b []byte) bool {
 	if len(b) < 6 || int16(binary.BigEndian.Uint16(b)) < 1 {
 		return false
 	}
-	c := cursor{rest: b[2:], ok: true}
-	for n := c.length(4); n > 0 && c.ok; n-- {
-		c.text()
+	c := shard.Cursor{Rest: b[2:]}
+	for n := c.Int32(); n > 0 && !c.Bad; n-- {
+		skipText(&c)
 	}
-	c.skip(c.length(4)) // user data
-	for n := c.length(4); n > 0 && c.ok; n-- {
-		c.text()
-		if c.length(4) > 0 {
-			return c.ok
+	skipBytes(&c) // user data
+	for n := c.Int32(); n > 0 && !c.Bad; n-- {
+		skipText(&c)
+		if c.Int32() > 0 {
+			return true
 		}
 	}
 	return false

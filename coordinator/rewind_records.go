@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
@@ -100,13 +101,13 @@ func appendRewindTopics(b []byte, topics []rewindTopic) []byte {
 // replayOwn applies a record of a kind that is not Kafka's; those of later
 // releases are skipped.
 func (m *machine) replayOwn(r Record) error {
-	c := cursor{rest: r.Key[2:], ok: true}
-	kind := c.i8()
-	if c.ok && kind != ownRewind && kind != ownBroadcast {
+	c := shard.Cursor{Rest: r.Key[2:]}
+	kind := c.Int8()
+	if !c.Bad && kind != ownRewind && kind != ownBroadcast {
 		return nil
 	}
-	group := c.plainString()
-	if !c.ok {
+	group := c.Text()
+	if c.Bad {
 		return fmt.Errorf("%w: an own key of %d bytes", errRecord, len(r.Key))
 	}
 	if kind == ownBroadcast {
@@ -142,32 +143,32 @@ func decodeRewind(value []byte) (*rewind, error) {
 	if err := checkVersion(value, rewindValueVersion); err != nil {
 		return nil, err
 	}
-	c := cursor{rest: value[2:], ok: true}
+	c := shard.Cursor{Rest: value[2:], Flexible: true}
 	r := &rewind{
-		id: c.compactString(), phase: rewindPhase(c.i8()), ignoreBelow: c.i32(), started: c.i64(), ended: c.i64(),
-		topics: c.rewindTopics(), undoes: c.i8() != 0,
+		id: c.Text(), phase: rewindPhase(c.Int8()), ignoreBelow: c.Int32(), started: c.Int64(), ended: c.Int64(),
+		topics: readRewindTopics(&c), undoes: c.Int8() != 0,
 	}
-	c.tags(func(tag uint32, field *cursor) {
+	c.Tags(func(tag uint32, field *shard.Cursor) {
 		if tag == rewindGuardsTag {
-			r.guards = field.rewindTopics()
+			r.guards = readRewindTopics(field)
 		}
 	})
-	if !c.ok || r.phase < rewindEmptying || r.phase > rewindDone {
+	if c.Bad || r.phase < rewindEmptying || r.phase > rewindDone {
 		return nil, fmt.Errorf("%w: a value of %d bytes is cut or lies", errRecord, len(value))
 	}
 	return r, nil
 }
 
-func (c *cursor) rewindTopics() []rewindTopic {
+func readRewindTopics(c *shard.Cursor) []rewindTopic {
 	const topicMin, partitionMin = 19, 21
 	var topics []rewindTopic
-	for range c.count(topicMin) {
-		t := rewindTopic{name: c.compactString(), id: c.topicID()}
-		for range c.count(partitionMin) {
-			t.partitions = append(t.partitions, rewindMark{c.i32(), c.i64(), c.i64()})
-			c.tags(nil)
+	for range c.Count(topicMin) {
+		t := rewindTopic{name: c.Text(), id: readTopicID(c)}
+		for range c.Count(partitionMin) {
+			t.partitions = append(t.partitions, rewindMark{c.Int32(), c.Int64(), c.Int64()})
+			c.Tags(nil)
 		}
-		c.tags(nil)
+		c.Tags(nil)
 		topics = append(topics, t)
 	}
 	return topics

@@ -3,6 +3,8 @@ package coordinator
 import (
 	"encoding/binary"
 	"slices"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // memberSubscription is a ConsumerProtocolSubscription: what a consumer says of itself
@@ -26,23 +28,25 @@ type memberSubscription struct {
 //	from version 2 on, generation of what is owned i32
 //	from version 3 on, rack: length i16, -1 for none, bytes
 func decodeSubscription(b []byte) (memberSubscription, bool) {
-	c := cursor{rest: b, ok: true}
-	sub := memberSubscription{version: c.i16()}
-	for range c.topicCount(2) {
-		sub.topics = append(sub.topics, c.plainString())
+	c := shard.Cursor{Rest: b}
+	sub := memberSubscription{version: c.Int16()}
+	for range topicCount(&c, 2) {
+		sub.topics = append(sub.topics, c.Text())
 	}
-	c.skip(c.length(4))
+	skipBytes(&c)
 	if sub.version >= 1 {
-		sub.owned = c.assignedTopics()
+		sub.owned = readAssignedTopics(&c)
 	}
 	if sub.version >= 2 {
-		sub.generationAt = len(b) - len(c.rest)
-		c.skip(4)
+		sub.generationAt = len(b) - len(c.Rest)
+		c.Int32()
 	}
 	if sub.version >= 3 {
-		sub.rack = c.nullablePlainString()
+		if rack := c.NullableText(); rack != nil && *rack != "" {
+			sub.rack = rack
+		}
 	}
-	if !c.ok || sub.version < 0 {
+	if c.Bad || sub.version < 0 {
 		return memberSubscription{}, false
 	}
 	slices.Sort(sub.topics)
@@ -67,39 +71,29 @@ func renumber(offers []offer, from, to int32) {
 
 // topicCount is the length of a list of topics that take at least min bytes each.
 // A list is never null, and has its bounds.
-func (c *cursor) topicCount(min int) int {
-	n := int(c.i32())
-	if n < 0 || n > topicNamesMax || n > len(c.rest)/min {
-		c.fail()
+func topicCount(c *shard.Cursor, min int) int {
+	n := int(c.Int32())
+	if n < 0 || n > topicNamesMax || n > len(c.Rest)/min {
+		c.Fail()
 		return 0
 	}
 	return n
 }
 
-// assignedTopics reads topics with partitions.
-func (c *cursor) assignedTopics() []AssignedTopic {
-	n := c.topicCount(6)
+// readAssignedTopics reads topics with partitions.
+func readAssignedTopics(c *shard.Cursor) []AssignedTopic {
+	n := topicCount(c, 6)
 	out := make([]AssignedTopic, 0, n)
 	for range n {
-		t, rest, ok := readAssignedTopic(c.rest)
+		t, rest, ok := readAssignedTopic(c.Rest)
 		if !ok {
-			c.fail()
+			c.Fail()
 			return nil
 		}
-		c.rest = rest
+		c.Rest = rest
 		out = append(out, t)
 	}
 	return out
-}
-
-// nullablePlainString takes an empty text for none.
-func (c *cursor) nullablePlainString() *string {
-	n := int(c.i16())
-	if n <= 0 {
-		return nil
-	}
-	s := string(c.take(n))
-	return &s
 }
 
 // readSubscription adds the topics of a ConsumerProtocolSubscription and

@@ -12,7 +12,7 @@
 //	load.go      load, failure and reload, unload
 //	timers.go    deadlines; gather.go: one answer of many shards
 //	workers.go   the goroutines; event.go: what happens, for the log
-//	memory.go    a journal for tests
+//	cursor.go    reading a record; memory.go: a journal for tests
 //
 // Invariants:
 //

@@ -9,7 +9,7 @@
 //	coordinator.go   the coordinator as the server sees it: shards by transactional id
 //	requests.go      its requests; config.go: the settings; event.go: what happens, for the log
 //	transaction.go   one id: its states and all that a record says of it
-//	records.go       the record formats; cursor.go: reading them; partitions.go: sets of partitions
+//	records.go       the record formats; partitions.go: sets of partitions
 //	machine.go       the state of a shard; replay, the only way to change what is durable
 //	step.go          what goes into one turn of a machine, and what comes out
 //	init.go          who gets which producer

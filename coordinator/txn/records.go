@@ -69,9 +69,9 @@ func readKey(b []byte) (id []byte, ok bool, err error) {
 	if binary.BigEndian.Uint16(b) != keyVersion {
 		return nil, false, nil
 	}
-	c := cursor{rest: b[2:]}
-	id = c.take(int(c.i16()))
-	if c.bad || len(c.rest) > 0 {
+	c := shard.Cursor{Rest: b[2:]}
+	id = c.Take(int(c.Int16()))
+	if c.Bad || len(c.Rest) > 0 {
 		return nil, false, fmt.Errorf("%w: a key of %d bytes does not hold one id", errRecord, len(b))
 	}
 	return id, true, nil
@@ -152,25 +152,25 @@ func readValue(b []byte) (v value, dead bool, err error) {
 	if version > valueVersion {
 		return value{}, false, fmt.Errorf("%w: unknown version %d", errRecord, version)
 	}
-	c := cursor{rest: b[2:], flexible: version > 0}
-	v.producer = model.ProducerID(c.i64())
-	v.epoch = model.ProducerEpoch(c.i16())
-	v.timeout = c.i32()
-	code := c.i8()
-	v.partitions = c.partitions()
-	v.updated, v.start = c.i64(), c.i64()
+	c := shard.Cursor{Rest: b[2:], Flexible: version > 0}
+	v.producer = model.ProducerID(c.Int64())
+	v.epoch = model.ProducerEpoch(c.Int16())
+	v.timeout = c.Int32()
+	code := c.Int8()
+	v.partitions = readPartitions(&c)
+	v.updated, v.start = c.Int64(), c.Int64()
 	v.previous, v.next = noProducer, noProducer
-	c.tags(func(tag uint32, field *cursor) {
+	c.Tags(func(tag uint32, field *shard.Cursor) {
 		switch tag {
 		case tagPrevious:
-			v.previous = model.ProducerID(field.i64())
+			v.previous = model.ProducerID(field.Int64())
 		case tagNext:
-			v.next = model.ProducerID(field.i64())
+			v.next = model.ProducerID(field.Int64())
 		case tagClient:
-			v.client = field.i16()
+			v.client = field.Int16()
 		}
 	})
-	if c.bad || len(c.rest) > 0 {
+	if c.Bad || len(c.Rest) > 0 {
 		return value{}, false, fmt.Errorf("%w: a value of %d bytes makes no sense", errRecord, len(b))
 	}
 	switch {
@@ -187,6 +187,24 @@ func readValue(b []byte) (v value, dead bool, err error) {
 		return value{}, false, fmt.Errorf("%w: producer %d with epoch %d", errRecord, v.producer, v.epoch)
 	}
 	return v, false, nil
+}
+
+func readPartitions(c *shard.Cursor) partitions {
+	const topicMin, numberSize = 3, 4 // two lengths, and tags or longer lengths
+	list := make([]topicPartitions, c.Count(topicMin))
+	for i := range list {
+		list[i].topic = c.Text()
+		numbers := make([]int32, c.Count(numberSize))
+		for j := range numbers {
+			numbers[j] = c.Int32()
+		}
+		list[i].numbers = numbers
+		c.Tags(nil)
+	}
+	if len(list) == 0 || c.Bad {
+		return nil
+	}
+	return normal(list)
 }
 
 func appendInt16(b []byte, v int16) []byte { return binary.BigEndian.AppendUint16(b, uint16(v)) }
