@@ -93,6 +93,7 @@ func (l *crashLook) there(x *crashTxn, i int, w *crashWrite) bool {
 
 // goOn has all producers come back, and do a transaction each.
 func (l *crashLook) goOn() {
+	l.decisions()
 	to := crashOffsetOf()
 	for i, p := range crashProducers(l.waits) {
 		p.init(l.c)

@@ -86,6 +86,7 @@ func (r *crashRun) look(tb testing.TB, cut *crashCut, disk *vfs.Mem, how *crashS
 			how.tally.stopped.Add(1)
 		}
 	}
+	l.decisions()
 	l.judge()
 	if how.known != nil {
 		l.verdicts = how.known
@@ -155,6 +156,17 @@ func (l *crashLook) start(disk *vfs.Mem, how *crashStart) int64 {
 		}
 	}
 	return redone.Load()
+}
+
+// decisions waits until all are carried out: who asks for something before waits for
+// that, and no time passes meanwhile.
+func (l *crashLook) decisions() {
+	l.tb.Helper()
+	req := kmsg.NewPtrListTransactionsRequest()
+	req.StateFilters, req.DurationFilterMillis = []string{"PrepareCommit", "PrepareAbort"}, -1
+	until(l.tb, "all decisions are carried out", func() bool {
+		return len(ask[*kmsg.ListTransactionsResponse](l.c, 2, req).TransactionStates) == 0
+	}, l.waits)
 }
 
 // prepared lists the transactional ids whose last record says that their transaction is

@@ -40,16 +40,17 @@ func TestTransactionsCrash(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		for what, n := range map[string]int64{
+		least := map[string]int64{
 			"second cut": tally.again.Load(), "transaction resumed": tally.resumed.Load(), "decision to carry out": tally.decided.Load(),
-			"decision without markers": tally.unmarked.Load(), "decision with all markers": tally.marked.Load(),
-		} {
+		}
+		if !testing.Short() { // a sample may miss these
+			least["decision without markers"], least["decision with all markers"] = tally.unmarked.Load(), tally.marked.Load()
+			least["decision with some markers"], least["clean end in the middle of them"] = tally.between.Load(), tally.stopped.Load()
+		}
+		for what, n := range least {
 			if n == 0 {
 				t.Errorf("seed %d: no %s: the test no longer does what it is for", seed, what)
 			}
-		}
-		if !testing.Short() && (tally.between.Load() == 0 || tally.stopped.Load() == 0) {
-			t.Errorf("seed %d: no decision with some of its markers, or no clean end in the middle of them", seed)
 		}
 	}
 }
