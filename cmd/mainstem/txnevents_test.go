@@ -82,11 +82,13 @@ func TestTxnEvents(t *testing.T) {
 		},
 		{
 			txn.Event{Kind: txn.ShardLoaded, Shard: 7, IDs: 5, Took: time.Second},
-			zapcore.DebugLevel, "shard loaded", map[string]any{"shard": int32(7), "ids": int64(5), "took": time.Second},
+			zapcore.DebugLevel, "shard loaded",
+			map[string]any{"shard": int32(7), "ids": int64(5), "took": time.Second},
 		},
 		{
 			txn.Event{Kind: txn.AppendFailed, Shard: 7, Err: errors.New("no room")},
-			zapcore.WarnLevel, "append failed", map[string]any{"shard": int32(7), "error": "no room"},
+			zapcore.WarnLevel, "append failed",
+			map[string]any{"shard": int32(7), "error": "no room"},
 		},
 	} {
 		core, lines := observer.New(zapcore.DebugLevel)

@@ -13,12 +13,12 @@ func (t *groupTable) txns(l *server.TxnList) {
 		t.printf("there are no such transactional ids\n")
 		return
 	}
-	t.rows([]string{"TRANSACTIONAL ID", "STATE", "PARTITIONS", "OPEN", "ENDS"}, []string{"PRODUCER", "EPOCH", "TIMEOUT", "UNMARKED", "WAITING", "UPDATED"},
+	t.rows([]string{"TRANSACTIONAL ID", "STATE", "PARTITIONS", "OPEN", "ENDS"}, []string{"PRODUCER", "EPOCH", "TIMEOUT", "UNMARKED", "WAITING", "UPDATED", "CLIENT", "HOST"},
 		len(l.Transactions), func(i int) (cells, more []string) {
 			x := &l.Transactions[i]
 			return []string{server.Quoted(x.ID), x.State, strconv.Itoa(x.Partitions), t.openSince(x), t.ends(x.AbortedAt)}, []string{
 				strconv.FormatInt(x.ProducerID, 10), strconv.Itoa(int(x.ProducerEpoch)), timeoutText(x),
-				strconv.Itoa(x.Unmarked), strconv.Itoa(x.Waiting), t.ago(x.Updated),
+				strconv.Itoa(x.Unmarked), strconv.Itoa(x.Waiting), t.ago(x.Updated), nameText(x.ClientID), hostText(x.ClientHost),
 			}
 		})
 }
