@@ -12,6 +12,26 @@ const (
 	RecordSkipped           // Err; Count of records so far that the load left out as they cannot be read
 )
 
+// EventKinds is how many there are: a coordinator numbers its own from here.
+const EventKinds = int8(RecordSkipped) + 1
+
+// String names the kind for logs.
+func (k EventKind) String() string {
+	switch k {
+	case Loading:
+		return "shard loading"
+	case LoadFailed:
+		return "shard load failed"
+	case Unloaded:
+		return "shard unloaded"
+	case AppendFailed:
+		return "append failed"
+	case RecordSkipped:
+		return "record skipped"
+	}
+	return "unknown event"
+}
+
 // Event is something worth a line in the log.
 type Event struct {
 	Kind  EventKind

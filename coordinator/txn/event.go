@@ -10,21 +10,25 @@ import (
 // EventKind says what an Event tells of.
 type EventKind int8
 
-// The kinds of events.
+// The kinds of events of a shard, by the numbers that they have there.
 const (
-	ShardLoading    EventKind = iota
-	ShardLoaded               // IDs; Count of transactions whose markers are written again; Took
-	ShardLoadFailed           // Err; it is tried again
-	ShardUnloaded             // the shard moved away or the coordinator closed
-	AppendFailed              // Err; the shard drops its state and loads again
-	RecordSkipped             // Err; a record that cannot be read was left out of a load
-	Long                      // a transaction is open for most of its timeout; Left until it is aborted
-	TimedOut                  // a transaction was aborted as nobody ended it in time
-	Fenced                    // a transaction was aborted as Client came with its id
-	Aborted                   // a transaction was aborted as an operator asked for it
-	MarkersRetried            // Count of partitions do not take their markers; Topic, Partition, Code, Reason of one of them
-	MarkerRefused             // Count of partitions know a newer producer or coordinator; Topic, Partition, Code, Reason of one of them
-	Expired                   // Count of ids that nobody used for long
+	ShardLoading    = EventKind(shard.Loading)
+	ShardLoadFailed = EventKind(shard.LoadFailed)    // Err; it is tried again
+	ShardUnloaded   = EventKind(shard.Unloaded)      // the shard moved away or the coordinator closed
+	AppendFailed    = EventKind(shard.AppendFailed)  // Err; the shard drops its state and loads again
+	RecordSkipped   = EventKind(shard.RecordSkipped) // Err; a record that cannot be read was left out of a load
+)
+
+// Those of transactions, numbered on from there.
+const (
+	ShardLoaded    EventKind = EventKind(shard.EventKinds) + iota // IDs; Count of transactions whose markers are written again; Took
+	Long                                                          // a transaction is open for most of its timeout; Left until it is aborted
+	TimedOut                                                      // a transaction was aborted as nobody ended it in time
+	Fenced                                                        // a transaction was aborted as Client came with its id
+	Aborted                                                       // a transaction was aborted as an operator asked for it
+	MarkersRetried                                                // Count of partitions do not take their markers; Topic, Partition, Code, Reason of one of them
+	MarkerRefused                                                 // Count of partitions know a newer producer or coordinator; Topic, Partition, Code, Reason of one of them
+	Expired                                                       // Count of ids that nobody used for long
 )
 
 // Event is something worth a line in the log.
@@ -51,18 +55,10 @@ type Event struct {
 // String names the kind for logs.
 func (k EventKind) String() string {
 	switch k {
-	case ShardLoading:
-		return "shard loading"
+	case ShardLoading, ShardLoadFailed, ShardUnloaded, AppendFailed, RecordSkipped:
+		return shard.EventKind(k).String()
 	case ShardLoaded:
 		return "shard loaded"
-	case ShardLoadFailed:
-		return "shard load failed"
-	case ShardUnloaded:
-		return "shard unloaded"
-	case AppendFailed:
-		return "append failed"
-	case RecordSkipped:
-		return "record skipped"
 	case Long:
 		return "transaction open for long"
 	case TimedOut:
@@ -83,9 +79,5 @@ func (k EventKind) String() string {
 
 // eventOf is an event of the shards as one of ours.
 func eventOf(e shard.Event) Event {
-	kinds := map[shard.EventKind]EventKind{
-		shard.Loading: ShardLoading, shard.LoadFailed: ShardLoadFailed, shard.Unloaded: ShardUnloaded,
-		shard.AppendFailed: AppendFailed, shard.RecordSkipped: RecordSkipped,
-	}
-	return Event{Kind: kinds[e.Kind], Shard: e.Shard, Count: e.Count, Err: e.Err}
+	return Event{Kind: EventKind(e.Kind), Shard: e.Shard, Count: e.Count, Err: e.Err}
 }
