@@ -23,6 +23,7 @@ type txns struct {
 	asked   map[int64]bool // numbers whose commit was asked for: they may be shown
 	aborted map[int64]bool // for sure: they may not
 	left    []int64        // of which it is not known that they are over
+	ended   int64          // up to this one an end was asked for
 	safe    int64          // the newest that was acknowledged, and has not been ended
 	at      time.Time      // when it was sent
 	seen    int64          // the newest that is committed for sure, or was shown
@@ -39,7 +40,7 @@ func (w *world) txnCommit(*rapid.T) {
 	offset, at := x.sent, w.clock.Now()
 	x.left = append(x.left, offset)
 	w.commitIn(txnMember, commitRequest(txnGroup, "t", 0, offset), func(ok bool) {
-		if ok && slices.Contains(x.left, offset) && !x.asked[offset] {
+		if ok && offset > x.ended {
 			x.safe, x.at = offset, at
 		}
 	})
@@ -70,7 +71,7 @@ func (w *world) txnEnd(rt *rapid.T) {
 	}
 	commit := rapid.Bool().Draw(rt, "commit")
 	last, safe, at := x.sent, x.safe, x.at
-	x.safe = 0
+	x.safe, x.ended = 0, last
 	for _, n := range x.left {
 		x.asked[n] = x.asked[n] || commit
 	}
