@@ -17,6 +17,7 @@ import (
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // TestConversations plays testdata/*.txt. A command stands on one line, what
@@ -39,7 +40,7 @@ import (
 //	fetch [g=(G,...)] [topics=(T:P,...)] [stable]     without topics: all of them
 //	verify [p=PRODUCER] [pe=EPOCH] [guard=NAME]   asks for a guard, and keeps it under that name
 //	txn-commit [p=PRODUCER] [pe=EPOCH] [guard=NAME] ...   as commit; without guard: with a fresh one
-//	end [p=PRODUCER] [pe=EPOCH] [abort] [shard=N]
+//	end [p=PRODUCER] [pe=EPOCH] [ce=COORDINATOR-EPOCH] [bumped] [abort] [shard=N]
 //	describe | delete g=(G,...)
 //	inspect [g=(G,...)]                   without groups: all of them
 //	rewind [g=G] [id=ID] marks=(T/P:OFFSET,...) | undo [g=G] [id=ID] | plan-undo [g=G] [id=ID] | rewound [g=G]
@@ -124,7 +125,7 @@ func newConversation(t *testing.T, change func(*Config)) *conversation {
 	}
 	for i := range c.config.Shards {
 		c.journals = append(c.journals, &shard.Memory{
-			OnAppend: func(records []Record) { c.sayRecords(int(i), records) },
+			OnAppend: func(records []Record) { c.sayRecords(int(i), records) }, Refuses: refusesAppend,
 		})
 	}
 	c.start(t)
@@ -141,6 +142,9 @@ func (c *conversation) start(t *testing.T) {
 		View:         c.view,
 		LogStart:     func(topic string, partition int32) int64 { return c.starts[topic+"-"+strconv.Itoa(int(partition))] },
 		MemberSuffix: func() string { c.suffixes++; return strconv.Itoa(c.suffixes) },
+		Refuses: func(index int32, txn *shard.Txn, ahead TxnAhead) protocol.ErrorCode {
+			return refusedBehind(c.journals[index], txn, ahead)
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

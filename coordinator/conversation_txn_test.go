@@ -44,7 +44,7 @@ func (c *conversation) verify(group string, who TxnProducer, name string, done f
 }
 
 func (c *conversation) ended(a arguments, tag string, who TxnProducer) {
-	c.groups.EndTransaction(int32(a.number("shard", 0)), who, !a.has("abort"), 0, false, func(code protocol.ErrorCode) {
+	c.groups.EndTransaction(int32(a.number("shard", 0)), who, !a.has("abort"), int32(a.number("ce", 0)), a.has("bumped"), func(code protocol.ErrorCode) {
 		c.say("%s end: %s", tag, codeText(int16(code)))
 	})
 }

@@ -23,8 +23,8 @@
 //	facade.go        broadcast groups as tools see them; facade_consumer.go: with such members
 //	sync.go          SyncGroup; heartbeat.go, leave.go
 //	commit.go        OffsetCommit; offsets.go: the table; fetch.go: OffsetFetch
-//	txncommit.go     offsets that are committed in transactions: who may, and the end;
-//	                 txnoffsets.go: what is pending until then
+//	txncommit.go     offsets that are committed in transactions: who may; txnend.go:
+//	                 the end; txnoffsets.go: what is pending until then
 //	topics.go        which offsets outlive their topic: none
 //	delete.go        DeleteGroups, OffsetDelete; expiry.go
 //	describe.go      DescribeGroups and ListGroups
@@ -73,6 +73,8 @@
 //     record wins over the earlier one, whichever transaction ends first; a rewind's
 //     marks are such records. While something is pending it is neither expired nor
 //     is its group forgotten.
+//   - What the partition would refuse of a transaction is not recorded: nobody but the
+//     producer, or whoever wants its transaction ended, notices that.
 //   - What is soft (who waits, who has a member id only, deadlines) dies with
 //     the machine; an Empty or Stable group is what its record says.
 //   - Every request is answered exactly once, also when its shard is dropped.

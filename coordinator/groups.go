@@ -32,6 +32,10 @@ type Env struct {
 	// LogStart tells the first offset of a partition that is left. It is called from
 	// any goroutine and must be cheap. Nil: nothing was ever deleted.
 	LogStart func(topic string, partition int32) int64
+	// Refuses tells what the partition of a shard has against a record of a transaction
+	// that comes behind what is ahead; NoError: nothing. It is called from any goroutine
+	// and must be cheap. Required where there are transactions.
+	Refuses func(index int32, txn *shard.Txn, ahead TxnAhead) protocol.ErrorCode
 	// MemberSuffix makes the unique part of a member id. Nil: a random UUID.
 	MemberSuffix func() string
 }
@@ -89,6 +93,7 @@ func (g *Groups) newStep(index int32, now time.Time) *step {
 	config := g.config()
 	return &step{
 		Turn: shard.Turn{Now: now}, config: &config, suffix: g.env.MemberSuffix, view: g.env.View(), index: index, starts: g.env.LogStart,
+		refuses: g.env.Refuses,
 	}
 }
 

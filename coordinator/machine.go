@@ -27,9 +27,10 @@ type machine struct {
 	settled     []settling // consumer groups that came to rest in this step
 
 	// Of transactions that have committed offsets here.
-	txns       map[model.ProducerID]*openTxn  // durable
-	txnRecords uint64                         // how many offsets they have committed, which puts those in order
-	guards     map[model.ProducerID]*txnGuard // soft
+	txns       map[model.ProducerID]*openTxn   // durable
+	txnRecords uint64                          // how many offsets they have committed, which puts those in order
+	guards     map[model.ProducerID]*txnGuard  // soft
+	ending     map[model.ProducerID]*shard.Txn // soft: the newest marker of each that is on its way
 
 	// Of broadcast groups.
 	facades  map[string]*facade // by base

@@ -95,6 +95,7 @@ type world struct {
 
 func newWorld(rt *rapid.T) *world {
 	w := &world{broadcast: map[string]bool{}, clock: clock.NewManual(time.UnixMilli(1_000_000)), journal: &shard.Memory{}}
+	w.journal.Refuses = w.refusesAppend
 	w.start(rt)
 	return w
 }
@@ -108,6 +109,9 @@ func (w *world) start(rt *rapid.T) {
 		Journals:     func(int32) Journal { return w.journal },
 		View:         w.view,
 		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
+		Refuses: func(_ int32, txn *shard.Txn, ahead TxnAhead) protocol.ErrorCode {
+			return refusedBehind(w.journal, txn, ahead)
+		},
 	})
 	if err != nil {
 		rt.Fatal(err)
@@ -423,6 +427,9 @@ func (w *world) check(rt *rapid.T) {
 	w.groups.shards.Peek(0, func(m *machine, held []Record) {
 		if err := checkMachine(m); err != nil {
 			rt.Error(err)
+		}
+		if n := w.journal.Pending(); n == 0 && len(held) == 0 && len(m.ending) > 0 {
+			rt.Errorf("%d markers are on their way, and no append is", len(m.ending))
 		}
 		// What is held was applied already, and is nowhere but in the outbox.
 		if err := checkDurable(m, append(w.journal.All(), held...)); err != nil {

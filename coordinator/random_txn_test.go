@@ -29,6 +29,9 @@ type txns struct {
 	seen    int64          // the newest that is committed for sure, or was shown
 	seenAt  time.Time      // when it was sent
 	wrong   string
+
+	epochs      [3]int32 // the newest of other producers
+	coordinator int32    // the newest of their coordinators
 }
 
 var txnMember = TxnProducer{ID: 9}
@@ -117,11 +120,35 @@ func (w *world) txnFetch(rt *rapid.T) {
 	}))
 }
 
+// refusesAppend finds out that a record came to the journal that a partition would
+// refuse: what it is about would have had to be refused.
+func (w *world) refusesAppend(before []Record, r *Record) bool {
+	refused := refusesAppend(before, r)
+	if refused {
+		w.txns.wrong = "recorded what the partition refuses: " + txnText(*r)
+	}
+	return refused
+}
+
+// txnAnyone is a producer of an epoch that may be over.
+func (w *world) txnAnyone(rt *rapid.T) TxnProducer {
+	id := rapid.SampledFrom([]model.ProducerID{1, 2}).Draw(rt, "producer")
+	return TxnProducer{ID: id, Epoch: model.ProducerEpoch(near(rt, "epoch", &w.txns.epochs[id]))}
+}
+
+// near is the newest of something that counts up, the one before or the next.
+func near(rt *rapid.T, what string, newest *int32) int32 {
+	n := max(0, *newest+rapid.SampledFrom([]int32{0, 0, 0, 0, -1, 1}).Draw(rt, what))
+	*newest = max(n, *newest)
+	return n
+}
+
 // txnAny commits or ends for others, so that they meet whatever happens to groups.
 func (w *world) txnAny(rt *rapid.T) {
-	who := TxnProducer{ID: rapid.SampledFrom([]model.ProducerID{1, 2}).Draw(rt, "producer")}
+	who := w.txnAnyone(rt)
 	if rapid.IntRange(0, 2).Draw(rt, "end") == 0 {
-		w.groups.EndTransaction(0, who, rapid.Bool().Draw(rt, "commit"), 0, false, expect(w, func(protocol.ErrorCode) {}))
+		w.groups.EndTransaction(0, who, rapid.Bool().Draw(rt, "commit"), near(rt, "coordinator", &w.txns.coordinator),
+			rapid.Bool().Draw(rt, "bumped"), expect(w, func(protocol.ErrorCode) {}))
 		return
 	}
 	me := w.someone(rt)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // step is one turn of a machine: the time and the rules that go in, and the
@@ -17,6 +18,8 @@ type step struct {
 	view   View                                      // one for the whole step: what it decides fits together
 	index  int32                                     // of the shard
 	starts func(topic string, partition int32) int64 // where partitions begin; nil: at 0
+	// refuses tells how the partition of a shard judges a record of a transaction.
+	refuses func(shard int32, txn *shard.Txn, ahead TxnAhead) protocol.ErrorCode
 
 	events  []Event
 	commits int // partition offsets accepted

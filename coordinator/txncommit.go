@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -87,7 +86,7 @@ func (g *Groups) CommitTxnOffsets(
 	}
 	who := TxnProducer{model.ProducerID(req.ProducerID), model.ProducerEpoch(req.ProducerEpoch)}
 	q.ask(g, func(m *machine, s *step) *kmsg.TxnOffsetCommitResponse {
-		if code := m.checkTxn(who, guard); code != protocol.NoError {
+		if code := m.checkTxn(s, who, guard); code != protocol.NoError {
 			return failed(code)
 		}
 		return txnResponse(req, m.commit(s, commit, caller, &shard.Txn{Producer: who.ID, Epoch: who.Epoch}))
@@ -132,16 +131,15 @@ func txnResponse(req *kmsg.TxnOffsetCommitRequest, plain *kmsg.OffsetCommitRespo
 	return resp
 }
 
-// checkTxn finds out whether a producer may commit here as things are. What the
-// partition would refuse must not get into the outbox: the shard would load again.
-func (m *machine) checkTxn(who TxnProducer, guard TxnGuard) protocol.ErrorCode {
-	open := m.txns[who.ID]
-	switch {
-	case open != nil && open.epoch == who.Epoch:
+// checkTxn finds out whether a producer may commit here as things are.
+func (m *machine) checkTxn(s *step, who TxnProducer, guard TxnGuard) protocol.ErrorCode {
+	if open := m.txns[who.ID]; open != nil && open.epoch == who.Epoch {
 		return protocol.NoError
-	case open != nil && open.epoch > who.Epoch:
-		return protocol.InvalidProducerEpoch
-	case guard.guard == nil || m.guards[who.ID] != guard.guard:
+	}
+	if code := m.refuses(s, &shard.Txn{Producer: who.ID, Epoch: who.Epoch}); code != protocol.NoError {
+		return code
+	}
+	if guard.guard == nil || m.guards[who.ID] != guard.guard {
 		return protocol.InvalidTxnState
 	}
 	return protocol.NoError
@@ -183,54 +181,4 @@ func (c *consumerGroup) checkTxnCommit(req *kmsg.OffsetCommitRequest) protocol.E
 		return protocol.IllegalGeneration
 	}
 	return protocol.NoError
-}
-
-// EndTransaction ends a producer's transaction in the partition of a shard: what it
-// committed there counts from now on, or is forgotten. done hears NoError when the
-// marker is below the high watermark; of any other code nothing is known, and the
-// marker has to be written again, which does no harm.
-//
-// The marker goes the way of the shard's other records, as it has to stand behind
-// the commits that are on their way. Whoever calls asks the partition first: a marker
-// that it refuses would cost the shard a load.
-func (g *Groups) EndTransaction(
-	index int32, p TxnProducer, commit bool, coordinatorEpoch int32, bumped bool, done func(protocol.ErrorCode),
-) {
-	end := shard.EndAbort
-	if commit {
-		end = shard.EndCommit
-	}
-	g.shards.Post(index, func(m *machine, s *step) {
-		bases := m.basesIn(p.ID)
-		s.cut()
-		s.record(Record{Txn: &shard.Txn{
-			Producer: p.ID, Epoch: p.Epoch, End: end, CoordinatorEpoch: coordinatorEpoch, BumpedEpoch: bumped,
-		}})
-		s.cut()
-		s.answer(done)
-		if len(bases) == 0 {
-			return
-		}
-		m.apply(s)
-		for _, base := range bases {
-			m.follow(s, base) // a switch of its mode may have waited for this
-			s.cut()
-		}
-	}, done)
-}
-
-// basesIn lists the groups that an open transaction has offsets for, those of cells
-// instead of the cells.
-func (m *machine) basesIn(producer model.ProducerID) []string {
-	open := m.txns[producer]
-	if open == nil {
-		return nil
-	}
-	bases := make([]string, 0, len(open.groups))
-	for id := range open.groups {
-		base, _ := baseOf(id)
-		bases = append(bases, base)
-	}
-	slices.Sort(bases)
-	return slices.Compact(bases)
 }

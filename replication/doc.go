@@ -9,7 +9,7 @@
 // partition.go (the state), check.go and sequence.go (what is refused),
 // append.go (the way in), completion.go and waiters.go (the way to the ack),
 // txntracker.go (the last stable offset), transactions.go (who may begin one),
-// markers.go (how they end), producers.go and opentxns.go (what is told of them), read.go, lookup.go, backlog.go (how far behind a reader is), trim.go (log start, retention), deletion.go (log starts
+// markers.go (how they end), ahead.go (what a group's shard asks before), producers.go and opentxns.go (what is told of them), read.go, lookup.go, backlog.go (how far behind a reader is), trim.go (log start, retention), deletion.go (log starts
 // that clients raise), oldest.go (retention by the disk), partitions.go (all of
 // them). Compaction: compaction.go (how dirty a
 // partition is, and how far it may be cleaned), compaction_txns.go, compactor.go (one after the

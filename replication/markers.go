@@ -99,7 +99,7 @@ func (g *markerGroup) enqueue(env *Env, ms []Marker, order []int) {
 	}
 	for _, i := range order {
 		a := &appends[i]
-		if err := a.part.refuseMarkerLocked(&ms[i], now); err != nil {
+		if err := a.part.refuseMarkerLocked(&ms[i], Ahead{}, now); err != nil {
 			g.results[i] = MarkerResult{Err: err, Offset: -1}
 			continue
 		}
@@ -139,18 +139,10 @@ func (a *markerAppend) make(m *Marker, b []byte, nowMs int64, done func(AppendRe
 	a.unit.Headers = a.header[:]
 }
 
-// RefusesMarker tells what AppendMarkers would answer a marker at once; nil if it
-// would take it. It is for who must know before it changes a state of its own.
-func (p *Partition) RefusesMarker(m *Marker) *protocol.Error {
-	now := p.env.Clock.Now().UnixMilli()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.refuseMarkerLocked(m, now)
-}
-
-// refuseMarkerLocked judges a marker. One whose transaction is unknown is taken:
-// it fences the producer, or is written once more after a restart.
-func (p *Partition) refuseMarkerLocked(m *Marker, nowMs int64) *protocol.Error {
+// refuseMarkerLocked judges a marker that comes behind what is ahead. One whose
+// transaction is unknown is taken: it fences the producer, or is written once more
+// after a restart.
+func (p *Partition) refuseMarkerLocked(m *Marker, ahead Ahead, nowMs int64) *protocol.Error {
 	if err := p.refusalLocked(); err != nil {
 		return err
 	}
@@ -161,6 +153,8 @@ func (p *Partition) refuseMarkerLocked(m *Marker, nowMs int64) *protocol.Error {
 		return protocol.Errorf(protocol.InvalidRequest, "a marker for producer %d, epoch %d: neither can be negative", m.Producer, m.Epoch)
 	}
 	v := p.producerLocked(m.Producer, nowMs)
+	v.follow(ahead)
+	open := ahead.Open || !ahead.Ended && p.mu.txns.open(m.Producer) != nil
 	switch {
 	case !v.known:
 		return nil
@@ -170,7 +164,7 @@ func (p *Partition) refuseMarkerLocked(m *Marker, nowMs int64) *protocol.Error {
 	case m.Epoch < v.epoch:
 		return protocol.Errorf(protocol.InvalidProducerEpoch,
 			"a marker of epoch %d for producer %d, which has written with epoch %d here", m.Epoch, m.Producer, v.epoch)
-	case m.BumpedEpoch && m.Epoch == v.epoch && p.mu.txns.open(m.Producer) != nil:
+	case m.BumpedEpoch && m.Epoch == v.epoch && open:
 		return protocol.Errorf(protocol.InvalidProducerEpoch,
 			"a marker of epoch %d for producer %d, which has begun its next transaction with that epoch here", m.Epoch, m.Producer)
 	}

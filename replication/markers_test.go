@@ -16,7 +16,7 @@ func TestMarkersAreJudged(t *testing.T) {
 			t.Helper()
 			m.Partition, m.Producer = p, 1
 			var e ends
-			before := p.RefusesMarker(&m)
+			before := p.RefusesMarker(&m, Ahead{})
 			w.partitions.AppendMarkers([]Marker{m}, e.add)
 			w.settle()
 			if (before == nil) != (code == ok) || before != nil && before.Code != code {

@@ -17,7 +17,7 @@
 // legacy.go answers versions that are no longer served, producerids.go gives out
 // producer ids. The topics of coordinators are internaltopic.go, offsets.go (what
 // groups follow of the metadata), journal.go, journal_append.go and journal_load.go;
-// txnmarkers.go ends transactions in their partitions, txnmetrics.go and txnhanging.go count them. groupview.go is the metadata as
+// txnmarkers.go ends transactions in their partitions (txnrefusal.go: what those of groups have against it), txnmetrics.go and txnhanging.go count them. groupview.go is the metadata as
 // groups see it, notices.go is about what is not built, errors.go, metrics.go, http.go
 // and http_stranger.go are what is told to clients and operators.
 //

@@ -135,6 +135,7 @@ func newBroker(tb testing.TB, o options) *broker {
 		},
 		View:     func() coordinator.View { return server.GroupView(resolver, b.meta.Image()) },
 		LogStart: func(topic string, partition int32) int64 { return server.LogStart(partitions, topic, partition) },
+		Refuses:  server.OffsetsRefusal(partitions),
 	})
 	must(tb, err)
 	cfg := server.DefaultConfig()

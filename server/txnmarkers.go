@@ -105,20 +105,16 @@ func (m *Markers) write(w *markerWork) {
 	var offsets []int // places of those that groups have to write
 	for i, tp := range w.job.Partitions {
 		p, gone := m.partitions.Find(tp.Topic, tp.Partition)
-		marker := replication.Marker{
-			Partition: p, Producer: w.job.Producer.ID, Epoch: w.job.Producer.Epoch, Commit: w.job.Commit,
-			CoordinatorEpoch: w.job.CoordinatorEpoch, BumpedEpoch: w.job.BumpedEpoch,
-		}
 		switch {
 		case gone != nil:
 			outcomes[i] = gone
 		case tp.Topic != cluster.OffsetsTopic:
-			places, markers = append(places, i), append(markers, marker)
+			places, markers = append(places, i), append(markers, replication.Marker{
+				Partition: p, Producer: w.job.Producer.ID, Epoch: w.job.Producer.Epoch, Commit: w.job.Commit,
+				CoordinatorEpoch: w.job.CoordinatorEpoch, BumpedEpoch: w.job.BumpedEpoch,
+			})
 		default:
-			// The shard changes its state first: it must not take what the log will not.
-			if outcomes[i] = p.RefusesMarker(&marker); outcomes[i] == nil {
-				offsets = append(offsets, i)
-			}
+			offsets = append(offsets, i)
 		}
 	}
 	done, commit := w.done, w.job.Commit

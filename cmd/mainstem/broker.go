@@ -226,6 +226,7 @@ func (b *broker) openGroups() error {
 		Events:   b.groupEvent,
 		View:     func() coordinator.View { return server.GroupView(b.cfg.Resolver, b.meta.Image()) },
 		LogStart: func(topic string, partition int32) int64 { return server.LogStart(b.partitions, topic, partition) },
+		Refuses:  server.OffsetsRefusal(b.partitions),
 	})
 	if err != nil {
 		return fmt.Errorf("group coordinator: %w", err)

@@ -15,6 +15,8 @@ var ErrMemory = errors.New("the journal lost it")
 type Memory struct {
 	OnAppend func([]Record) // hears of each append that does not fail at once
 	Most     int            // bytes of records that an append may have; 0: any number
+	// Refuses, if set, has an append fail at once that comes behind some records.
+	Refuses func(before []Record, r *Record) bool
 
 	mu struct {
 		sync.Mutex
@@ -47,8 +49,9 @@ func (j *Memory) Append(records []Record, done func(error)) {
 		size += r.Size()
 		kept = append(kept, Record{Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: r.Timestamp, Topic: r.Topic, Txn: r.Txn})
 	}
+	refused := j.refuses(kept)
 	j.mu.Lock()
-	if j.mu.Refuse || j.Most > 0 && size > j.Most {
+	if j.mu.Refuse || refused || j.Most > 0 && size > j.Most {
 		j.mu.Broken = true
 	}
 	fail := j.mu.Broken
@@ -67,6 +70,20 @@ func (j *Memory) Append(records []Record, done func(error)) {
 	if !hold {
 		j.Release(-1)
 	}
+}
+
+func (j *Memory) refuses(records []Record) bool {
+	if j.Refuses == nil {
+		return false
+	}
+	before := j.All()
+	for i := range records {
+		if j.Refuses(before, &records[i]) {
+			return true
+		}
+		before = append(before, records[i])
+	}
+	return false
 }
 
 // Barrier implements Journal.
