@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
