@@ -40,6 +40,8 @@ import (
 //	fetch [g=(G,...)] [topics=(T:P,...)] [stable]     without topics: all of them
 //	verify [p=PRODUCER] [pe=EPOCH] [guard=NAME]   asks for a guard, and keeps it under that name
 //	txn-commit [p=PRODUCER] [pe=EPOCH] [guard=NAME] ...   as commit; without guard: with a fresh one
+//	release [p=PRODUCER] [guard=NAME]     gives a guard back
+//	guards                                how many producers have one
 //	end [p=PRODUCER] [pe=EPOCH] [ce=COORDINATOR-EPOCH] [bumped] [abort] [shard=N]
 //	describe | delete g=(G,...)
 //	inspect [g=(G,...)]                   without groups: all of them

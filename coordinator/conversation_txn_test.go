@@ -27,6 +27,10 @@ func (c *conversation) requestTxn(t *testing.T, a arguments, tag string, caller 
 			c.verify(group, who, "", func(bool, protocol.ErrorCode) {})
 		}
 		c.groups.CommitTxnOffsets(sent(t, a.txnCommit(who)), c.guards[a.text("guard", "")], caller, reply(c, tag, txnCommitText))
+	case "release":
+		c.groups.ReleaseTxn(group, who, c.guards[a.text("guard", "")])
+	case "guards":
+		c.say("%d", len(c.groups.machine(0).guards))
 	case "end":
 		c.ended(a, tag, who)
 	default:

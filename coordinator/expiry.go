@@ -45,8 +45,7 @@ func (m *machine) expireOffsets(s *step) {
 		m.apply(s)
 		m.sweepMarks(s)
 	}
-	m.expireGuards(s)
-	if len(m.groups) > 0 || len(m.guards) > 0 {
+	if len(m.groups) > 0 {
 		m.scheduleExpiry(s)
 	}
 }

@@ -36,7 +36,7 @@ func TestRandomConversations(t *testing.T) {
 				"settle": w.settle, "settle again": w.settle,
 				"heartbeat": w.heartbeat, "leave": w.leave, "commit": w.commit, "simple": w.simple,
 				"fetch": w.fetch, "reincarnate": w.reincarnate, "fetch reincarnated": w.fetchReincarnated, "delete": w.delete, "advance": w.advance, "journal": w.disturb, "restart": w.restart, "move": w.move, "inherit": w.inherit, "rewind": w.rewind, "undo": w.undo, "hang up": w.hangUp, "switch": w.switchMode,
-				"txn commit": w.txnCommit, "txn end": w.txnEnd, "txn fetch": w.txnFetch, "txn any": w.txnAny,
+				"txn commit": w.txnCommit, "txn end": w.txnEnd, "txn fetch": w.txnFetch, "txn any": w.txnAny, "txn given up": w.txnGivenUp,
 			})
 			w.end(rt)
 		})
@@ -427,6 +427,9 @@ func (w *world) check(rt *rapid.T) {
 	w.groups.shards.Peek(0, func(m *machine, held []Record) {
 		if err := checkMachine(m); err != nil {
 			rt.Error(err)
+		}
+		if len(m.guards) > 0 {
+			rt.Errorf("%d guards that nobody holds", len(m.guards))
 		}
 		if n := w.journal.Pending(); n == 0 && len(held) == 0 && len(m.ending) > 0 {
 			rt.Errorf("%d markers are on their way, and no append is", len(m.ending))

@@ -143,6 +143,12 @@ func near(rt *rapid.T, what string, newest *int32) int32 {
 	return n
 }
 
+// txnGivenUp asks for a guard, and never commits.
+func (w *world) txnGivenUp(rt *rapid.T) {
+	who := w.txnAnyone(rt)
+	w.groups.VerifyTxn(txnGroup, who, func(guard TxnGuard, _ bool, _ protocol.ErrorCode) { w.groups.ReleaseTxn(txnGroup, who, guard) })
+}
+
 // txnAny commits or ends for others, so that they meet whatever happens to groups.
 func (w *world) txnAny(rt *rapid.T) {
 	who := w.txnAnyone(rt)

@@ -23,13 +23,15 @@ type TxnProducer struct {
 // its tasks is the order in the log.
 type TxnGuard struct{ guard *txnGuard }
 
-// txnGuard is in force as long as the machine has it. Several commits of one
-// producer may share it.
-type txnGuard struct{ given int64 } // ms
+// txnGuard is in force as long as the machine has it, which is at most as long as
+// somebody holds it. Several commits of one producer may share it.
+type txnGuard struct{ held int } // by so many
 
 // VerifyTxn tells whether the transaction coordinator has to be asked before the
 // producer commits offsets for the group. If not, its transaction is open here.
-// Otherwise the commit comes with the guard.
+// Otherwise the commit comes with the guard: whoever is given one uses it for one
+// CommitTxnOffsets, or gives it back by ReleaseTxn. Two questions are two guards, also
+// where they are equal.
 func (g *Groups) VerifyTxn(group string, p TxnProducer, done func(guard TxnGuard, needed bool, code protocol.ErrorCode)) {
 	fail := func(code protocol.ErrorCode) { done(TxnGuard{}, false, code) }
 	if code := namedGroupID(group); code != protocol.NoError {
@@ -42,11 +44,19 @@ func (g *Groups) VerifyTxn(group string, p TxnProducer, done func(guard TxnGuard
 			done(TxnGuard{}, false, protocol.NoError)
 			return
 		}
-		done(TxnGuard{m.guardOf(s, p.ID)}, true, protocol.NoError)
+		done(TxnGuard{m.guardOf(p.ID)}, true, protocol.NoError)
 	}, fail)
 }
 
-func (m *machine) guardOf(s *step, producer model.ProducerID) *txnGuard {
+// ReleaseTxn gives back a guard that no commit came with. The zero value is none.
+func (g *Groups) ReleaseTxn(group string, p TxnProducer, guard TxnGuard) {
+	if guard.guard == nil {
+		return
+	}
+	g.shards.PostAside(g.Shard(group), func(m *machine, _ *step) { m.release(p.ID, guard) }, nil)
+}
+
+func (m *machine) guardOf(producer model.ProducerID) *txnGuard {
 	guard := m.guards[producer]
 	if guard == nil {
 		if m.guards == nil {
@@ -54,24 +64,32 @@ func (m *machine) guardOf(s *step, producer model.ProducerID) *txnGuard {
 		}
 		guard = &txnGuard{}
 		m.guards[producer] = guard
-		m.scheduleExpiry(s)
 	}
-	guard.given = s.wall()
+	guard.held++
 	return guard
 }
 
-// expireGuards drops those of who asked and never committed.
-func (m *machine) expireGuards(s *step) {
-	for producer, guard := range m.guards {
-		if s.wall()-guard.given >= s.config.OffsetsCheckInterval.Milliseconds() {
-			delete(m.guards, producer)
-		}
+// release drops a guard that nobody holds any more: or else whoever makes up
+// producers fills the memory.
+func (m *machine) release(producer model.ProducerID, guard TxnGuard) {
+	if guard.guard == nil || m.guards[producer] != guard.guard {
+		return // it is worth nothing already
+	}
+	if guard.guard.held--; guard.guard.held == 0 {
+		m.dropGuard(producer)
+	}
+}
+
+// dropGuard makes worthless what VerifyTxn has given for a producer.
+func (m *machine) dropGuard(producer model.ProducerID) {
+	if delete(m.guards, producer); len(m.guards) == 0 {
+		m.guards = nil
 	}
 }
 
 // CommitTxnOffsets handles TxnOffsetCommit, versions 0 to 5. Topics are those that
 // exist, as for CommitOffsets. What it commits is pending until EndTransaction. The
-// request is the coordinator's from then on.
+// request is the coordinator's from then on, and so is the guard.
 func (g *Groups) CommitTxnOffsets(
 	req *kmsg.TxnOffsetCommitRequest, guard TxnGuard, caller Caller, reply func(*kmsg.TxnOffsetCommitResponse),
 ) {
@@ -84,8 +102,13 @@ func (g *Groups) CommitTxnOffsets(
 		q.refused = protocol.InvalidRequest
 	}
 	who := TxnProducer{model.ProducerID(req.ProducerID), model.ProducerEpoch(req.ProducerEpoch)}
+	if q.refused != protocol.NoError {
+		g.ReleaseTxn(req.Group, who, guard)
+	}
 	q.ask(g, func(m *machine, s *step) *kmsg.TxnOffsetCommitResponse {
-		if code := m.checkTxn(s, who, guard); code != protocol.NoError {
+		code := m.checkTxn(s, who, guard)
+		m.release(who.ID, guard)
+		if code != protocol.NoError {
 			return failed(code)
 		}
 		return txnResponse(req, m.commit(s, commit, caller, &shard.Txn{Producer: who.ID, Epoch: who.Epoch}))

@@ -150,7 +150,7 @@ func (m *machine) holdTxn(txn *shard.Txn, key *kmsg.OffsetCommitKey, c committed
 	}
 	m.txnRecords++
 	table.put(key.Topic, key.Partition, pendingOffset{committed: c, at: m.txnRecords})
-	delete(m.guards, txn.Producer) // the open transaction vouches from now on
+	m.dropGuard(txn.Producer) // the open transaction vouches from now on
 }
 
 // endTxn replays a marker. One that ends nothing here changes nothing.
@@ -158,7 +158,7 @@ func (m *machine) endTxn(txn *shard.Txn) error {
 	if txn.End != shard.EndCommit && txn.End != shard.EndAbort {
 		return fmt.Errorf("%w: a marker that ends a transaction as %d", errRecord, txn.End)
 	}
-	delete(m.guards, txn.Producer)
+	m.dropGuard(txn.Producer)
 	open := m.txns[txn.Producer]
 	if open == nil {
 		return nil
