@@ -70,6 +70,7 @@ type crashStart struct {
 }
 
 func (r *crashRun) newLook(tb testing.TB, cut *crashCut) *crashLook {
+	tb.Helper()
 	return &crashLook{tb: tb, run: r, cut: cut, verdicts: map[*crashTxn]verdict{}, resent: map[*crashWrite]bool{}}
 }
 

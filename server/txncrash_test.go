@@ -109,6 +109,7 @@ type crashTB struct {
 }
 
 func (t crashTB) Error(args ...any) { t.Helper(); t.TB.Errorf("%s: %s", t.where, fmt.Sprint(args...)) }
+
 func (t crashTB) Fatal(args ...any) { t.Helper(); t.TB.Fatalf("%s: %s", t.where, fmt.Sprint(args...)) }
 
 func (t crashTB) Errorf(format string, args ...any) {
