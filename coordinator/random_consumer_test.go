@@ -39,7 +39,7 @@ func TestRandomConsumers(t *testing.T) {
 				"give up": w.giveUp, "commit": w.commit, "classic": w.classic, "delete": w.deleteGroup,
 				"rewind": w.rewind, "undo": w.undo, "call off": w.callOff,
 				"topics": w.reshape, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
-				"hang up": w.hangUp, "switch": w.switchMode,
+				"hang up": w.hangUp, "switch": w.switchMode, "transact": w.transact,
 			})
 			w.end(rt)
 		})
@@ -477,6 +477,7 @@ func (w *consumerWorld) end(rt *rapid.T) {
 	w.journal.Release(-1)
 	w.clock.Advance(2 * time.Second) // a load is tried again
 	synctest.Wait()
+	w.endTransactions()
 	for _, name := range []string{"t", "u", "v"} {
 		w.groups.TopicsChanged([]string{name})
 	}

@@ -29,7 +29,7 @@ func TestRandomCuts(t *testing.T) {
 				"crash": w.crash, "leave": w.leave, "change": w.change, "give up": w.giveUp, "commit": w.commit,
 				"delete": w.deleteGroup, "rewind": w.rewind, "undo": w.undo, "call off": w.callOff, "topics": w.reshape, "advance": w.advance,
 				"journal": w.disturb, "restart": w.restart, "cut": w.cut, "cut again": w.cut,
-				"hang up": w.hangUp, "classic": w.classic, "switch": w.switchMode,
+				"hang up": w.hangUp, "classic": w.classic, "switch": w.switchMode, "transact": w.transact,
 			})
 			cuts, played = cuts+w.cuts, played+1
 			w.end(rt)
@@ -62,7 +62,7 @@ func (w *cutWorld) cut(rt *rapid.T) {
 	synctest.Wait()
 	w.journal.Set(func(j *shard.MemoryState) { j.Hold = true })
 	rapid.SampledFrom([]func(*rapid.T){
-		w.beatAny, w.leave, w.change, w.rewind, w.undo, w.reshape, w.deleteGroup, w.round, w.advance, w.switchMode, w.classic,
+		w.beatAny, w.leave, w.change, w.rewind, w.undo, w.reshape, w.deleteGroup, w.round, w.advance, w.switchMode, w.classic, w.transact,
 	}).Draw(rt, "what")(rt)
 	synctest.Wait()
 	for range rapid.IntRange(0, 6).Draw(rt, "appends") {

@@ -27,6 +27,7 @@ func TestRandomMigration(t *testing.T) {
 				"obey": w.obeyAny, "crash": w.crash, "leave": w.leave, "change": w.change, "give up": w.giveUp,
 				"classic": w.goOnAny, "classic again": w.goOnAny, "classic leaves": w.leaveClassic, "classic crashes": w.crashClassic,
 				"commit": w.commit, "topics": w.reshape, "advance": w.advance, "journal": w.disturb, "restart": w.restart,
+				"transact": w.transact,
 			})
 			w.end(rt)
 		})

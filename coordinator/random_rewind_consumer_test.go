@@ -10,7 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // part is one partition. A client of the random world commits for it the epoch
@@ -58,6 +60,37 @@ func (w *consumerWorld) commit(rt *rapid.T) {
 	}
 	req.Version, req.MemberID, req.Generation = 9, c.id, c.epoch+by
 	w.groups.CommitOffsets(req, w.callerOf(c), expect(&w.world, w.number(req)))
+}
+
+// transact commits in a transaction what a client works on, or ends one. Whose it is
+// has nothing to do with the client.
+func (w *consumerWorld) transact(rt *rapid.T) {
+	who := TxnProducer{ID: rapid.SampledFrom([]model.ProducerID{1, 2}).Draw(rt, "producer")}
+	if rapid.IntRange(0, 2).Draw(rt, "end") == 0 {
+		w.endTransaction(who, rapid.Bool().Draw(rt, "commit"))
+		return
+	}
+	c := w.someClient(rt)
+	t, ok := w.shaped.view().Topic("t")
+	if !ok || len(c.working[t.ID]) == 0 {
+		return
+	}
+	p := part{t.ID, rapid.SampledFrom(c.working[t.ID]).Draw(rt, "partition")}
+	req := commitRequest(c.group, t.Name, p.partition, int64(c.took[p]))
+	req.MemberID, req.Generation = c.id, c.epoch+rapid.Int32Range(-1, 0).Draw(rt, "off by")
+	w.commitIn(who, req, func(bool) {})
+}
+
+func (w *consumerWorld) endTransaction(who TxnProducer, commit bool) {
+	w.groups.EndTransaction(0, who, commit, 0, false, expect(&w.world, func(protocol.ErrorCode) {}))
+}
+
+// endTransactions aborts all that are open.
+func (w *consumerWorld) endTransactions() {
+	for id := range model.ProducerID(2) {
+		w.endTransaction(TxnProducer{ID: id + 1}, false)
+	}
+	synctest.Wait()
 }
 
 // rewind takes a group somewhere, whatever it is doing.
@@ -171,8 +204,14 @@ func checkPositions(records []Record) error {
 				return fmt.Errorf("%s of %s-%d: a position of epoch %d was stored, rewound before %d", key.Group, key.Topic, key.Partition, c.offset, least)
 			}
 		}
+		before := m.positions(below)
 		if err := m.Replay(r); err != nil {
 			return err
+		}
+		for at, offset := range m.positions(below) {
+			if r.Txn != nil && r.Txn.End == shard.EndCommit && !shared[at.group] && offset != before[at] && offset < int64(below[at.group][at.part]) {
+				return fmt.Errorf("%s of t-%d: a transaction committed a position of epoch %d, which was rewound", at.group, at.partition, offset)
+			}
 		}
 		maps.DeleteFunc(below, func(id string, _ map[part]int32) bool {
 			g := m.groups[id]
@@ -191,4 +230,26 @@ func checkPositions(records []Record) error {
 		}
 	}
 	return nil
+}
+
+// groupPart is a partition as one group has it.
+type groupPart struct {
+	part
+
+	group string
+}
+
+// positions are those of topic t that were rewound.
+func (m *machine) positions(below map[string]map[part]int32) map[groupPart]int64 {
+	all := map[groupPart]int64{}
+	for id, parts := range below {
+		for p := range parts {
+			if g := m.groups[id]; g != nil {
+				if c, ok := g.offsets.get("t", p.partition); ok && c.topic == p.topic {
+					all[groupPart{p, id}] = c.offset
+				}
+			}
+		}
+	}
+	return all
 }
