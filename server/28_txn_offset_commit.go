@@ -56,22 +56,26 @@ type txnCommit struct {
 // verify takes a guard, and has the coordinator asked if that is needed, and was not
 // done with the same one. It calls ready when it is known what becomes of the request.
 func (t *txnCommit) verify(ready func()) {
-	producer := coordinator.TxnProducer{ID: t.who.ID, Epoch: t.who.Epoch}
-	t.srv.groups.VerifyTxn(t.req.Group, producer, func(guard coordinator.TxnGuard, needed bool, code protocol.ErrorCode) {
+	t.srv.groups.VerifyTxn(t.req.Group, t.producer(), func(guard coordinator.TxnGuard, needed bool, code protocol.ErrorCode) {
+		before := t.guard
+		t.guard = guard
+		t.srv.groups.ReleaseTxn(t.req.Group, t.producer(), before)
 		switch {
 		case code != protocol.NoError:
 			t.refused = code
 			ready()
-		case needed && (!t.asked || guard != t.guard):
+		case needed && (!t.asked || guard != before):
 			// It may be the first question, or a marker of the transaction before
 			// made the guard worthless while the coordinator waited for it.
-			t.guard = guard
 			t.ask(ready)
 		default:
-			t.guard = guard
 			ready()
 		}
 	})
+}
+
+func (t *txnCommit) producer() coordinator.TxnProducer {
+	return coordinator.TxnProducer{ID: t.who.ID, Epoch: t.who.Epoch}
 }
 
 func (t *txnCommit) ask(ready func()) {
@@ -95,6 +99,7 @@ func (t *txnCommit) ask(ready func()) {
 // finish commits, or answers what the coordinator has against it.
 func (t *txnCommit) finish() {
 	if t.refused != protocol.NoError {
+		t.srv.groups.ReleaseTxn(t.req.Group, t.producer(), t.guard)
 		t.refuse(t.refused)
 		return
 	}
