@@ -13,6 +13,13 @@ import (
 	"github.com/mainstem-mq/mainstem/server"
 )
 
+// loadedTxns waits until the coordinator serves: an id that is given out by one shard says
+// nothing of the others.
+func (b *broker) loadedTxns() {
+	b.tb.Helper()
+	until(b.tb, "the transactions are loaded", func() bool { return b.txns.Metrics().ShardsLoaded == 4 }, func() {})
+}
+
 // openTxns is what is open, as operators are told.
 func (b *broker) openTxns(query string) []server.OpenTxnDetail {
 	b.tb.Helper()
@@ -29,6 +36,7 @@ func TestAPIHanging(t *testing.T) {
 	topic := c.createTopic("known", 1)
 	c.createTopic("t", 2)
 	p := c.initID("my-tx")
+	b.loadedTxns()
 	if code := c.produceTxn(12, "my-tx", topic, "known", txnBatch(t, p.ProducerID, 0, 0, "v")); code != protocol.NoError {
 		t.Fatal(code)
 	}
@@ -100,6 +108,7 @@ func TestAPIHeldBy(t *testing.T) {
 	topic := c.createTopic("t", 1)
 	b.write("t", 4711, 0, "v")
 	p := c.initID("my-tx")
+	b.loadedTxns()
 	if code := c.produceTxn(12, "my-tx", topic, "t", txnBatch(t, p.ProducerID, 0, 0, "v")); code != protocol.NoError {
 		t.Fatal(code)
 	}
@@ -120,7 +129,10 @@ func TestAPIHeldBy(t *testing.T) {
 // taken for hanging ones.
 func TestKnownNeverHangs(t *testing.T) {
 	b := startBroker(t, options{})
-	b.dial().createTopic("t", 4)
+	c := b.dial()
+	c.createTopic("t", 4)
+	c.initID("first")
+	b.loadedTxns()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 3)
 	for i := range cap(ended) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ func TestAPITransactions(t *testing.T) {
 	topic := c.createTopic("t", 2)
 	p := c.initID("my-tx")
 	c.initID("idle")
+	b.loadedTxns()
 	if code := c.produceTxn(12, "my-tx", topic, "t", txnBatch(t, p.ProducerID, 0, 0, "v", "w")); code != protocol.NoError {
 		t.Fatal(code)
 	}
@@ -84,8 +86,19 @@ func TestAPITransactions(t *testing.T) {
 	}
 }
 
-// showsTxns demands lines of the metrics of transactions.
+// showsTxns waits until the metrics of transactions have these lines: who reads what is
+// committed may be faster than the coordinator that counts it.
 func (b *broker) showsTxns(lines ...string) {
+	b.tb.Helper()
+	var shown string
+	missing := func(line string) bool { return !strings.Contains(shown, line+"\n") }
+	until(b.tb, "shown: "+strings.Join(lines, ", "), func() bool { return shown != "" && !slices.ContainsFunc(lines, missing) }, func() {
+		shown = b.txnMetrics()
+	})
+}
+
+// txnMetrics is what a scrape has of transactions.
+func (b *broker) txnMetrics() string {
 	b.tb.Helper()
 	var shown bytes.Buffer
 	reg := prometheus.NewRegistry()
@@ -96,17 +109,14 @@ func (b *broker) showsTxns(lines ...string) {
 		_, err := expfmt.MetricFamilyToText(&shown, f)
 		must(b.tb, err)
 	}
-	for _, line := range lines {
-		if !strings.Contains(shown.String(), line+"\n") {
-			b.tb.Errorf("not shown: %s", line)
-		}
-	}
+	return shown.String()
 }
 
 // TestAPITransactionsRefused: what is asked wrongly is told what would be right.
 func TestAPITransactionsRefused(t *testing.T) {
 	b := startBroker(t, options{})
 	b.dial().initID("my-tx")
+	b.loadedTxns()
 	for _, c := range []struct {
 		method, path string
 		status       int
