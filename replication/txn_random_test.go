@@ -418,7 +418,7 @@ func (r *txnRun) check() string {
 // checkVisited: the partitions that are looked at, and said to have something open,
 // are those that have, and the stable offset waits for the one that is said to hold it.
 func (r *txnRun) checkVisited() (what string) {
-	for _, p := range r.partitions.open.all() {
+	for _, p := range r.partitions.env.open.all() {
 		if len(p.mu.txns.list) == 0 {
 			return fmt.Sprintf("p%d is looked at for nothing", p.Index())
 		}

@@ -43,6 +43,7 @@ type crashLook struct {
 
 	verdicts map[*crashTxn]verdict
 	resent   map[*crashWrite]bool                         // by who resumed its transaction
+	resumed  map[*crashTxn]bool                           // ended by its client, after the cut
 	records  map[model.TopicPartition]map[string][]string // by transaction and write
 	offsets  map[string]int64                             // of groups
 }
@@ -71,7 +72,7 @@ type crashStart struct {
 
 func (r *crashRun) newLook(tb testing.TB, cut *crashCut) *crashLook {
 	tb.Helper()
-	return &crashLook{tb: tb, run: r, cut: cut, verdicts: map[*crashTxn]verdict{}, resent: map[*crashWrite]bool{}}
+	return &crashLook{tb: tb, run: r, cut: cut, verdicts: map[*crashTxn]verdict{}, resent: map[*crashWrite]bool{}, resumed: map[*crashTxn]bool{}}
 }
 
 // look starts a broker on what a power cut left of the disk, and ends it again.
@@ -305,7 +306,7 @@ func (l *crashLook) finish(x *crashTxn, p *crashProducer, commit bool) {
 	}, l.waits)
 	switch {
 	case code == protocol.NoError && commit:
-		l.verdicts[x] = whole
+		l.verdicts[x], l.resumed[x] = whole, true
 	case code == protocol.NoError:
 		l.verdicts[x] = nothing
 	case slices.ContainsFunc(x.writes, l.stood):
