@@ -158,6 +158,7 @@ func (w *consumerWorld) start(rt *rapid.T) {
 		Clock: w.clock, Journals: func(int32) Journal { return w.journal },
 		View:         w.view,
 		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
+		Refuses:      w.refuses,
 	})
 	if err != nil {
 		rt.Fatal(err)

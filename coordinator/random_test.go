@@ -100,6 +100,10 @@ func newWorld(rt *rapid.T) *world {
 	return w
 }
 
+func (w *world) refuses(_ int32, txn *shard.Txn, ahead TxnAhead) protocol.ErrorCode {
+	return refusedBehind(w.journal, txn, ahead)
+}
+
 func (w *world) start(rt *rapid.T) {
 	config := DefaultConfig()
 	config.Shards, config.MembersMax, config.BatchBytesMax = 1, 3, 300
@@ -109,9 +113,7 @@ func (w *world) start(rt *rapid.T) {
 		Journals:     func(int32) Journal { return w.journal },
 		View:         w.view,
 		MemberSuffix: func() string { w.suffix++; return strconv.Itoa(w.suffix) },
-		Refuses: func(_ int32, txn *shard.Txn, ahead TxnAhead) protocol.ErrorCode {
-			return refusedBehind(w.journal, txn, ahead)
-		},
+		Refuses:      w.refuses,
 	})
 	if err != nil {
 		rt.Fatal(err)
