@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -31,8 +32,9 @@ type Partition struct {
 		// only once it is durable; while it is above hw, no written batch
 		// raises the watermark.
 		holdUntil model.Offset
-		// listeners is replaced, never changed, so that it can be read unlocked.
-		listeners []Listener
+		// listeners is replaced, never changed, so that it can be read unlocked; nil:
+		// nobody listens, as in most partitions of many.
+		listeners *[]Listener
 		flushed   *flushed        // nil unless the topic was async
 		txns      *txnTracker     // nil: there never was a transaction
 		dropped   *protocol.Error // the topic is gone
@@ -101,27 +103,36 @@ func (p *Partition) highWatermark() model.Offset {
 func (p *Partition) Subscribe(l Listener) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	grown := make([]Listener, len(p.mu.listeners), len(p.mu.listeners)+1)
-	copy(grown, p.mu.listeners)
-	p.mu.listeners = append(grown, l)
+	var grown []Listener
+	if p.mu.listeners != nil {
+		grown = slices.Clone(*p.mu.listeners)
+	}
+	grown = append(grown, l)
+	p.mu.listeners = &grown
 }
 
 // Unsubscribe ends one Subscribe of l.
 func (p *Partition) Unsubscribe(l Listener) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, x := range p.mu.listeners {
-		if x == l {
-			kept := make([]Listener, 0, len(p.mu.listeners)-1)
-			kept = append(kept, p.mu.listeners[:i]...)
-			p.mu.listeners = append(kept, p.mu.listeners[i+1:]...)
-			return
-		}
+	if p.mu.listeners == nil {
+		return
+	}
+	i := slices.Index(*p.mu.listeners, l)
+	if i < 0 {
+		return
+	}
+	kept := slices.Delete(slices.Clone(*p.mu.listeners), i, i+1)
+	if p.mu.listeners = &kept; len(kept) == 0 {
+		p.mu.listeners = nil
 	}
 }
 
-func (p *Partition) notify(listeners []Listener) {
-	for _, l := range listeners {
+func (p *Partition) notify(listeners *[]Listener) {
+	if listeners == nil {
+		return
+	}
+	for _, l := range *listeners {
 		l.Advanced(p)
 	}
 }
