@@ -126,15 +126,23 @@ func collect[T any](t *Transactions, f Filter, show func(*transaction) T, reply 
 
 // Look shows one id; TRANSACTIONAL_ID_NOT_FOUND: there is no such id.
 func (t *Transactions) Look(id string, reply func(View, protocol.ErrorCode)) {
+	look(t, id, (*transaction).view, reply)
+}
+
+// look shows one id; nothing with a code.
+func look[T any](t *Transactions, id string, show func(*transaction) T, reply func(T, protocol.ErrorCode)) {
 	t.ask(id, func(m *machine, s *step, r *request) {
 		tx := m.ids[id]
 		if tx == nil {
 			s.reply(r, protocol.TransactionalIDNotFound)
 			return
 		}
-		v := tx.view()
-		s.accept(r, func() { reply(v, protocol.NoError) })
-	}, func(code protocol.ErrorCode) { reply(View{}, code) })
+		shown := show(tx)
+		s.accept(r, func() { reply(shown, protocol.NoError) })
+	}, func(code protocol.ErrorCode) {
+		var none T
+		reply(none, code)
+	})
 }
 
 // List handles ListTransactions, versions 0 to 2.
@@ -200,21 +208,12 @@ func (t *Transactions) Describe(req *kmsg.DescribeTransactionsRequest, reply fun
 	resp.TransactionStates = make([]kmsg.DescribeTransactionsResponseTransactionState, len(req.TransactionalIDs))
 	all := shard.NewGather(len(req.TransactionalIDs), func() { reply(resp) })
 	for i, id := range req.TransactionalIDs {
-		at := &resp.TransactionStates[i]
-		t.ask(id, func(m *machine, s *step, r *request) {
-			tx := m.ids[id]
-			if tx == nil {
-				s.reply(r, protocol.TransactionalIDNotFound)
-				return
+		look(t, id, (*transaction).describe, func(shown kmsg.DescribeTransactionsResponseTransactionState, code protocol.ErrorCode) {
+			if code != protocol.NoError {
+				shown = kmsg.NewDescribeTransactionsResponseTransactionState()
+				shown.TransactionalID, shown.ErrorCode = id, int16(code)
 			}
-			shown := tx.describe()
-			s.accept(r, func() {
-				*at = shown
-				all.Done()
-			})
-		}, func(code protocol.ErrorCode) {
-			*at = kmsg.NewDescribeTransactionsResponseTransactionState()
-			at.TransactionalID, at.ErrorCode = id, int16(code)
+			resp.TransactionStates[i] = shown
 			all.Done()
 		})
 	}
