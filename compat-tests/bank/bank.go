@@ -35,16 +35,10 @@ type Bank struct {
 	stable *observe.Stable
 	cl     *kgo.Client
 	adm    *kadm.Client
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	crew   *observe.Crew
 	gate   sync.RWMutex // Clerks hold it for reading during a transfer.
 
 	zombies, lates, lateCommits atomic.Int64
-
-	mu struct {
-		sync.Mutex
-		errs []error
-	}
 }
 
 // Start opens a bank on a broker, with its gate closed.
@@ -60,36 +54,19 @@ func Start(ctx context.Context, addr string, o Options) (*Bank, error) {
 	}
 	b.reader = newReader(b.books, o.Partitions)
 	b.stable = observe.NewStable(b.adm, o.Topic, o.Partitions, o.Timeout+o.Scan+o.Restart)
-	ctx, b.cancel = context.WithCancel(ctx)
+	b.crew, ctx = observe.NewCrew(ctx)
 	b.Pause()
 	for i := range o.Clerks {
 		c := &clerk{Bank: b, number: i, rng: rand.New(rand.NewPCG(o.Seed, uint64(i)))}
-		b.run(func() error { return c.work(ctx) })
+		b.crew.Run(func() error { return c.work(ctx) })
 	}
-	b.run(func() error { return b.observe(ctx, b.reader) })
-	b.run(func() error { return b.stable.Look(ctx) })
+	b.crew.Run(func() error { return b.observe(ctx, b.reader) })
+	b.crew.Run(func() error { return b.stable.Look(ctx) })
 	return b, nil
 }
 
-// run works beside others, who all end with the first that finds the broker wrong:
-// it may keep a clerk waiting for ever, and so whoever waits for the clerk.
-func (b *Bank) run(work func() error) {
-	b.wg.Go(func() {
-		if err := work(); err != nil {
-			b.mu.Lock()
-			b.mu.errs = append(b.mu.errs, err)
-			b.mu.Unlock()
-			b.cancel()
-		}
-	})
-}
-
 // Err is what the broker did wrong so far.
-func (b *Bank) Err() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return errors.Join(b.mu.errs...)
-}
+func (b *Bank) Err() error { return b.crew.Err() }
 
 // Pause waits until no transfer is under way, and lets none begin.
 func (b *Bank) Pause() { b.gate.Lock() }
@@ -102,8 +79,7 @@ func (b *Bank) Away(yes bool) { b.stable.Away(yes) }
 
 // Stop ends all; the bank is not paused then.
 func (b *Bank) Stop() {
-	b.cancel()
-	b.wg.Wait()
+	b.crew.End()
 	b.cl.Close()
 }
 
@@ -113,13 +89,13 @@ func (b *Bank) Verify(ctx context.Context, whole bool) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute+b.o.Timeout+b.o.Scan)
 	defer cancel()
 	var ends []int64
-	if err := b.await(ctx, "no transaction is open", func() (err error) {
+	if err := b.crew.Await(ctx, "no transaction is open", func() (err error) {
 		ends, err = b.stable.Settled(ctx)
 		return err
 	}); err != nil {
 		return err
 	}
-	if err := b.await(ctx, "the observer has read all", func() error { return b.reader.reached(ends) }); err != nil {
+	if err := b.crew.Await(ctx, "the observer has read all", func() error { return b.reader.reached(ends) }); err != nil {
 		return err
 	}
 	if err := b.reader.check(); err != nil || !whole {
@@ -128,29 +104,11 @@ func (b *Bank) Verify(ctx context.Context, whole bool) error {
 	again := newReader(b.books, b.o.Partitions)
 	stop, end := context.WithCancel(ctx)
 	defer end()
-	b.run(func() error { return b.observe(stop, again) })
-	if err := b.await(ctx, "another observer has read all", func() error { return again.reached(ends) }); err != nil {
+	b.crew.Run(func() error { return b.observe(stop, again) })
+	if err := b.crew.Await(ctx, "another observer has read all", func() error { return again.reached(ends) }); err != nil {
 		return err
 	}
 	return errors.Join(again.check(), b.reader.agrees(again))
-}
-
-// await tries until there is no error.
-func (b *Bank) await(ctx context.Context, what string, try func() error) error {
-	for {
-		err := try()
-		if err == nil {
-			return b.Err()
-		}
-		if wrong := b.Err(); wrong != nil {
-			return wrong
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not so: %s: %w", what, err)
-		case <-time.After(observe.LookEvery):
-		}
-	}
 }
 
 // Story says what was done so far.

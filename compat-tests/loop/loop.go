@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -38,14 +37,14 @@ type Loop struct {
 	stable                *observe.Stable
 	filler                *filler
 	input, output         *tape
-	cancel, full          context.CancelFunc // Of all; of the filler.
-	wg, filling           sync.WaitGroup
+	crew                  *observe.Crew
+	full                  context.CancelFunc // Of the filler.
+	filling               sync.WaitGroup
 
 	starts, commits, aborts atomic.Int64
 
 	mu struct {
 		sync.Mutex
-		errs []error
 		last error // What a worker ended with.
 	}
 }
@@ -66,42 +65,26 @@ func Start(ctx context.Context, addr string, o Options) (*Loop, error) {
 	l.stable = observe.NewStable(l.adm, l.to, o.Partitions, o.Timeout+o.Scan+o.Restart)
 	l.filler = newFiller(l.from, o.Partitions, o.Rate)
 	l.input, l.output = newTape(l.from, o.Partitions, true), newTape(l.to, o.Partitions, false)
-	ctx, l.cancel = context.WithCancel(ctx)
+	l.crew, ctx = observe.NewCrew(ctx)
 	var filling context.Context
 	filling, l.full = context.WithCancel(ctx)
 	l.filling.Add(1)
-	l.run(func() error {
+	l.crew.Run(func() error {
 		defer l.filling.Done()
 		return l.filler.fill(filling, addr)
 	})
 	for i := range o.Workers {
-		l.run(func() error { return (&worker{l, i}).work(ctx) })
+		l.crew.Run(func() error { return (&worker{l, i}).work(ctx) })
 	}
 	for _, t := range []*tape{l.input, l.output} {
-		l.run(func() error { return observe.Committed(ctx, addr, t.topic, o.Partitions, t.take) })
+		l.crew.Run(func() error { return observe.Committed(ctx, addr, t.topic, o.Partitions, t.take) })
 	}
-	l.run(func() error { return l.stable.Look(ctx) })
+	l.crew.Run(func() error { return l.stable.Look(ctx) })
 	return l, nil
 }
 
-// run works beside others, who all end with the first that finds the broker wrong.
-func (l *Loop) run(work func() error) {
-	l.wg.Go(func() {
-		if err := work(); err != nil {
-			l.mu.Lock()
-			l.mu.errs = append(l.mu.errs, err)
-			l.mu.Unlock()
-			l.cancel()
-		}
-	})
-}
-
 // Err is what the broker did wrong so far.
-func (l *Loop) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return errors.Join(l.mu.errs...)
-}
+func (l *Loop) Err() error { return l.crew.Err() }
 
 // died notes what a worker ended with.
 func (l *Loop) died(err error) {
@@ -115,8 +98,7 @@ func (l *Loop) Away(yes bool) { l.stable.Away(yes) }
 
 // Stop ends all.
 func (l *Loop) Stop() {
-	l.cancel()
-	l.wg.Wait()
+	l.crew.End()
 	l.cl.Close()
 }
 
@@ -145,7 +127,7 @@ func (l *Loop) Finish(ctx context.Context) error {
 		return err
 	}
 	again := newTape(l.to, l.o.Partitions, false)
-	l.run(func() error { return observe.Committed(ctx, l.addr, l.to, l.o.Partitions, again.take) })
+	l.crew.Run(func() error { return observe.Committed(ctx, l.addr, l.to, l.o.Partitions, again.take) })
 	for _, t := range []*tape{l.output, again} {
 		if err := l.await(ctx, "the output is read", func() error { return t.reached(ends) }); err != nil {
 			return err
@@ -173,22 +155,13 @@ func (l *Loop) copied(ctx context.Context, counts []int64) error {
 
 // await tries until there is no error.
 func (l *Loop) await(ctx context.Context, what string, try func() error) error {
-	for {
-		err := try()
-		if wrong := l.Err(); wrong != nil {
-			return wrong
-		}
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			return fmt.Errorf("%s: not so: %s: %w; a worker ended last with: %v", l.o.Name, what, err, l.mu.last)
-		case <-time.After(observe.LookEvery):
-		}
+	err := l.crew.Await(ctx, what, try)
+	if err == nil || l.Err() != nil {
+		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Errorf("%s: %w; a worker ended last with: %v", l.o.Name, err, l.mu.last)
 }
 
 // Story says what was done so far.
