@@ -33,7 +33,7 @@ func eachVersion(do func(key Key, version int16)) {
 }
 
 func TestDecodableKeys(t *testing.T) {
-	want := []Key{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 32, 33, 35, 37, 42, 44, 47, 60, 61, 65, 66, 68, 69, 74, 75}
+	want := []Key{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 32, 33, 35, 37, 42, 43, 44, 45, 46, 47, 55, 57, 60, 61, 64, 65, 66, 68, 69, 74, 75}
 	var got []Key
 	for k := range keyInfos {
 		if _, ok := Decodable(Key(k)); ok {
@@ -232,7 +232,7 @@ func TestDecodeRefusesUnknownVersions(t *testing.T) {
 	for _, c := range []struct {
 		key     Key
 		version int16
-	}{{KeyProduce, 14}, {KeyProduce, -1}, {KeyElectLeaders, 0}, {-1, 0}, {999, 0}} {
+	}{{KeyProduce, 14}, {KeyProduce, -1}, {KeyShareFetch, 0}, {-1, 0}, {999, 0}} {
 		req, err := Decode(c.key, c.version, make([]byte, 100))
 		if req != nil || CodeOf(err) != UnsupportedVersion {
 			t.Errorf("%s v%d: %v", c.key, c.version, err)

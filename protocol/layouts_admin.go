@@ -1,8 +1,10 @@
 package protocol
 
+import "slices"
+
 // adminLayouts describes what admin clients send.
 func adminLayouts() []layout {
-	return append(topicLayouts(), configLayouts()...)
+	return slices.Concat(topicLayouts(), configLayouts(), clusterLayouts())
 }
 
 func topicLayouts() []layout {
@@ -41,11 +43,6 @@ func topicLayouts() []layout {
 				text("Topic"),
 				list("Partitions", i32("Partition"))).nullable(0),
 		}},
-		{KeyDescribeCluster, 0, 2, []field{
-			boolean("IncludeClusterAuthorizedOperations"),
-			i8("EndpointType").since(1),
-			boolean("IncludeFencedBrokers").since(2),
-		}},
 	}
 }
 
@@ -73,5 +70,40 @@ func configLayouts() []layout {
 		{KeyListConfigResources, 0, 1, []field{
 			list("ResourceTypes", i8("ResourceType")).since(1),
 		}},
+	}
+}
+
+func clusterLayouts() []layout {
+	return []layout{
+		{KeyDescribeCluster, 0, 2, []field{
+			boolean("IncludeClusterAuthorizedOperations"),
+			i8("EndpointType").since(1),
+			boolean("IncludeFencedBrokers").since(2),
+		}},
+		{KeyElectLeaders, 0, 2, []field{
+			i8("ElectionType").since(1),
+			array("TopicPartitions", text("Topic"), list("Partitions", i32("Partition"))).nullable(0),
+			i32("TimeoutMs"),
+		}},
+		{KeyAlterPartitionReassignments, 0, 1, []field{
+			i32("TimeoutMs"), boolean("AllowReplicationFactorChange").since(1),
+			array("Topics",
+				text("Name"),
+				array("Partitions", i32("PartitionIndex"), list("Replicas", i32("BrokerId")).nullable(0))),
+		}},
+		{KeyListPartitionReassignments, 0, 0, []field{
+			i32("TimeoutMs"),
+			array("Topics", text("Name"), list("PartitionIndexes", i32("PartitionIndex"))).nullable(0),
+		}},
+		{KeyDescribeQuorum, 0, 2, []field{
+			array("Topics", text("TopicName"), array("Partitions", i32("PartitionIndex"))),
+		}},
+		{KeyUpdateFeatures, 0, 2, []field{
+			i32("TimeoutMs"),
+			array("FeatureUpdates",
+				text("Feature"), i16("MaxVersionLevel"), boolean("AllowDowngrade").until(0), i8("UpgradeType").since(1)),
+			boolean("ValidateOnly").since(1),
+		}},
+		{KeyUnregisterBroker, 0, 0, []field{i32("BrokerId")}},
 	}
 }

@@ -24,6 +24,7 @@ const (
 	groupWeight          = 4 << 10
 	listedGroupWeight    = 512
 	listedResourceWeight = 448
+	refusedWeight        = 640 // a partition with a message
 	// The ratios are for all other answers: so much for each byte that the
 	// decoded request takes.
 	producedRatio = 3
@@ -276,4 +277,24 @@ func fetchedOffsetBytes(resp *kmsg.OffsetFetchResponse) int {
 		}
 	}
 	return n
+}
+
+// An election's or reassignment's answer has a text for each partition, which
+// may name the topic.
+func (s *Server) weighElections(req *kmsg.ElectLeadersRequest) int {
+	w := 0
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		w += topicWeight + len(t.Partitions)*(refusedWeight+2*len(t.Topic))
+	}
+	return w
+}
+
+func (s *Server) weighReassignments(req *kmsg.AlterPartitionAssignmentsRequest) int {
+	w := 0
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		w += topicWeight + len(t.Partitions)*(refusedWeight+2*len(t.Topic))
+	}
+	return w
 }

@@ -134,7 +134,18 @@ func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
 		producers.Topics = append(producers.Topics, kmsg.DescribeProducersRequestTopic{Topic: name, Partitions: []int32{0}})
 		markers.Markers[0].Topics = append(markers.Markers[0].Topics, kmsg.WriteTxnMarkersRequestMarkerTopic{Topic: name, Partitions: []int32{0}})
 	}
+	elections, moves := kmsg.NewPtrElectLeadersRequest(), kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	elections.SetVersion(1)
+	for _, name := range topics {
+		elections.Topics = append(elections.Topics, kmsg.ElectLeadersRequestTopic{Topic: name, Partitions: []int32{0, 1, 2, 3}})
+		m := kmsg.AlterPartitionAssignmentsRequestTopic{Topic: name}
+		for range 4 {
+			m.Partitions = append(m.Partitions, kmsg.AlterPartitionAssignmentsRequestTopicPartition{Replicas: []int32{1, 1}})
+		}
+		moves.Topics = append(moves.Topics, m)
+	}
 	return map[string]kmsg.Request{
+		"ElectLeaders": elections, "AlterPartitionReassignments": moves,
 		"DescribeProducers": producers, "WriteTxnMarkers": markers,
 		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": listed, "DescribeLogDirs": sizes,
 		"OffsetFetch": offsets, "ListGroups": groups, "CreateTopics": create, "DescribeTopicPartitions": partitions, "Produce": produce,

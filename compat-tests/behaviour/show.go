@@ -23,7 +23,7 @@ const (
 	some                   // <some> unless zero.
 )
 
-// masks are by field name; a LeaderID in CurrentLeader is a node's.
+// masks are by field name, or by the name with its struct's where that is another thing.
 var masks = map[string]mask{
 	"Version": hidden, "UnknownTags": hidden, "ThrottleMillis": hidden,
 	"ErrorMessage": hidden, "Message": hidden, "ClusterID": hidden, "TimeoutMillis": hidden,
@@ -33,6 +33,21 @@ var masks = map[string]mask{
 	"ClientHost": some, "Dir": some, "Size": some, "TotalBytes": some, "UsableBytes": some,
 	"Timestamp": moment, "LogAppendTime": moment, "StartTimestamp": moment, "LastTimestamp": moment,
 	"Documentation": some, "FinalizedFeaturesEpoch": hidden,
+
+	"ProduceResponseTopicPartitionCurrentLeader.LeaderID": node, "FetchResponseTopicPartitionCurrentLeader.LeaderID": node,
+	// How far a quorum has come, and when, is each broker's own.
+	"ReplicaID": node, "ReplicaDirectoryID": some, "LastFetchTimestamp": moment, "LastCaughtUpTimestamp": moment,
+	"DescribeQuorumResponseTopicPartition.LeaderID": node, "DescribeQuorumResponseTopicPartition.LeaderEpoch": hidden,
+	"DescribeQuorumResponseTopicPartition.HighWatermark": some, "DescribeQuorumResponseTopicPartitionReplicaState.LogEndOffset": some,
+	"DescribeQuorumResponseNode.Listeners": hidden,
+}
+
+// maskOf is how the field of a struct is shown.
+func maskOf(t reflect.Type, field string) mask {
+	if m, ok := masks[t.Name()+"."+field]; ok {
+		return m
+	}
+	return masks[field]
 }
 
 // printer writes a response as indented text, one field a line. Fields at
@@ -57,10 +72,7 @@ func (p *printer) fields(v reflect.Value, depth int) {
 	setDefaults(plain)
 	for i := range v.NumField() {
 		name, f := v.Type().Field(i).Name, v.Field(i)
-		m := masks[name]
-		if name == "LeaderID" && strings.Contains(v.Type().Name(), "CurrentLeader") {
-			m = node
-		}
+		m := maskOf(v.Type(), name)
 		if c := v.FieldByName("Name"); name == "Value" && c.IsValid() && c.Kind() == reflect.String && ownDefault(c.String()) {
 			m = hidden
 		}

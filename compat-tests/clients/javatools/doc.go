@@ -2,5 +2,5 @@
 // each run as a process.
 //
 // Files in reading order: main_test.go (the shared broker, how a tool is run),
-// tools_test.go, transactions_test.go. allow.txt lists what must pass on Mainstem.
+// tools_test.go, cluster_test.go, transactions_test.go. allow.txt lists what must pass on Mainstem.
 package javatools
