@@ -24,7 +24,7 @@ const (
 	groupWeight          = 4 << 10
 	listedGroupWeight    = 512
 	listedResourceWeight = 448
-	refusedWeight        = 640 // a partition with a message
+	refusedWeight        = 1536 // a partition with a message
 	// The ratios are for all other answers: so much for each byte that the
 	// decoded request takes.
 	producedRatio = 3
