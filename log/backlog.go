@@ -3,6 +3,7 @@ package log
 import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/log/index"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
 // Backlog is what lies between two offsets of a partition.
@@ -11,12 +12,15 @@ type Backlog struct {
 	Bytes int64
 	// Oldest is when the first of them was appended, ms; 0: there is none.
 	Oldest int64
+	// Markers says that all of them end transactions: no consumer is given any.
+	Markers bool
 	// Gaps says that compaction may have left gaps in the offsets between.
 	Gaps bool
 }
 
 // Backlog tells what lies between two offsets, by two entries of the index
-// whatever the distance. What damage took from readers counts as if it were there.
+// whatever the distance; where so few bytes lie between that they may be markers,
+// it looks at them. What damage took from readers counts as if it were there.
 func (p *PartitionLog) Backlog(from, limit model.Offset) (Backlog, error) {
 	from = max(from, p.Start())
 	if from >= limit {
@@ -37,7 +41,41 @@ func (p *PartitionLog) Backlog(from, limit model.Offset) (Backlog, error) {
 	}
 	b.Oldest = first.AppendTime
 	b.Bytes = int64(last.TotalBytes - first.TotalBytes + uint64(first.Length))
-	return b, nil
+	if b.Bytes <= markersMax*batch.MarkerSize && b.Bytes%batch.MarkerSize == 0 {
+		b.Markers, err = p.onlyMarkers(from, limit)
+	}
+	return b, err
+}
+
+// markersMax is how many markers in a row are looked at: a consumer at the end of
+// a partition has one of each producer before it.
+const markersMax = 64
+
+// onlyMarkers reports whether nothing but markers lies between two offsets. Nobody
+// knows of what damage took, and it counts as data.
+func (p *PartitionLog) onlyMarkers(from, limit model.Offset) (bool, error) {
+	it, err := p.iterate(from)
+	if err != nil {
+		return false, err
+	}
+	for range markersMax {
+		e, _, ok, err := it.next()
+		if err != nil || !ok || e.BaseOffset >= limit {
+			return err == nil, err
+		}
+		if e.Length != batch.MarkerSize || e.LastOffsetDelta != 0 || p.log.damage.batchLost(p.id, &e) {
+			return false, nil
+		}
+		_, h, release, err := p.batchAt(e)
+		if err != nil {
+			return false, err
+		}
+		release()
+		if !h.IsControl() {
+			return false, nil
+		}
+	}
+	return false, nil
 }
 
 // lastBegun finds the last entry that begins below an offset.

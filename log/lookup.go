@@ -193,24 +193,11 @@ func (p *PartitionLog) search(e index.Entry, s *recordSearch) (bool, error) {
 	if p.log.damage.batchLost(p.id, &e) {
 		return s.found, nil
 	}
-	if err := p.log.damage.check(p.id, &e); err != nil {
+	b, h, release, err := p.batchAt(e)
+	if err != nil {
 		return false, err
 	}
-	b, release, err := p.log.shared.batches.readBatch(e)
-	for n := 0; errors.Is(err, errMoved) && n < movedMax; n++ {
-		if e, err = p.entryAt(e.BaseOffset); err == nil {
-			b, release, err = p.log.shared.batches.readBatch(e)
-		}
-	}
-	if err != nil {
-		return false, p.stays(err)
-	}
 	defer release()
-	h, err := batch.Parse(b)
-	if err != nil {
-		return false, errors.Join(ErrCorrupt, err)
-	}
-	h.BaseOffset = e.BaseOffset
 	if h.LogAppendTime() {
 		s.consider(max(h.BaseOffset, s.from), h.MaxTimestamp, h.LeaderEpoch)
 		return s.found, nil
@@ -226,6 +213,30 @@ func (p *PartitionLog) search(e index.Entry, s *recordSearch) (bool, error) {
 		s.consider(max(h.BaseOffset, s.from), h.MaxTimestamp, h.LeaderEpoch)
 	}
 	return s.found, nil
+}
+
+// batchAt reads the batch of an index entry, wherever it has moved since. Its bytes
+// are there until they are released.
+func (p *PartitionLog) batchAt(e index.Entry) ([]byte, batch.Header, func(), error) {
+	if err := p.log.damage.check(p.id, &e); err != nil {
+		return nil, batch.Header{}, nil, err
+	}
+	b, release, err := p.log.shared.batches.readBatch(e)
+	for n := 0; errors.Is(err, errMoved) && n < movedMax; n++ {
+		if e, err = p.entryAt(e.BaseOffset); err == nil {
+			b, release, err = p.log.shared.batches.readBatch(e)
+		}
+	}
+	if err != nil {
+		return nil, batch.Header{}, nil, p.stays(err)
+	}
+	h, err := batch.Parse(b)
+	if err != nil {
+		release()
+		return nil, batch.Header{}, nil, errors.Join(ErrCorrupt, err)
+	}
+	h.BaseOffset = e.BaseOffset
+	return b, h, release, nil
 }
 
 func (s *recordSearch) consider(offset model.Offset, ts int64, epoch model.LeaderEpoch) {

@@ -14,6 +14,9 @@ type Backlog struct {
 	// is an upper bound: compaction left gaps in the offsets.
 	Records int64
 	About   bool
+	// Markers says that all of them end transactions. No consumer is given those, so
+	// that nothing is there to be read: Bytes and Oldest are zero.
+	Markers bool
 	// Bytes of the batches that hold them, the first one as a whole.
 	Bytes int64
 	// Oldest is when the first of them was appended; zero if there is none. It is
@@ -29,7 +32,8 @@ func (p *Partition) Backlog(from model.Offset) (Backlog, *protocol.Error) {
 
 // BacklogTo is Backlog for who reads up to another offset, which is not among
 // them; the batch that holds the last one counts as a whole, too. It looks at the
-// index only, at two places of it, so it costs the same however much that is.
+// index at two places, and at a few batches where they may be markers, so it costs
+// the same however much that is.
 func (p *Partition) BacklogTo(from, to model.Offset) (Backlog, *protocol.Error) {
 	if err := p.droppedError(); err != nil {
 		return Backlog{}, err
@@ -42,6 +46,9 @@ func (p *Partition) BacklogTo(from, to model.Offset) (Backlog, *protocol.Error) 
 	b, err := p.log.Backlog(from, to)
 	if err != nil {
 		return Backlog{}, storageError(err)
+	}
+	if b.Markers {
+		return Backlog{Records: int64(to - from), About: b.Gaps, Markers: true}, nil
 	}
 	out := Backlog{Records: int64(to - from), About: b.Gaps, Bytes: b.Bytes}
 	if b.Oldest > 0 {

@@ -176,3 +176,41 @@ func TestBacklogOfADeletedTopic(t *testing.T) {
 		}
 	})
 }
+
+// TestBacklogOfMarkers: who has consumed all records of transactions has their
+// markers before it, and nothing to read.
+func TestBacklogOfMarkers(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		for id := range model.ProducerID(2) {
+			w.mustSend(p, id, 0, 0)
+		}
+		w.mustEnd(marker(p, 0, 0, true))
+		w.mustEnd(marker(p, 1, 0, false))
+		o := p.Offsets()
+		data := o.HighWatermark - 2
+		for from := model.Offset(0); from <= o.HighWatermark; from++ {
+			b, err := p.Backlog(from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := from >= data && from < o.HighWatermark
+			if b.Records != int64(o.HighWatermark-from) || b.Markers != want || want && (b.Bytes != 0 || !b.Oldest.IsZero()) {
+				t.Errorf("from %d of %d: %+v", from, o.HighWatermark, b)
+			}
+		}
+		// A batch of data that is as long as a marker.
+		alike := builder()
+		alike.Add(w.clock.Now().UnixMilli(), []byte("a key"), []byte("value"))
+		built, err := alike.Build(nil)
+		if err != nil || len(built) != batch.MarkerSize {
+			t.Fatalf("%d bytes, %v", len(built), err)
+		}
+		var a answers
+		w.append(p, built, &a)
+		w.settle()
+		if b, gone := p.Backlog(data); gone != nil || b.Markers || b.Bytes == 0 {
+			t.Errorf("with a record behind the markers: %+v, %v", b, gone)
+		}
+	})
+}

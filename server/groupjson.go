@@ -121,6 +121,9 @@ type Lag struct {
 	Bytes   int64 `json:"bytes"`   // of the batches that are there to be read
 	// Seconds is how long the first record that was not consumed has been there.
 	Seconds float64 `json:"seconds"`
+	// Markers says that none of the records is for consumers: each ends a
+	// transaction, so the group has consumed all there is. Kafka's tools count them.
+	Markers bool `json:"markers,omitempty"`
 	// About says that there are fewer records: compaction left gaps in the offsets.
 	About bool `json:"about,omitempty"`
 	// Unmeasured says that bytes and seconds were not looked up.
@@ -128,6 +131,12 @@ type Lag struct {
 }
 
 func (l *Lag) add(o *Lag) {
+	switch {
+	case l.Records == 0:
+		l.Markers = o.Markers
+	case o.Records > 0:
+		l.Markers = l.Markers && o.Markers
+	}
 	l.Records += o.Records
 	l.Bytes += o.Bytes
 	l.Seconds = max(l.Seconds, o.Seconds)

@@ -186,7 +186,7 @@ func (l *Lag) measure(part *replication.Partition, from int64, now time.Time) er
 	if err != nil {
 		return err
 	}
-	l.Bytes, l.About, l.Unmeasured = b.Bytes, b.About, false
+	l.Bytes, l.About, l.Markers, l.Unmeasured = b.Bytes, b.About, b.Markers, false
 	if !b.Oldest.IsZero() {
 		l.Seconds = seconds(now.Sub(b.Oldest))
 	}
@@ -238,9 +238,12 @@ func rates(first, second []GroupPartition, took time.Duration) *GroupRate {
 			}
 			continue
 		}
-		c, n := *p.Committed-*b.Committed, max(p.End-b.End, 0)
-		p.Rate = rate(c, n, p.Lag.Records, took)
-		consumed, produced, lag = consumed+c, produced+n, lag+p.Lag.Records
+		c, n, left := *p.Committed-*b.Committed, max(p.End-b.End, 0), p.Lag.Records
+		if p.Lag.Markers {
+			left = 0
+		}
+		p.Rate = rate(c, n, left, took)
+		consumed, produced, lag = consumed+c, produced+n, lag+left
 	}
 	r := rate(consumed, produced, lag, took)
 	r.Uncommitted = uncommitted

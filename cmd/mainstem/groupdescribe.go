@@ -84,7 +84,10 @@ func (t *groupTable) describe(d *server.GroupDetail) {
 		}
 	}
 	t.printf("\nlag: %s records, %s", lagText(&d.Lag), disk.Bytes(d.Lag.Bytes))
-	if d.Lag.Records > 0 {
+	switch {
+	case d.Lag.Markers:
+		t.printf(", all of them ends of transactions, which no consumer is given")
+	case d.Lag.Records > 0:
 		t.printf(", the oldest there for %s", behindText(&d.Lag))
 	}
 	if d.Rate != nil {

@@ -123,7 +123,7 @@ func bytesText(l *server.Lag) string {
 
 func behindText(l *server.Lag) string {
 	switch {
-	case l.Records == 0:
+	case l.Records == 0 || l.Markers:
 		return "-"
 	case l.Unmeasured:
 		return unmeasured
