@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mainstem-mq/mainstem/internal/pattern"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -57,7 +58,7 @@ func (b *beat) check(config *Config) *protocol.Error {
 			"ServerAssignor %s is not supported. Supported assignors: %s.", *a, strings.Join(config.Assignors, ", "))
 	}
 	if regex := deref(req.SubscribedTopicRegex); regex != "" {
-		if _, err := compileRegex(regex); err != nil {
+		if _, err := pattern.Compile(regex); err != nil {
 			return protocol.Errorf(protocol.InvalidRegularExpression, "SubscribedTopicRegex %q cannot be used: %v.", regex, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/pattern"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -27,8 +28,8 @@ const (
 
 // patternSoft is what a group knows of its patterns besides what they stand for.
 type patternSoft struct {
-	compiled map[string]*pattern // patterns in use, some of them
-	search   *patternSearch      // under way
+	compiled map[string]*pattern.Pattern // patterns in use, some of them
+	search   *patternSearch              // under way
 	pace     dealPace
 	toldAt   time.Time // when they were last looked for because topics changed
 	stale    bool      // topics changed since: that waits
@@ -79,8 +80,8 @@ func (q *patternSearch) advance(c *consumerGroup) int {
 		}
 		for ; q.at < len(q.names) && steps < matchMost; q.at++ {
 			name := q.names[q.at]
-			steps += match.cost(name)
-			if match.MatchString(name) {
+			steps += match.Cost(name)
+			if match.Matches(name) {
 				q.matches = append(q.matches, name)
 			}
 		}
@@ -95,9 +96,6 @@ func (q *patternSearch) advance(c *consumerGroup) int {
 
 // next turns to the next pattern.
 func (q *patternSearch) next() { q.patterns, q.at, q.matches = q.patterns[1:], 0, nil }
-
-// cost is how many steps it takes at most to try a name.
-func (p *pattern) cost(name string) int { return p.steps * (len(name) + 1) }
 
 // look has patterns looked for, and reports whether one stands for other topics now.
 func (m *machine) look(s *step, g *group, patterns ...string) bool {
@@ -265,12 +263,12 @@ func (c *consumerGroup) touched(s *step, names []string) bool {
 			continue
 		}
 		for _, name := range names {
-			if steps += match.cost(name); steps > matchMost {
+			if steps += match.Cost(name); steps > matchMost {
 				return true
 			}
 			t, there := s.view.Topic(name)
 			_, before := slices.BinarySearch(c.regexes[regex].topics, name)
-			if before != (there && !t.Internal && match.MatchString(name)) {
+			if before != (there && !t.Internal && match.Matches(name)) {
 				return true
 			}
 		}

@@ -1,70 +1,17 @@
 package coordinator
 
-import (
-	"fmt"
-	"regexp"
-	"regexp/syntax"
-)
+import "github.com/mainstem-mq/mainstem/internal/pattern"
 
-const (
-	// regexMax is the longest pattern, in bytes.
-	regexMax = 1024
-	// regexSteps is the largest one in steps: each may be taken at each letter of each
-	// name, with all groups of the shard waiting. Repeats make many of few bytes.
-	regexSteps = 2048
-	// regexesKept bounds the patterns of a group that are compiled once only.
-	regexesKept = patternsMax
-)
-
-// pattern is one that is ready for use.
-type pattern struct {
-	*regexp.Regexp
-	steps int // that may be taken at each letter
-}
-
-// compileRegex reads a pattern in RE2's language; it has to match whole names.
-func compileRegex(regex string) (*pattern, error) {
-	if len(regex) > regexMax {
-		return nil, fmt.Errorf("it has %d bytes, more than %d", len(regex), regexMax)
-	}
-	// By itself first, or ")(" would be one.
-	tree, err := syntax.Parse(regex, syntax.Perl)
-	if err != nil {
-		return nil, err
-	}
-	steps := regexSize(tree)
-	if steps > regexSteps {
-		return nil, fmt.Errorf("it stands for %d steps with its repeats, more than %d", steps, regexSteps)
-	}
-	whole, err := regexp.Compile("^(?:" + regex + ")$")
-	if err != nil { // it quotes up to its end, and so what follows here
-		whole, err = regexp.Compile("^(?:" + regex + `\E)$`)
-	}
-	return &pattern{whole, steps}, err
-}
-
-// regexSize is about how many steps a pattern is compiled to.
-func regexSize(re *syntax.Regexp) int {
-	n := 1 + len(re.Rune)
-	if re.Op == syntax.OpCharClass {
-		n = 1
-	}
-	for _, sub := range re.Sub {
-		n += regexSize(sub)
-	}
-	if re.Op == syntax.OpRepeat {
-		n *= max(re.Min+1, re.Max)
-	}
-	return n
-}
+// regexesKept bounds the patterns of a group that are compiled once only.
+const regexesKept = patternsMax
 
 // pattern is a pattern of the group, ready for use.
-func (c *consumerGroup) pattern(regex string) (*pattern, error) {
+func (c *consumerGroup) pattern(regex string) (*pattern.Pattern, error) {
 	soft := &c.soft.patterns
 	if match := soft.compiled[regex]; match != nil {
 		return match, nil
 	}
-	match, err := compileRegex(regex)
+	match, err := pattern.Compile(regex)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +24,7 @@ func (c *consumerGroup) pattern(regex string) (*pattern, error) {
 	}
 	if len(soft.compiled) < regexesKept {
 		if soft.compiled == nil {
-			soft.compiled = map[string]*pattern{}
+			soft.compiled = map[string]*pattern.Pattern{}
 		}
 		soft.compiled[regex] = match
 	}

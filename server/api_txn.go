@@ -9,6 +9,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/pattern"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -18,11 +19,7 @@ func txnStates() []txn.State {
 
 // apiListTxns answers GET /api/v1/transactions?state=&producer=&longer=&pattern=.
 func (s *Server) apiListTxns(w http.ResponseWriter, r *http.Request) {
-	filter, err := txnFilterOf(r.URL.Query())
-	var views []txn.View
-	if err == nil {
-		views, err = s.inspectTxns(r.Context(), filter)
-	}
+	views, err := s.chosenTxns(r.Context(), r.URL.Query())
 	if err != nil {
 		s.apiFailed(w, err)
 		return
@@ -34,7 +31,26 @@ func (s *Server) apiListTxns(w http.ResponseWriter, r *http.Request) {
 	s.apiAnswer(w, http.StatusOK, list)
 }
 
-// txnFilterOf reads a filter. Unlike ListTransactions it takes only open transactions
+// chosenTxns are those that a query asks for.
+func (s *Server) chosenTxns(ctx context.Context, query url.Values) ([]txn.View, error) {
+	filter, err := txnFilterOf(query)
+	if err != nil {
+		return nil, err
+	}
+	var chosen *pattern.Pattern
+	if text := query.Get("pattern"); text != "" {
+		if chosen, err = pattern.Compile(text); err != nil {
+			return nil, protocol.Errorf(protocol.InvalidRequest, "pattern: %v", err)
+		}
+	}
+	list := func() ([]txn.View, error) { return s.inspectTxns(ctx, filter) }
+	if chosen == nil {
+		return list()
+	}
+	return matched(ctx, s, chosen, list, func(v *txn.View) string { return v.ID })
+}
+
+// txnFilterOf reads a filter, but for its pattern. Unlike ListTransactions it takes only open transactions
 // for long ones: who asks for those does not look for ids that do nothing.
 func txnFilterOf(query url.Values) (txn.Filter, error) {
 	f := txn.Filter{LongerMs: -1}
@@ -72,11 +88,6 @@ func txnFilterOf(query url.Values) (txn.Filter, error) {
 			return f, protocol.Errorf(protocol.InvalidRequest, "producer=%s is not the number of a producer", Quoted(text))
 		}
 		f.Producers = []model.ProducerID{model.ProducerID(id)}
-	}
-	if text := query.Get("pattern"); text != "" {
-		if f.Pattern, err = txn.WholePattern(text); err != nil {
-			return f, protocol.Errorf(protocol.InvalidRequest, "pattern: %v", err)
-		}
 	}
 	return f, nil
 }

@@ -86,6 +86,7 @@ type Server struct {
 	seed       maphash.Seed
 	tasks      tasks
 	looks      looks // of the HTTP API
+	ids        idMatcher
 	janitor    janitor
 	listeners  []*listener
 
@@ -119,6 +120,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.looks.look = func() ([]coordinator.GroupView, error) { return s.inspect(s.lifetime, nil) }
 	s.settings = newSettings(d.Configs, d.Metadata.Image)
 	s.offsets, s.state = s.offsetsTopic(), s.stateTopic()
+	s.ids = newIDMatcher()
 	s.metrics = newMetrics()
 	s.table = newTable(s.metrics)
 	s.sessions = newSessionCache(d.Partitions, d.Clock, s.memory.sessions, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)

@@ -178,6 +178,21 @@ func TestTransactionsShown(t *testing.T) {
 		l.TransactionStates[0].ProducerID != p.ProducerID || !cmp.Equal(l.UnknownStateFilters, []string{"Odd"}) {
 		t.Errorf("open: %+v", l)
 	}
+	for text, want := range map[string]int{"my": 0, "my-.*": 1, "x|my-tx": 1} {
+		req := kmsg.NewPtrListTransactionsRequest()
+		req.DurationFilterMillis, req.TransactionalIDPattern = -1, &text
+		if l := ask[*kmsg.ListTransactionsResponse](c, 2, req); l.ErrorCode != 0 || len(l.TransactionStates) != want {
+			t.Errorf("of pattern %s: %+v", text, l)
+		}
+		if l := ask[*kmsg.ListTransactionsResponse](c, 1, req); len(l.TransactionStates) != 1 {
+			t.Errorf("version 1 has no patterns: %+v", l)
+		}
+	}
+	broken := kmsg.NewPtrListTransactionsRequest()
+	broken.TransactionalIDPattern = kmsg.StringPtr("(")
+	if l := ask[*kmsg.ListTransactionsResponse](c, 2, broken); protocol.ErrorCode(l.ErrorCode) != protocol.InvalidRegularExpression {
+		t.Errorf("a pattern that is none: %+v", l)
+	}
 	describe := kmsg.NewPtrDescribeTransactionsRequest()
 	describe.TransactionalIDs = []string{"my-tx", "nobody"}
 	d := ask[*kmsg.DescribeTransactionsResponse](c, 0, describe).TransactionStates

@@ -31,7 +31,7 @@ import (
 //	verify [id=I] p=P parts=(TP,...)
 //	commit|abort [id=I] p=P [v=N]        EndTxn; version 5 unless told
 //	kill [id=I]                          an operator's abort
-//	list [states=(S,...)] [producers=(N,...)] [longer=D] [pattern=P] [v=N]
+//	list [states=(S,...)] [producers=(N,...)] [longer=D] [v=N]
 //	describe ids=(I,...) | inspect
 //	ids left=N                           how many producer ids are there; -1: enough
 //	seed [id=I] state=S p=P [was=N] [next=N] [timeout=D] [start=MS] [updated=MS] [tv=2] [parts=(TP,...)]

@@ -227,9 +227,6 @@ func (c *conversation) list(a arguments, answer func(string, ...any)) {
 		req.ProducerIDFilters = append(req.ProducerIDFilters, n)
 	}
 	req.DurationFilterMillis = a.span("longer", -time.Millisecond).Milliseconds()
-	if p := a.text("pattern", ""); p != "" {
-		req.TransactionalIDPattern = &p
-	}
 	c.txns.List(req, func(r *kmsg.ListTransactionsResponse) {
 		text := codeText(protocol.ErrorCode(r.ErrorCode))
 		for _, s := range r.TransactionStates {

@@ -79,33 +79,6 @@ func TestWithoutID(t *testing.T) {
 	}
 }
 
-func TestWholePattern(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		pattern, id string
-		want        bool
-	}{
-		{"a", "a", true},
-		{"a", "aa", false},
-		{"a|aa", "aa", true},
-		{"^a$", "a", true},
-		{"(?i)A.*", "abc", true},
-		{"a.*", "a\nb", false},
-		{"(?m)^a$", "a\nb", false},
-		{"", "a", false},
-	} {
-		p, err := WholePattern(c.pattern)
-		if err != nil || p.MatchString(c.id) != c.want {
-			t.Errorf("%q and %q: %v, %v", c.pattern, c.id, !c.want, err)
-		}
-	}
-	for _, bad := range []string{"(", "a)|(b", "[a", "a{1001}", strings.Repeat("a", patternMax+1)} {
-		if _, err := WholePattern(bad); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
-	}
-}
-
 func TestNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
