@@ -36,11 +36,11 @@ func (a *coldAudit) run(c *checker) error {
 		if seg.lostTo > 0 {
 			a.bad(seg.lost(), "segment "+seg.name+" has lost its end")
 		}
-		bad, _, err := scanCold(seg, 0, func(it *scanItem) error { return a.meet(c, seg, it) })
+		found, err := scanCold(seg, 0, func(it *scanItem) error { return a.meet(c, seg, it) })
 		if err != nil {
 			return fmt.Errorf("read the cold log: %w", err)
 		}
-		for _, b := range bad {
+		for _, b := range found.bad {
 			a.bad(b.PositionRange, b.why.Error())
 		}
 	}

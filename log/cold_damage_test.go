@@ -29,7 +29,7 @@ func (f *fixture) coldEntries() (list []entryHeader) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		_, _, err = scanCold(s, 0, func(it *scanItem) error {
+		_, err = scanCold(s, 0, func(it *scanItem) error {
 			if it.Header.Kind == KindRelocated {
 				list = append(list, it.Header)
 			}

@@ -42,7 +42,8 @@ func (c RetentionClass) log() logID { return logID(min(c, retentionClassMax)) + 
 //     the main log alone;
 //   - a batch may stand in it more than once: made from one another, with the same
 //     bytes. A rebuild takes the copy at the lowest Position (copies.go): a later one
-//     may not have become durable, and the earlier goes only once it has;
+//     may not have become durable, and the earlier goes only once it has. Where no
+//     entry says that the one it takes is durable it is written again;
 //   - cleaned batches count only once the main log names their run.
 //
 // All classes and buckets draw their Positions from one counter, which never goes

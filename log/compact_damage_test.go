@@ -34,7 +34,7 @@ func (f *fixture) sideEntries() (list []entryHeader) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		_, _, err = scanCold(s, 0, func(it *scanItem) error {
+		_, err = scanCold(s, 0, func(it *scanItem) error {
 			if it.Header.Kind == KindCleaned {
 				list = append(list, it.Header)
 			}

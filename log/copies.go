@@ -18,10 +18,14 @@ import (
 // in the main log still. Then the first that is there is taken, the main log
 // before the cold, the lower Position before the higher: one is made from the
 // other and may not have become durable, and the other goes only when it has.
+// Nor does the first have to be durable: of two that were made from the same, it
+// may be the one that a crash came in the way of. So what is taken is written
+// again (recovery.rewriteCold).
 type copies struct {
-	list []copyRef // ascending by origin
-	read int64
-	bad  []PositionRange // damaged bytes that were durable
+	list   []copyRef // ascending by origin
+	read   int64
+	bad    []PositionRange // damaged bytes that were durable
+	unsure []PositionRange // good ones of which nothing says that they are
 }
 
 // copyRef says where an entry of the cold log stands.
@@ -53,18 +57,22 @@ func findCopies(c chain, durable func(*segment) int64, damaged damageFound) (*co
 }
 
 func (c *copies) scan(seg *segment, durable int64, damaged damageFound) error {
-	bad, read, err := scanCold(seg, durable, func(it *scanItem) error {
+	found, err := scanCold(seg, durable, func(it *scanItem) error {
 		if it.Header.Kind == KindRelocated {
 			c.list = append(c.list, copyRef{origin(it.Payload), it.At, it.Header.Size})
 		}
 		return nil
 	})
-	c.read += read
-	for _, x := range bad {
+	if err != nil {
+		return err
+	}
+	c.read += found.read
+	c.unsure = append(c.unsure, found.unsure...)
+	for _, x := range found.bad {
 		c.bad = append(c.bad, x.PositionRange)
 		damaged(x.PositionRange, seg.name, fmt.Sprintf("cold log, segment %s: %v", seg.name, x.why))
 	}
-	return err
+	return nil
 }
 
 // before takes out the next copy that stood below a Position.

@@ -45,7 +45,8 @@ type recovery struct {
 	temps       []string      // to be removed in settle
 
 	replay replay
-	runs   []*foundRun // of compactions that the indexes do not know of
+	runs   []*foundRun     // of compactions that the indexes do not know of
+	unsure []PositionRange // of the cold log: met by this start, and perhaps not durable
 }
 
 // asideFile is a file that recovery sets aside, and why.

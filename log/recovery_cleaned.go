@@ -90,7 +90,7 @@ func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun
 	if r.replay.rebuild {
 		durable = r.durableIn(seg)
 	}
-	bad, read, err := scanCold(seg, durable, func(it *scanItem) error {
+	found, err := scanCold(seg, durable, func(it *scanItem) error {
 		if it.Header.Kind != KindCleaned {
 			return nil
 		}
@@ -102,11 +102,12 @@ func (r *recovery) scanSide(seg *segment, wanted map[model.PartitionID]*foundRun
 		}
 		return nil
 	})
-	r.replay.copies.read += read
 	if err != nil {
 		return err
 	}
-	for _, x := range bad {
+	r.replay.copies.read += found.read
+	r.unsure = append(r.unsure, found.unsure...)
+	for _, x := range found.bad {
 		r.found.ColdCorrupt = append(r.found.ColdCorrupt, x.PositionRange)
 		r.coldFound(x.PositionRange, seg.name, fmt.Sprintf("side segment %s: %v", seg.name, x.why))
 	}

@@ -199,10 +199,29 @@ func (r *recovery) findCopies() error {
 		return err
 	}
 	r.replay.copies = *c
-	r.found.ColdCorrupt = c.bad
+	r.found.ColdCorrupt, r.unsure = c.bad, c.unsure
 	if at := c.highest(); at > 0 {
 		// Only what is below a checkpoint is relocated.
 		r.replay.synced = max(r.replay.synced, at+entryHeaderSize)
+	}
+	return nil
+}
+
+// rewriteCold makes durable what was found in the cold log and only the page
+// cache may have: copies, and a run, that a process was killed over before they
+// were synced. The checkpoint of this start counts them, and may find copies
+// there whose originals go next.
+func (r *recovery) rewriteCold() error {
+	if len(r.unsure) == 0 {
+		return nil
+	}
+	buf := make([]byte, min(rewriteChunk, r.log.coldLog.segments.bytes))
+	for _, x := range r.unsure {
+		if seg := r.log.coldLog.segments.all().find(x.From); seg != nil {
+			if err := seg.rewrite(seg.offset(x.From), seg.offset(x.To), buf); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (s *scrub) coldSegment(seg *segment) {
 	if err := s.header(c[0]); err != nil {
 		failed(fmt.Errorf("its header: %w", err))
 	}
-	bad, _, err := scanCold(c[0], 0, func(*scanItem) error {
+	found, err := scanCold(c[0], 0, func(*scanItem) error {
 		if s.stopped() {
 			return ErrClosed
 		}
@@ -58,7 +58,7 @@ func (s *scrub) coldSegment(seg *segment) {
 		}
 		return
 	}
-	for _, b := range bad {
+	for _, b := range found.bad {
 		if s.sound(seg, nil, b.PositionRange) {
 			failed(fmt.Errorf("at %d: %w, but not when it was read again", b.From, b.why))
 			continue

@@ -41,6 +41,9 @@ func (r *recovery) settle() error {
 	}
 	l.writer.written, l.writer.previous, l.writer.prevSize = end, r.replay.previous, r.replay.prevSize
 	l.syncer.start(end)
+	if err := r.rewriteCold(); err != nil {
+		return err
+	}
 	if err := r.installRuns(); err != nil {
 		return err
 	}
@@ -166,21 +169,29 @@ const rewriteChunk = 1 << 20
 func (r *recovery) rewrite(from, to Position) error {
 	buf := make([]byte, rewriteChunk)
 	for _, s := range r.log.segments.all().between(from, to) {
-		lo, hi := s.offset(max(from, s.First)), s.offset(s.End)
+		lo := s.offset(max(from, s.First))
 		lo -= lo % padBlock // never below the segment's header block
-		for at := lo; at < hi; {
-			b := buf[:min(int64(len(buf)), hi-at)]
-			if _, err := s.file.ReadAt(b, at); err != nil {
-				return fmt.Errorf("write the tail of %s again: %w", s.name, err)
-			}
-			if _, err := s.file.WriteAt(b, at); err != nil {
-				return fmt.Errorf("write the tail of %s again: %w", s.name, err)
-			}
-			at += int64(len(b))
+		if err := s.rewrite(lo, s.offset(s.End), buf); err != nil {
+			return err
 		}
-		if err := s.file.Datasync(); err != nil {
-			return fmt.Errorf("sync the tail of %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// rewrite writes [from, to) of the file again, and syncs it.
+func (s *segment) rewrite(from, to int64, buf []byte) error {
+	for from < to {
+		b := buf[:min(int64(len(buf)), to-from)]
+		if _, err := s.file.ReadAt(b, from); err != nil {
+			return fmt.Errorf("write the tail of %s again: %w", s.name, err)
 		}
+		if _, err := s.file.WriteAt(b, from); err != nil {
+			return fmt.Errorf("write the tail of %s again: %w", s.name, err)
+		}
+		from += int64(len(b))
+	}
+	if err := s.file.Datasync(); err != nil {
+		return fmt.Errorf("sync the tail of %s: %w", s.name, err)
 	}
 	return nil
 }
