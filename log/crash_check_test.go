@@ -18,7 +18,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 	case !past.clean && !past.unsure && !found.Fresh && (!found.Unclean || found.UncleanStarts <= past.starts):
 		return fmt.Errorf("the last end was not clean, and there were %d unclean starts: %+v", past.starts, *found)
 	case past.flip == nil && len(found.Corrupt)+len(found.ColdCorrupt) > 0:
-		return fmt.Errorf("damage without a flipped bit: %+v", *found)
+		return fmt.Errorf("damage without a flipped bit: %+v%s", *found, r.tellDisk())
 	}
 	state := map[model.PartitionID]*crashFound{}
 	for _, c := range r.clients {

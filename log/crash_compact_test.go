@@ -99,6 +99,9 @@ func (r *crashRun) hear(e Event) {
 	if _, ok := e.(RebuildBegins); ok {
 		r.past.remade = true
 	}
+	if x, ok := e.(CorruptionFound); ok { // by Open, in its goroutine
+		r.tracef("%v", x)
+	}
 	r.count.hear(e)
 	if r.onEvent != nil {
 		r.onEvent(e)

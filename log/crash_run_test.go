@@ -339,6 +339,7 @@ func (r *crashRun) die(plan *crashPlan) error {
 	if r.asItDied {
 		return nil
 	}
+	r.tellUnsynced()
 	if r.rng.IntN(2) == 0 {
 		r.tracef("power cut")
 		r.count.powerCuts.Add(1)

@@ -7,7 +7,7 @@
 // real disk on Linux), keptdirs.go (for
 // who must be able to sync a directory), lock.go (shared locks), mem.go and memfile.go (Mem: names and open files),
 // sectors.go (what of a file is in the cache, what on the disk), crash.go
-// (Kill, PowerCut, Clone, bit flips), fault.go and faultfile.go (Fault),
+// (Kill, PowerCut, Clone, bit flips), unsynced.go (what a cut may take), fault.go and faultfile.go (Fault),
 // hooks.go (ready-made faults).
 //
 // Invariants:

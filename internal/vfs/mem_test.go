@@ -157,6 +157,32 @@ func TestFailedSyncLosesThePages(t *testing.T) {
 	wantOutcomes(t, outcomes(t, next, "/f"), "x")
 }
 
+func TestUnsynced(t *testing.T) {
+	m := NewMem()
+	disk := NewFault(m, FailNth(2, KindSync, ErrIO))
+	f := create(t, disk, "/f")
+	tells := func(want string) {
+		t.Helper()
+		u, err := m.Unsynced("/f")
+		must(t, err)
+		if got := u.String(); got != want || u.IsZero() != (want == "1100 bytes") {
+			t.Errorf("%q (%v), want %q", got, u.IsZero(), want)
+		}
+	}
+	writeAt(t, f, make([]byte, 1100), 0)
+	tells("1100 bytes, 0 on the disk; not synced: [[0 1536]]")
+	must(t, f.Datasync())
+	tells("1100 bytes")
+	writeAt(t, f, []byte("x"), 0)
+	writeAt(t, f, []byte("x"), 1050)
+	tells("1100 bytes; not synced: [[0 512] [1024 1536]]")
+	wantIs(t, f.Datasync(), ErrIO)
+	writeAt(t, f, []byte("y"), 0)
+	tells("1100 bytes; not synced: [[0 512]]; lost by a failed sync: [[1024 1536]]")
+	_, err := m.Unsynced("/none")
+	wantIs(t, err, fs.ErrNotExist)
+}
+
 func TestLyingDiskIsCaughtByAPowerCut(t *testing.T) {
 	m := NewMem()
 	m.SyncLies(true)
