@@ -45,7 +45,7 @@ func (r *crashRun) check(l *crashLife, found *Recovery) error {
 		return fmt.Errorf("partition %d was hit: it is [%d, %d) now, was [%d, %d), and takes appends",
 			hit, state[hit].start, state[hit].end, start, end)
 	}
-	if err := r.checkCursors(l); err != nil {
+	if err := r.checkCursors(l, state[settle.ignore]); err != nil {
 		return err
 	}
 	r.countRecovery(l, found, lost)
@@ -170,14 +170,20 @@ func (r *crashRun) forgetCursors(id model.PartitionID) {
 }
 
 // checkCursors: a consumer whose last batch is gone must be able to notice, by
-// the answer to "where did my leader epoch end?" (KIP-320).
-func (r *crashRun) checkCursors(l *crashLife) error {
+// the answer to "where did my leader epoch end?" (KIP-320). Of a partition that
+// was hit, and is settled without a look at it, the history may end behind a
+// truncation that the log has lost: what it has itself is there all the same.
+func (r *crashRun) checkCursors(l *crashLife, hit *crashFound) error {
 	var kept []crashCursor
 	for _, c := range r.cursors {
 		h := &c.batch.header
 		next := h.LastOffset() + 1
 		start := r.history.consumed(c.id)
-		there := slices.ContainsFunc(r.history.alive(c.id), func(b crashBatch) bool { return bytes.Equal(b.bytes, c.batch.bytes) })
+		alive := r.history.alive(c.id)
+		if hit != nil && hit.id == c.id {
+			alive = append(alive, hit.batches...)
+		}
+		there := slices.ContainsFunc(alive, func(b crashBatch) bool { return bytes.Equal(b.bytes, c.batch.bytes) })
 		if there || next <= start {
 			kept = append(kept, c)
 			continue

@@ -320,6 +320,7 @@ func samePlace(want, got *index.Entry) string {
 
 // crashFound is what a recovered log says of a partition.
 type crashFound struct {
+	id         model.PartitionID
 	start, end model.Offset
 	epochs     []EpochStart
 	producers  map[model.ProducerID]ProducerState
@@ -332,7 +333,7 @@ type crashFound struct {
 
 // gatherCrashFound reads all of a partition.
 func gatherCrashFound(p *PartitionLog) *crashFound {
-	f := &crashFound{start: p.Start(), end: p.End(), epochs: p.Epochs(), size: p.Bytes()}
+	f := &crashFound{id: p.ID(), start: p.Start(), end: p.End(), epochs: p.Epochs(), size: p.Bytes()}
 	f.producers, f.aborted = map[model.ProducerID]ProducerState{}, p.Aborted().list
 	for _, s := range p.Producers() {
 		s.LastTime, s.TxnSince = 0, 0

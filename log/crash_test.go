@@ -161,3 +161,38 @@ func TestCrashDeathWhileLooking(t *testing.T) {
 	}
 	t.Fatal("no seed ended with a kill")
 }
+
+// TestCrashCursorOfAHitPartition: a truncation that was promised to nobody is
+// lost, and a bit of its partition turned; so which of the two histories the log
+// has is not looked at. A consumer whose batch the log still has misses nothing,
+// whichever is taken for it; one whose batch is gone has to be told.
+func TestCrashCursorOfAHitPartition(t *testing.T) {
+	run := newCrashRun(1, &crashCount{})
+	if err := run.disk.MkdirAll(crashDir); err != nil {
+		t.Fatal(err)
+	}
+	l, err := run.open(&crashPlan{name: "sound"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := run.clients[0]
+	if err := l.append(c); err != nil {
+		t.Fatal(err)
+	}
+	l.await(c, 0)
+	read := crashCursor{c.id, run.history.alive(c.id)[0]}
+	run.history.wrote(&crashOp{partition: c.id, kind: KindTruncate}) // and it is lost
+	hit := gatherCrashFound(l.log.Partition(c.id))
+	for _, x := range []struct {
+		hit   *crashFound
+		wrong bool
+	}{{hit, false}, {nil, true}, {&crashFound{id: c.id}, true}, {&crashFound{id: c.id + 1, batches: hit.batches}, true}} {
+		run.cursors = []crashCursor{read}
+		if err := run.checkCursors(l, x.hit); (err != nil) != x.wrong {
+			t.Errorf("hit: %v: %v", x.hit, err)
+		}
+	}
+	if err := run.end(l, true); err != nil {
+		t.Fatal(err)
+	}
+}
