@@ -110,7 +110,7 @@ func (m *machine) inspectFront(s *step, id string, cells []*group) GroupView {
 		v.Cells = append(v.Cells, one)
 		v.Members = append(v.Members, one.Members...)
 		v.Newcomers += one.Newcomers
-		v.OpenTransactions += one.OpenTransactions
+		v.Pending = append(v.Pending, one.Pending...)
 		v.Blockers = append(v.Blockers, one.Blockers...)
 		if one.Since.After(v.Since) {
 			v.Since = one.Since

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -30,9 +31,9 @@ type GroupView struct {
 	Offsets         []TopicOffsets // not to be changed; in no order, see Sort
 	Blockers        []Blocker      // what the running rebalance waits for
 	Rewind          RewindPhase    // of the newest that is not forgotten
-	// OpenTransactions is how many producers have committed offsets in transactions
-	// that are not over; Offsets has none of those.
-	OpenTransactions int
+	// Pending is what transactions that are not over have committed; Offsets has none
+	// of that. Who asks for stable offsets of these partitions waits for their ends.
+	Pending []PendingCommit
 	// Broadcast: every member has all partitions, and is alone in a group of its
 	// own, which is shown besides; Offsets are the lowest of the members, and there
 	// is neither a generation nor an epoch. Nobody may have been in it yet.
@@ -41,6 +42,30 @@ type GroupView struct {
 	Cell      bool        // it is one of those
 
 	offsets *shownOffsets
+}
+
+// PendingCommit is what one transaction that is not over has committed for a group.
+type PendingCommit struct {
+	Producer model.ProducerID
+	Since    time.Time       // of the first of these commits
+	Topics   []AssignedTopic // in order
+}
+
+// pendingCommits are those of a group, by producer.
+func (g *group) pendingCommits() (all []PendingCommit) {
+	for _, producer := range slices.Sorted(maps.Keys(g.pending)) {
+		table, first := g.pending[producer], int64(math.MaxInt64)
+		p := PendingCommit{Producer: producer}
+		for _, topic := range slices.Sorted(maps.Keys(table)) {
+			for _, c := range table[topic] {
+				first = min(first, c.commitTime)
+			}
+			p.Topics = append(p.Topics, AssignedTopic{topic, slices.Sorted(maps.Keys(table[topic]))})
+		}
+		p.Since = timeOf(first)
+		all = append(all, p)
+	}
+	return all
 }
 
 // MemberView is one member of a GroupView.
@@ -146,7 +171,7 @@ func (m *machine) inspect(s *step, g *group) GroupView {
 		Cell: g.cell, Broadcast: g.uncast(s),
 	}
 	v.show(g.showOffsets(s))
-	v.Rewind, v.OpenTransactions = g.rewind.shown(), len(g.pending)
+	v.Rewind, v.Pending = g.rewind.shown(), g.pendingCommits()
 	v.Members = make([]MemberView, 0, len(g.order))
 	for _, member := range g.order {
 		var expires time.Time

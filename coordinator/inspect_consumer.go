@@ -64,7 +64,7 @@ func (m *machine) inspectConsumer(s *step, g *group) GroupView {
 		Cell: g.cell, Broadcast: g.uncast(s),
 	}
 	v.show(g.showOffsets(s))
-	v.OpenTransactions = len(g.pending)
+	v.Pending = g.pendingCommits()
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		if member := c.members[id]; member.meta != nil {
 			v.Members = append(v.Members, m.inspectMember(s, g, member))

@@ -41,29 +41,30 @@ func (p *PartitionLog) Backlog(from, limit model.Offset) (Backlog, error) {
 	}
 	b.Oldest = first.AppendTime
 	b.Bytes = int64(last.TotalBytes - first.TotalBytes + uint64(first.Length))
-	if b.Bytes <= markersMax*batch.MarkerSize && b.Bytes%batch.MarkerSize == 0 {
-		b.Markers, err = p.onlyMarkers(from, limit)
+	if b.Bytes <= batchesLookedAt*batch.MarkerSize && b.Bytes%batch.MarkerSize == 0 {
+		b.Markers, err = p.AllAre(from, limit, func(h *batch.Header) bool { return h.IsControl() && h.Size == batch.MarkerSize })
 	}
 	return b, err
 }
 
-// markersMax is how many markers in a row are looked at: a consumer at the end of
-// a partition has one of each producer before it.
-const markersMax = 64
+// batchesLookedAt is how many batches in a row AllAre looks at: a consumer at the end
+// of a partition has a marker of each producer before it.
+const batchesLookedAt = 64
 
-// onlyMarkers reports whether nothing but markers lies between two offsets. Nobody
-// knows of what damage took, and it counts as data.
-func (p *PartitionLog) onlyMarkers(from, limit model.Offset) (bool, error) {
-	it, err := p.iterate(from)
+// AllAre reports whether all batches between two offsets are of a kind, as far as
+// that can be seen by their headers. More than a few dozen are not looked at, nor is
+// what damage took, and are not of it.
+func (p *PartitionLog) AllAre(from, limit model.Offset, kind func(*batch.Header) bool) (bool, error) {
+	it, err := p.iterate(max(from, p.Start()))
 	if err != nil {
 		return false, err
 	}
-	for range markersMax {
+	for range batchesLookedAt {
 		e, _, ok, err := it.next()
 		if err != nil || !ok || e.BaseOffset >= limit {
 			return err == nil, err
 		}
-		if e.Length != batch.MarkerSize || e.LastOffsetDelta != 0 || p.log.damage.batchLost(p.id, &e) {
+		if p.log.damage.batchLost(p.id, &e) {
 			return false, nil
 		}
 		_, h, release, err := p.batchAt(e)
@@ -71,7 +72,7 @@ func (p *PartitionLog) onlyMarkers(from, limit model.Offset) (bool, error) {
 			return false, err
 		}
 		release()
-		if !h.IsControl() {
+		if !kind(&h) {
 			return false, nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
 )
 
 // Backlog is what a reader at some offset has before it.
@@ -28,6 +29,23 @@ type Backlog struct {
 // Backlog measures what is to be read from an offset on.
 func (p *Partition) Backlog(from model.Offset) (Backlog, *protocol.Error) {
 	return p.BacklogTo(from, math.MaxInt64)
+}
+
+// Barren reports whether a reader of committed records is given nothing between two
+// offsets that are not above the last stable one: markers stand there, and records
+// of transactions that were aborted. Of more than a few dozen batches it says no.
+func (p *Partition) Barren(from, to model.Offset) (bool, *protocol.Error) {
+	if err := p.droppedError(); err != nil {
+		return false, err
+	}
+	aborted := abortedBatches(p.log.Aborted(), from, to)
+	barren, err := p.log.AllAre(from, to, func(h *batch.Header) bool {
+		return h.IsControl() || aborted != nil && h.IsTransactional() && aborted(h)
+	})
+	if err != nil {
+		return false, storageError(err)
+	}
+	return barren, nil
 }
 
 // BacklogTo is Backlog for who reads up to another offset, which is not among

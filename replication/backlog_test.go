@@ -199,6 +199,11 @@ func TestBacklogOfMarkers(t *testing.T) {
 				t.Errorf("from %d of %d: %+v", from, o.HighWatermark, b)
 			}
 		}
+		for from, want := range []bool{false, true, true, true} { // committed, aborted, two markers
+			if barren, err := p.Barren(model.Offset(from), o.HighWatermark); err != nil || barren != want {
+				t.Errorf("from %d: barren is %v, %v", from, barren, err)
+			}
+		}
 		// A batch of data that is as long as a marker.
 		alike := builder()
 		alike.Add(w.clock.Now().UnixMilli(), []byte("a key"), []byte("value"))
@@ -211,6 +216,9 @@ func TestBacklogOfMarkers(t *testing.T) {
 		w.settle()
 		if b, gone := p.Backlog(data); gone != nil || b.Markers || b.Bytes == 0 {
 			t.Errorf("with a record behind the markers: %+v, %v", b, gone)
+		}
+		if barren, err := p.Barren(data, p.Offsets().HighWatermark); err != nil || barren {
+			t.Errorf("with a record behind the markers: barren is %v, %v", barren, err)
 		}
 	})
 }

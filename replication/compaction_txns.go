@@ -12,11 +12,11 @@ import (
 // abortedSpan is where the records of an aborted transaction stand: [first, last).
 type abortedSpan struct{ first, last model.Offset }
 
-// abortedBatches tells the batches below a limit whose transactions were
+// abortedBatches tells the batches between two offsets whose transactions were
 // aborted. The limit is at most the last stable offset, so all of them are
 // known. nil: there are none.
-func abortedBatches(view log.AbortedView, limit model.Offset) func(*batch.Header) bool {
-	list := view.Overlapping(0, limit)
+func abortedBatches(view log.AbortedView, from, limit model.Offset) func(*batch.Header) bool {
+	list := view.Overlapping(from, limit)
 	if len(list) == 0 {
 		return nil
 	}

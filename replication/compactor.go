@@ -220,7 +220,7 @@ func (c *Compactor) compact(x candidate, keys *compact.KeyMap) error {
 	env := c.ps.env
 	cleaner := compact.New(compact.Config{
 		Keys: keys, NowMs: env.Clock.Now().UnixMilli(), DeleteRetentionMs: x.settings.DeleteRetentionMs,
-		Aborted: abortedBatches(x.part.log.Aborted(), x.limit),
+		Aborted: abortedBatches(x.part.log.Aborted(), 0, x.limit),
 	})
 	done, err := x.part.log.Compact(x.limit, cleaner, log.Pace{
 		Rate: func() int64 { return bytesPerSecond(c.env.Settings().BytesPerSecond) },

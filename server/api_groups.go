@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -121,6 +122,30 @@ func (s *Server) apiWhyGroup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	img := s.meta.Image()
-	retention := s.configs.Duration(img, "offsets.retention.minutes", time.Minute)
-	s.apiAnswer(w, http.StatusOK, explain(v, &rewind, s.measureMembers(v, stuckAfter), partitionCounts(img), retention, s.clock.Now()))
+	f := groupFacts{
+		rewind: &rewind, partitions: s.measureMembers(v, stuckAfter), partitionsOf: partitionCounts(img),
+		retention: s.configs.Duration(img, "offsets.retention.minutes", time.Minute), now: s.clock.Now(),
+	}
+	s.findBarren(f.partitions)
+	if len(v.Pending) > 0 {
+		if f.open, err = s.openByProducer(r.Context()); err != nil {
+			s.apiFailed(w, err)
+			return
+		}
+	}
+	s.apiAnswer(w, http.StatusOK, explain(v, &f))
+}
+
+// findBarren looks at partitions that may be stuck before an open transaction: whether
+// there is anything in between for who reads committed records.
+func (s *Server) findBarren(partitions []GroupPartition) {
+	for i := range partitions {
+		p := &partitions[i]
+		if p.LastStable == nil || p.Lag == nil || p.Lag.Seconds < stuckAfter.Seconds() || *p.Committed >= *p.LastStable {
+			continue
+		}
+		if part, err := s.partitions.Find(p.Topic, p.Partition); err == nil {
+			p.barren, _ = part.Barren(model.Offset(*p.Committed), model.Offset(*p.LastStable)) // what cannot be read is told by others
+		}
+	}
 }

@@ -160,7 +160,7 @@ holder b: waits for 2 partitions (t 1-2), which the member gone holds; that is o
 heartbeat c: has not come since there is a new assignment; last heard of 2 s ago; out in 8 s
 heartbeat d: a static member that left ("node 1") and may come back: nobody gets its partitions until then; out in 7 s`},
 	} {
-		got := server.Explain(&c.view, server.RewindInShort{}, nil, func(string) int { return 2 }, time.Hour, now)
+		got := server.Explain(&c.view, server.RewindInShort{}, nil, func(string) int { return 2 }, nil, time.Hour, now)
 		text := got.Summary
 		for _, r := range got.Reasons {
 			text += "\n" + r.Kind + " " + r.Member + ": " + r.Text

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -50,9 +51,16 @@ func BytesRead(s *Server) (n int64) {
 
 // Explain is what /why answers for a group as it is seen at some moment.
 func Explain(
-	v *coordinator.GroupView, rewind RewindInShort, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time,
+	v *coordinator.GroupView, rewind RewindInShort, partitions []GroupPartition, partitionsOf func(string) int, open map[model.ProducerID]*txn.View,
+	retention time.Duration, now time.Time,
 ) GroupWhy {
-	return explain(v, &rewind, partitions, partitionsOf, retention, now)
+	return explain(v, &groupFacts{rewind: &rewind, partitions: partitions, partitionsOf: partitionsOf, open: open, retention: retention, now: now})
+}
+
+// Barren says of a partition that nothing lies before the last stable offset.
+func (p GroupPartition) Barren() GroupPartition {
+	p.barren = true
+	return p
 }
 
 // Rates is how the lag of a group changed between two looks.

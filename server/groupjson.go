@@ -113,6 +113,8 @@ type GroupPartition struct {
 	Host        string     `json:"host,omitempty"`
 	Rate        *GroupRate `json:"rate,omitempty"`
 	Error       string     `json:"error,omitempty"` // why the lag is not known
+
+	barren bool // nothing lies before LastStable for who reads committed data; only looked for where it may be stuck
 }
 
 // Lag is how far behind something is.

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
+	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
 // GroupWhy says in words how a group is, and what stands in its way.
@@ -38,10 +41,23 @@ const stuckAfter = time.Minute
 // kindConsumer is the type of groups whose partitions the broker hands out.
 const kindConsumer = "consumer"
 
-// explain says how a group is. partitionsOf tells how many partitions a topic has.
-func explain(
-	v *coordinator.GroupView, rewind *RewindInShort, partitions []GroupPartition, partitionsOf func(string) int, retention time.Duration, now time.Time,
-) GroupWhy {
+// pendingAfter is for how long a transaction must have committed offsets, and not be
+// over, before that is worth a word.
+const pendingAfter = 10 * time.Second
+
+// groupFacts are what a group is explained by, beside its view.
+type groupFacts struct {
+	rewind       *RewindInShort
+	partitions   []GroupPartition
+	partitionsOf func(topic string) int
+	open         map[model.ProducerID]*txn.View // transactions that are not over
+	retention    time.Duration
+	now          time.Time
+}
+
+// explain says how a group is.
+func explain(v *coordinator.GroupView, f *groupFacts) GroupWhy {
+	now, rewind, partitions := f.now, f.rewind, f.partitions
 	e := explanation{view: v, now: now, members: map[string]*coordinator.MemberView{}}
 	for i := range v.Members {
 		e.members[v.Members[i].ID] = &v.Members[i]
@@ -60,13 +76,14 @@ func explain(
 	if len(v.Members) > 0 {
 		e.silent()
 		if v.State == "Stable" && !rewind.emptying() { // then they are to have nothing
-			e.idle(partitionsOf)
+			e.idle(f.partitionsOf)
+			e.pending(f.open)
 			e.stuck(partitions)
 			e.uncommitted(partitions)
 		}
 	}
 	return GroupWhy{
-		Group: v.ID, State: v.State, Since: utc(v.Since), Summary: e.summary(retention), Reasons: append([]GroupReason{}, e.reasons...),
+		Group: v.ID, State: v.State, Since: utc(v.Since), Summary: e.summary(f.retention), Reasons: append([]GroupReason{}, e.reasons...),
 	}
 }
 
@@ -232,6 +249,41 @@ func (e *explanation) idle(partitionsOf func(string) int) {
 	}
 }
 
+// pending are transactions that have committed offsets of the group and are not over:
+// members that come to these partitions wait for their ends.
+func (e *explanation) pending(open map[model.ProducerID]*txn.View) {
+	for _, p := range e.view.Pending {
+		waited := e.now.Sub(p.Since)
+		if waited < pendingAfter {
+			continue
+		}
+		what := fmt.Sprintf("offsets of %s were committed %s ago in a transaction of producer %d", setText(p.Topics), SpanText(waited), p.Producer)
+		const waits = "a member that is given one of these partitions now gets no offset, and reads nothing, until that is over"
+		v := open[p.Producer]
+		if v == nil {
+			e.add("transaction", "", time.Time{}, "%s, which no coordinator knows: %s; `mainstem txn list --hanging --topics %s` says how to end it",
+				what, waits, cluster.OffsetsTopic)
+			continue
+		}
+		t := summarizeTxn(v)
+		ends := "it is decided, and its markers are being written"
+		if !t.AbortedAt.IsZero() {
+			ends = fmt.Sprintf("it is aborted in %s unless its producer ends it, or now by `mainstem txn abort %s`", e.left(t.AbortedAt), Quoted(t.ID))
+		}
+		e.add("transaction", "", t.AbortedAt, "%s (%s), which is not over: %s; %s", what, Quoted(t.ID), waits, ends)
+	}
+}
+
+// isPending reports whether an offset of a partition waits for its transaction's end.
+func (e *explanation) isPending(topic string, partition int32) bool {
+	return slices.ContainsFunc(e.view.Pending, func(p coordinator.PendingCommit) bool {
+		return slices.ContainsFunc(p.Topics, func(t coordinator.AssignedTopic) bool {
+			_, there := slices.BinarySearch(t.Partitions, partition)
+			return there && t.Topic == topic
+		})
+	})
+}
+
 // stuck are partitions with something to read of which nothing is committed.
 func (e *explanation) stuck(partitions []GroupPartition) {
 	for i := range partitions {
@@ -239,8 +291,8 @@ func (e *explanation) stuck(partitions []GroupPartition) {
 		if p.Lag == nil || p.Member == "" || p.Lag.Seconds < stuckAfter.Seconds() || e.now.Sub(p.CommittedAt) < stuckAfter {
 			continue
 		}
-		if p.LastStable != nil && *p.Committed >= *p.LastStable {
-			e.add("transaction", p.Member, time.Time{}, "%s-%d: %d records behind, all of them behind offset %d, where a transaction is open: who reads committed data "+
+		if p.LastStable != nil && (p.barren || *p.Committed >= *p.LastStable) {
+			e.add("transaction", p.Member, time.Time{}, "%s-%d: %d records behind, all that it can be given of them behind offset %d, where a transaction is open: who reads committed data "+
 				"waits for its end; `mainstem txn list --open --topics %s` says whose it is, and what ends it", Quoted(p.Topic), p.Partition, p.Lag.Records, *p.LastStable, Quoted(p.Topic))
 			continue
 		}
@@ -260,7 +312,7 @@ func (e *explanation) uncommitted(partitions []GroupPartition) {
 	n, first := 0, ""
 	for i := range partitions {
 		p := &partitions[i]
-		if p.Member == "" || p.Committed != nil || p.End <= p.LogStart {
+		if p.Member == "" || p.Committed != nil || p.End <= p.LogStart || e.isPending(p.Topic, p.Partition) {
 			continue
 		}
 		if n++; n == 1 {

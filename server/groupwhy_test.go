@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/coordinator/txn"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -49,6 +51,13 @@ func TestWhy(t *testing.T) {
 	waits.Waits = true
 	silent := consumer(now, "b", 0, 1)
 	silent.Heard, silent.Expires = time.Time{}, in(8*time.Second)
+	given := func(topic string, partition int32) []coordinator.AssignedTopic {
+		return []coordinator.AssignedTopic{{Topic: topic, Partitions: []int32{partition}}}
+	}
+	open := map[model.ProducerID]*txn.View{
+		4: {ID: "worker-4", State: txn.Ongoing, Start: ago(20 * time.Second).UnixMilli(), Timeout: 60_000},
+		5: {ID: "worker-5", State: txn.PrepareCommit, Start: ago(30 * time.Second).UnixMilli(), Timeout: 60_000},
+	}
 	for _, c := range []struct {
 		name       string
 		view       coordinator.GroupView
@@ -113,7 +122,23 @@ stuck b app/h: t-1: 5 records behind, and nothing was committed for 20 min, sinc
 		{"behind a transaction", coordinator.GroupView{
 			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
 		}, []server.GroupPartition{stableAt(behind, 17)}, `stable for 1 h with 2 members in generation 6
-transaction b app/h: t-1: 5 records behind, all of them behind offset 17, where a transaction is open: who reads committed data waits for its end; ` + "`mainstem txn list --open --topics t`" + ` says whose it is, and what ends it`},
+transaction b app/h: t-1: 5 records behind, all that it can be given of them behind offset 17, where a transaction is open: who reads committed data waits for its end; ` + "`mainstem txn list --open --topics t`" + ` says whose it is, and what ends it`},
+		{"behind markers, and then a transaction", coordinator.GroupView{
+			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
+		}, []server.GroupPartition{stableAt(behind, 18).Barren()}, `stable for 1 h with 2 members in generation 6
+transaction b app/h: t-1: 5 records behind, all that it can be given of them behind offset 18, where a transaction is open: who reads committed data waits for its end; ` + "`mainstem txn list --open --topics t`" + ` says whose it is, and what ends it`},
+		{"committed in transactions that are not over", coordinator.GroupView{
+			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
+			Pending: []coordinator.PendingCommit{
+				{Producer: 3, Since: ago(9 * time.Second), Topics: given("t", 0)},
+				{Producer: 4, Since: ago(20 * time.Second), Topics: given("t", 1)},
+				{Producer: 5, Since: ago(30 * time.Second), Topics: given("t", 2)},
+				{Producer: 6, Since: ago(40 * time.Second), Topics: given("u", 0)},
+			},
+		}, []server.GroupPartition{{Topic: "t", Partition: 1, End: 4, Member: "b"}}, `stable for 1 h with 2 members in generation 6
+transaction - until 40s: offsets of 1 partition (t 1) were committed 20 s ago in a transaction of producer 4 (worker-4), which is not over: a member that is given one of these partitions now gets no offset, and reads nothing, until that is over; it is aborted in 40 s unless its producer ends it, or now by ` + "`mainstem txn abort worker-4`" + `
+transaction -: offsets of 1 partition (t 2) were committed 30 s ago in a transaction of producer 5 (worker-5), which is not over: a member that is given one of these partitions now gets no offset, and reads nothing, until that is over; it is decided, and its markers are being written
+transaction -: offsets of 1 partition (u 0) were committed 40 s ago in a transaction of producer 6, which no coordinator knows: a member that is given one of these partitions now gets no offset, and reads nothing, until that is over; ` + "`mainstem txn list --hanging --topics __consumer_offsets`" + ` says how to end it`},
 		{"stuck before a transaction", coordinator.GroupView{
 			State: "Stable", Since: ago(time.Hour), Generation: 6, Members: members(consumer(now, "a", 1, 0), consumer(now, "b", 1, 1)),
 		}, []server.GroupPartition{stableAt(behind, 18)}, `stable for 1 h with 2 members in generation 6
@@ -147,7 +172,7 @@ uncommitted -: nothing was ever committed for 1 partition with records, such as 
 			"no members, nobody ever joined; each committed offset goes 7 d after its commit (offsets.retention.minutes)",
 		},
 	} {
-		got := server.Explain(&c.view, server.RewindInShort{}, c.partitions, func(string) int { return 2 }, 7*24*time.Hour, now)
+		got := server.Explain(&c.view, server.RewindInShort{}, c.partitions, func(string) int { return 2 }, open, 7*24*time.Hour, now)
 		lines := []string{got.Summary}
 		for _, r := range got.Reasons {
 			who := strings.ReplaceAll(r.Member, "\n", `\n`)
@@ -178,7 +203,7 @@ func TestWhyRewound(t *testing.T) {
 	}
 	kinds := func(phase string) (all string) {
 		rewind := server.RewindInShort{ID: "1", Phase: phase, Started: now.Add(-5 * time.Second)}
-		for _, r := range server.Explain(&view, rewind, nil, func(string) int { return 2 }, time.Hour, now).Reasons {
+		for _, r := range server.Explain(&view, rewind, nil, func(string) int { return 2 }, nil, time.Hour, now).Reasons {
 			all += r.Kind + ": " + r.Text + "\n"
 		}
 		return all
