@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // askTime bounds what a clerk waits for, which is longer than a broker is away.
@@ -25,8 +26,15 @@ type clerk struct {
 // id is transactional.
 func (c *clerk) id() string { return fmt.Sprintf("%s-clerk-%d", c.o.Topic, c.number) }
 
+// dial makes a client with or without an epoch for each transaction (KIP-890), whatever
+// the one before was.
 func (c *clerk) dial() (*kgo.Client, error) {
+	versions := kversion.Stable()
+	if c.rng.IntN(2) == 0 {
+		versions = kversion.V3_9_0()
+	}
 	return kgo.NewClient(
+		kgo.MaxVersions(versions),
 		kgo.SeedBrokers(c.addr),
 		kgo.TransactionalID(c.id()),
 		kgo.TransactionTimeout(c.o.Timeout),

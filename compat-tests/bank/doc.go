@@ -1,7 +1,8 @@
 // Package bank holds a broker to what it promises about transactions: clerks move
 // money between accounts, each transfer a transaction with legs in several partitions,
 // and observers read committed. Clerks commit, abort, go away in the middle, come back
-// as zombies, and end transactions too late, while the broker may be killed.
+// as zombies, and end transactions too late, while the broker may be killed. Their clients
+// have an epoch for each transaction (KIP-890) or not, by chance, also under one id.
 //
 // A transfer whose commit was acknowledged is read whole, once; one that was not to be
 // committed is not read at all; one whose commit was asked for and never answered is
