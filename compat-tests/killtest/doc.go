@@ -16,7 +16,7 @@
 // stands in the copy once, in order.
 //
 // The load and the check are package promise, for transactions packages bank and loop.
-// Files: main.go, span.go (how long a run lasts), groups.go, txn.go, loops.go.
+// Files: main.go, kill.go, span.go (how long a run lasts), groups.go, txn.go, loops.go.
 //
 // A kill takes the process and leaves the kernel's page cache. What a power cut
 // leaves is tested in the log's own crash tests.

@@ -96,7 +96,7 @@ type life struct {
 // killGroupsOnce kills the broker and looks at the life that follows.
 func killGroupsOnce(ctx context.Context, b harness.Broker, c *promise.Crowd, every time.Duration) (life, error) {
 	c.History.Down(time.Now())
-	if err := b.Kill(); err != nil {
+	if err := kill(b); err != nil {
 		return life{}, err
 	}
 	if err := b.Restart(); err != nil {

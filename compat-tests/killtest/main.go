@@ -184,7 +184,7 @@ func run(ctx context.Context, o options) (err error) {
 func killOnce(ctx context.Context, b harness.Broker, l *promise.Ledger, w *promise.Workers, under time.Duration) (time.Duration, error) {
 	w.Resume()
 	time.Sleep(under)
-	if err := b.Kill(); err != nil {
+	if err := kill(b); err != nil {
 		return 0, err
 	}
 	before := l.Total()

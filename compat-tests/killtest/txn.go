@@ -83,7 +83,7 @@ func killTxnOnce(b harness.Broker, k *bank.Bank, loops loops, under time.Duratio
 	time.Sleep(under)
 	k.Away(true)
 	loops.away(true)
-	err := errors.Join(b.Kill(), b.Restart(), k.Err(), loops.err())
+	err := errors.Join(kill(b), b.Restart(), k.Err(), loops.err())
 	k.Away(false)
 	loops.away(false)
 	return err
