@@ -33,7 +33,7 @@ func startLoops(ctx context.Context, addr string, o options) (ls loops, err erro
 		}
 		l, err := loop.Start(ctx, addr, loop.Options{
 			Name: "loop-" + name, Command: command, Partitions: loopPartitions, Workers: loopWorkers, Rate: loopRate,
-			Timeout: o.txnTimeout, Scan: scan, Restart: restart,
+			Timeout: o.txnTimeout, Scan: scan, Restart: restart, Seed: o.seed,
 		})
 		if err != nil {
 			return ls, err
@@ -46,18 +46,19 @@ func startLoops(ctx context.Context, addr string, o options) (ls loops, err erro
 // loopCommand is how the program of a client is started.
 func loopCommand(ctx context.Context, client string) ([]string, error) {
 	const programs = "clients/txn"
+	jars := map[string]string{"java": "kafka", "java-3.9": "kafka-clients-3.9"}
 	switch client {
-	case "java":
+	case "java", "java-3.9":
 		module, err := harness.ModuleDir()
 		if err != nil {
 			return nil, err
 		}
-		return harness.JavaProgram(ctx, filepath.Join(module, programs, "java", "Worker.java"))
+		return harness.JavaProgramWith(ctx, jars[client], filepath.Join(module, programs, "java", "Worker.java"))
 	case "franzgo":
 		bin, err := harness.GoProgram(ctx, programs+"/franzgo")
 		return []string{bin}, err
 	}
-	return nil, fmt.Errorf("-loops: %q is not java or franzgo", client)
+	return nil, fmt.Errorf("-loops: %q is not java, java-3.9 or franzgo", client)
 }
 
 func (ls loops) away(yes bool) {

@@ -51,7 +51,7 @@ func main() {
 	flag.DurationVar(&o.session, "session", 10*time.Second, "session timeout of the groups")
 	flag.IntVar(&o.txn, "txn", 0, "instead of the producers' records, look at the transfers of so many clerks, each a transaction")
 	flag.DurationVar(&o.txnTimeout, "txn-timeout", 5*time.Second, "timeout of the transactions")
-	flag.StringVar(&o.loops, "loops", "", "with -txn, also copy topics by transactions of these clients: java, franzgo, or both with a comma")
+	flag.StringVar(&o.loops, "loops", "", "with -txn, also copy topics by transactions of these clients: java, java-3.9, franzgo, with commas")
 	flag.Parse()
 	if err := o.misused(given); err != nil {
 		fmt.Fprintln(os.Stderr, "killtest:", err)

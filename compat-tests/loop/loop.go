@@ -26,6 +26,7 @@ type Options struct {
 	// Timeout is of transactions; Scan is how much later the broker may abort one that
 	// is over it, and Restart how much longer that may take after a start.
 	Timeout, Scan, Restart time.Duration
+	Seed                   uint64
 }
 
 // Loop is a filler, workers and who looks at what they do. They go on over kills.
@@ -38,10 +39,10 @@ type Loop struct {
 	filler                *filler
 	input, output         *tape
 	crew                  *observe.Crew
-	full                  context.CancelFunc // Of the filler.
+	full                  context.CancelFunc // Of the filler, and of trouble.
 	filling               sync.WaitGroup
 
-	starts, commits, aborts atomic.Int64
+	starts, commits, aborts, crashes, zombies atomic.Int64
 
 	mu struct {
 		sync.Mutex
@@ -73,9 +74,13 @@ func Start(ctx context.Context, addr string, o Options) (*Loop, error) {
 		defer l.filling.Done()
 		return l.filler.fill(filling, addr)
 	})
-	for i := range o.Workers {
-		l.crew.Run(func() error { return (&worker{l, i}).work(ctx) })
+	workers := make([]*worker, o.Workers)
+	for i := range workers {
+		w := &worker{Loop: l, number: i}
+		workers[i] = w
+		l.crew.Run(func() error { return w.work(ctx) })
 	}
+	l.crew.Run(func() error { return l.trouble(filling, workers) })
 	for _, t := range []*tape{l.input, l.output} {
 		l.crew.Run(func() error { return observe.Committed(ctx, addr, t.topic, o.Partitions, t.take) })
 	}
@@ -166,6 +171,6 @@ func (l *Loop) await(ctx context.Context, what string, try func() error) error {
 
 // Story says what was done so far.
 func (l *Loop) Story() string {
-	return fmt.Sprintf("%s: %d records written, %d of them copied by %d transactions, %d began again, programs started %d times; a stable offset stood still for %v at most",
-		l.o.Name, l.input.count(), l.output.count(), l.commits.Load(), l.aborts.Load(), l.starts.Load(), l.stable.Longest().Round(time.Millisecond))
+	return fmt.Sprintf("%s: %d records written, %d of them copied by %d transactions, %d began again; %d workers crashed, %d were zombies, programs started %d times; a stable offset stood still for %v at most",
+		l.o.Name, l.input.count(), l.output.count(), l.commits.Load(), l.aborts.Load(), l.crashes.Load(), l.zombies.Load(), l.starts.Load(), l.stable.Longest().Round(time.Millisecond))
 }

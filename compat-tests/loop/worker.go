@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/txn/told"
@@ -20,6 +21,7 @@ const sessionTimeout = 6 * time.Second
 type worker struct {
 	*Loop
 	number int
+	now    atomic.Pointer[told.Worker] // nil: never started
 }
 
 // work has the worker live as often as needed, until it is told to stop.
@@ -31,6 +33,7 @@ func (w *worker) work(ctx context.Context) error {
 		}
 		// Nobody asks a killed one for long.
 		stop := context.AfterFunc(ctx, p.Kill)
+		w.now.Store(p)
 		w.starts.Add(1)
 		err = w.live(ctx, p)
 		if stop() {
@@ -40,10 +43,7 @@ func (w *worker) work(ctx context.Context) error {
 		if ctx.Err() == nil {
 			w.died(fmt.Errorf("worker %d: %w", w.number, err))
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(restartPause):
-		}
+		wait(ctx, restartPause)
 	}
 	return nil
 }

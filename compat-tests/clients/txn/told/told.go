@@ -78,7 +78,8 @@ func (w *Worker) Story() string {
 	return w.story.String()
 }
 
-// Ask gives a command and waits for its answer. An error is that there is none.
+// Ask gives a command and waits for its answer. An error is that there is none: the
+// program has ended then, so that what it might say yet is no answer to anything else.
 func (w *Worker) Ask(command string) (Answer, error) {
 	w.note("%s", command)
 	if err := w.Tell(command); err != nil {
@@ -90,6 +91,7 @@ func (w *Worker) Ask(command string) (Answer, error) {
 	case <-w.Ended():
 		return Answer{}, fmt.Errorf("%s: the program ended: %v", command, w.State())
 	case <-time.After(answerTime):
+		w.Kill()
 		return Answer{}, fmt.Errorf("%s: no answer after %v", command, answerTime)
 	}
 }
