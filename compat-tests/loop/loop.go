@@ -46,7 +46,7 @@ type Loop struct {
 
 	mu struct {
 		sync.Mutex
-		last error // What a worker ended with.
+		last error // Why a worker ended or began again.
 	}
 }
 
@@ -91,8 +91,8 @@ func Start(ctx context.Context, addr string, o Options) (*Loop, error) {
 // Err is what the broker did wrong so far.
 func (l *Loop) Err() error { return l.crew.Err() }
 
-// died notes what a worker ended with.
-func (l *Loop) died(err error) {
+// said notes why a worker ended or began again.
+func (l *Loop) said(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.last = err
@@ -166,7 +166,7 @@ func (l *Loop) await(ctx context.Context, what string, try func() error) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return fmt.Errorf("%s: %w; a worker ended last with: %v", l.o.Name, err, l.mu.last)
+	return fmt.Errorf("%s: %w; what happened last to a worker: %v", l.o.Name, err, l.mu.last)
 }
 
 // Story says what was done so far.

@@ -13,6 +13,11 @@ import (
 // restartPause is how long a user waits before the program is started again.
 const restartPause = 100 * time.Millisecond
 
+// failuresMost is how often in a row a worker may fail before it is started again. A
+// client may say that an abort went well, and be of no use any more: franz-go is, once
+// it has asked for a commit after the transaction's time.
+const failuresMost = 5
+
 // sessionTimeout is how long the broker takes to miss a worker that was killed; it is
 // the least that brokers take by default.
 const sessionTimeout = 6 * time.Second
@@ -41,7 +46,7 @@ func (w *worker) work(ctx context.Context) error {
 		}
 		<-p.Ended()
 		if ctx.Err() == nil {
-			w.died(fmt.Errorf("worker %d: %w", w.number, err))
+			w.said(fmt.Errorf("worker %d ended: %w", w.number, err))
 		}
 		wait(ctx, restartPause)
 	}
@@ -56,21 +61,24 @@ func (w *worker) argv() []string {
 
 // live has a program copy until it can not go on, and says why.
 func (w *worker) live(ctx context.Context, p *told.Worker) error {
-	if err := obey(p, "init"); err != nil {
-		return err
-	}
-	for ctx.Err() == nil {
-		err := w.copy(p)
-		if err == nil {
+	err := obey(p, "init")
+	for failed := 0; err == nil && ctx.Err() == nil; {
+		if err = w.copy(p); err == nil {
+			failed = 0
 			continue
 		}
-		// What was taken is taken again.
 		w.aborts.Add(1)
+		if failed++; failed == failuresMost {
+			return err
+		}
+		// What was taken is taken again.
 		if after := obey(p, "abort"); after != nil {
 			return errors.Join(err, after)
 		}
+		w.said(fmt.Errorf("worker %d began again: %w", w.number, err))
+		err = nil
 	}
-	return nil
+	return err
 }
 
 // copy copies what there is, in one transaction.
