@@ -22,7 +22,7 @@ func TestStands(t *testing.T) {
 		{"stands still", []look{{at: 0, stable: 1, end: 5}, {at: 9, stable: 1, end: 5}, {at: 11, stable: 1, end: 5, wrong: true}}},
 		{"over a kill", []look{{at: 0, stable: 1, end: 5}, {at: 6, stable: 1, end: 5}, {at: 7, down: true}, {at: 60, stable: 1, end: 5}, {at: 63, stable: 1, end: 5}, {at: 66, stable: 1, end: 5, wrong: true}}},
 		{"goes back", []look{{at: 0, stable: 4, end: 5}, {at: 1, stable: 3, end: 5, wrong: true}}},
-		{"goes back over a kill", []look{{at: 0, stable: 4, end: 5}, {at: 1, down: true}, {at: 2, stable: 3, end: 4}}},
+		{"goes back over a kill", []look{{at: 0, stable: 4, end: 5}, {at: 1, down: true}, {at: 2, stable: 3, end: 4, wrong: true}}},
 		{"behind the end", []look{{at: 0, stable: 6, end: 5, wrong: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
