@@ -37,8 +37,12 @@ type Bank struct {
 	adm    *kadm.Client
 	crew   *observe.Crew
 	gate   sync.RWMutex // Clerks hold it for reading during a transfer.
+	// waits is held by the one clerk that comes too late. If all could, all would soon, and
+	// the broker would have little to do when it is killed.
+	waits sync.Mutex
 
-	zombies, lates, lateCommits atomic.Int64
+	commits        *commits
+	zombies, lates atomic.Int64
 }
 
 // Start opens a bank on a broker, with its gate closed.
@@ -47,7 +51,7 @@ func Start(ctx context.Context, addr string, o Options) (*Bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bank{o: o, addr: addr, books: newBooks(), cl: cl, adm: kadm.NewClient(cl)}
+	b := &Bank{o: o, addr: addr, books: newBooks(), commits: newCommits(), cl: cl, adm: kadm.NewClient(cl)}
 	if _, err := b.adm.CreateTopic(ctx, int32(o.Partitions), 1, nil, o.Topic); err != nil {
 		cl.Close()
 		return nil, err
@@ -74,8 +78,17 @@ func (b *Bank) Pause() { b.gate.Lock() }
 // Resume lets the clerks work.
 func (b *Bank) Resume() { b.gate.Unlock() }
 
-// Away says that the broker is about to be killed, or that it is back.
-func (b *Bank) Away(yes bool) { b.stable.Away(yes) }
+// Killing says that the broker is about to be killed.
+func (b *Bank) Killing() {
+	b.stable.Away(true)
+	b.commits.killing()
+}
+
+// Killed says that the broker is dead.
+func (b *Bank) Killed() { b.commits.killed() }
+
+// Back says that the broker was started again.
+func (b *Bank) Back() { b.stable.Away(false) }
 
 // Stop ends all; the bank is not paused then.
 func (b *Bank) Stop() {
@@ -114,6 +127,9 @@ func (b *Bank) Verify(ctx context.Context, whole bool) error {
 // Story says what was done so far.
 func (b *Bank) Story() string {
 	yes, no, unknown := b.books.Counts()
-	return fmt.Sprintf("%d transfers committed, %d aborted, %d asked for without an answer; %d zombies fenced, %d came too late (%d of them committed); a stable offset stood still for %v at most",
-		yes, no, unknown, b.zombies.Load(), b.lates.Load(), b.lateCommits.Load(), b.stable.Longest().Round(time.Millisecond))
+	return fmt.Sprintf("%d transfers committed, %d aborted, %d asked for without an answer; %d zombies and %d late commits refused; a stable offset stood still for %v at most",
+		yes, no, unknown, b.zombies.Load(), b.lates.Load(), b.stable.Longest().Round(time.Millisecond))
 }
+
+// Met is how many kills met commits without an answer, and how many commits that were.
+func (b *Bank) Met() (kills, met int) { return b.commits.count() }

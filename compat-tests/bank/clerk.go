@@ -2,7 +2,6 @@ package bank
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -128,8 +127,11 @@ func (c *clerk) transfer(ctx context.Context) error {
 		return c.abort(ctx, t)
 	case dice < 97:
 		return c.zombie(ctx, t)
-	default:
+	case c.waits.TryLock():
+		defer c.waits.Unlock()
 		return c.late(ctx, t)
+	default:
+		return c.commit(ctx, t)
 	}
 }
 
@@ -159,7 +161,7 @@ func (c *clerk) end(ctx context.Context, cl *kgo.Client, try kgo.TransactionEndT
 
 func (c *clerk) commit(ctx context.Context, t transfer) error {
 	c.books.set(t, asked)
-	if err := c.end(ctx, c.cl, kgo.TryCommit); err != nil {
+	if err := c.commits.follow(func() error { return c.end(ctx, c.cl, kgo.TryCommit) }); err != nil {
 		return c.renew(ctx) // Who comes after it sees it ended, one way or the other.
 	}
 	c.books.set(t, committed)
@@ -195,20 +197,4 @@ func (c *clerk) zombie(ctx context.Context, t transfer) error {
 	}
 	c.zombies.Add(1)
 	return nil
-}
-
-// late asks for the commit when the broker has aborted the transfer for its age. It
-// may have been away and not come to that.
-func (c *clerk) late(ctx context.Context, t transfer) error {
-	select {
-	case <-time.After(c.o.Timeout + c.o.Scan):
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	c.lates.Add(1)
-	err := c.commit(ctx, t)
-	if f, _ := c.books.fate(t); f == committed {
-		c.lateCommits.Add(1)
-	}
-	return errors.Join(err, ctx.Err())
 }

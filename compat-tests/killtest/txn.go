@@ -74,17 +74,21 @@ func runTxn(ctx context.Context, b harness.Broker, o options) error {
 		return fmt.Errorf("the end: %w", err)
 	}
 	loops.tell()
-	fmt.Printf("ok: %d cycles; every transfer was read whole or not at all, as it was ended; the accounts sum up to 0%s\n", cycle, loops.verdict())
+	kills, met := k.Met()
+	fmt.Printf("ok: %d cycles, %d of them killed the broker with commits under way (%d commits); every transfer was read whole or not at all, as it was ended; the accounts sum up to 0%s\n",
+		cycle, kills, met, loops.verdict())
 	return nil
 }
 
 // killTxnOnce kills the broker after a time under load, and starts it again.
 func killTxnOnce(b harness.Broker, k *bank.Bank, loops loops, under time.Duration) error {
 	time.Sleep(under)
-	k.Away(true)
 	loops.away(true)
-	err := errors.Join(kill(b), b.Restart(), k.Err(), loops.err())
-	k.Away(false)
+	k.Killing()
+	err := kill(b)
+	k.Killed()
+	err = errors.Join(err, b.Restart(), k.Err(), loops.err())
+	k.Back()
 	loops.away(false)
 	return err
 }
