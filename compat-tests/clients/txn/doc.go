@@ -22,6 +22,6 @@
 //
 // Files in reading order: client.go (the clients), worker.go (one process, by package told), world.go
 // (topics, and how scenarios wait), ledger.go (what was written, and the check of what
-// is read), endings.go, zombie.go, transform.go, turns.go (the scenarios), txn_test.go,
+// is read), endings.go, zombie.go, timeout.go, transform.go, turns.go (the scenarios), txn_test.go,
 // check_test.go (the check finds what is planted).
 package txn

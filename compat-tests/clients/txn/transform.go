@@ -42,8 +42,8 @@ func (p *pipe) fill() {
 // worker starts one that copies.
 func (p *pipe) worker(id string) *worker {
 	p.t.Helper()
-	// Longer than a session: what a member left open must not be aborted before it is missed.
-	wk := p.start(id, 20*time.Second, "from="+p.from, "to="+p.to, "group="+p.group, fmt.Sprint("session=", sessionTimeout.Milliseconds()))
+	// Whatever the machine does, no transaction of here is over its time.
+	wk := p.start(id, scenarioTime, "from="+p.from, "to="+p.to, "group="+p.group, fmt.Sprint("session=", sessionTimeout.Milliseconds()))
 	wk.must("init")
 	return wk
 }
@@ -150,7 +150,8 @@ func Transform(t *testing.T, shared *testbroker.Shared, c Client) {
 func Members(t *testing.T, shared *testbroker.Shared, c Client) {
 	p := newPipe(t, shared, c)
 	p.fill()
-	one := p.worker(shared.Name(t))
+	id := shared.Name(t)
+	one := p.worker(id)
 	p.copy(one)
 	p.fill()
 	p.take(one)
@@ -165,6 +166,7 @@ func Members(t *testing.T, shared *testbroker.Shared, c Client) {
 	one.Kill()
 	p.fill()
 	p.drain(two)
+	p.start(id, time.Minute).must("init") // Who comes with its id ends what it has left open, if anything.
 	p.awaitOpen("what was left open is over", p.to)
 	p.judge(p.to, &p.ledger, committed)
 }

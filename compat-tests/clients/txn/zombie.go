@@ -44,19 +44,3 @@ func Zombie(t *testing.T, shared *testbroker.Shared, c Client) {
 	w.judge(topic, l, committed, uncommitted)
 }
 
-// Timeout leaves a transaction open for too long: the broker aborts it, and its
-// producer can not commit it any more.
-func Timeout(t *testing.T, shared *testbroker.Shared, c Client) {
-	w := newWorld(t, shared, c)
-	topic, l := w.topic(), &ledger{partitions: partitions}
-	slow := w.start(shared.Name(t), 3*time.Second)
-	slow.must("init")
-	slow.must("begin")
-	slow.must("send", topic, 1, "slow", 3)
-	l.add(1, "slow", 3, false)
-	w.awaitOpen("a transaction is open", topic, 1)
-	// Apache Kafka looks every ten seconds.
-	w.awaitOpen("the transaction is over its time", topic)
-	slow.mustFail("the transaction was aborted", "commit")
-	w.judge(topic, l, committed, uncommitted)
-}
