@@ -36,6 +36,7 @@ func (f *filler) fill(ctx context.Context, addr string) error {
 		kgo.SeedBrokers(addr),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0),
+		kgo.UnknownTopicRetries(-1), // Apache Kafka may answer before it knows its topics again.
 		kgo.MetadataMinAge(50*time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 	)
