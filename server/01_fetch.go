@@ -260,15 +260,19 @@ func (f *fetchCall) read() []fetchResult {
 	if f.full {
 		results, round = make([]fetchResult, 0, f.partitions), make([]roundPart, 0, f.partitions)
 	}
-	total := 0
+	total, aborted := 0, 0
 	for f.full || len(results) < fetchResultsMax && (total == 0 || total < f.maxBytes) {
 		q, ok := f.set.take()
 		if !ok {
 			break
 		}
 		r := fetchResult{part: q.owner}
-		turn := f.readOne(&q, f.maxBytes-total, total == 0, &r)
-		total += r.data.Len()
+		room := f.maxBytes - total
+		if aborted >= abortedMax {
+			room = 0
+		}
+		turn := f.readOne(&q, room, total == 0, &r)
+		total, aborted = total+r.data.Len(), aborted+len(r.head.Aborted)
 		if f.set.changed(q.owner, &r) || f.full {
 			results = append(results, r)
 		}
@@ -289,6 +293,9 @@ const (
 	// abortedWeight is what an aborted transaction takes in an answer, which tells
 	// of as many as there were among what is read.
 	abortedWeight = 48
+	// abortedMax is how many of them an answer tells before it is full, as by the
+	// bytes of its records: a few bytes of records may overlap with thousands.
+	abortedMax = 16 << 10
 	// fetchArenaMax is how much of a connection's arena outlives its answer.
 	fetchArenaMax = 16 << 10
 )

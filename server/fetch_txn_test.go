@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,6 +95,36 @@ func TestFetchReadCommitted(t *testing.T) {
 	}
 	if all := ask[*kmsg.FetchResponse](c, 12, fetchRequest("a", 0, 0)).Topics[0].Partitions[0]; all.AbortedTransactions != nil {
 		t.Errorf("read_uncommitted is told of %v", all.AbortedTransactions)
+	}
+}
+
+// TestAbortedFillAnAnswer: who names a partition again and again is not told again
+// and again of all transactions that were aborted there.
+func TestAbortedFillAnAnswer(t *testing.T) {
+	const producers, times, enough = 300, 300, 16 << 10
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createTopic("a", 1)
+	for id := range int64(producers) {
+		b.write("a", 7+id, 0, "x")
+	}
+	for id := range int64(producers) {
+		b.mark("a", 7+id, false)
+	}
+	req := fetchRequest("a", 0, producers-1) // all of them are open there
+	req.IsolationLevel = 1
+	one := req.Topics[0].Partitions[0]
+	one.PartitionMaxBytes = 100
+	req.Topics[0].Partitions = slices.Repeat([]kmsg.FetchRequestTopicPartition{one}, times)
+	told, served := 0, 0
+	for _, p := range ask[*kmsg.FetchResponse](c, 12, req).Topics[0].Partitions {
+		told += len(p.AbortedTransactions)
+		if len(p.RecordBatches) > 0 {
+			served++
+		}
+	}
+	if want := enough/producers + 1; served != want || told != want*producers {
+		t.Errorf("%d of %d places have records, and %d aborted transactions", served, times, told)
 	}
 }
 
