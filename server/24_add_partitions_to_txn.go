@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
@@ -34,6 +36,15 @@ type addition struct {
 	topics []kmsg.AddPartitionsToTxnRequestTransactionTopic
 }
 
+// sort leaves each partition in its topic once, as Kafka answers it: a request may
+// name one millions of times, and all that follows takes much more than a number.
+func (a *addition) sort() {
+	for i := range a.topics {
+		slices.Sort(a.topics[i].Partitions)
+		a.topics[i].Partitions = slices.Compact(a.topics[i].Partitions)
+	}
+}
+
 func (s *Server) addPartitionsToTxn(c *call, req *kmsg.AddPartitionsToTxnRequest) {
 	if req.Version >= 4 {
 		s.addToTransactions(c, req)
@@ -43,6 +54,7 @@ func (s *Server) addPartitionsToTxn(c *call, req *kmsg.AddPartitionsToTxnRequest
 	for _, t := range req.Topics {
 		a.topics = append(a.topics, kmsg.AddPartitionsToTxnRequestTransactionTopic{Topic: t.Topic, Partitions: t.Partitions})
 	}
+	a.sort()
 	s.add(&a, false, func(codes []protocol.ErrorCode) {
 		resp := kmsg.NewPtrAddPartitionsToTxnResponse()
 		for _, t := range a.topics {
@@ -66,6 +78,7 @@ func (s *Server) addToTransactions(c *call, req *kmsg.AddPartitionsToTxnRequest)
 	for i := range req.Transactions {
 		t := &req.Transactions[i]
 		a := addition{id: t.TransactionalID, who: producerOf(t.ProducerID, t.ProducerEpoch), verify: t.VerifyOnly, topics: t.Topics}
+		a.sort()
 		s.add(&a, req.Version >= addsBumping, func(codes []protocol.ErrorCode) {
 			if g.note() {
 				resp.Transactions[i] = a.answer(c, codes)

@@ -44,6 +44,15 @@ func TestAskedTwice(t *testing.T) {
 	if len(got) != 1 || len(got[0].Partitions) != 2 || got[0].Partitions[1].Partition != 2 {
 		t.Errorf("DescribeLogDirs: %+v", got)
 	}
+
+	add := kmsg.NewPtrAddPartitionsToTxnRequest()
+	add.TransactionalID = "x"
+	add.ProducerID = c.initID("x").ProducerID
+	add.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "t", Partitions: []int32{2, 0, 2, 0, 0}}}
+	added := ask[*kmsg.AddPartitionsToTxnResponse](c, 3, add).Topics[0].Partitions
+	if len(added) != 2 || added[0].ErrorCode != 0 || added[1].Partition != 2 || added[1].ErrorCode != 0 {
+		t.Errorf("AddPartitionsToTxn: %+v", added)
+	}
 }
 
 // TestOffsetsAskedTwice: the same for committed offsets, over a topic that is
