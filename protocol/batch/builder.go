@@ -152,11 +152,15 @@ func (b *Builder) writeHeader(dst []byte) {
 
 // appendBytes appends a nullable byte field; its length is a varint.
 func appendBytes(dst, b []byte) []byte {
+	return append(appendBytesLen(dst, b), b...)
+}
+
+// appendBytesLen appends the length of a nullable byte field.
+func appendBytesLen(dst, b []byte) []byte {
 	if b == nil {
 		return binary.AppendVarint(dst, -1)
 	}
-	dst = binary.AppendVarint(dst, int64(len(b)))
-	return append(dst, b...)
+	return binary.AppendVarint(dst, int64(len(b)))
 }
 
 func bytesLen(b []byte) int {

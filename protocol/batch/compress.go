@@ -17,7 +17,7 @@ import (
 // The compressors' pools; see the decompressors'.
 var (
 	gzipWriterPool = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
-	lz4WriterPool  = sync.Pool{New: func() any { return lz4.NewWriter(io.Discard) }}
+	lz4WriterPool  = sync.Pool{New: func() any { return newLZ4Writer() }}
 	zstdEncoder    = sync.OnceValues(func() (*zstd.Encoder, error) {
 		return zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true))
 	})
@@ -35,6 +35,16 @@ var (
 
 // zstdWriterWindow is how far a stream of zstd that is written here looks back.
 const zstdWriterWindow = 1 << 20
+
+// newLZ4Writer makes frames as Kafka's own clients do: small blocks that do not look
+// back at each other, and no checksum of the whole.
+func newLZ4Writer() *lz4.Writer {
+	z := lz4.NewWriter(io.Discard)
+	if err := z.Apply(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false)); err != nil {
+		panic(fmt.Sprintf("batch: options of lz4: %v", err))
+	}
+	return z
+}
 
 // xerialBlockBytes is the block size of the Java library.
 const xerialBlockBytes = 32 << 10

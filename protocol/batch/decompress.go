@@ -66,10 +66,10 @@ const zstdBlockBytes = 128<<10 + 1<<10
 // errLimit is returned by decoders that would exceed their limit.
 var errLimit = errors.New("limit")
 
-// inflate hands the uncompressed form of src to use, as a stream of at most
+// Inflate hands the uncompressed form of src to use, as a stream of at most
 // limit bytes. Once use has read all it is not given more, so it must read
 // until io.EOF to know that there is none.
-func inflate(c Codec, src []byte, limit int, use func(io.Reader) error) error {
+func Inflate(c Codec, src []byte, limit int, use func(io.Reader) error) error {
 	inflating <- struct{}{}
 	defer func() { <-inflating }()
 	through := func(r io.Reader) error {

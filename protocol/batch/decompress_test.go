@@ -15,7 +15,7 @@ import (
 
 // Decompress appends the uncompressed form of src to dst, limit bytes at most.
 func Decompress(dst []byte, c Codec, src []byte, limit int) ([]byte, error) {
-	err := inflate(c, src, limit, func(r io.Reader) error {
+	err := Inflate(c, src, limit, func(r io.Reader) error {
 		plain, err := io.ReadAll(r)
 		dst = append(dst, plain...)
 		return err

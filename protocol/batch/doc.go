@@ -13,7 +13,9 @@
 //	decompress.go  compressed records, within limits
 //	compress.go    the other way
 //	filter.go      a batch of some of another's records, for compaction
+//	section.go     records on their way through a codec
 //	builder.go     batches made here: journals and tests
+//	writer.go      batches made of many records that nobody keeps
 //	marker.go      control batches that end transactions
 //
 // Whoever receives bytes calls Parse or Split, then Validate for a producer's

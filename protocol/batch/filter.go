@@ -32,7 +32,7 @@ func Filter(dst, b []byte, h *Header, opt FilterOptions, keep func(*Record) bool
 	dst = append(dst, b[:HeaderSize]...)
 	f := filter{header: *h, maxTimestamp: math.MinInt64}
 	f.setHorizon(opt)
-	w, err := newSectionWriter(h.Codec(), dst)
+	w, err := NewSectionWriter(h.Codec(), dst)
 	if err != nil {
 		return dst[:start], err
 	}
@@ -77,7 +77,7 @@ func (f *filter) setHorizon(opt FilterOptions) {
 }
 
 // write adds a record.
-func (f *filter) write(w sectionWriter, r *Record) error {
+func (f *filter) write(w SectionWriter, r *Record) error {
 	f.count++
 	delta := r.TimestampDelta + f.shift
 	f.maxTimestamp = max(f.maxTimestamp, f.header.FirstTimestamp+delta)

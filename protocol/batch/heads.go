@@ -20,7 +20,7 @@ func Heads(b []byte, h *Header, limit int, do func(Record) error) error {
 	if h.Codec() == None {
 		return eachRecord(section, h, do)
 	}
-	return inflate(h.Codec(), section, limit, func(plain io.Reader) error {
+	return Inflate(h.Codec(), section, limit, func(plain io.Reader) error {
 		return headRecords(plain, h, do)
 	})
 }
@@ -47,7 +47,7 @@ func headRecords(src io.Reader, h *Header, do func(Record) error) error {
 	case errors.Is(err, io.EOF):
 		return nil
 	}
-	return err //nolint:wrapcheck // inflate's own.
+	return err //nolint:wrapcheck // Inflate's own.
 }
 
 // headStream reads the fields of records one after the other, like fields,

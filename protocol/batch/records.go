@@ -54,7 +54,7 @@ func Records(b []byte, h *Header, limit int, do func(Record) error) error {
 	if h.Codec() == None {
 		return eachRecord(section, h, do)
 	}
-	return inflate(h.Codec(), section, limit, func(plain io.Reader) error {
+	return Inflate(h.Codec(), section, limit, func(plain io.Reader) error {
 		return streamRecords(plain, h, do)
 	})
 }

@@ -10,16 +10,19 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// sectionWriter takes records, and appends them to a batch in the form of its
+// SectionWriter takes records, and appends them to a batch in the form of its
 // codec. Close returns the batch as it is then; it must be called once, after
 // an error of Write too, and gives what the writer has used back.
-type sectionWriter interface {
+type SectionWriter interface {
 	io.Writer
+	// Size is how many bytes the batch has so far: what the codec holds back is
+	// not among them.
+	Size() int
 	Close() ([]byte, error)
 }
 
-// newSectionWriter appends to dst.
-func newSectionWriter(c Codec, dst []byte) (sectionWriter, error) {
+// NewSectionWriter appends to dst.
+func NewSectionWriter(c Codec, dst []byte) (SectionWriter, error) {
 	switch c {
 	case None:
 		return &plainWriter{dst: dst}, nil
@@ -49,7 +52,10 @@ func (w *plainWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close implements sectionWriter.
+// Size implements SectionWriter.
+func (w *plainWriter) Size() int { return len(w.dst) }
+
+// Close implements SectionWriter.
 func (w *plainWriter) Close() ([]byte, error) { return w.dst, nil }
 
 // streamWriter writes through a compressor of a pool.
@@ -66,7 +72,10 @@ func newStreamWriter(dst []byte, z compressor, release func(compressor)) *stream
 	return &streamWriter{compressor: z, out: out, release: release}
 }
 
-// Close implements sectionWriter.
+// Size implements SectionWriter.
+func (w *streamWriter) Size() int { return w.out.Len() }
+
+// Close implements SectionWriter.
 func (w *streamWriter) Close() ([]byte, error) {
 	err := w.compressor.Close()
 	w.Reset(io.Discard)
@@ -97,7 +106,10 @@ func (w *snappyWriter) flush() {
 	w.block = w.block[:0]
 }
 
-// Close implements sectionWriter.
+// Size implements SectionWriter.
+func (w *snappyWriter) Size() int { return len(w.dst) }
+
+// Close implements SectionWriter.
 func (w *snappyWriter) Close() ([]byte, error) {
 	if len(w.block) > 0 {
 		w.flush()
