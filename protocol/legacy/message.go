@@ -86,7 +86,8 @@ func checkSize(b []byte) (int, error) {
 	return size, nil
 }
 
-// parse reads a whole message, and checks its CRC and that its fields fill it.
+// parse reads a message of the size that checkSize wants, and checks its CRC and that
+// its fields fill it.
 func parse(b []byte) (message, error) {
 	got, want := crc32.ChecksumIEEE(b[atMagic:]), binary.BigEndian.Uint32(b[atCRC:])
 	if got != want {
@@ -99,9 +100,6 @@ func parse(b []byte) (message, error) {
 	switch m.magic {
 	case 0:
 	case 1:
-		if len(rest) < 8 {
-			return m, fmt.Errorf("%w: a message of magic 1 ends in its timestamp", batch.ErrInvalid)
-		}
 		m.timestamp, rest = int64(binary.BigEndian.Uint64(rest)), rest[8:]
 	default:
 		return m, fmt.Errorf("%w: magic of a message is %d, 0 or 1 expected", batch.ErrInvalid, m.magic)
