@@ -9,7 +9,7 @@ import (
 
 // The versions of Fetch answers that FetchEncoder writes.
 const (
-	FetchVersionMin = 4
+	FetchVersionMin = 0
 	FetchVersionMax = 18
 )
 
@@ -43,7 +43,7 @@ type Cut struct {
 // FetchHead is what an answer says once.
 type FetchHead struct {
 	Correlation    int32
-	ThrottleMillis int32
+	ThrottleMillis int32     // from v1
 	Error          ErrorCode // from v7
 	SessionID      int32     // from v7
 	Topics         int       // how many Topic calls will follow
@@ -55,13 +55,13 @@ type FetchPartition struct {
 	Index                int32
 	Error                ErrorCode
 	HighWatermark        model.Offset
-	LastStableOffset     model.Offset
-	LogStartOffset       model.Offset // from v5
-	Aborted              []AbortedTransaction
-	PreferredReadReplica model.BrokerID  // from v11; -1 is none
-	DivergingEpoch       *EpochEndOffset // from v12
-	CurrentLeader        *LeaderHint     // from v12
-	Snapshot             *EpochEndOffset // from v12
+	LastStableOffset     model.Offset         // from v4
+	LogStartOffset       model.Offset         // from v5
+	Aborted              []AbortedTransaction // from v4
+	PreferredReadReplica model.BrokerID       // from v11; -1 is none
+	DivergingEpoch       *EpochEndOffset      // from v12
+	CurrentLeader        *LeaderHint          // from v12
+	Snapshot             *EpochEndOffset      // from v12
 }
 
 // AbortedTransaction tells a read_committed client what to skip. A nil list is
@@ -99,7 +99,9 @@ func (e *FetchEncoder) Begin(dst []byte, version int16, head FetchHead) {
 	*e = FetchEncoder{fields: fields{buf: dst}, cuts: e.cuts[:0], start: len(dst), version: version, topics: head.Topics}
 	e.flexible = KeyFetch.Flexible(version)
 	e.buf = appendResponseHeader(e.buf, head.Correlation, e.flexible)
-	e.int32(head.ThrottleMillis)
+	if e.version >= 1 {
+		e.int32(head.ThrottleMillis)
+	}
 	if e.version >= 7 {
 		e.int16(int16(head.Error))
 		e.int32(head.SessionID)
@@ -135,11 +137,15 @@ func (e *FetchEncoder) Partition(p FetchPartition, records int) {
 	e.int32(p.Index)
 	e.int16(int16(p.Error))
 	e.int64(int64(p.HighWatermark))
-	e.int64(int64(p.LastStableOffset))
+	if e.version >= 4 {
+		e.int64(int64(p.LastStableOffset))
+	}
 	if e.version >= 5 {
 		e.int64(int64(p.LogStartOffset))
 	}
-	e.aborted(p.Aborted)
+	if e.version >= 4 {
+		e.aborted(p.Aborted)
+	}
 	if e.version >= 11 {
 		e.int32(int32(p.PreferredReadReplica))
 	}

@@ -153,7 +153,13 @@ func inVersion(resp *kmsg.FetchResponse, version int16) *kmsg.FetchResponse {
 	if version < 16 {
 		r.Brokers = nil
 	}
+	if version < 1 {
+		r.ThrottleMillis = 0
+	}
 	for i := range topic.Partitions {
+		if version < 4 {
+			topic.Partitions[i].LastStableOffset, topic.Partitions[i].AbortedTransactions = -1, nil
+		}
 		if version < 5 {
 			topic.Partitions[i].LogStartOffset = -1
 		}
@@ -166,7 +172,7 @@ func inVersion(resp *kmsg.FetchResponse, version int16) *kmsg.FetchResponse {
 
 func TestFetchEncoderReportsMistakes(t *testing.T) {
 	for name, misuse := range map[string]func(e *FetchEncoder){
-		"a version that is not served": func(e *FetchEncoder) { e.Begin(nil, 3, FetchHead{}) },
+		"a version that is not served": func(e *FetchEncoder) { e.Begin(nil, FetchVersionMax+1, FetchHead{}) },
 		"a topic too many":             func(e *FetchEncoder) { e.Begin(nil, 4, FetchHead{}); e.Topic("t", model.TopicID{}, 0) },
 		"a topic too few":              func(e *FetchEncoder) { e.Begin(nil, 4, FetchHead{Topics: 1}); e.End(nil) },
 		"a partition too few": func(e *FetchEncoder) {

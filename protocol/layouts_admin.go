@@ -38,7 +38,7 @@ func topicLayouts() []layout {
 			i32("ResponsePartitionLimit"),
 			optional("Cursor", text("TopicName"), i32("PartitionIndex")),
 		}},
-		{KeyDescribeLogDirs, 1, 4, []field{
+		{KeyDescribeLogDirs, 0, 4, []field{
 			array("Topics",
 				text("Topic"),
 				list("Partitions", i32("Partition"))).nullable(0),
