@@ -11,9 +11,11 @@ import (
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
-// Produce (key 0), versions 3 to 13.
+// Produce (key 0), versions 0 to 13.
 //
 // Versions:
+//   - v0, v1: message sets of magic 0; v1 has a throttle time. legacy.go
+//   - v2: message sets of magic 1, the append time in the answer
 //   - v3: record batches of magic 2, the transactional id
 //   - v5: log start offset in the answer
 //   - v7: zstd may be used (before, it is refused)
@@ -24,11 +26,11 @@ import (
 //   - v12: the first batch adds its partition to the transaction (KIP-890)
 //   - v13: topic ids instead of names (KIP-516)
 //
-// Versions 0 to 2 carry message sets of magic 0 and 1. They are advertised, as
-// Kafka does: librdkafka up to 2.11.0 turns compression off if the lowest
-// version is not 0. A client that really sends one gets UNSUPPORTED_VERSION for
-// each partition in an answer of its own version, where Kafka closes the
-// connection without a word.
+// Kafka 4 advertises versions 0 to 2, as librdkafka up to 2.11.0 turns compression
+// off if the lowest version is not 0, and closes the connection of clients that send
+// one. Here they are served as by Kafka 3.9, with these differences: messages beside
+// compressed ones, and several of these, are taken; a message at the end of a set that
+// is cut off is not, where Kafka drops it and acknowledges the others.
 //
 // Differs from Kafka:
 //   - acks=1 waits for the high watermark, as acks=all does: with the default
@@ -63,16 +65,15 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
-			part, err := s.produceTarget(req, t, &t.Partitions[j], refusal, seen)
+			b, err := s.produceBatch(req, t, &t.Partitions[j], refusal, seen)
 			slot := &resp.Topics[i].Partitions[j]
 			if err != nil {
-				p.settle(slot, part, replication.AppendResult{Err: err, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
+				p.settle(slot, b.part, replication.AppendResult{Err: err, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
 				continue
 			}
-			send(c, tx, produceBatch{
-				part: part, records: t.Partitions[j].Records,
-				done: func(r replication.AppendResult) { p.settle(slot, part, r) },
-			})
+			part := b.part
+			b.done = func(r replication.AppendResult) { p.settle(slot, part, r) }
+			send(c, tx, b)
 		}
 	}
 	if tx != nil {
@@ -110,6 +111,37 @@ func (s *Server) refuseProduce(req *kmsg.ProduceRequest) *protocol.Error {
 	return s.refusal()
 }
 
+// produceBatch finds the partition that a batch is for, and makes the batch if the
+// client sent something older.
+func (s *Server) produceBatch(
+	req *kmsg.ProduceRequest, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition,
+	refusal *protocol.Error, seen seenPartitions,
+) (b produceBatch, err *protocol.Error) {
+	b.part, err = s.produceTarget(req, t, rp, refusal, seen)
+	if err == nil && req.Version < produceBatches {
+		b.converted, err = s.upConvert(b.part, rp)
+	}
+	if err == nil {
+		err = refuseBatch(req, b.part, rp)
+	}
+	b.records = rp.Records
+	return b, err
+}
+
+// refuseBatch finds what a request of its version may not carry.
+func refuseBatch(req *kmsg.ProduceRequest, part *replication.Partition, rp *kmsg.ProduceRequestTopicPartition) *protocol.Error {
+	switch {
+	case req.Version < 7 && codecOf(rp.Records) == batch.Zstd:
+		return protocol.Errorf(protocol.UnsupportedCompressionType,
+			"zstd needs Produce version 7 or later, this request has %d", req.Version)
+	case req.TransactionID == nil && transactional(rp.Records):
+		// Kafka's code for it, whatever it says.
+		return protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
+			"the batch for %s-%d is part of a transaction, and the request names no transactional id", part.Topic().Name, rp.Partition)
+	}
+	return nil
+}
+
 // produceTarget finds the partition that a batch is for.
 func (s *Server) produceTarget(
 	req *kmsg.ProduceRequest, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition,
@@ -136,13 +168,6 @@ func (s *Server) produceTarget(
 		return nil, protocol.Errorf(protocol.InvalidTopicException, "clients cannot append to the internal topic %s", name)
 	case len(rp.Records) == 0:
 		return nil, protocol.Errorf(protocol.InvalidRecord, "the request has no record batch for %s-%d", name, rp.Partition)
-	case req.Version < 7 && codecOf(rp.Records) == batch.Zstd:
-		return nil, protocol.Errorf(protocol.UnsupportedCompressionType,
-			"zstd needs Produce version 7 or later, this request has %d", req.Version)
-	case req.TransactionID == nil && transactional(rp.Records):
-		// Kafka's code for it, whatever it says.
-		return nil, protocol.Errorf(protocol.TransactionalIDAuthorizationFailed,
-			"the batch for %s-%d is part of a transaction, and the request names no transactional id", name, rp.Partition)
 	}
 	return part, nil
 }
@@ -170,7 +195,7 @@ func (p *produceCall) settle(slot *kmsg.ProduceResponseTopicPartition, part *rep
 
 // describe fills the fields of a partition that went wrong.
 func (p *produceCall) describe(slot *kmsg.ProduceResponseTopicPartition, part *replication.Partition, r *replication.AppendResult) {
-	slot.ErrorCode = p.call.failed(r.Err.Code)
+	slot.ErrorCode = int16(oldCode(protocol.ErrorCode(p.call.failed(r.Err.Code)), p.call.header.Version, produceStorage))
 	slot.ErrorMessage = protocol.MessageOf(r.Err)
 	for _, bad := range r.RecordErrors {
 		e := kmsg.ProduceResponseTopicPartitionErrorRecord{RelativeOffset: bad.Index}
@@ -203,18 +228,19 @@ func (s *Server) produceUnanswered(c *call, req *kmsg.ProduceRequest, refusal *p
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
-			part, err := s.produceTarget(req, t, &t.Partitions[j], refusal, seen)
+			b, err := s.produceBatch(req, t, &t.Partitions[j], refusal, seen)
 			if err != nil {
 				if first == nil {
 					first = err
 				}
 				continue
 			}
-			send(c, tx, produceBatch{part: part, records: t.Partitions[j].Records, done: func(r replication.AppendResult) {
+			b.done = func(r replication.AppendResult) {
 				if r.Err != nil {
 					conn.hangUp("produce with acks=0 failed: " + r.Err.Error())
 				}
-			}})
+			}
+			send(c, tx, b)
 		}
 	}
 	if tx != nil {

@@ -13,10 +13,12 @@ import (
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
-// Fetch (key 1), versions 4 to 18.
+// Fetch (key 1), versions 0 to 18.
 //
 // Versions:
-//   - v4: isolation level, last stable offset, aborted transactions (KIP-98)
+//   - v0, v1: messages of magic 0; v1 has a throttle time. legacy_fetch.go
+//   - v2, v3: messages of magic 1; v3 has a limit for the whole answer (KIP-74)
+//   - v4: record batches, isolation level, last stable offset, aborted transactions (KIP-98)
 //   - v5: log start offset
 //   - v7: incremental fetch sessions (KIP-227)
 //   - v9: the client's leader epoch (KIP-320)
@@ -36,8 +38,9 @@ import (
 //   - In a session only partitions with news are looked at, so ten thousand
 //     idle ones cost nothing per request.
 //   - No quota and no preferred read replica yet: the rack is ignored.
-//   - Versions 0 to 3 get UNSUPPORTED_VERSION for each partition, where Kafka
-//     closes the connection.
+//   - Versions 0 to 3, which Kafka 4 no longer has, are as in Kafka 3.9, but that an
+//     uncompressed batch that is larger than the client's limits is given piece by
+//     piece, and that batches of zstd are refused and nothing else of their topic.
 
 // fetchCall is a Fetch request being served.
 type fetchCall struct {
@@ -52,6 +55,7 @@ type fetchCall struct {
 	minBytes   int
 	maxBytes   int
 
+	old           *oldFetch // of a client that knows no record batches, else nil
 	readCommitted bool
 	subscribed    bool // sessionless and parked: the parts hear of news until answered
 
@@ -76,6 +80,9 @@ func (s *Server) fetch(c *call, req *kmsg.FetchRequest) {
 		c.failed(err.Code)
 		c.later(f.answer)
 		return
+	}
+	if f.version < fetchBatches {
+		f.beginOld()
 	}
 	wait := time.Duration(req.MaxWaitMillis) * time.Millisecond
 	if wait <= 0 || f.minBytes <= 0 || f.partitions == 0 || f.enough() {
@@ -200,8 +207,8 @@ func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 // cold data.
 func (f *fetchCall) answer(c *call) {
 	f.unsubscribe()
-	if f.full && f.partitions > fetchResultsMax {
-		if err := c.claim(c.conn.alive, f.partitions*fetchResultWeight); err != nil {
+	if n := f.weigh(); n > 0 {
+		if err := c.claim(c.conn.alive, n); err != nil {
 			c.hangUp = err.Error()
 			return
 		}
@@ -238,7 +245,7 @@ func (f *fetchCall) answer(c *call) {
 	buf, cuts := e.End(endpoints)
 	c.conn.keepArena(buf)
 	if c.mem.share != nil {
-		c.mem.share.Resize(int64(cap(buf)))
+		c.mem.share.Resize(int64(cap(buf) + f.old.size()))
 	}
 	at := 0
 	for i := range results {
@@ -251,6 +258,22 @@ func (f *fetchCall) answer(c *call) {
 		c.out.Append(&results[i].data)
 	}
 	c.out.AddMem(buf[at:])
+}
+
+// weigh is what the answer takes beside what is every connection's own, before it
+// is known what will be in it.
+func (f *fetchCall) weigh() int {
+	n := 0
+	if f.full && f.partitions > fetchResultsMax {
+		n = f.partitions * fetchResultWeight
+	}
+	if f.old != nil {
+		n += f.weighOld()
+	}
+	if n <= owedMax {
+		return 0
+	}
+	return n
 }
 
 // read takes the partitions that have news, in turn, until the answer is full.
@@ -282,6 +305,9 @@ func (f *fetchCall) read() []fetchResult {
 		}
 	}
 	f.set.endRound(round)
+	if f.old != nil {
+		return f.old.end(results)
+	}
 	return results
 }
 
@@ -331,12 +357,18 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	req.MaxBytes, req.MinOne, req.ReadCommitted = max(min(int(q.ask.maxBytes), room), 0), first, f.readCommitted
 	req.Reader = f.call.conn.reader()
 	before := req.Reader.FromDisk
-	res := part.Read(req, &r.data)
+	var res replication.ReadResult
+	if f.old == nil {
+		res = part.Read(req, &r.data)
+	} else {
+		res = f.messages(part, &q.ask, req, &r.data)
+	}
 	if res.Err != nil {
 		r.data.Release()
 		f.tellUnreadable(part, req.From, res.Err)
+		f.tellUnfit(part, res.Err)
 		code := q.owner.lost(part, res.Err.Code, f.session != nil)
-		r.head.Error = protocol.ErrorCode(f.call.failed(code))
+		r.head.Error = oldCode(protocol.ErrorCode(f.call.failed(code)), f.version, fetchStorage)
 		if code == protocol.NotLeaderOrFollower || code == protocol.FencedLeaderEpoch {
 			leader := part.Topic().Partitions[part.Index()].Leader
 			r.head.CurrentLeader = &protocol.LeaderHint{Leader: leader, Epoch: res.Epoch}

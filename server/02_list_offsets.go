@@ -8,9 +8,10 @@ import (
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
-// ListOffsets (key 2), versions 1 to 11.
+// ListOffsets (key 2), versions 0 to 11.
 //
 // Versions:
+//   - v0: a list of offsets; see oldOffsets
 //   - v1: one offset by timestamp instead of a list of segment starts
 //   - v2: isolation level
 //   - v4: leader epochs (KIP-320)
@@ -21,9 +22,8 @@ import (
 //   - v10: a timeout for remote storage
 //   - v11: -6, the first offset not tiered yet (KIP-1023)
 //
-// Differs from Kafka: version 0 gets UNSUPPORTED_VERSION for each partition,
-// where Kafka closes the connection. There are no tiers, so -4 is -2 and -5
-// finds nothing.
+// Differs from Kafka: version 0, which Kafka 4 no longer has, knows no segments.
+// There are no tiers, so -4 is -2 and -5 finds nothing.
 func (s *Server) listOffsets(c *call, req *kmsg.ListOffsetsRequest) {
 	resp := kmsg.NewPtrListOffsetsResponse()
 	resp.Topics = make([]kmsg.ListOffsetsResponseTopic, 0, len(req.Topics))
@@ -77,6 +77,14 @@ func (s *Server) listOffset(
 	found, err := part.FindOffset(rp.Timestamp, req.IsolationLevel == 1, epoch)
 	if err != nil {
 		out.ErrorCode = c.failed(err.Code)
+		return
+	}
+	if req.Version == 0 {
+		o := part.Offsets()
+		if found.Offset < 0 { // all records are older
+			found.Offset = o.HighWatermark
+		}
+		out.OldStyleOffsets = oldOffsets(int64(o.LogStart), int64(found.Offset), rp.MaxNumOffsets)
 		return
 	}
 	out.Offset, out.Timestamp, out.LeaderEpoch = int64(found.Offset), found.Timestamp, int32(found.Epoch)

@@ -9,9 +9,11 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// OffsetCommit (key 8), versions 2 to 10.
+// OffsetCommit (key 8), versions 0 to 10.
 //
 // Versions:
+//   - v0: without members, for groups whose members the broker does not know
+//   - v1: members and generations; a commit time of each partition
 //   - v2 to v4: a retention time, which holds instead of the broker's
 //   - v6: leader epochs
 //   - v7: static members
@@ -19,8 +21,8 @@ import (
 //   - v9: members of KIP-848 groups and their epochs
 //   - v10: topic ids
 //
-// Differs from Kafka: versions 0 and 1 get UNSUPPORTED_VERSION for each
-// partition, where Kafka closes the connection.
+// Differs from Kafka, whose version 4 no longer has v0 and v1: what v0 commits is kept
+// with all other offsets; Kafka kept it in ZooKeeper, and without one refused it.
 func (s *Server) offsetCommit(c *call, req *kmsg.OffsetCommitRequest) {
 	all := req.Topics
 	codes := make([]protocol.ErrorCode, len(all))

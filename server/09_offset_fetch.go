@@ -9,9 +9,10 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// OffsetFetch (key 9), versions 1 to 10.
+// OffsetFetch (key 9), versions 0 to 10.
 //
 // Versions:
+//   - v0: UNKNOWN_TOPIC_OR_PARTITION where nothing is committed
 //   - v2: a null list means all topics; an error of the whole answer
 //   - v5: leader epochs
 //   - v6: flexible
@@ -20,13 +21,16 @@ import (
 //   - v9: members of KIP-848 groups and their epochs
 //   - v10: topic ids
 //
-// Differs from Kafka: version 0 gets UNSUPPORTED_VERSION, where Kafka closes
-// the connection.
+// Differs from Kafka, whose version 4 no longer has v0: it sees what all versions of
+// OffsetCommit have committed, where Kafka asked ZooKeeper.
 func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
 	askOnce(req)
 	if req.Version < 10 {
 		s.groups.FetchOffsets(req, c.caller(), func(resp *kmsg.OffsetFetchResponse) {
 			c.failed(protocol.ErrorCode(resp.ErrorCode))
+			if req.Version == 0 {
+				oldUncommitted(resp)
+			}
 			for i := range resp.Groups {
 				c.failed(protocol.ErrorCode(resp.Groups[i].ErrorCode))
 			}

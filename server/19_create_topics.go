@@ -9,17 +9,19 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// CreateTopics (key 19), versions 2 to 7.
+// CreateTopics (key 19), versions 0 to 7.
 //
 // Versions:
+//   - v1: only to validate; an error message
+//   - v2: a throttle time
 //   - v4: partitions and replication factor may be -1 for the defaults (KIP-464)
 //   - v5: flexible; the answer has partitions, replication factor and configs
 //     (KIP-525)
 //   - v7: topic ids
 //
-// Differs from Kafka: versions 0 and 1 get UNSUPPORTED_VERSION for each topic,
-// where Kafka closes the connection. The answer's configs are filled for
-// validate-only requests too, which get no topic id: there is no such topic.
+// Differs from Kafka: Kafka 4 no longer has versions 0 and 1. The answer's configs are
+// filled for validate-only requests too, which get no topic id: there is no such
+// topic.
 func (s *Server) createTopics(c *call, req *kmsg.CreateTopicsRequest) {
 	resp := kmsg.NewPtrCreateTopicsResponse()
 	resp.Topics = make([]kmsg.CreateTopicsResponseTopic, 0, len(req.Topics))

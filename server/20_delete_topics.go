@@ -9,17 +9,17 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// DeleteTopics (key 20), versions 1 to 6.
+// DeleteTopics (key 20), versions 0 to 6.
 //
 // Versions:
+//   - v1: a throttle time
 //   - v3: TOPIC_DELETION_DISABLED
 //   - v4: flexible
 //   - v5: an error message (KIP-599)
 //   - v6: topic ids (KIP-516)
 //
-// Differs from Kafka: version 0 gets UNSUPPORTED_VERSION for each topic, where
-// Kafka closes the connection. When the answer is sent the topic is gone, and
-// its name can be used again.
+// Differs from Kafka: Kafka 4 no longer has version 0. When the answer is sent the
+// topic is gone, and its name can be used again.
 func (s *Server) deleteTopics(c *call, req *kmsg.DeleteTopicsRequest) {
 	resp := kmsg.NewPtrDeleteTopicsResponse()
 	img := s.meta.Image()

@@ -6,15 +6,15 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
-// OffsetForLeaderEpoch (key 23), versions 2 to 4.
+// OffsetForLeaderEpoch (key 23), versions 0 to 4.
 //
 // Versions:
+//   - v1: the epoch in the answer
 //   - v2: the client's current leader epoch (KIP-320); librdkafka asks exactly this
 //   - v3: replica id
 //   - v4: flexible
 //
-// Differs from Kafka: versions 0 and 1 get UNSUPPORTED_VERSION for each
-// partition, where Kafka closes the connection.
+// Differs from Kafka: Kafka 4 no longer has versions 0 and 1, which only brokers sent.
 func (s *Server) offsetForLeaderEpoch(c *call, req *kmsg.OffsetForLeaderEpochRequest) {
 	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
 	for i := range req.Topics {

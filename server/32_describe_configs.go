@@ -9,16 +9,16 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// DescribeConfigs (key 32), versions 1 to 4.
+// DescribeConfigs (key 32), versions 0 to 4.
 //
 // Versions:
+//   - v0: only whether a value is the default
 //   - v1: sources and synonyms
 //   - v3: types and documentation (KIP-569)
 //   - v4: flexible
 //
-// Differs from Kafka: version 0 gets UNSUPPORTED_VERSION for each resource,
-// where Kafka closes the connection. Settings that are accepted for Kafka's
-// sake and do nothing here say so in their documentation. Broker loggers have
+// Differs from Kafka: Kafka 4 no longer has version 0. Settings that are accepted for
+// Kafka's sake and do nothing here say so in their documentation. Broker loggers have
 // no levels of their own: the list is empty.
 func (s *Server) describeConfigs(c *call, req *kmsg.DescribeConfigsRequest) {
 	resp := kmsg.NewPtrDescribeConfigsResponse()

@@ -10,7 +10,8 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// DescribeLogDirs (key 35), versions 1 to 4.
+// DescribeLogDirs (key 35), versions 0 to 4; Kafka 4 begins with 1, which has the same
+// fields.
 //
 // Versions:
 //   - v2: flexible

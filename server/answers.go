@@ -129,6 +129,9 @@ func (c *conn) admitLarge(k *call, body []byte, need int) (kmsg.Request, error) 
 // start, so that more of them can follow.
 func (c *conn) admitProduce(k *call, body []byte, need int) (kmsg.Request, error) {
 	cost := callCost + need + k.api.weigh(c.srv, nil, need)
+	if k.header.Version < produceBatches {
+		cost += len(body) // the batches that are made of it
+	}
 	k.mem.cost = callCost
 	if cost <= producedOwedMax {
 		k.mem.cost = cost

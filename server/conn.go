@@ -146,7 +146,7 @@ func (c *conn) start(f *frame) error {
 	k := &call{conn: c, header: header, frame: f, start: c.srv.clock.Now()}
 	k.api = c.srv.table.find(header.Key)
 	if k.api == nil || !k.api.serves(header.Version) {
-		return c.unsupported(k, body)
+		return c.unsupported(k)
 	}
 	req, err := c.admit(k, body)
 	if err != nil {
@@ -162,28 +162,24 @@ func (c *conn) start(f *frame) error {
 	return nil
 }
 
-// unsupported answers a request in a version that is not served, if a client
-// could read the answer, and else ends the connection; it is logged and counted,
-// so that an operator sees who needs what.
-func (c *conn) unsupported(k *call, body []byte) error {
+// unsupported answers a request in a version that is not served, if it is the one by
+// which clients find out, and else ends the connection; it is logged and counted, so
+// that an operator sees who needs what.
+func (c *conn) unsupported(k *call) error {
 	c.srv.metrics.unsupported(k.header, c.software.Load())
 	const text = "a client asked for a version that is not served"
 	fields := append([]zap.Field{
 		zap.Stringer("api", k.header.Key), zap.Int16("version", k.header.Version), zap.String("served", k.api.rangeText()),
 	}, c.who()...)
-	if k.header.Key == protocol.KeyApiVersions {
-		// A newer client asks in its newest version first, and goes on with what
-		// the answer says.
-		c.srv.log.Debug(text, fields...)
-	} else {
+	if k.header.Key != protocol.KeyApiVersions {
 		c.srv.limitedWarn(text, fields...)
-	}
-	resp := unsupportedResponse(k.header, body)
-	if resp == nil {
 		return fmt.Errorf("%w: %s v%d is not served", errHangUp, k.header.Key, k.header.Version)
 	}
+	// A newer client asks in its newest version first, and goes on with what the
+	// answer says.
+	c.srv.log.Debug(text, fields...)
 	k.api, k.code = c.srv.table.strangers, protocol.UnsupportedVersion
-	k.encodeAsIs(resp)
+	k.encodeAsIs(protocol.ApiVersionsResponse(k.header.Version, nil, nil)) // of version 0
 	k.frame.release()
 	c.frames.admitted()
 	k.mem.cost = callCost + k.out.Len()

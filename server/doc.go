@@ -14,7 +14,7 @@
 // sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
 // txnverify.go, turnqueue.go (which batches the coordinator has to allow, and their order) is
 // 00_produce.go's, distinct.go is for requests that name one thing again and again,
-// legacy.go answers versions that are no longer served, producerids.go gives out
+// legacy.go and legacy_fetch.go serve clients from before Kafka 0.11, producerids.go gives out
 // producer ids. The topics of coordinators are internaltopic.go, offsets.go (what
 // groups follow of the metadata), journal.go, journal_append.go and journal_load.go;
 // txnmarkers.go ends transactions in their partitions (txnrefusal.go: what those of groups have against it), txnmetrics.go and txnhanging.go count them. groupview.go is the metadata as

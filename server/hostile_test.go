@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
 	"math"
@@ -195,30 +194,6 @@ func TestUnreadJoins(t *testing.T) {
 		if len(resp.Members) != 2 {
 			t.Fatalf("answer %d: %d members, %s", i, len(resp.Members), protocol.ErrorCode(resp.ErrorCode))
 		}
-	}
-}
-
-// TestLargeOldRequest: a request in a version that is not served is not worth
-// much memory.
-func TestLargeOldRequest(t *testing.T) {
-	const names = 2 << 20
-	b := startBroker(t, options{})
-	c := b.dial()
-	advertised(c)
-	// DeleteTopics v0: an array of empty strings, and a timeout.
-	body := binary.BigEndian.AppendUint32(nil, names)
-	body = append(append(body, make([]byte, 2*names)...), 0, 0, 0, 1)
-	head := []byte{0, 20, 0, 0, 0, 0, 0, 9, 0xff, 0xff}
-	frame := binary.BigEndian.AppendUint32(nil, uint32(len(head)+len(body)))
-	frame = append(append(frame, head...), body...)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err := c.conn.Write(frame)
-	must(t, err)
-	c.closed()
-	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; took > 16*names {
-		t.Errorf("a request of %d bytes took %d", len(frame), took)
 	}
 }
 

@@ -1,148 +1,110 @@
 package server
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/protocol/batch"
+	"github.com/mainstem-mq/mainstem/protocol/legacy"
+	"github.com/mainstem-mq/mainstem/replication"
 )
 
-// unsupportedResponse makes the answer to a request in a version that is not
-// served but that its client can read: UNSUPPORTED_VERSION where the version
-// has room for an error. Nil: there is no such answer, close the connection.
-//
-// These are the versions that Kafka 4 dropped, and answers by hanging up: the
-// clients that still send them cannot tell that from a broken network.
-func unsupportedResponse(h protocol.RequestHeader, body []byte) kmsg.Response {
-	if h.Key == protocol.KeyApiVersions {
-		return protocol.ApiVersionsResponse(h.Version, nil, nil) // of version 0
+// Clients from before Kafka 0.11 write and read messages of magic 0 and 1. Kafka 4
+// hangs up on them without a word; here they are served, by conversion at the two
+// ends of their requests: what is stored is what everybody stores. The handlers of
+// Produce, Fetch, ListOffsets and OffsetFetch come here by the version, and nothing
+// else of them knows of it. docs/decisions/0012 says what it costs.
+
+const (
+	// produceBatches and fetchBatches are the first versions whose clients know
+	// record batches.
+	produceBatches = 3
+	fetchBatches   = 4
+	// produceStorage and fetchStorage are the first whose clients know
+	// KAFKA_STORAGE_ERROR; who does not would not try again.
+	produceStorage = 4
+	fetchStorage   = 6
+	// messageRecordsMax is what a compressed message or batch may hold where it is
+	// unfolded for a conversion.
+	messageRecordsMax = 64 << 20
+)
+
+// upConvert makes a record batch of a partition's message set. converted: the batch
+// is not in the request's memory.
+func (s *Server) upConvert(part *replication.Partition, rp *kmsg.ProduceRequestTopicPartition) (converted bool, err *protocol.Error) {
+	set := rp.Records
+	if len(set) >= batch.HeaderSize && set[atMagic] == batch.Magic {
+		return false, nil // Kafka takes batches in any version.
 	}
-	if h.Version < 0 || h.Version >= oldestServed(h.Key) {
-		return nil
+	most := s.configs.TopicSettings(s.meta.Image(), part.Topic()).MaxMessageBytes
+	made, upErr := legacy.Up(set, legacy.Limits{Batch: int(most), Records: messageRecordsMax})
+	if upErr != nil {
+		return false, conversionError(upErr)
 	}
-	// Clients as old as that ask for little.
-	if need, err := protocol.Measure(h.Key, h.Version, body); err != nil || need > owedMax {
-		return nil
-	}
-	req, err := protocol.DecodeMeasured(h.Key, h.Version, body)
-	if err != nil {
-		return nil
-	}
-	resp := refusal(req)
-	if resp != nil {
-		resp.SetVersion(h.Version)
-	}
-	return resp
+	rp.Records = made
+	return true, nil
 }
 
-// refusal makes the answer that says UNSUPPORTED_VERSION everywhere.
-func refusal(req kmsg.Request) kmsg.Response {
-	const code = int16(protocol.UnsupportedVersion)
-	switch req := req.(type) {
-	case *kmsg.ProduceRequest:
-		return unsupportedProduce(req, code)
-	case *kmsg.FetchRequest:
-		return unsupportedFetch(req, code)
-	case *kmsg.ListOffsetsRequest:
-		return unsupportedListOffsets(req, code)
-	case *kmsg.OffsetCommitRequest:
-		return unsupportedCommit(req, code)
-	case *kmsg.OffsetFetchRequest:
-		return unsupportedOffsetFetch(req, code)
-	case *kmsg.OffsetForLeaderEpochRequest:
-		return unsupportedEpochs(req, code)
-	case *kmsg.CreateTopicsRequest:
-		resp := kmsg.NewPtrCreateTopicsResponse()
-		resp.Topics = mapped(req.Topics, func(t kmsg.CreateTopicsRequestTopic) kmsg.CreateTopicsResponseTopic {
-			return kmsg.CreateTopicsResponseTopic{Topic: t.Topic, ErrorCode: code}
-		})
-		return resp
-	case *kmsg.DeleteTopicsRequest:
-		resp := kmsg.NewPtrDeleteTopicsResponse()
-		resp.Topics = mapped(req.TopicNames, func(name string) kmsg.DeleteTopicsResponseTopic {
-			return kmsg.DeleteTopicsResponseTopic{Topic: &name, ErrorCode: code}
-		})
-		return resp
-	case *kmsg.DescribeConfigsRequest:
-		resp := kmsg.NewPtrDescribeConfigsResponse()
-		resp.Resources = mapped(req.Resources, func(r kmsg.DescribeConfigsRequestResource) kmsg.DescribeConfigsResponseResource {
-			return kmsg.DescribeConfigsResponseResource{
-				ErrorCode: code, ErrorMessage: new(string), ResourceType: r.ResourceType, ResourceName: r.ResourceName,
+// atMagic is where all formats have the magic.
+const atMagic = 16
+
+// conversionError gives what is wrong with messages Kafka's code.
+func conversionError(err error) *protocol.Error {
+	code := protocol.InvalidRecord
+	switch {
+	case errors.Is(err, batch.ErrCorrupt):
+		code = protocol.CorruptMessage
+	case errors.Is(err, batch.ErrCodec):
+		code = protocol.UnsupportedCompressionType
+	case errors.Is(err, batch.ErrTooLarge):
+		code = protocol.MessageTooLarge
+	}
+	return protocol.Errorf(code, "%v", err)
+}
+
+// keeping keeps a request's memory until its batch, which is in memory of its own,
+// has left: so the bytes that wait for the disk stay bounded.
+func keeping(buffer *span.Buffer, done func(replication.AppendResult)) func(replication.AppendResult) {
+	if buffer == nil {
+		return done
+	}
+	buffer.Retain()
+	return func(r replication.AppendResult) {
+		buffer.Release()
+		done(r)
+	}
+}
+
+// oldCode is a code as clients know it that may be from before it.
+func oldCode(code protocol.ErrorCode, version, storage int16) protocol.ErrorCode {
+	if code == protocol.KafkaStorageError && version < storage {
+		return protocol.NotLeaderOrFollower // they look for the leader, and try again
+	}
+	return code
+}
+
+// oldOffsets is the answer of ListOffsets version 0: offsets before a time, the
+// latest first. Kafka gives where its segments begin; a partition has none here, so
+// it is the first offset that is not before the time, and the log start.
+func oldOffsets(start, found int64, most int32) []int64 {
+	offsets := []int64{found}
+	if start < found {
+		offsets = append(offsets, start)
+	}
+	return offsets[:min(len(offsets), int(max(most, 0)))]
+}
+
+// oldUncommitted says UNKNOWN_TOPIC_OR_PARTITION where nothing is committed, as
+// clients of OffsetFetch version 0 expect it.
+func oldUncommitted(resp *kmsg.OffsetFetchResponse) {
+	for i := range resp.Topics {
+		for j := range resp.Topics[i].Partitions {
+			if p := &resp.Topics[i].Partitions[j]; p.Offset < 0 && p.ErrorCode == 0 {
+				p.ErrorCode = int16(protocol.UnknownTopicOrPartition)
 			}
-		})
-		return resp
-	}
-	return nil
-}
-
-// oldestServed is the lowest version that has a handler.
-func oldestServed(k protocol.Key) int16 {
-	for _, a := range rows() {
-		if a.key == k {
-			return a.min
 		}
 	}
-	return 0
-}
-
-func unsupportedProduce(req *kmsg.ProduceRequest, code int16) kmsg.Response {
-	if req.Acks == 0 {
-		return nil
-	}
-	resp := kmsg.NewPtrProduceResponse()
-	resp.Topics = mapped(req.Topics, func(t kmsg.ProduceRequestTopic) kmsg.ProduceResponseTopic {
-		return kmsg.ProduceResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.ProduceRequestTopicPartition) kmsg.ProduceResponseTopicPartition {
-			return kmsg.ProduceResponseTopicPartition{Partition: p.Partition, ErrorCode: code, BaseOffset: -1, LogAppendTime: -1}
-		})}
-	})
-	return resp
-}
-
-func unsupportedFetch(req *kmsg.FetchRequest, code int16) kmsg.Response {
-	resp := kmsg.NewPtrFetchResponse()
-	resp.Topics = mapped(req.Topics, func(t kmsg.FetchRequestTopic) kmsg.FetchResponseTopic {
-		return kmsg.FetchResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.FetchRequestTopicPartition) kmsg.FetchResponseTopicPartition {
-			return kmsg.FetchResponseTopicPartition{Partition: p.Partition, ErrorCode: code, HighWatermark: -1, RecordBatches: []byte{}}
-		})}
-	})
-	return resp
-}
-
-func unsupportedListOffsets(req *kmsg.ListOffsetsRequest, code int16) kmsg.Response {
-	resp := kmsg.NewPtrListOffsetsResponse()
-	resp.Topics = mapped(req.Topics, func(t kmsg.ListOffsetsRequestTopic) kmsg.ListOffsetsResponseTopic {
-		return kmsg.ListOffsetsResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.ListOffsetsRequestTopicPartition) kmsg.ListOffsetsResponseTopicPartition {
-			return kmsg.ListOffsetsResponseTopicPartition{Partition: p.Partition, ErrorCode: code}
-		})}
-	})
-	return resp
-}
-
-func unsupportedCommit(req *kmsg.OffsetCommitRequest, code int16) kmsg.Response {
-	resp := kmsg.NewPtrOffsetCommitResponse()
-	resp.Topics = mapped(req.Topics, func(t kmsg.OffsetCommitRequestTopic) kmsg.OffsetCommitResponseTopic {
-		return kmsg.OffsetCommitResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.OffsetCommitRequestTopicPartition) kmsg.OffsetCommitResponseTopicPartition {
-			return kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code}
-		})}
-	})
-	return resp
-}
-
-func unsupportedOffsetFetch(req *kmsg.OffsetFetchRequest, code int16) kmsg.Response {
-	resp := kmsg.NewPtrOffsetFetchResponse()
-	resp.Topics = mapped(req.Topics, func(t kmsg.OffsetFetchRequestTopic) kmsg.OffsetFetchResponseTopic {
-		return kmsg.OffsetFetchResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p int32) kmsg.OffsetFetchResponseTopicPartition {
-			return kmsg.OffsetFetchResponseTopicPartition{Partition: p, Offset: -1, Metadata: new(string), ErrorCode: code}
-		})}
-	})
-	return resp
-}
-
-func unsupportedEpochs(req *kmsg.OffsetForLeaderEpochRequest, code int16) kmsg.Response {
-	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
-	resp.Topics = mapped(req.Topics, func(t kmsg.OffsetForLeaderEpochRequestTopic) kmsg.OffsetForLeaderEpochResponseTopic {
-		return kmsg.OffsetForLeaderEpochResponseTopic{Topic: t.Topic, Partitions: mapped(t.Partitions, func(p kmsg.OffsetForLeaderEpochRequestTopicPartition) kmsg.OffsetForLeaderEpochResponseTopicPartition {
-			return kmsg.OffsetForLeaderEpochResponseTopicPartition{Partition: p.Partition, ErrorCode: code, LeaderEpoch: -1, EndOffset: -1}
-		})}
-	})
-	return resp
 }

@@ -12,8 +12,6 @@ import (
 type api struct {
 	key      protocol.Key
 	min, max int16
-	// fromZero makes ApiVersions say 0 whatever min is: see the card of Produce.
-	fromZero bool
 	// keepsBytes: the handler holds on to byte fields of the request, so it is
 	// decoded from memory of its own.
 	keepsBytes bool
@@ -69,20 +67,21 @@ func as[R kmsg.Request](req kmsg.Request) R {
 	return r
 }
 
-// rows is the table. The version ranges are Kafka 4.2's; when a version is
-// added to one, its card must say what it brought. Flexible versions are the
-// business of protocol.Key.
+// rows is the table. The version ranges end where Kafka 4.2's do; when a version is
+// added to one, its card must say what it brought. They begin at 0, where Kafka 4.2
+// has dropped what clients from before 0.11 and 2.1 send: see legacy.go. Flexible
+// versions are the business of protocol.Key.
 //
 // Not served, and so not advertised:
 // security, quotas, share and streams groups, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
-		{key: protocol.KeyProduce, min: 3, max: 13, fromZero: true, handle: typed((*Server).produce), ratio: producedRatio},
-		{key: protocol.KeyFetch, min: 4, max: 18, parks: true, handle: typed((*Server).fetch), weigher: weighed((*Server).weighFetch)},
-		{key: protocol.KeyListOffsets, min: 1, max: 11, handle: typed((*Server).listOffsets)},
+		{key: protocol.KeyProduce, min: 0, max: 13, handle: typed((*Server).produce), ratio: producedRatio},
+		{key: protocol.KeyFetch, min: 0, max: 18, parks: true, handle: typed((*Server).fetch), weigher: weighed((*Server).weighFetch)},
+		{key: protocol.KeyListOffsets, min: 0, max: 11, handle: typed((*Server).listOffsets)},
 		{key: protocol.KeyMetadata, min: 0, max: 13, handle: typed((*Server).metadata), weigher: weighed((*Server).weighMetadata)},
-		{key: protocol.KeyOffsetCommit, min: 2, max: 10, handle: typed((*Server).offsetCommit), weigher: weighed((*Server).weighOffsetCommit)},
-		{key: protocol.KeyOffsetFetch, min: 1, max: 10, handle: typed((*Server).offsetFetch), weigher: weighed((*Server).weighOffsetFetch)},
+		{key: protocol.KeyOffsetCommit, min: 0, max: 10, handle: typed((*Server).offsetCommit), weigher: weighed((*Server).weighOffsetCommit)},
+		{key: protocol.KeyOffsetFetch, min: 0, max: 10, handle: typed((*Server).offsetFetch), weigher: weighed((*Server).weighOffsetFetch)},
 		{key: protocol.KeyFindCoordinator, min: 0, max: 6, handle: typed((*Server).findCoordinator)},
 		{key: protocol.KeyJoinGroup, min: 0, max: 9, keepsBytes: true, parks: true, handle: typed((*Server).joinGroup), weigher: weighedLater},
 		{key: protocol.KeyHeartbeat, min: 0, max: 4, handle: typed((*Server).heartbeat)},
@@ -91,8 +90,8 @@ func rows() []api {
 		{key: protocol.KeyDescribeGroups, min: 0, max: 6, handle: typed((*Server).describeGroups), weigher: weighed((*Server).weighDescribeGroups)},
 		{key: protocol.KeyListGroups, min: 0, max: 5, handle: typed((*Server).listGroups), weigher: weighed((*Server).weighListGroups)},
 		{key: protocol.KeyApiVersions, min: 0, max: protocol.ApiVersionsVersionMax, handle: typed((*Server).apiVersions)},
-		{key: protocol.KeyCreateTopics, min: 2, max: 7, handle: typed((*Server).createTopics), weigher: weighed((*Server).weighCreateTopics)},
-		{key: protocol.KeyDeleteTopics, min: 1, max: 6, handle: typed((*Server).deleteTopics)},
+		{key: protocol.KeyCreateTopics, min: 0, max: 7, handle: typed((*Server).createTopics), weigher: weighed((*Server).weighCreateTopics)},
+		{key: protocol.KeyDeleteTopics, min: 0, max: 6, handle: typed((*Server).deleteTopics)},
 		{key: protocol.KeyDeleteRecords, min: 0, max: 2, handle: typed((*Server).deleteRecords)},
 		{key: protocol.KeyInitProducerID, min: 0, max: 5, handle: typed((*Server).initProducerID)},
 		{key: protocol.KeyAddPartitionsToTxn, min: 0, max: 5, handle: typed((*Server).addPartitionsToTxn)},
@@ -100,10 +99,10 @@ func rows() []api {
 		{key: protocol.KeyEndTxn, min: 0, max: 5, handle: typed((*Server).endTxn)},
 		{key: protocol.KeyWriteTxnMarkers, min: 1, max: 2, handle: typed((*Server).writeTxnMarkers), weigher: weighed((*Server).weighTxnMarkers)},
 		{key: protocol.KeyTxnOffsetCommit, min: 0, max: 5, handle: typed((*Server).txnOffsetCommit)},
-		{key: protocol.KeyOffsetForLeaderEpoch, min: 2, max: 4, handle: typed((*Server).offsetForLeaderEpoch)},
-		{key: protocol.KeyDescribeConfigs, min: 1, max: 4, handle: typed((*Server).describeConfigs), weigher: weighed((*Server).weighDescribeConfigs)},
+		{key: protocol.KeyOffsetForLeaderEpoch, min: 0, max: 4, handle: typed((*Server).offsetForLeaderEpoch)},
+		{key: protocol.KeyDescribeConfigs, min: 0, max: 4, handle: typed((*Server).describeConfigs), weigher: weighed((*Server).weighDescribeConfigs)},
 		{key: protocol.KeyAlterConfigs, min: 0, max: 2, handle: typed((*Server).alterConfigs)},
-		{key: protocol.KeyDescribeLogDirs, min: 1, max: 4, handle: typed((*Server).describeLogDirs), weigher: weighed((*Server).weighDescribeLogDirs)},
+		{key: protocol.KeyDescribeLogDirs, min: 0, max: 4, handle: typed((*Server).describeLogDirs), weigher: weighed((*Server).weighDescribeLogDirs)},
 		{key: protocol.KeyCreatePartitions, min: 0, max: 3, handle: typed((*Server).createPartitions)},
 		{key: protocol.KeyDeleteGroups, min: 0, max: 2, handle: typed((*Server).deleteGroups)},
 		{key: protocol.KeyElectLeaders, min: 0, max: 2, handle: typed((*Server).electLeaders), weigher: weighed((*Server).weighElections)},
@@ -132,11 +131,7 @@ func newTable(m *metrics) *table {
 		a := &all[i]
 		a.stats = m.api(a.key.String(), a.max)
 		t.rows[a.key] = a
-		served := protocol.VersionRange{Key: a.key, Min: a.min, Max: a.max}
-		if a.fromZero {
-			served.Min = 0
-		}
-		t.served = append(t.served, served)
+		t.served = append(t.served, protocol.VersionRange{Key: a.key, Min: a.min, Max: a.max})
 	}
 	return t
 }

@@ -33,13 +33,18 @@ type produceBatch struct {
 	records []byte
 	guard   replication.Guard
 	refused *protocol.Error // by the coordinator
-	done    func(replication.AppendResult)
+	// converted: the records are not in the request's memory.
+	converted bool
+	done      func(replication.AppendResult)
 }
 
 func (b *produceBatch) append(buffer *span.Buffer) {
 	if b.refused != nil {
 		b.done(replication.AppendResult{Err: b.refused, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
 		return
+	}
+	if b.converted {
+		buffer, b.done = nil, keeping(buffer, b.done)
 	}
 	b.part.Append(replication.AppendRequest{Batch: b.records, Buffer: buffer, Guard: b.guard}, b.done)
 }

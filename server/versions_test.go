@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,9 +33,9 @@ func TestAdvertised(t *testing.T) {
 		got[protocol.Key(k.ApiKey)] = [2]int16{k.MinVersion, k.MaxVersion}
 	}
 	want := map[protocol.Key][2]int16{
-		0: {0, 13}, 1: {4, 18}, 2: {1, 11}, 3: {0, 13}, 8: {2, 10}, 9: {1, 10}, 10: {0, 6}, 11: {0, 9}, 12: {0, 4},
-		13: {0, 5}, 14: {0, 5}, 15: {0, 6}, 16: {0, 5}, 18: {0, 4}, 19: {2, 7}, 20: {1, 6}, 21: {0, 2}, 22: {0, 5},
-		23: {2, 4}, 24: {0, 5}, 25: {0, 4}, 26: {0, 5}, 27: {1, 2}, 28: {0, 5}, 32: {1, 4}, 33: {0, 2}, 35: {1, 4}, 37: {0, 3}, 42: {0, 2}, 44: {0, 1}, 47: {0, 0}, 60: {0, 2},
+		0: {0, 13}, 1: {0, 18}, 2: {0, 11}, 3: {0, 13}, 8: {0, 10}, 9: {0, 10}, 10: {0, 6}, 11: {0, 9}, 12: {0, 4},
+		13: {0, 5}, 14: {0, 5}, 15: {0, 6}, 16: {0, 5}, 18: {0, 4}, 19: {0, 7}, 20: {0, 6}, 21: {0, 2}, 22: {0, 5},
+		23: {0, 4}, 24: {0, 5}, 25: {0, 4}, 26: {0, 5}, 27: {1, 2}, 28: {0, 5}, 32: {0, 4}, 33: {0, 2}, 35: {0, 4}, 37: {0, 3}, 42: {0, 2}, 44: {0, 1}, 47: {0, 0}, 60: {0, 2},
 		61: {0, 0}, 65: {0, 0}, 66: {0, 2}, 68: {0, 1}, 69: {0, 1},
 		74: {0, 1}, 75: {0, 0},
 	}
@@ -116,37 +117,34 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// TestDroppedVersions: clients of versions that are not served are told so.
-func TestDroppedVersions(t *testing.T) {
+// TestUnservedVersions: a client that is not served is named in the log and counted,
+// and its connection ends.
+func TestUnservedVersions(t *testing.T) {
 	b := startBroker(t, options{})
-	name := "t"
-	const code = int16(protocol.UnsupportedVersion)
 	c := b.dial()
 	// This one is how versions are found out, and not worth a warning.
 	must(t, sendAs(c, protocol.ApiVersionsVersionMax+1, newApiVersions()))
 	must(t, sendAs(c, 3, newApiVersions()))
-	produced := ask[*kmsg.ProduceResponse](c, 2, produceRequest(name, 0, 1, []byte{1}))
-	fetch := kmsg.NewPtrFetchRequest()
-	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: name, Partitions: []kmsg.FetchRequestTopicPartition{{}}}}
-	fetched := ask[*kmsg.FetchResponse](c, 3, fetch)
-	list := kmsg.NewPtrListOffsetsRequest()
-	list.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: name, Partitions: []kmsg.ListOffsetsRequestTopicPartition{{}}}}
-	listed := ask[*kmsg.ListOffsetsResponse](c, 0, list)
-	create := kmsg.NewPtrCreateTopicsRequest()
-	create.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: name}}
-	created := ask[*kmsg.CreateTopicsResponse](c, 1, create)
-	codes := []int16{
-		produced.Topics[0].Partitions[0].ErrorCode, fetched.Topics[0].Partitions[0].ErrorCode,
-		listed.Topics[0].Partitions[0].ErrorCode, created.Topics[0].ErrorCode,
-	}
-	if d := cmp.Diff([]int16{code, code, code, code}, codes); d != "" {
-		t.Error(d)
-	}
+	req := kmsg.NewPtrListGroupsRequest()
+	req.SetVersion(5)
+	frame := c.frame(req)
+	frame[7] = 77 // the version
+	_, err := c.conn.Write(frame)
+	must(t, err)
+	c.closed()
 	line := b.logs.FilterMessage("a client asked for a version that is not served").All()
-	if len(line) != 4 || line[0].ContextMap()["software"] != "tester" || line[0].ContextMap()["client_id"] != "test" {
-		t.Errorf("log: %v", line)
+	if len(line) != 1 {
+		t.Fatalf("log: %v", line)
 	}
-	if text := b.metricsText(); !bytes.Contains(text, []byte(`mainstem_unsupported_versions_total{api="Produce",software="tester"`)) {
+	said := line[0].ContextMap()
+	for key, want := range map[string]any{
+		"api": "ListGroups", "version": int16(77), "served": "0-5", "software": "tester", "client_id": "test", "address": "127.0.0.1",
+	} {
+		if got := said[key]; fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("the log says %s is %v, expected %v", key, got, want)
+		}
+	}
+	if text := b.metricsText(); !bytes.Contains(text, []byte(`mainstem_unsupported_versions_total{api="ListGroups",software="tester",software_version="1.0",version="77"} 1`)) {
 		t.Errorf("the metric is missing in\n%s", text)
 	}
 }
