@@ -12,6 +12,7 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/v2"
 
+	"github.com/mainstem-mq/mainstem/cli"
 	"github.com/mainstem-mq/mainstem/cluster"
 )
 
@@ -78,7 +79,7 @@ func environment(environ []string) (map[string]Value, []string) {
 	for _, e := range environ {
 		name, text, _ := strings.Cut(e, "=")
 		rest, ok := strings.CutPrefix(name, envPrefix)
-		if !ok || rest == "" {
+		if !ok || rest == "" || name == cli.BootstrapVariable {
 			continue
 		}
 		// Kubernetes sets such variables in every pod beside a service called mainstem.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mainstem-mq/mainstem/cli"
 )
 
 // Exit codes.
@@ -58,7 +60,7 @@ func run(ctx context.Context, p process) int {
 	}
 	var usage usageError
 	var cannot couldNotRun
-	if !understood || errors.As(err, &usage) || errors.As(err, &cannot) {
+	if !understood || errors.As(err, &usage) || errors.As(err, new(cli.UsageError)) || errors.As(err, &cannot) {
 		return exitUsage
 	}
 	var late notInTime

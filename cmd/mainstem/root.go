@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mainstem-mq/mainstem/cli"
+	"github.com/mainstem-mq/mainstem/internal/clock"
 )
 
 const rootLong = `Mainstem is a message broker that speaks the Apache Kafka protocol and keeps all
@@ -19,6 +25,7 @@ const rootExample = `  mainstem                                     serve on 127
   mainstem serve --data-dir /var/lib/mainstem --listen 0.0.0.0:9092
   mainstem serve --config server.properties --set log.retention.hours=24
   MAINSTEM_NUM_PARTITIONS=6 mainstem config print
+  mainstem topic create orders --partitions 6
   mainstem log check /var/lib/mainstem`
 
 func newRoot(p process) *cobra.Command {
@@ -35,8 +42,21 @@ func newRoot(p process) *cobra.Command {
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
 	root.AddCommand(newServe(p), newConfig(p), newLog(p), newGroup(p), newTxn(p), newVersion())
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(cli.Commands(newShell(p))...)
 	return root
+}
+
+// newShell is what the commands for Kafka clients have of the process.
+func newShell(p process) *cli.Shell {
+	return &cli.Shell{
+		Environ:  p.environ,
+		Clock:    clock.Real{},
+		Terminal: isTerminal,
+		Confirm: func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return confirm(ctx, in, out, false)
+		},
+		Open: func(name string) (io.ReadCloser, error) { return os.Open(name) },
+	}
 }
 
 // help is what a command that only has others below it does.

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/model"
+)
+
+// topic is what the cluster says of one.
+type topic struct {
+	name       string
+	id         model.TopicID
+	internal   bool
+	partitions []partition // by number
+}
+
+type partition struct {
+	number, leader int32
+	replicas, isr  []int32
+	refused        error // there is no leader, for one
+}
+
+// allTopics lists those of the cluster, by name.
+func (c *client) allTopics(ctx context.Context) ([]topic, error) {
+	return c.metadata(ctx, nil)
+}
+
+// topics looks topics up, in the order of the names; one that there is not is an error
+// that names the nearest.
+func (c *client) topics(ctx context.Context, names []string) ([]topic, error) {
+	asked := make([]kmsg.MetadataRequestTopic, len(names))
+	for i, name := range names {
+		asked[i] = kmsg.NewMetadataRequestTopic()
+		asked[i].Topic = kmsg.StringPtr(name)
+	}
+	found, err := c.metadata(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]topic, 0, len(names))
+	for _, name := range names {
+		i := slices.IndexFunc(found, func(t topic) bool { return t.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("the broker has not answered for topic %s", quoted(name))
+		}
+		out = append(out, found[i])
+	}
+	return out, nil
+}
+
+func (c *client) metadata(ctx context.Context, asked []kmsg.MetadataRequestTopic) ([]topic, error) {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics, req.AllowAutoTopicCreation = asked, false
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	topics := make([]topic, 0, len(resp.Topics))
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		if t.Topic == nil {
+			continue
+		}
+		err := refused("topic "+quoted(*t.Topic), t.ErrorCode, nil)
+		switch {
+		case err != nil && asked == nil:
+			continue // it was deleted meanwhile, or is not for us to see
+		case t.ErrorCode == kerr.UnknownTopicOrPartition.Code:
+			return nil, c.noTopic(ctx, *t.Topic)
+		case err != nil && t.ErrorCode != kerr.LeaderNotAvailable.Code:
+			return nil, err
+		}
+		topics = append(topics, topicOf(t))
+	}
+	slices.SortFunc(topics, func(a, b topic) int { return cmp.Compare(a.name, b.name) })
+	return topics, nil
+}
+
+func topicOf(t *kmsg.MetadataResponseTopic) topic {
+	out := topic{name: *t.Topic, id: t.TopicID, internal: t.IsInternal}
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		var err error
+		if p.Leader < 0 {
+			err = refused(fmt.Sprintf("partition %s-%d", quoted(out.name), p.Partition), kerr.LeaderNotAvailable.Code, nil)
+		}
+		out.partitions = append(out.partitions, partition{
+			number: p.Partition, leader: p.Leader, replicas: p.Replicas, isr: p.ISR, refused: err,
+		})
+	}
+	slices.SortFunc(out.partitions, func(a, b partition) int { return cmp.Compare(a.number, b.number) })
+	return out
+}
+
+// noTopic says that there is no such topic, and what there is.
+func (c *client) noTopic(ctx context.Context, name string) error {
+	next := "; `mainstem topic list` shows all"
+	if all, err := c.allTopics(ctx); err == nil {
+		names := make([]string, len(all))
+		for i := range all {
+			names[i] = all[i].name
+		}
+		if near := nearest(name, names); near != "" {
+			next = fmt.Sprintf("; did you mean %s?", quoted(near))
+		} else if len(all) == 0 {
+			next = "; there are no topics yet"
+		}
+	}
+	return unknownTopic{fmt.Errorf("there is no topic %s%s (%s)", quoted(name), next, kerr.UnknownTopicOrPartition.Message)}
+}
+
+// unknownTopic says that there is no such topic.
+type unknownTopic struct{ error }
+
+// replication is how many replicas a topic's partitions have.
+func (t *topic) replication() int {
+	n := 0
+	for i := range t.partitions {
+		n = max(n, len(t.partitions[i].replicas))
+	}
+	return n
+}
+
+// checkTopicNames refuses what can be the name of no topic.
+func checkTopicNames(names []string) error {
+	for i, name := range names {
+		switch {
+		case name == "":
+			return UsageError{fmt.Errorf("a topic's name is not empty")}
+		case slices.Contains(names[:i], name):
+			return UsageError{fmt.Errorf("topic %s is named twice", quoted(name))}
+		case name == "." || name == ".." || len(name) > 249 || strings.ContainsFunc(name, notOfTopics):
+			return UsageError{fmt.Errorf("%s can not be the name of a topic: it has at most 249 letters (a-z, A-Z), digits, dots, underscores and dashes", quoted(name))}
+		}
+	}
+	return nil
+}
+
+func notOfTopics(r rune) bool {
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+	return !letter && r != '.' && r != '_' && r != '-'
+}

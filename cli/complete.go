@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// completionPatience is how long somebody who pressed the tab key waits.
+const completionPatience = 2 * time.Second
+
+// completion completes an argument.
+type completion = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
+
+// completeTopics completes the names of topics: most of them, or any number if that is 0.
+func (f *flags) completeTopics(most int) completion {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if most > 0 && len(args) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return f.topicNames(cmd.Context(), args, begun), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// topicNames are those that begin so and do not stand there yet; none if no broker
+// answers soon.
+func (f *flags) topicNames(ctx context.Context, args []string, begun string) (names []string) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, cancel := context.WithTimeout(ctx, completionPatience)
+	defer cancel()
+	c, err := f.connect(ctx)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	all, err := c.allTopics(ctx)
+	if err != nil {
+		return nil
+	}
+	for i := range all {
+		t := &all[i]
+		wanted := !t.internal || begun != "" && begun[0] == '_'
+		if wanted && strings.HasPrefix(t.name, begun) && !slices.Contains(args, t.name) {
+			names = append(names, t.name)
+		}
+	}
+	return names
+}
+
+// complete completes a topic, set or unset, and the names of settings.
+func (f *topicConfig) complete(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	switch {
+	case len(args) == 0:
+		return f.topicNames(cmd.Context(), nil, begun), cobra.ShellCompDirectiveNoFileComp
+	case len(args) == 1:
+		return []string{"set", "unset"}, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completionPatience)
+	defer cancel()
+	c, err := f.connect(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.Close()
+	configs, err := c.configs(ctx, []topic{{name: args[0]}})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, x := range configs[args[0]] {
+		switch {
+		case args[1] == "unset" && x.Own:
+			names = append(names, x.Name)
+		case args[1] == "set":
+			names = append(names, x.Name+"=")
+		}
+	}
+	if args[1] == "unset" {
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mainstem-mq/mainstem/cli"
+)
+
+// The scripts of testdata/cli are what a Kafka user does all day. They speak to a broker
+// of their own, which the environment names, with these commands beside testscript's:
+//
+//	begin ID TOPIC N   a transaction with N records; it is left open
+//	exits CODE COMMAND runs it, and demands that exit code
+//	like FILE          compares stdout; spans of time, sizes, ids and runs of blanks are alike
+func TestCommandScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/cli",
+		Setup: func(env *testscript.Env) error {
+			b, err := startForScript(env)
+			if err == nil {
+				env.Values[brokerOfScript{}] = b
+				env.Setenv(cli.BootstrapVariable, b.kafka)
+			}
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"begin": scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2], args[3:]...) }),
+			"exits": exits,
+			"like": func(ts *testscript.TestScript, _ bool, args []string) {
+				got, want := alike(ts.ReadFile("stdout")), alike(ts.ReadFile(args[0]))
+				if d := cmp.Diff(want, got); d != "" {
+					ts.Fatalf("(-want +got)\n%s", d)
+				}
+			},
+		},
+	})
+}
