@@ -62,21 +62,25 @@ func (s *Stable) Settled(ctx context.Context) (ends []int64, err error) {
 	return ends, err
 }
 
-// offsets are the last stable offsets and the ends, asked for in this order.
 func (s *Stable) offsets(ctx context.Context) (stable, ends []int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	listed, err := s.adm.ListCommittedOffsets(ctx, s.topic)
+	return Offsets(ctx, s.adm, s.topic, s.partitions)
+}
+
+// Offsets are a topic's last stable offsets and its ends, asked for in this order.
+func Offsets(ctx context.Context, adm *kadm.Client, topic string, partitions int) (stable, ends []int64, err error) {
+	listed, err := adm.ListCommittedOffsets(ctx, topic)
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := s.adm.ListEndOffsets(ctx, s.topic)
+	e, err := adm.ListEndOffsets(ctx, topic)
 	if err != nil {
 		return nil, nil, err
 	}
-	for p := range int32(s.partitions) {
-		at, ok := listed.Lookup(s.topic, p)
-		end, okEnd := e.Lookup(s.topic, p)
+	for p := range int32(partitions) {
+		at, ok := listed.Lookup(topic, p)
+		end, okEnd := e.Lookup(topic, p)
 		if !ok || !okEnd || at.Err != nil || end.Err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("no offsets of partition %d", p), at.Err, end.Err)
 		}

@@ -113,12 +113,7 @@ func (w *worker) stop() {
 
 func (w *worker) eventually(what string, try func() error) {
 	w.t.Helper()
-	testbroker.Eventually(w.t, connectTime, func() error {
-		if err := try(); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return nil
-	})
+	testbroker.Await(testbroker.Context(w.t, connectTime), w.t, what, try)
 }
 
 // ask asks the REST interface.

@@ -26,7 +26,6 @@ const (
 	// librdkafka waits for the answer: one that comes too late is lost to it, with
 	// Apache Kafka too, and with it what the member was given.
 	consumerHeartbeat = time.Second
-	lookEvery         = 20 * time.Millisecond
 )
 
 // world is a group, its topic and all members that it ever had.
@@ -47,12 +46,10 @@ type world struct {
 func newWorld(t *testing.T, shared *testbroker.Shared, c *Client, f Flavour) *world {
 	t.Helper()
 	const partitions = 6
-	ctx, cancel := context.WithTimeout(t.Context(), scenarioTime)
-	t.Cleanup(cancel)
 	// Not the client id of a member: a broadcast group would take it for one.
 	adm := kadm.NewClient(shared.Client(t, kgo.ClientID("scenario")))
 	return &world{
-		t: t, ctx: ctx, shared: shared, client: c, flavour: f, partitions: partitions,
+		t: t, ctx: testbroker.Context(t, scenarioTime), shared: shared, client: c, flavour: f, partitions: partitions,
 		topic: shared.Topic(t, partitions, nil), group: shared.Name(t), adm: adm,
 	}
 }
@@ -149,22 +146,15 @@ func (w *world) leave(m *member) {
 // await waits until there is no error. A member that ended by itself fails the test.
 func (w *world) await(what string, try func() error) {
 	w.t.Helper()
-	for {
+	testbroker.Await(w.ctx, w.t, what, func() error {
 		err := try()
-		if err == nil {
-			return
-		}
 		for _, m := range w.members {
-			if m.gone() {
+			if err != nil && m.gone() {
 				w.t.Fatalf("%s: member %s ended by itself: %v", what, m.name, m.State())
 			}
 		}
-		select {
-		case <-w.ctx.Done():
-			w.t.Fatalf("%s: the scenario's %v are over: %v", what, scenarioTime, err)
-		case <-time.After(lookEvery):
-		}
-	}
+		return err
+	})
 }
 
 // awaitShared waits until members share all partitions evenly.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/txn/commands"
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/txn/told"
 )
 
@@ -18,8 +19,8 @@ type worker struct {
 }
 
 type (
-	answer = told.Answer
-	record = told.Record
+	answer = commands.Answer
+	record = commands.Record
 )
 
 func startWorker(t *testing.T, name string, argv, env []string) *worker {

@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -12,12 +11,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+	"github.com/mainstem-mq/mainstem/compat-tests/observe"
 )
 
 const (
-	// scenarioTime bounds one scenario, and lookEvery is how often it looks.
+	// scenarioTime bounds one scenario.
 	scenarioTime = 4 * time.Minute
-	lookEvery    = 50 * time.Millisecond
 	// sessionTimeout is how long a broker takes to miss a crashed member.
 	sessionTimeout = 6 * time.Second
 	partitions     = 3
@@ -61,44 +60,21 @@ func (w *world) start(id string, timeout time.Duration, more ...string) *worker 
 // await waits until there is no error.
 func (w *world) await(what string, try func() error) {
 	w.t.Helper()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-w.ctx.Done():
-			w.t.Fatalf("%s: the scenario's %v are over: %v", what, scenarioTime, err)
-		case <-time.After(lookEvery):
-		}
-	}
+	testbroker.Await(w.ctx, w.t, what, try)
 }
 
 // open are the partitions whose last stable offset is below their end.
-func (w *world) open(topic string) ([]int32, error) {
-	stable, err := w.adm.ListCommittedOffsets(w.ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := w.adm.ListEndOffsets(w.ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	var ps []int32
-	for p := range int32(partitions) {
-		s, okS := stable.Lookup(topic, p)
-		e, okE := ends.Lookup(topic, p)
-		if !okS || !okE || s.Err != nil || e.Err != nil {
-			return nil, errors.Join(fmt.Errorf("no offsets of partition %d", p), s.Err, e.Err)
+func (w *world) open(topic string) (ps []int32, err error) {
+	stable, ends, err := observe.Offsets(w.ctx, w.adm, topic, partitions)
+	for p := range stable {
+		if stable[p] > ends[p] {
+			return nil, fmt.Errorf("partition %d: stable offset %d, end %d", p, stable[p], ends[p])
 		}
-		if s.Offset > e.Offset {
-			return nil, fmt.Errorf("partition %d: stable offset %d, end %d", p, s.Offset, e.Offset)
-		}
-		if s.Offset < e.Offset {
-			ps = append(ps, p)
+		if stable[p] < ends[p] {
+			ps = append(ps, int32(p))
 		}
 	}
-	return ps, nil
+	return ps, err
 }
 
 // awaitOpen waits until just these partitions have a transaction that is open.

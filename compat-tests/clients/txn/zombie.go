@@ -43,4 +43,3 @@ func Zombie(t *testing.T, shared *testbroker.Shared, c Client) {
 	l.add(0, "last", 3, true)
 	w.judge(topic, l, committed, uncommitted)
 }
-

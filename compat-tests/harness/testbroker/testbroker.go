@@ -14,6 +14,9 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
+// lookEvery is how often a test that waits tries again.
+const lookEvery = 20 * time.Millisecond
+
 // Shared is a package's broker. Its zero value is ready for Main.
 type Shared struct {
 	broker harness.Broker
@@ -103,18 +106,24 @@ func Context(t *testing.T, most time.Duration) context.Context {
 	return ctx
 }
 
-// Eventually tries until there is no error.
+// Eventually tries for a while until there is no error.
 func Eventually(t *testing.T, most time.Duration, try func() error) {
 	t.Helper()
-	deadline := time.Now().Add(most)
+	Await(Context(t, most), t, fmt.Sprintf("after %v", most), try)
+}
+
+// Await tries until there is no error, or the context ends.
+func Await(ctx context.Context, t *testing.T, what string, try func() error) {
+	t.Helper()
 	for {
 		err := try()
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still after %v: %v", most, err)
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: still: %v", what, err)
+		case <-time.After(lookEvery):
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }

@@ -45,7 +45,8 @@ func (f Flags) Millis(name string) time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
-type answer struct {
+// Answer is what a program says to a command: it is OK, or has an error.
+type Answer struct {
 	OK      bool     `json:"ok,omitempty"`
 	Error   string   `json:"error,omitempty"`
 	Count   int      `json:"count"`
@@ -67,9 +68,9 @@ func Main(start func(Flags) (Worker, error)) {
 	out := json.NewEncoder(os.Stdout)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		var a answer
+		var a Answer
 		if err := obey(w, strings.Fields(lines.Text()), &a); err != nil {
-			a = answer{Error: err.Error()}
+			a = Answer{Error: err.Error()}
 		}
 		a.OK = a.Error == ""
 		if err := out.Encode(a); err != nil {
@@ -78,7 +79,7 @@ func Main(start func(Flags) (Worker, error)) {
 	}
 }
 
-func obey(w Worker, words []string, a *answer) (err error) {
+func obey(w Worker, words []string, a *Answer) (err error) {
 	switch {
 	case len(words) == 1 && words[0] == "init":
 		return w.Init()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/child"
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/txn/commands"
 )
 
 // answerTime bounds an answer: a new member of a group may wait until the broker
@@ -21,38 +22,23 @@ const answerTime = 90 * time.Second
 // Worker is one process of a client's program.
 type Worker struct {
 	*child.Process
-	answers chan Answer
+	answers chan commands.Answer
 
 	mu    sync.Mutex
 	story strings.Builder
 }
 
-// Answer is what a program says to a command: it is OK, or has an error.
-type Answer struct {
-	OK      bool     `json:"ok"`
-	Error   string   `json:"error"`
-	Count   int      `json:"count"`
-	Records []Record `json:"records"`
-}
-
-// Record is one that was read.
-type Record struct {
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
-	Value     string `json:"value"`
-}
-
 // Start starts a program.
 func Start(argv, env []string) (*Worker, error) {
 	// One answer is under way at most, but a program may be killed with one unread.
-	w := &Worker{answers: make(chan Answer, 1)}
+	w := &Worker{answers: make(chan commands.Answer, 1)}
 	var err error
 	w.Process, err = child.Start(argv, env, w.hear)
 	return w, err
 }
 
 func (w *Worker) hear(line []byte) bool {
-	var a Answer
+	var a commands.Answer
 	if err := json.Unmarshal(line, &a); err != nil || a.OK == (a.Error != "") {
 		return false
 	}
@@ -80,18 +66,18 @@ func (w *Worker) Story() string {
 
 // Ask gives a command and waits for its answer. An error is that there is none: the
 // program has ended then, so that what it might say yet is no answer to anything else.
-func (w *Worker) Ask(command string) (Answer, error) {
+func (w *Worker) Ask(command string) (commands.Answer, error) {
 	w.note("%s", command)
 	if err := w.Tell(command); err != nil {
-		return Answer{}, fmt.Errorf("%s: %w", command, err)
+		return commands.Answer{}, fmt.Errorf("%s: %w", command, err)
 	}
 	select {
 	case a := <-w.answers:
 		return a, nil
 	case <-w.Ended():
-		return Answer{}, fmt.Errorf("%s: the program ended: %v", command, w.State())
+		return commands.Answer{}, fmt.Errorf("%s: the program ended: %v", command, w.State())
 	case <-time.After(answerTime):
 		w.Kill()
-		return Answer{}, fmt.Errorf("%s: no answer after %v", command, answerTime)
+		return commands.Answer{}, fmt.Errorf("%s: no answer after %v", command, answerTime)
 	}
 }
