@@ -164,11 +164,11 @@ func (r *crashRun) looksSound() error {
 		// Plans take indexes away.
 		taken := x.Kind == KindOfCheckpoint && strings.Contains(x.Text, "is missing") || x.Kind == KindOfIndexes && strings.Contains(x.Text, "does not exist")
 		if x.Severity == SeverityDamage && !taken {
-			return fmt.Errorf("the check finds %+v", x)
+			return fmt.Errorf("the check finds %+v%s", x, r.tellDisk())
 		}
 	}
 	if len(report.Lost) > 0 {
-		return fmt.Errorf("the check finds these lost: %+v", report.Lost)
+		return fmt.Errorf("the check finds these lost: %+v%s", report.Lost, r.tellDisk())
 	}
 	return nil
 }

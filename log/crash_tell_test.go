@@ -23,8 +23,8 @@ func (r *crashRun) tellUnsynced() {
 	}
 }
 
-// tellDisk is what checkpoints count in the cold log and what its files hold: who
-// vouches for what is gone.
+// tellDisk is what checkpoints know, and what segments hold: who vouches for what
+// is gone.
 func (r *crashRun) tellDisk() string {
 	var b strings.Builder
 	names, err := r.disk.List(crashDir)
@@ -35,8 +35,9 @@ func (r *crashRun) tellDisk() string {
 		if _, ok := parseCheckpointName(name); ok {
 			fmt.Fprintf(&b, "\n%s: %s", name, r.tellCheckpoint(name))
 		}
-		if _, ok := parseColdName(name); ok {
-			fmt.Fprintf(&b, "\n%s: %s", name, r.tellCold(name))
+		_, main := parseSegmentName(name)
+		if _, cold := parseColdName(name); cold || main {
+			fmt.Fprintf(&b, "\n%s: %s", name, r.tellSegment(name))
 		}
 	}
 	return b.String()
@@ -52,13 +53,17 @@ func (r *crashRun) tellCheckpoint(name string) string {
 		return err.Error()
 	}
 	s := fmt.Sprintf("at %d, synced %d, the cold log ends at %d", c.Position, c.Synced, c.ColdEnd)
+	for _, x := range c.Segments {
+		s += fmt.Sprintf("; %s", segmentName(x.First))
+	}
 	for _, x := range c.Cold {
 		s += fmt.Sprintf("; %s holds %d bytes of batches, %d of them live", x.coldName(), x.HeldBytes, x.LiveBytes)
 	}
 	return s
 }
 
-func (r *crashRun) tellCold(name string) string {
+// tellSegment looks at one segment as if there was no other.
+func (r *crashRun) tellSegment(name string) string {
 	seg, err := openSegment(r.disk, crashDir, name)
 	if seg != nil {
 		defer seg.Release()
@@ -66,25 +71,21 @@ func (r *crashRun) tellCold(name string) string {
 	if err != nil {
 		return err.Error()
 	}
-	n, held, end, synced, voucher := 0, 0, seg.First, seg.First, Position(0)
-	found, err := scanCold(seg, 0, func(it *scanItem) error {
-		if h := &it.Header; h.Kind.holdsBatches() {
-			n, held = n+1, held+int(h.Payload-h.Kind.batchesAt())
+	s := fmt.Sprintf("generation %d, from %d to %d; starts %d, follows %x, is %x", seg.Generation, seg.First, seg.limit(),
+		seg.UncleanStarts, seg.PreviousSalt, seg.Salt)
+	scan, kinds, voucher := newScanner(chain{seg}, seg.First), map[string]int{}, scanItem{}
+	for {
+		it, err := scan.next()
+		if err != nil {
+			return fmt.Sprintf("%s; %v; at %d: durable up to %d", s, kinds, voucher.At, voucher.Header.Synced)
 		}
-		if end = it.End; it.Header.Synced > synced {
-			synced, voucher = it.Header.Synced, it.At
+		if it.Kind != scanEntry {
+			s += fmt.Sprintf("; [%d, %d): %v", it.At, it.End, it.Why)
+			continue
 		}
-		return nil
-	})
-	if err != nil {
-		return err.Error()
+		kinds[it.Header.Kind.String()]++
+		if it.Header.Synced > voucher.Header.Synced {
+			voucher = it
+		}
 	}
-	s := fmt.Sprintf("from %d to %d, %d entries with %d bytes of batches up to %d", seg.First, seg.limit(), n, held, end)
-	if voucher > 0 {
-		s += fmt.Sprintf("; that at %d says that up to %d all was durable", voucher, synced)
-	}
-	if len(found.unsure) > 0 {
-		s += fmt.Sprintf("; nothing says so of %v", found.unsure)
-	}
-	return s
 }
