@@ -148,6 +148,23 @@ func (l *abortedTxns) truncate(end model.Offset) (open []AbortedTxn) {
 	return open
 }
 
+const (
+	// openTxnBytes and abortedTxnBytes are what a transaction takes at most of a
+	// partition's state, with its producer, as far as ids and offsets are not made
+	// to be large.
+	openTxnBytes    = 96
+	abortedTxnBytes = 24
+)
+
+// TxnRoom is how many transactions more may be open in the partition than aborted
+// ones have left room for: its state is restated as one entry, which has to fit into
+// a segment. One that does not would keep the log from giving back any space. Half
+// of that is for transactions.
+func (p *PartitionLog) TxnRoom() int {
+	most := int(min(p.log.cfg.SegmentBytes, entrySizeMax)) / 2
+	return (most - p.Aborted().Len()*abortedTxnBytes) / openTxnBytes
+}
+
 // AbortedView is a partition's aborted transactions at one moment.
 type AbortedView struct{ list abortedTxns }
 

@@ -114,6 +114,9 @@ func (p *Partition) checkProducerLocked(v *producerView, h *batch.Header, r *App
 	if err == nil {
 		err = p.checkPlainLocked(h)
 	}
+	if err == nil {
+		err = p.checkTxnRoomLocked(h, r)
+	}
 	return err
 }
 

@@ -142,6 +142,21 @@ func (p *Partition) checkTxnLocked(h *batch.Header, r *AppendRequest) (verified 
 	return verified, nil
 }
 
+// checkTxnRoomLocked refuses the first batch of a transaction where so many are open,
+// or were aborted and have records yet, that the partition could not keep what it
+// knows of them. Offsets of transactions are let in: groups bound those.
+func (p *Partition) checkTxnRoomLocked(h *batch.Header, r *AppendRequest) *protocol.Error {
+	if !h.IsTransactional() || r.Internal || p.mu.txns.open(h.ProducerID) != nil {
+		return nil
+	}
+	if n := p.mu.txns.count(); n >= p.log.TxnRoom() {
+		return protocol.Errorf(protocol.PolicyViolation,
+			"%d transactions are open in the partition and %d were aborted whose records it still has: it cannot remember more; "+
+				"end those that are open, or let retention pass the aborted ones, or raise mainstem.log.segment.bytes", n, p.log.Aborted().Len())
+	}
+	return nil
+}
+
 // cutTxnsLocked follows the failure of what was queued from an offset on.
 func (p *Partition) cutTxnsLocked(end model.Offset) {
 	if p.mu.txns == nil {

@@ -44,6 +44,14 @@ func (p *Partition) txnsLocked() *txnTracker {
 	return p.mu.txns
 }
 
+// count is how many transactions are open, or were when the watermark was last raised.
+func (t *txnTracker) count() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.list)
+}
+
 func (t *txnTracker) none() bool { return t == nil || len(t.list) == 0 }
 
 // restored are the transactions of a partition whose log is all below the
@@ -92,7 +100,7 @@ func (t *txnTracker) passed(hw model.Offset) {
 		return
 	}
 	t.list = slices.DeleteFunc(t.list, func(x trackedTxn) bool { return x.marker >= 0 && x.marker < hw })
-	t.count()
+	t.recount()
 }
 
 // cut follows the failure of what was queued from an offset on.
@@ -103,10 +111,10 @@ func (t *txnTracker) cut(end model.Offset) {
 			t.list[i].marker = -1
 		}
 	}
-	t.count()
+	t.recount()
 }
 
-func (t *txnTracker) count() {
+func (t *txnTracker) recount() {
 	t.decided = 0
 	for i := range t.list {
 		if t.list[i].marker >= 0 {
