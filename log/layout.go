@@ -1,5 +1,7 @@
 package log
 
+import "math"
+
 // plan lays out as many entries as fit into seg, and returns the first one
 // that does not and the number of bytes to write.
 func (w *writer) plan(seg *segment, from int, now int64, synced Position) (to, size int) {
@@ -90,15 +92,26 @@ func (w *writer) entriesSize(from, to int) int {
 
 // whole returns the first of the entries [from, to) that n written bytes do not
 // cover. An entry that lacks only zeros at its end is there, and a start would
-// find it: what was never written of a segment is zeros already.
-func (w *writer) whole(from, to, n int) int {
-	n += zerosBehind(w.scratch.bufs, n)
+// find it: what was never written of a segment is zeros already, for as long as
+// its file goes on behind, which one that could not be allocated does not.
+func (w *writer) whole(from, to, n, behind int) int {
+	n += min(zerosBehind(w.scratch.bufs, n), behind)
 	for ; from < to; from++ {
 		if n -= int(w.group.entries[from].header.Size); n < 0 {
 			return from
 		}
 	}
 	return to
+}
+
+// behind is how far a file goes on behind the n bytes that were written at the
+// end of the log.
+func (w *writer) behind(seg *segment, n int) int {
+	size, err := seg.file.Size()
+	if err != nil {
+		return math.MaxInt // nearly all are allocated as a whole
+	}
+	return int(max(size-seg.offset(w.written)-int64(n), 0))
 }
 
 // zerosBehind counts the zeros in a row that follow the first n bytes.

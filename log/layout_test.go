@@ -20,8 +20,14 @@ func TestWhole(t *testing.T) {
 	for n, want := range map[int]int{
 		0: 0, 103: 0, 104: 1, 200: 1, 295: 1, 296: 2, 299: 2, 303: 2, 304: 2, 415: 2, 416: 3,
 	} {
-		if got := w.whole(0, 3, n); got != want {
+		if got := w.whole(0, 3, n, 1000); got != want {
 			t.Errorf("%d bytes are written: entry %d is the first that is not whole, want %d", n, got, want)
+		}
+	}
+	// Where the file ends, the zeros are not there.
+	for behind, want := range map[int]int{0: 1, 5: 1, 6: 2, 7: 2} {
+		if got := w.whole(0, 3, 298, behind); got != want {
+			t.Errorf("the file goes on for %d bytes: entry %d is the first that is not whole, want %d", behind, got, want)
 		}
 	}
 }

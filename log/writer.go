@@ -115,7 +115,7 @@ func (w *writer) write() {
 			err = fmt.Errorf("wrote %d of %d bytes", n, size)
 		}
 		if err != nil {
-			to = w.whole(from, to, n)
+			to = w.whole(from, to, n, w.behind(seg, n))
 		} else if pad := size - w.entriesSize(from, to); pad > 0 {
 			w.commit(seg, from, to)
 			w.commitPad(pad)
