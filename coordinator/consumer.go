@@ -44,8 +44,21 @@ type consumerSoft struct {
 	// can take: with the next one it is tried again.
 	unassigned int32
 	patterns   patternSoft
-	refused    string    // why it could not become a classic group when that was last tried
-	backAt     time.Time // not before it may become one
+	refused    string             // why it could not become a classic group when that was last tried
+	backAt     time.Time          // not before it may become one
+	said       map[string]unshown // by member id
+}
+
+// note keeps what is waited for of a member, if anything is.
+func (x *consumerSoft) note(id string, u unshown) {
+	switch {
+	case len(u.coming) == 0 && !u.denied:
+		delete(x.said, id)
+		return
+	case x.said == nil:
+		x.said = map[string]unshown{}
+	}
+	x.said[id] = u
 }
 
 // consumerIndex is what follows from the members and patterns, as sums: the

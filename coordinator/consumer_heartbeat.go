@@ -175,12 +175,13 @@ func (m *consumerMember) checkEpoch(b *beat) *protocol.Error {
 // advance takes the member a step towards its target.
 func (m *machine) advance(s *step, g *group, b *beat, member *consumerMember) *consumerMember {
 	c, before := g.consumer, member.current
-	next := reconcile(before, duty{
-		epoch: c.assignmentEpoch, target: c.targets[member.id], owned: b.owned, told: b.told(),
-		free:       func(topic model.TopicID, partition int32) bool { return c.free(member, topic, partition) },
-		subscribed: func(topic model.TopicID) bool { return c.subscribes(s.view, member.meta, topic) },
-	})
-	if next.equal(&before) {
+	d := c.dutyOf(s, b, member)
+	next := reconcile(before, d)
+	same := next.equal(&before)
+	if !same || d.told {
+		c.soft.note(member.id, d.unshownAfter(&before, &next))
+	}
+	if same {
 		return member
 	}
 	s.record(memberCurrentRecord(g.id, member.id, &next))
@@ -194,6 +195,26 @@ func (m *machine) advance(s *step, g *group, b *beat, member *consumerMember) *c
 	}
 	m.released(s, g)
 	return c.members[member.id]
+}
+
+// dutyOf is what a heartbeat of the member has to bring it to.
+func (c *consumerGroup) dutyOf(s *step, b *beat, member *consumerMember) duty {
+	d := duty{
+		epoch: c.assignmentEpoch, target: c.targets[member.id], owned: b.owned, told: b.told(),
+		free:       func(topic model.TopicID, partition int32) bool { return c.free(member, topic, partition) },
+		subscribed: func(topic model.TopicID) bool { return c.subscribes(s.view, member.meta, topic) },
+	}
+	if b.joins() {
+		return d // it takes nothing that it was told before
+	}
+	last := c.soft.said[member.id]
+	d.coming = last.coming
+	if !d.told && last.denied && last.owned.equal(member.current.assigned) {
+		// It heard the answer, as it would repeat itself otherwise, and is where it
+		// shall be: it will not say so again.
+		d.owned, d.told = last.owned, true
+	}
+	return d
 }
 
 // heartbeat is how often members of a consumer group shall send one.

@@ -62,11 +62,13 @@ func (m *machine) fence(s *step, g *group, id, why string) {
 	m.shrunk(s, g, id, why)
 }
 
-// unwatch ends all that a member of a consumer group was given time for.
+// unwatch ends all that a member of a consumer group was given time for, and what
+// is waited for of it.
 func (m *machine) unwatch(g *group, id string) {
 	for _, kind := range []timerKind{timerSession, timerRebalance, timerJoin, timerSync} {
 		m.timers.Cancel(timerKey{kind, g.id, id})
 	}
+	g.consumer.soft.note(id, unshown{})
 }
 
 // expelConsumer takes a member out.

@@ -10,6 +10,9 @@ type duty struct {
 	target partitions // what the member shall own in the end
 	owned  partitions // what it says that it owns now
 	told   bool       // whether it says so at all
+	// coming is what it was told to take and never showed: it may do so at any moment,
+	// until it hears of an assignment without that.
+	coming partitions
 	// free reports whether nobody else holds a partition.
 	free func(model.TopicID, int32) bool
 	// subscribed reports whether a topic exists and the member subscribes to it.
@@ -53,9 +56,35 @@ func reconcile(cur memberCurrent, d duty) memberCurrent {
 	return next
 }
 
-// holds reports whether the member may still own one of these: it says so, or
-// does not say.
-func (d *duty) holds(set partitions) bool { return !d.told || len(d.owned.and(set)) > 0 }
+// holds reports whether the member may still own one of these, or is about to: it
+// says so, or does not say, or was told to take it and has not shown that it did. A
+// client that repeats itself after an error says what it owned when it heard of the
+// last assignment, and takes that meanwhile.
+func (d *duty) holds(set partitions) bool {
+	return !d.told || len(d.owned.and(set)) > 0 || len(d.coming.and(set)) > 0
+}
+
+// unshown is what a member was told and has not shown that it heard.
+type unshown struct {
+	coming partitions // what it was told to take
+	// denied is whether it said, unbelieved, that it owns nothing of what it has to
+	// give up; owned is what it said then.
+	denied bool
+	owned  partitions
+}
+
+// unshownAfter is what the member has yet to show when it has heard the answer to
+// this step. It may take what it shall have and did not say that it has.
+func (d *duty) unshownAfter(before, next *memberCurrent) unshown {
+	if !d.told {
+		return unshown{coming: d.coming.and(next.assigned).or(next.assigned.minus(before.assigned))}
+	}
+	u := unshown{coming: next.assigned.minus(d.owned)}
+	if next.state == memberUnrevoked && len(d.owned.and(next.revoking)) == 0 {
+		u.denied, u.owned = true, d.owned
+	}
+	return u
+}
 
 func (c *memberCurrent) equal(o *memberCurrent) bool {
 	return c.epoch == o.epoch && c.previous == o.previous && c.state == o.state &&
