@@ -54,7 +54,7 @@ func (m *machine) restoreConsumer(s *step, g *group) {
 	for _, id := range slices.Sorted(maps.Keys(c.members)) { // timers fire in the order they were set in
 		member := c.members[id]
 		c.soft.note(id, unshown{coming: member.current.assigned}) // what it showed is not known any more
-		if member.meta.instance != nil { // of two of one instance, the one read last is in it
+		if member.meta.instance != nil {                          // of two of one instance, the one read last is in it
 			c.index.byInstance[*member.meta.instance] = member.id
 		}
 		m.watchConsumer(s, g, member)

@@ -282,7 +282,7 @@ func (w *consumerWorld) heard(c *client, req *kmsg.ConsumerGroupHeartbeatRequest
 		return
 	}
 	if c.epoch == epochJoin {
-		c.life = w.lives(c.group)
+		c.life = w.lives(c)
 	}
 	if r.MemberEpoch < c.epoch || r.MemberEpoch < 1 {
 		w.bad = fmt.Sprintf("epoch %d after %d", r.MemberEpoch, c.epoch)
@@ -299,15 +299,19 @@ func (w *consumerWorld) heard(c *client, req *kmsg.ConsumerGroupHeartbeatRequest
 	}
 }
 
-// lives counts how often the group was deleted.
-func (w *consumerWorld) lives(group string) int {
-	n := 0
+// lives counts how often the client's group was deleted before the client got its
+// epoch; the answer may be heard only after another deletion.
+func (w *consumerWorld) lives(c *client) int {
+	deleted, life := 0, 0
 	for _, r := range w.journal.All() {
-		if r.Value == nil && bytes.Equal(r.Key, consumerKeyOf(consumerEpochKey, group, "")) {
-			n++
+		switch {
+		case r.Value == nil && bytes.Equal(r.Key, consumerKeyOf(consumerEpochKey, c.group, "")):
+			deleted++
+		case r.Value != nil && bytes.Equal(r.Key, consumerKeyOf(memberCurrentKey, c.group, c.id)):
+			life = deleted
 		}
 	}
-	return n
+	return life
 }
 
 func (w *consumerWorld) obeyAny(rt *rapid.T) {
