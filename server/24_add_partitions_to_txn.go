@@ -117,10 +117,10 @@ func (s *Server) add(a *addition, bumps bool, reply func([]protocol.ErrorCode)) 
 		return
 	}
 	if a.verify {
-		s.txns.Verify(a.id, a.who, parts, reply)
+		s.txns.Verify(a.id, a.who, parts, func(codes []protocol.ErrorCode, _ string) { reply(codes) })
 		return
 	}
-	s.txns.AddPartitions(a.id, a.who, parts, bumps, func(code protocol.ErrorCode) {
+	s.txns.AddPartitions(a.id, a.who, parts, bumps, func(code protocol.ErrorCode, _ string) {
 		for i := range codes {
 			codes[i] = code
 		}

@@ -26,7 +26,8 @@ func (s *Server) addOffsetsToTxn(c *call, req *kmsg.AddOffsetsToTxnRequest) {
 		reply(err.Code)
 		return
 	}
-	s.txns.AddPartitions(req.TransactionalID, producerOf(req.ProducerID, req.ProducerEpoch), s.offsetsOf(req.Group), false, reply)
+	s.txns.AddPartitions(req.TransactionalID, producerOf(req.ProducerID, req.ProducerEpoch), s.offsetsOf(req.Group), false,
+		func(code protocol.ErrorCode, _ string) { reply(code) })
 }
 
 // offsetsOf is the partition that a group's offsets are in.

@@ -90,10 +90,10 @@ func (t *txnCommit) ask(ready func()) {
 	}
 	parts := t.srv.offsetsOf(t.req.Group)
 	if t.req.Version >= txnCommitAdds {
-		t.srv.txns.AddPartitions(t.req.TransactionalID, t.who, parts, true, told)
+		t.srv.txns.AddPartitions(t.req.TransactionalID, t.who, parts, true, func(code protocol.ErrorCode, _ string) { told(code) })
 		return
 	}
-	t.srv.txns.Verify(t.req.TransactionalID, t.who, parts, func(codes []protocol.ErrorCode) { told(codes[0]) })
+	t.srv.txns.Verify(t.req.TransactionalID, t.who, parts, func(codes []protocol.ErrorCode, _ string) { told(codes[0]) })
 }
 
 // finish commits, or answers what the coordinator has against it.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -140,6 +141,14 @@ func TestProduceOfTransactions(t *testing.T) {
 	}
 	produce("the next transaction", 13, "my-tx", b(1, 0), ok)
 	produce("the epoch before", 13, "my-tx", b(0, 2), protocol.InvalidProducerEpoch)
+	c.initID("my-tx")
+	for version, words := range map[int16]string{9: "(client \"test\" at 127.0.0.1); if both are to run", 12: "a newer producer came with this id"} {
+		req := produceRequest("t", 0, -1, b(1, 1))
+		req.TransactionID = kmsg.StringPtr("my-tx")
+		if got := ask[*kmsg.ProduceResponse](c, version, req).Topics[0].Partitions[0].ErrorMessage; got == nil || !strings.Contains(*got, words) {
+			t.Errorf("v%d is told %v, want %q", version, got, words)
+		}
+	}
 	two := kmsg.NewPtrProduceRequest()
 	name := "my-tx"
 	two.Acks, two.TimeoutMillis, two.TransactionID = -1, 10000, &name

@@ -45,6 +45,7 @@ func (c txnCollector) Collect(ch chan<- prometheus.Metric) {
 	for code, n := range m.Verified {
 		send(prometheus.CounterValue, "_verifications_total", "Partitions of which producers had to know whether they are part of a transaction.", float64(n), "result", code.String())
 	}
+	send(prometheus.CounterValue, "_producers_fenced_total", "Producers that lost their transactional id to a newer one, with a transaction open or without.", float64(m.Fenced))
 	oldest := 0.0
 	if !m.Oldest.IsZero() {
 		oldest = max(c.s.clock.Now().Sub(m.Oldest).Seconds(), 0)

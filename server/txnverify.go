@@ -166,12 +166,12 @@ func (s *Server) ask(t *txnProduce, ready func()) {
 		ready()
 		return
 	}
-	told := func(code func(k int) protocol.ErrorCode) {
+	told := func(code func(k int) protocol.ErrorCode, why string) {
 		var again []produceQuestion
 		for k := range t.asks {
 			q := &t.asks[k]
 			if got := code(k); got != protocol.NoError {
-				q.batch.refused = t.refusal(q, got)
+				q.batch.refused = t.refusal(q, got, why)
 				if !passing(got) {
 					q.giveUp()
 				}
@@ -190,20 +190,23 @@ func (s *Server) ask(t *txnProduce, ready func()) {
 		parts[k] = t.asks[k].part
 	}
 	if t.version >= produceAdds {
-		s.txns.AddPartitions(t.id, t.who, parts, true, func(code protocol.ErrorCode) {
-			told(func(int) protocol.ErrorCode { return code })
+		s.txns.AddPartitions(t.id, t.who, parts, true, func(code protocol.ErrorCode, why string) {
+			told(func(int) protocol.ErrorCode { return code }, why)
 		})
 		return
 	}
-	s.txns.Verify(t.id, t.who, parts, func(codes []protocol.ErrorCode) {
-		told(func(k int) protocol.ErrorCode { return codes[k] })
+	s.txns.Verify(t.id, t.who, parts, func(codes []protocol.ErrorCode, why string) {
+		told(func(k int) protocol.ErrorCode { return codes[k] }, why)
 	})
 }
 
-// refusal is the coordinator's word against a batch.
-func (t *txnProduce) refusal(q *produceQuestion, code protocol.ErrorCode) *protocol.Error {
+// refusal is the coordinator's word against a batch, and why.
+func (t *txnProduce) refusal(q *produceQuestion, code protocol.ErrorCode, why string) *protocol.Error {
+	if why != "" {
+		why = ": " + why
+	}
 	return protocol.Errorf(produceVerdict(code, t.version),
-		"the coordinator of transactional id %q refuses producer %d, epoch %d, for %s-%d: %s", t.id, t.who.ID, t.who.Epoch, q.part.Topic, q.part.Partition, code)
+		"the coordinator of transactional id %q refuses producer %d, epoch %d, for %s-%d: %s%s", t.id, t.who.ID, t.who.Epoch, q.part.Topic, q.part.Partition, code, why)
 }
 
 // produceVerdict is the coordinator's answer as producers of a version understand it.

@@ -28,7 +28,7 @@ type txnEvents struct {
 
 func newTxnEvents(log *zap.Logger, c clock.Clock) *txnEvents {
 	t := &txnEvents{log: log, limits: map[txn.EventKind]*server.LogLimit{}}
-	for _, kind := range []txn.EventKind{txn.Long, txn.TimedOut, txn.Fenced, txn.Aborted, txn.MarkersRetried, txn.MarkerRefused, txn.RecordSkipped} {
+	for _, kind := range []txn.EventKind{txn.Long, txn.TimedOut, txn.Fenced, txn.Aborted, txn.Replaced, txn.Refused, txn.MarkersRetried, txn.MarkerRefused, txn.RecordSkipped} {
 		t.limits[kind] = server.NewLogLimit(c, txnLinesMax, txnLinesPeriod)
 	}
 	return t
@@ -58,7 +58,7 @@ func txnLevel(kind txn.EventKind) zapcore.Level {
 	switch kind {
 	case txn.Long, txn.TimedOut, txn.MarkersRetried, txn.MarkerRefused, txn.ShardLoadFailed, txn.AppendFailed, txn.RecordSkipped:
 		return zapcore.WarnLevel
-	case txn.Fenced, txn.Aborted, txn.Expired:
+	case txn.Fenced, txn.Aborted, txn.Replaced, txn.Refused, txn.Expired:
 		return zapcore.InfoLevel
 	case txn.ShardLoading, txn.ShardLoaded, txn.ShardUnloaded:
 	}
@@ -69,8 +69,10 @@ func txnFields(e *txn.Event) []zap.Field {
 	fields := []zap.Field{zap.Int32("shard", e.Shard)}
 	add := func(f ...zap.Field) { fields = append(fields, f...) }
 	if e.ID != "" {
-		add(zap.String("transactional_id", shortened(e.ID)), zap.Int64("producer", int64(e.Producer.ID)), zap.Int16("epoch", int16(e.Producer.Epoch)),
-			zap.Int("partitions", e.Partitions), spanOf("age", e.Age))
+		add(zap.String("transactional_id", shortened(e.ID)), zap.Int64("producer", int64(e.Producer.ID)), zap.Int16("epoch", int16(e.Producer.Epoch)))
+		if e.Kind != txn.Replaced && e.Kind != txn.Refused { // these have no transaction
+			add(zap.Int("partitions", e.Partitions), spanOf("age", e.Age))
+		}
 		add(callerFields("client", "host", e.Owner)...)
 	}
 	if e.Kind == txn.Long {
@@ -85,6 +87,13 @@ func txnFields(e *txn.Event) []zap.Field {
 	}
 	if e.Kind == txn.ShardLoaded {
 		add(zap.Int("ids", e.IDs), zap.Duration("took", e.Took))
+	}
+	if len(e.Names) > 0 {
+		names := make([]string, len(e.Names))
+		for i, id := range e.Names {
+			names[i] = shortened(id)
+		}
+		add(zap.Strings("transactional_ids", names))
 	}
 	if e.Count > 0 {
 		add(zap.Int("count", e.Count))

@@ -74,7 +74,30 @@ func TestTxnEvents(t *testing.T) {
 			zapcore.WarnLevel, "marker refused",
 			named(map[string]any{"count": int64(1), "topic": "t", "partition": int32(0), "error": "INVALID_PRODUCER_EPOCH", "reason": "a newer one"}),
 		},
-		{txn.Event{Kind: txn.Expired, Shard: 7, Count: 5}, zapcore.InfoLevel, "transactional ids expired", map[string]any{"shard": int32(7), "count": int64(5)}},
+		{
+			txn.Event{
+				Kind: txn.Replaced, Shard: 7, ID: "payments", Producer: about.Producer, Owner: about.Owner,
+				Client: txn.Caller{ClientID: "billing-2", ClientHost: "/10.0.0.2"},
+			},
+			zapcore.InfoLevel, "producer replaced",
+			map[string]any{
+				"shard": int32(7), "transactional_id": "payments", "producer": int64(4711), "epoch": int16(3),
+				"client": "billing", "host": "10.0.0.1", "by_client": "billing-2", "by_host": "10.0.0.2",
+			},
+		},
+		{
+			txn.Event{Kind: txn.Refused, Shard: 7, ID: "payments", Producer: about.Producer, Code: protocol.ProducerFenced, Reason: "a newer one"},
+			zapcore.InfoLevel, "producer refused",
+			map[string]any{
+				"shard": int32(7), "transactional_id": "payments", "producer": int64(4711), "epoch": int16(3),
+				"error": "PRODUCER_FENCED", "reason": "a newer one",
+			},
+		},
+		{
+			txn.Event{Kind: txn.Expired, Shard: 7, Count: 5, Names: []string{"a", "b", "c"}},
+			zapcore.InfoLevel, "transactional ids expired",
+			map[string]any{"shard": int32(7), "count": int64(5), "transactional_ids": []any{"a", "b", "c"}},
+		},
 		{
 			txn.Event{Kind: txn.ShardLoaded, Shard: 7, IDs: 5, Count: 2, Took: time.Second},
 			zapcore.InfoLevel, "markers of transactions that were decided before are written again",

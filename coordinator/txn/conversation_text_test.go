@@ -156,12 +156,12 @@ func (c *conversation) request(a arguments) {
 	case "init":
 		c.initProducer(a, id, answer)
 	case "add":
-		c.txns.AddPartitions(id, a.producer("p"), a.partitions(), a.number("tv", 2) >= 2, func(code protocol.ErrorCode) {
+		c.txns.AddPartitions(id, a.producer("p"), a.partitions(), a.number("tv", 2) >= 2, func(code protocol.ErrorCode, _ string) {
 			answer("%s", codeText(code))
 		})
 	case "verify":
 		parts := a.partitions()
-		c.txns.Verify(id, a.producer("p"), parts, func(codes []protocol.ErrorCode) {
+		c.txns.Verify(id, a.producer("p"), parts, func(codes []protocol.ErrorCode, _ string) {
 			text := make([]string, len(parts))
 			for i, code := range codes {
 				text[i] = fmt.Sprintf("%s-%d:%s", parts[i].Topic, parts[i].Partition, codeText(code))
@@ -190,7 +190,7 @@ func (c *conversation) request(a arguments) {
 				answer("%s", codeText(code))
 				return
 			}
-			answer("%s client=%s", viewText(&v), v.Client.ClientID)
+			answer("%s client=%s %s", viewText(&v), v.Client.ClientID, lastText(&v))
 		})
 	case "inspect":
 		c.txns.Inspect(c.filter(a), func(views []View, code protocol.ErrorCode) {
@@ -269,6 +269,21 @@ func viewText(v *View) string {
 	return text + partitionsText(v.Partitions)
 }
 
+// lastText is how the last transaction of an id ended.
+func lastText(v *View) string {
+	switch {
+	case v.Last == nil && v.Whole:
+		return "last=none"
+	case v.Last == nil:
+		return "last=?"
+	}
+	text := "last=abort"
+	if v.Last.Commit {
+		text = "last=commit"
+	}
+	return fmt.Sprintf("%s at=%d by %s %s", text, v.Last.At, v.Last.Why, v.Last.By.ClientID)
+}
+
 func recordText(r shard.Record) string {
 	id, ok, err := readKey(r.Key)
 	if err != nil || !ok {
@@ -302,7 +317,10 @@ func recordText(r shard.Record) string {
 func eventText(e Event) string {
 	text := e.Kind.String()
 	if e.ID != "" {
-		text += fmt.Sprintf(" id=%s producer=%s partitions=%d age=%v", e.ID, producerText(e.Producer), e.Partitions, e.Age)
+		text += fmt.Sprintf(" id=%s producer=%s", e.ID, producerText(e.Producer))
+		if e.Kind != Replaced && e.Kind != Refused {
+			text += fmt.Sprintf(" partitions=%d age=%v", e.Partitions, e.Age)
+		}
 	}
 	if e.Left != 0 {
 		text += fmt.Sprintf(" left=%v", e.Left)
@@ -323,6 +341,9 @@ func eventText(e Event) string {
 		text += fmt.Sprintf(" ids=%d redone=%d", e.IDs, e.Count)
 	} else if e.Count > 0 {
 		text += fmt.Sprintf(" count=%d", e.Count)
+	}
+	if len(e.Names) > 0 {
+		text += fmt.Sprintf(" %v", e.Names)
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
@@ -346,6 +367,9 @@ func metricsText(m Metrics) string {
 		if m.Verified[code] > 0 {
 			text += fmt.Sprintf(" verified-%s=%d", codeText(code), m.Verified[code])
 		}
+	}
+	if m.Fenced > 0 {
+		text += fmt.Sprintf(" fenced=%d", m.Fenced)
 	}
 	if m.Retried > 0 {
 		text += fmt.Sprintf(" retried=%d", m.Retried)

@@ -17,6 +17,7 @@
 //	end.go           commit and abort, for clients of both transaction versions
 //	markers.go       a decision is carried out
 //	fence.go         aborts against the will of a producer; timeout.go: one reason for them
+//	past.go          what is remembered of endings and fences; refusal.go: the words made of it
 //	wait.go          requests that come while a transaction ends
 //	expiry.go        ids that nobody uses any more
 //	views.go         what operators and tools see; metrics.go: counts
@@ -25,8 +26,8 @@
 //
 //   - Replaying all records of a journal gives the durable state of the live machine
 //     (transaction.value): handlers decide, and only replay applies what they record.
-//     What is soft (who waits, which markers are left, lastEpoch) dies with the
-//     machine.
+//     What is soft (who waits, which markers are left, lastEpoch, past) dies with the
+//     machine, and decides nothing but words.
 //   - A transaction ends by one record, PrepareCommit or PrepareAbort, and never in
 //     two ways. Nobody is told, and no marker is written, before that is below the
 //     high watermark. From then on its markers are written until all stand, also by

@@ -28,7 +28,9 @@ const (
 	Aborted                                                       // a transaction was aborted as an operator asked for it
 	MarkersRetried                                                // Count of partitions do not take their markers; Topic, Partition, Code, Reason of one of them
 	MarkerRefused                                                 // Count of partitions know a newer producer or coordinator; Topic, Partition, Code, Reason of one of them
-	Expired                                                       // Count of ids that nobody used for long
+	Expired                                                       // Count of ids that nobody used for long; Names of some
+	Replaced                                                      // a producer without a transaction lost its id, as Client came with it
+	Refused                                                       // a producer may not go on; Code, Reason
 )
 
 // Event is something worth a line in the log.
@@ -47,6 +49,7 @@ type Event struct {
 	Code       protocol.ErrorCode
 	Reason     string
 	IDs        int
+	Names      []string
 	Count      int
 	Took       time.Duration
 	Err        error
@@ -73,6 +76,10 @@ func (k EventKind) String() string {
 		return "marker refused"
 	case Expired:
 		return "transactional ids expired"
+	case Replaced:
+		return "producer replaced"
+	case Refused:
+		return "producer refused"
 	}
 	return "unknown event"
 }

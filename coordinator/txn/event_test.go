@@ -6,7 +6,7 @@ import "testing"
 func TestEventNames(t *testing.T) {
 	t.Parallel()
 	named := map[string]EventKind{}
-	for k := range Expired + 1 {
+	for k := range Refused + 1 {
 		before, twice := named[k.String()]
 		if twice || k.String() == "unknown event" {
 			t.Errorf("%d is called %q, as %d", k, k, before)

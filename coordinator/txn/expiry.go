@@ -9,6 +9,9 @@ import (
 
 func byID(a, b *transaction) int { return cmp.Compare(a.id, b.id) }
 
+// namesMax is how many of the ids that expire are named.
+const namesMax = 3
+
 // scheduleExpiry has the ids looked through after a while.
 func (m *machine) scheduleExpiry(s *step) {
 	if key := (timerKey{kind: timerExpiry}); !m.timers.Has(key) {
@@ -32,7 +35,11 @@ func (m *machine) expire(s *step) {
 	}
 	shard.Apply(m, s)
 	if len(old) > 0 {
-		s.event(Event{Kind: Expired, Count: len(old)})
+		e := Event{Kind: Expired, Count: len(old)}
+		for _, tx := range old[:min(len(old), namesMax)] {
+			e.Names = append(e.Names, tx.id)
+		}
+		s.event(e)
 	}
 	if len(m.ids) > 0 {
 		m.scheduleExpiry(s)

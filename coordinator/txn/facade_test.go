@@ -91,8 +91,8 @@ func TestNames(t *testing.T) {
 	for s := Empty; s <= stateCount; s++ {
 		check(s.String(), s < stateCount)
 	}
-	for k := ShardLoading; k <= Expired+1; k++ {
-		check(k.String(), k <= Expired)
+	for k := ShardLoading; k <= Refused+1; k++ {
+		check(k.String(), k <= Refused)
 	}
 	for r := ByClient; r <= reasonCount; r++ {
 		check(r.String(), r < reasonCount)

@@ -57,6 +57,12 @@ func (m *machine) fence(s *step, tx *transaction, why Reason, client Caller) pro
 	e := s.about(tx, why.event())
 	e.Client = client
 	s.event(e)
+	by, now := client.kept(), s.Wall()
+	tx.fenced(fencing{who: tx.who(), why: why, by: by, at: now, open: now - tx.start})
+	tx.last = &Ending{Why: why, By: by, At: now}
+	if why == ByNewer {
+		s.fenced++
+	}
 	m.decided(s, m.write(s, tx.id, to), why)
 	return protocol.NoError
 }

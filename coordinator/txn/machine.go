@@ -86,13 +86,14 @@ func (m *machine) drop(tx *transaction) {
 
 // write records what becomes of an id and, by replay alone, makes it so.
 func (m *machine) write(s *step, id string, to change) *transaction {
-	if tx := m.ids[id]; tx == nil && to.state != Empty || tx != nil && !tx.state.follows(to.state) {
+	before := m.ids[id]
+	if before == nil && to.state != Empty || before != nil && !before.state.follows(to.state) {
 		panic(fmt.Sprintf("transaction coordinator: %s cannot become %s", id, to.state))
 	}
 	s.Record(record(id, &to.value))
 	shard.Apply(m, s)
 	tx := m.ids[id]
-	tx.lastEpoch = to.lastEpoch
+	tx.lastEpoch, tx.whole = to.lastEpoch, tx.whole || before == nil
 	m.watch(s, tx)
 	m.scheduleExpiry(s)
 	return tx

@@ -51,6 +51,7 @@ type Metrics struct {
 	Ended        map[Result]uint64
 	Oldest       time.Time // start of the oldest open transaction; zero: none
 	Verified     map[protocol.ErrorCode]uint64
+	Fenced       uint64 // producers that lost their id to a newer one
 	Retried      uint64 // markers tried again
 	ShardsLoaded int
 }
@@ -72,6 +73,7 @@ func (t *Transactions) Metrics() Metrics {
 		for result := range sh.ended {
 			total.Ended[Result(result)] += sh.ended[result].Load()
 		}
+		total.Fenced += sh.fenced.Load()
 		total.Retried += sh.retried.Load()
 		if at := sh.oldest.Load(); at > 0 {
 			if start := time.UnixMilli(at); total.Oldest.IsZero() || start.Before(total.Oldest) {
@@ -91,6 +93,7 @@ type stats struct {
 	states  [stateCount]atomic.Int64
 	ended   [resultCount]atomic.Uint64
 	oldest  atomic.Int64 // ms; 0: none
+	fenced  atomic.Uint64
 	retried atomic.Uint64
 }
 
@@ -102,6 +105,7 @@ func (t *stats) publish(m *machine, s *step) {
 	for result := range t.ended {
 		t.ended[result].Add(uint64(s.ended[result]))
 	}
+	t.fenced.Add(uint64(s.fenced))
 	t.retried.Add(uint64(s.retried))
 	oldest := int64(0)
 	if at, some := m.begun.Next(); some {

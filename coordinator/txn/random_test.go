@@ -255,6 +255,12 @@ func (w *world) sendInit(c *client, given Producer, timeout int32, takes bool) {
 	}))
 }
 
+// verdict is expect for an answer that has words with its code.
+func verdict(w *world, f func(protocol.ErrorCode)) Verdict {
+	answered := expect(w, f)
+	return func(code protocol.ErrorCode, _ string) { answered(code) }
+}
+
 func (w *world) parts(rt *rapid.T) []model.TopicPartition {
 	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) model.TopicPartition {
 		return tp(rapid.SampledFrom([]string{"t", "u"}).Draw(rt, "topic"), rapid.Int32Range(0, 2).Draw(rt, "partition"))
@@ -264,7 +270,7 @@ func (w *world) parts(rt *rapid.T) []model.TopicPartition {
 func (w *world) add(rt *rapid.T) {
 	c := w.someone(rt)
 	if rapid.IntRange(0, 9).Draw(rt, "wrong") == 0 {
-		w.txns.AddPartitions(c.id, w.identity(rt, c), nil, c.bumps, expect(w, func(protocol.ErrorCode) {}))
+		w.txns.AddPartitions(c.id, w.identity(rt, c), nil, c.bumps, verdict(w, func(protocol.ErrorCode) {}))
 		return
 	}
 	w.sendAdd(c, w.parts(rt))
@@ -275,7 +281,7 @@ func (w *world) add(rt *rapid.T) {
 func (w *world) sendAdd(c *client, parts []model.TopicPartition) {
 	who, n := c.who, c.transaction()
 	guards := w.log.guards(parts, who)
-	w.txns.AddPartitions(c.id, who, parts, c.bumps, expect(w, func(code protocol.ErrorCode) {
+	w.txns.AddPartitions(c.id, who, parts, c.bumps, verdict(w, func(code protocol.ErrorCode) {
 		if code != protocol.NoError || c.who != who || n.asked {
 			return // it does not write behind its own commit
 		}

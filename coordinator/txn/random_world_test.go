@@ -146,11 +146,12 @@ func (f *fakePartitions) mark(job MarkerJob, p model.TopicPartition) *protocol.E
 func (w *world) verify(rt *rapid.T) {
 	c := w.someone(rt)
 	parts := w.parts(rt)
-	w.txns.Verify(c.id, w.identity(rt, c), parts, expect(w, func(codes []protocol.ErrorCode) {
+	answered := expect(w, func(codes []protocol.ErrorCode) {
 		if len(codes) != len(parts) {
 			w.bad = "not every partition is verified"
 		}
-	}))
+	})
+	w.txns.Verify(c.id, w.identity(rt, c), parts, func(codes []protocol.ErrorCode, _ string) { answered(codes) })
 }
 
 func (w *world) look(rt *rapid.T) {

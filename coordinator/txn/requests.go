@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"fmt"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
@@ -26,12 +28,21 @@ func (t *Transactions) InitProducerID(req *kmsg.InitProducerIDRequest, caller Ca
 		refuse(protocol.InvalidRequest)
 		return
 	case q.timeout <= 0 || int64(q.timeout) > t.config().TimeoutMax.Milliseconds():
+		t.refusedTimeout(*req.TransactionalID, &q, caller)
 		refuse(protocol.InvalidTransactionTimeout)
 		return
 	}
 	t.ask(*req.TransactionalID, func(m *machine, s *step, r *request) {
 		m.initProducer(s, r, q, caller, func(as Producer) { answer(protocol.NoError, as) })
 	}, refuse)
+}
+
+// refusedTimeout tells the log what no client shows: the most that there may be.
+func (t *Transactions) refusedTimeout(id string, q *initQuestion, caller Caller) {
+	t.env.Events(Event{
+		Kind: Refused, Shard: t.Shard(id), ID: id, Producer: q.given, Client: caller, Code: protocol.InvalidTransactionTimeout,
+		Reason: fmt.Sprintf("its transaction.timeout.ms is %d, and the broker allows 1 to %d (transaction.max.timeout.ms); set it so", q.timeout, t.config().TimeoutMax.Milliseconds()),
+	})
 }
 
 func (m *machine) initProducer(s *step, r *request, q initQuestion, caller Caller, reply func(Producer)) {
@@ -44,6 +55,9 @@ func (m *machine) initProducer(s *step, r *request, q initQuestion, caller Calle
 	}
 	switch code {
 	case protocol.NoError:
+		if tx != nil && q.given == nobody() {
+			s.replaced(tx, caller)
+		}
 		tx = m.write(s, r.id, to)
 		tx.caller = caller.kept()
 		as := tx.who()
@@ -51,18 +65,24 @@ func (m *machine) initProducer(s *step, r *request, q initQuestion, caller Calle
 	case protocol.ConcurrentTransactions:
 		m.await(s, tx, r)
 	default:
+		s.refused(r.id, tx, q.given, code)
 		s.reply(r, code)
 	}
 }
 
+// Verdict is the answer about partitions: a code, and words for it.
+type Verdict func(code protocol.ErrorCode, why string)
+
 // AddPartitions makes partitions part of the transaction of a producer, all or
 // none. bumps tells that its client has transaction version 2. Whether the
 // partitions exist is the caller's to know.
-func (t *Transactions) AddPartitions(id string, who Producer, parts []model.TopicPartition, bumps bool, reply func(protocol.ErrorCode)) {
-	t.ask(id, func(m *machine, s *step, r *request) { m.add(s, r, who, parts, bumps) }, reply)
+func (t *Transactions) AddPartitions(id string, who Producer, parts []model.TopicPartition, bumps bool, reply Verdict) {
+	t.ask(id, func(m *machine, s *step, r *request) { m.add(s, r, who, parts, bumps, reply) }, func(code protocol.ErrorCode) {
+		reply(code, refusal(nil, who, code))
+	})
 }
 
-func (m *machine) add(s *step, r *request, who Producer, parts []model.TopicPartition, bumps bool) {
+func (m *machine) add(s *step, r *request, who Producer, parts []model.TopicPartition, bumps bool, reply Verdict) {
 	tx := m.ids[r.id]
 	to, write, code := decideAdd(tx, who, parts, bumps, s.Wall())
 	switch {
@@ -74,33 +94,37 @@ func (m *machine) add(s *step, r *request, who Producer, parts []model.TopicPart
 	case write:
 		m.write(s, r.id, to)
 	}
-	s.reply(r, code)
+	why := s.refused(r.id, tx, who, code)
+	s.accept(r, func() { reply(code, why) })
 }
 
 // Verify tells for each partition whether it is part of the ongoing transaction of
-// a producer: TRANSACTION_ABORTABLE if not.
-func (t *Transactions) Verify(id string, who Producer, parts []model.TopicPartition, reply func([]protocol.ErrorCode)) {
-	answer := func(codes []protocol.ErrorCode) {
+// a producer: TRANSACTION_ABORTABLE if not. why is for those that it is refused.
+func (t *Transactions) Verify(id string, who Producer, parts []model.TopicPartition, reply func(codes []protocol.ErrorCode, why string)) {
+	answer := func(codes []protocol.ErrorCode, why string) {
 		t.verified.count(codes)
-		reply(codes)
+		reply(codes, why)
 	}
-	t.ask(id, func(m *machine, s *step, r *request) {
-		codes, code := verify(m.ids[r.id], who, parts)
-		switch code {
-		case protocol.NoError:
-			s.accept(r, func() { answer(codes) })
-		case protocol.ConcurrentTransactions:
-			m.await(s, m.ids[r.id], r)
-		default:
-			s.reply(r, code)
-		}
-	}, func(code protocol.ErrorCode) {
+	same := func(code protocol.ErrorCode, why string) {
 		codes := make([]protocol.ErrorCode, len(parts))
 		for i := range codes {
 			codes[i] = code
 		}
-		answer(codes)
-	})
+		answer(codes, why)
+	}
+	t.ask(id, func(m *machine, s *step, r *request) {
+		tx := m.ids[r.id]
+		codes, code := verify(tx, who, parts)
+		switch code {
+		case protocol.NoError:
+			s.accept(r, func() { answer(codes, refusal(nil, who, protocol.TransactionAbortable)) })
+		case protocol.ConcurrentTransactions:
+			m.await(s, tx, r)
+		default:
+			why := s.refused(r.id, tx, who, code)
+			s.accept(r, func() { same(code, why) })
+		}
+	}, func(code protocol.ErrorCode) { same(code, refusal(nil, who, code)) })
 }
 
 // EndTxn handles EndTxn, versions 0 to 5. It is answered when the decision is safe;
@@ -126,10 +150,12 @@ func (m *machine) end(s *step, r *request, e ending, answer func(ended)) {
 	to, write, result := decideEnd(m.ids[r.id], e, s.Wall(), s.fresh)
 	if write {
 		tx := m.write(s, r.id, to)
+		tx.last = &Ending{Commit: e.commit, Why: ByClient, At: s.Wall()}
 		s.accept(r, func() { answer(result) }) // before the markers: the client need not wait for them
 		m.decided(s, tx, ByClient)
 		return
 	}
+	s.refused(r.id, m.ids[r.id], e.who, result.code)
 	s.accept(r, func() { answer(result) })
 }
 

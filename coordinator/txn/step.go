@@ -18,6 +18,7 @@ type step struct {
 
 	events  []Event
 	ended   [resultCount]int
+	fenced  int // producers, by newer ones
 	retried int // markers
 }
 

@@ -115,7 +115,7 @@ func (s *storm) client(id string, transactions int) {
 			}
 			continue
 		}
-		code := await(func(reply func(protocol.ErrorCode)) { s.txns.AddPartitions(id, who, parts, true, reply) })
+		code := s.add(id, who, parts)
 		if code == protocol.NoError {
 			who, code = s.commit(id, who)
 		}
@@ -130,6 +130,12 @@ func (s *storm) client(id string, transactions int) {
 			who = nobody()
 		}
 	}
+}
+
+func (s *storm) add(id string, who Producer, parts []model.TopicPartition) protocol.ErrorCode {
+	return await(func(reply func(protocol.ErrorCode)) {
+		s.txns.AddPartitions(id, who, parts, true, func(code protocol.ErrorCode, _ string) { reply(code) })
+	})
 }
 
 func (s *storm) commit(id string, who Producer) (Producer, protocol.ErrorCode) {
@@ -169,7 +175,7 @@ func BenchmarkTransaction(b *testing.B) {
 				parts = append(parts, tp("t", i))
 			}
 			for b.Loop() {
-				if code := await(func(reply func(protocol.ErrorCode)) { s.txns.AddPartitions(id, who, parts, true, reply) }); code != protocol.NoError {
+				if code := s.add(id, who, parts); code != protocol.NoError {
 					b.Fatal(code)
 				}
 				var code protocol.ErrorCode

@@ -142,6 +142,7 @@ type transaction struct {
 	why       Reason     // of the decision
 	markers   *markerJob // while prepared
 	waiting   []*request // until the transaction is over
+	past
 }
 
 // begin makes the change for an id that nobody used yet.

@@ -20,15 +20,18 @@ type View struct {
 	Start      int64 // ms, of the open transaction or the last one; -1: none
 	Updated    int64 // ms
 	Partitions []model.TopicPartition
-	Unmarked   int    // of those, without a marker yet, when the outcome is decided
-	Waiting    int    // requests that wait for the transaction to be over
-	Client     Caller // that was given the producer; not known after a load
+	Unmarked   int     // of those, without a marker yet, when the outcome is decided
+	Waiting    int     // requests that wait for the transaction to be over
+	Client     Caller  // that was given the producer; not known after a load
+	Last       *Ending // of the newest transaction that is decided; nil: not known, or none was
+	Whole      bool    // nothing of the id is unknown: it began after the load
 }
 
 func (tx *transaction) view() View {
 	v := View{
 		ID: tx.id, State: tx.state, Producer: tx.who(), Timeout: tx.timeout, Start: tx.start,
 		Updated: tx.updated, Partitions: tx.partitions.each(), Waiting: len(tx.waiting), Client: tx.caller,
+		Last: tx.last, Whole: tx.whole,
 	}
 	if tx.markers != nil {
 		v.Unmarked = len(tx.markers.left)
