@@ -14,6 +14,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -370,4 +371,32 @@ func TestResetOnASlowDisk(t *testing.T) {
 	}
 	release()
 	until(t, "it is done", func() bool { return b.committed("g") == "t-0=0 " }, func() {})
+}
+
+// TestSkipMarkers: there is nothing to skip where a group has markers only before it.
+func TestSkipMarkers(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	topic := c.createTopic("t", 1)
+	p := c.initID("my-tx")
+	if code := c.produceTxn(12, "my-tx", topic, "t", txnBatch(t, p.ProducerID, 0, 0, "v", "w")); code != protocol.NoError {
+		t.Fatal(code)
+	}
+	if r := c.endTxn(5, "my-tx", p.ProducerID, 0, true); r.ErrorCode != 0 {
+		t.Fatalf("%+v", r)
+	}
+	b.showsTxns("mainstem_transaction_open_partitions 0")
+	c.coordinate("g")
+	c.commit("g", "t", 0, 2)
+	var e server.APIError
+	b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"t","partition":0,"dryRun":true}`, http.StatusConflict, &e)
+	if !strings.Contains(e.Message, "from offset 2 of t-0 on there is nothing to skip among the next 1: only markers") {
+		t.Errorf("%+v", e)
+	}
+	c.commit("g", "t", 0, 1)
+	var plan server.RewindPlan
+	b.apiAsk("POST", "/api/v1/groups/g/skip", `{"topic":"t","partition":0,"dryRun":true}`, http.StatusOK, &plan)
+	if len(plan.Partitions) != 1 || plan.Partitions[0].Skipped != 1 {
+		t.Errorf("%+v", plan)
+	}
 }

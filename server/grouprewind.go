@@ -120,9 +120,30 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	if err := skippable(v, &p, *from, count); err != nil {
 		return nil, err
 	}
+	if err := s.onlyMarkers(v, key, *from, count); err != nil {
+		return nil, err
+	}
 	plan := newRewindPlan(v, req.DryRun)
 	plan.Partitions = append(plan.Partitions, s.rewound(p))
 	return plan, nil
+}
+
+// onlyMarkers refuses to skip what no member is ever given.
+func (s *Server) onlyMarkers(v *coordinator.GroupView, key partitionKey, from, count int64) error {
+	part, gone := s.partitions.Find(key.topic, key.partition)
+	if gone != nil {
+		return gone
+	}
+	between, gone := part.BacklogTo(model.Offset(from), model.Offset(from+count))
+	switch {
+	case gone != nil:
+		return gone
+	case !between.Markers:
+		return nil
+	}
+	name := Quoted(key.topic) + "-" + strconv.Itoa(int(key.partition))
+	return refuseNow("from offset %d of %s on there is nothing to skip among the next %d: only markers, which end transactions and which no member of group %s is given. "+
+		"A record behind them is skipped by its own offset", from, name, count, Quoted(v.ID))
 }
 
 // skippable refuses to skip count records from an offset on if there are none, or
