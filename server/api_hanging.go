@@ -33,7 +33,7 @@ func (s *Server) apiAbortProducer(w http.ResponseWriter, r *http.Request) {
 	}
 	if !done.DryRun {
 		s.log.Info("hanging transaction aborted by an operator", zap.String("topic", tp.Topic), zap.Int32("partition", tp.Partition),
-			zap.Int64("producer", done.Aborted.ProducerID), zap.Int64("first", done.Aborted.First), zap.String("host", r.RemoteAddr))
+			zap.Int64("producer", done.Aborted.ProducerID), zap.Int64("first", done.Aborted.First), zap.String("host", hostOf(r.RemoteAddr)))
 	}
 	s.apiAnswer(w, http.StatusOK, done)
 }
@@ -73,7 +73,11 @@ func (s *Server) abortProducer(ctx context.Context, tp model.TopicPartition, req
 			return nil, err
 		}
 	}
-	return &ProducerAborted{DryRun: req.DryRun, Aborted: *o, LastStable: int64(p.Offsets().LastStable)}, nil
+	done := &ProducerAborted{DryRun: req.DryRun, Aborted: *o, LastStable: int64(p.Offsets().LastStable)}
+	if !req.DryRun {
+		done.Aborted.Hanging, done.Aborted.Holds, done.Aborted.Ends = false, false, "it is aborted"
+	}
+	return done, nil
 }
 
 // hanging finds the transaction that is meant, and refuses one that somebody ends.
@@ -87,7 +91,7 @@ func (s *Server) hanging(ctx context.Context, tp model.TopicPartition, req *Prod
 		switch {
 		case o.ProducerID != *req.ProducerID || req.First != nil && o.First != *req.First:
 		case o.Hanging:
-			return o, nil
+			return o, s.nameHanging(ctx, open)
 		default:
 			return nil, notNow{protocol.Errorf(protocol.InvalidTxnState, "%s", o.refusal())}
 		}

@@ -42,7 +42,7 @@ func TestAPIHanging(t *testing.T) {
 	}
 	b.write("t", p.ProducerID, 0, "v", "w") // a known producer's, in a partition that its transaction does not have
 	open := b.openTxns("")
-	if len(open) != 2 || open[0].Hanging || !open[1].Hanging || open[1].ID != "" {
+	if len(open) != 2 || open[0].Hanging || !open[1].Hanging || open[1].ID != "my-tx" || open[1].State != "" { // whose producer it is
 		t.Fatalf("%+v", open)
 	}
 	if want := fmt.Sprintf("`mainstem txn abort --topic t --partition 0 --producer %d` does", p.ProducerID); !strings.HasSuffix(open[1].Ends, want) {
@@ -86,13 +86,13 @@ func TestAPIHanging(t *testing.T) {
 	}
 	done = server.ProducerAborted{}
 	b.apiAsk("POST", "/api/v1/partitions/t/0/abort-producer", fmt.Sprintf(`{"producerId":%d,"firstOffset":0}`, p.ProducerID), http.StatusOK, &done)
-	if done.DryRun || done.LastStable != 3 { // two records and a marker
+	if done.DryRun || done.LastStable != 3 || done.Aborted.Hanging || done.Aborted.Holds || done.Aborted.Ends != "it is aborted" { // two records and a marker
 		t.Errorf("%+v", done)
 	}
 	if open = b.openTxns(""); len(open) != 1 || open[0].Topic != "known" {
 		t.Errorf("%+v", open)
 	}
-	if lines := b.logs.FilterMessage("hanging transaction aborted by an operator").All(); len(lines) != 1 || lines[0].ContextMap()["topic"] != "t" {
+	if lines := b.logs.FilterMessage("hanging transaction aborted by an operator").All(); len(lines) != 1 || lines[0].ContextMap()["topic"] != "t" || lines[0].ContextMap()["host"] != "127.0.0.1" {
 		t.Errorf("%v", lines)
 	}
 	// Its producer goes on where it is known.

@@ -134,11 +134,12 @@ func TestMountedAPI(t *testing.T) {
 	if status, _ := get("/api/v1/groups"); status != http.StatusNotFound {
 		t.Errorf("not mounted: %d", status)
 	}
-	h.Mount("/api/v1/", "/api/v1/groups", "groups", b.server.API())
+	h.Mount("/api/v1/", b.server.API())
+	h.Tell("/api/v1/groups", "groups")
 	if status, body := get("/api/v1/groups"); status != http.StatusOK || body != "{\"groups\":[]}\n" {
 		t.Errorf("%d %s", status, body)
 	}
-	if _, index := get("/"); !strings.Contains(index, fmt.Sprintf("%-17s %s\n", "/api/v1/groups", "groups")) {
+	if _, index := get("/"); !strings.Contains(index, fmt.Sprintf("%-20s %s\n", "/api/v1/groups", "groups")) {
 		t.Errorf("the index is %s", index)
 	}
 }

@@ -73,9 +73,9 @@ func txnFilterOf(query url.Values) (txn.Filter, error) {
 		}
 	}
 	if longer != "" {
-		d, err := time.ParseDuration(longer)
-		if err != nil || d < 0 {
-			return f, protocol.Errorf(protocol.InvalidRequest, "longer=%s is not a span of time, such as 5m", Quoted(longer))
+		d, ok := parseAgo(longer)
+		if !ok || d < time.Millisecond {
+			return f, protocol.Errorf(protocol.InvalidRequest, "longer=%s is not a span of time above 0, such as 5m or 1d12h", Quoted(longer))
 		}
 		if len(f.States) == 0 {
 			return f, protocol.Errorf(protocol.InvalidRequest, "longer is for states in which a transaction is open: Ongoing, PrepareCommit, PrepareAbort")
@@ -151,7 +151,8 @@ func (s *Server) describeTxn(ctx context.Context, id string) (*TxnDetail, error)
 			at.HeldBy = nil // what holds others up is not its affair
 		}
 	}
-	d.Why = whyTxn(d, v.State)
+	d.Why, d.LastEnd = whyTxn(d, v.State), lastEndOf(v)
+	d.Last = lastEndText(v, d.LastEnd)
 	return d, nil
 }
 
@@ -183,7 +184,7 @@ func (s *Server) apiAbortTxn(w http.ResponseWriter, r *http.Request) {
 		err = inTime(r.Context())
 	}
 	if err == nil {
-		err = s.abortTxn(r.Context(), id, &req, r.RemoteAddr)
+		err = s.abortTxn(r.Context(), id, &req, hostOf(r.RemoteAddr))
 	}
 	if err != nil {
 		s.apiFailed(w, err)

@@ -34,7 +34,7 @@ func TestAPITransactions(t *testing.T) {
 		t.Fatalf("%+v", list)
 	}
 	for query, want := range map[string]int{
-		"state=ongoing": 1, "state=Empty": 1, "longer=1h": 0, "pattern=my": 0, "pattern=my-.*": 1, "producer=999999": 0,
+		"state=ongoing": 1, "state=Empty": 1, "longer=1h": 0, "longer=1d12h": 0, "pattern=my": 0, "pattern=my-.*": 1, "producer=999999": 0,
 	} {
 		list = server.TxnList{}
 		b.apiAsk("GET", "/api/v1/transactions?"+query, "", http.StatusOK, &list)
@@ -80,6 +80,9 @@ func TestAPITransactions(t *testing.T) {
 	}
 	b.showsTxns("mainstem_transaction_open_partitions 0", "mainstem_transaction_lso_lag_records 0", `mainstem_transactions_ended_total{result="operator"} 1`,
 		`mainstem_transaction_markers_total{kind="abort"} 1`, `mainstem_transaction_markers_total{kind="commit"} 0`)
+	if end := d.LastEnd; end == nil || end.Outcome != "abort" || end.Reason != "operator" || end.ByClientHost != "127.0.0.1" || !strings.Contains(d.Last, "by an operator") {
+		t.Errorf("%+v, %s", end, d.Last)
+	}
 	b.apiAsk("POST", "/api/v1/transactions/my-tx/abort", "", http.StatusConflict, &e)
 	if e.Code != "INVALID_TXN_STATE" || !strings.Contains(e.Message, "nothing to abort") {
 		t.Errorf("%+v", e)
@@ -124,6 +127,7 @@ func TestAPITransactionsRefused(t *testing.T) {
 	}{
 		{"GET", "/api/v1/transactions?state=open", http.StatusBadRequest, "PrepareCommit"},
 		{"GET", "/api/v1/transactions?longer=5", http.StatusBadRequest, "such as 5m"},
+		{"GET", "/api/v1/transactions?longer=0s", http.StatusBadRequest, "above 0"},
 		{"GET", "/api/v1/transactions?longer=5m&state=empty", http.StatusBadRequest, "in which a transaction is open"},
 		{"GET", "/api/v1/transactions?producer=x", http.StatusBadRequest, "number of a producer"},
 		{"GET", "/api/v1/transactions?pattern=(", http.StatusBadRequest, "pattern"},
@@ -141,4 +145,39 @@ func TestAPITransactionsRefused(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", c.path, e, c.words)
 		}
 	}
+}
+
+// TestAPILastEnd: how a transaction ended is told as far as it is known.
+func TestAPILastEnd(t *testing.T) {
+	b := startBroker(t, options{})
+	c := b.dial()
+	topic := c.createTopic("t", 1)
+	p := c.initID("my-tx")
+	b.loadedTxns()
+	look := func() (d server.TxnDetail) {
+		b.apiAsk("GET", "/api/v1/transactions/my-tx", "", http.StatusOK, &d)
+		return d
+	}
+	if d := look(); d.LastEnd != nil || d.Last != "no transaction of it has ended yet" {
+		t.Errorf("%+v, %s", d.LastEnd, d.Last)
+	}
+	begin := func(epoch int16) {
+		if code := c.produceTxn(12, "my-tx", topic, "t", txnBatch(t, p.ProducerID, epoch, 0, "v")); code != protocol.NoError {
+			t.Fatal(code)
+		}
+	}
+	begin(0)
+	if r := c.endTxn(5, "my-tx", p.ProducerID, 0, true); r.ErrorCode != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if d := look(); d.LastEnd == nil || d.LastEnd.Outcome != "commit" || d.LastEnd.Reason != "client" || !strings.HasSuffix(d.Last, ", by its producer") {
+		t.Errorf("%+v, %s", d.LastEnd, d.Last)
+	}
+	begin(1)
+	c.initID("my-tx")
+	d := look()
+	if d.LastEnd == nil || d.LastEnd.Outcome != "abort" || d.LastEnd.Reason != "newer-producer" || !strings.HasSuffix(d.Last, "as a newer producer came with the id (client test at 127.0.0.1)") {
+		t.Errorf("%+v, %s", d.LastEnd, d.Last)
+	}
+	b.showsTxns("mainstem_transaction_producers_fenced_total 1")
 }

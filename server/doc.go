@@ -23,7 +23,7 @@
 //
 // For operators: api.go (who may ask over HTTP), api_query.go, api_groups.go and
 // api_groups_write.go, api_rewind.go; api_txn.go, idpattern.go (transactional ids by pattern), opentxns.go (what holds partitions
-// back), api_hanging.go (what nobody else would end) and txnjson.go are about transactions; groupjson.go (what is shown of groups),
+// back), txnlast.go (how the last one ended), api_hanging.go (what nobody else would end) and txnjson.go are about transactions; groupjson.go (what is shown of groups),
 // groupfilter.go, grouplag.go (how far behind they are), groupends.go (many of them
 // at once), grouplooks.go (looks at all of them, shared by who asks), groupwhy.go (what
 // holds them up), groupreset.go and groupresetto.go, grouprewind.go and groupmoves.go (moving what they

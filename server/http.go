@@ -33,9 +33,9 @@ const (
 // httpIndex answers who asks for nothing.
 const httpIndex = `Mainstem
 
-/metrics          figures for Prometheus
-/livez            whether the process lives
-/readyz           whether it can serve; ?verbose lists the checks
+/metrics             figures for Prometheus
+/livez               whether the process lives
+/readyz              whether it can serve; ?verbose lists the checks
 `
 
 // Check is one line of /readyz: a name, and what is wrong or nil.
@@ -118,13 +118,16 @@ func ServeHealth(ctx context.Context, address string, log *zap.Logger, reg *prom
 	return h, nil
 }
 
-// Mount serves a handler under a pattern of http.ServeMux; the index tells of a
-// path below it.
-func (h *Health) Mount(pattern, path, about string, handler http.Handler) {
+// Mount serves a handler under a pattern of http.ServeMux; Tell says what is below it.
+func (h *Health) Mount(pattern string, handler http.Handler) {
 	h.mux.Handle(pattern, handler)
+}
+
+// Tell has the index tell of a path.
+func (h *Health) Tell(path, about string) {
 	h.mounted.Lock()
 	defer h.mounted.Unlock()
-	h.mounted.lines += fmt.Sprintf("%-17s %s\n", path, about)
+	h.mounted.lines += fmt.Sprintf("%-20s %s\n", path, about)
 }
 
 func (h *Health) index() string {

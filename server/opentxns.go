@@ -29,6 +29,10 @@ func (s *Server) apiOpenTxns(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, err)
 		return
 	}
+	if err = s.nameHanging(r.Context(), list); err != nil {
+		s.apiFailed(w, err)
+		return
+	}
 	if hanging {
 		list = slices.DeleteFunc(list, func(o OpenTxnDetail) bool { return !o.Hanging })
 	}
@@ -113,6 +117,35 @@ func (s *Server) openByProducer(ctx context.Context) (map[model.ProducerID]*txn.
 		known[views[i].Producer.ID] = &views[i]
 	}
 	return known, nil
+}
+
+// nameHanging gives what hangs the id whose producer it is, where the coordinator knows
+// that: it says whose application to look at. The transaction is not that id's any more.
+func (s *Server) nameHanging(ctx context.Context, list []OpenTxnDetail) error {
+	filter := txn.Filter{LongerMs: -1}
+	for i := range list {
+		if list[i].Hanging {
+			filter.Producers = append(filter.Producers, model.ProducerID(list[i].ProducerID))
+		}
+	}
+	if len(filter.Producers) == 0 {
+		return nil
+	}
+	slices.Sort(filter.Producers)
+	views, err := s.inspectTxns(ctx, filter)
+	if err != nil {
+		return err
+	}
+	for k := range views {
+		v := &views[k]
+		for i := range list {
+			if o := &list[i]; o.Hanging && o.ProducerID == int64(v.Producer.ID) {
+				summary := summarizeTxn(v)
+				o.ID, o.ClientID, o.ClientHost = v.ID, summary.ClientID, summary.ClientHost
+			}
+		}
+	}
+	return nil
 }
 
 // has tells whether a partition is part of a transaction.

@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/server"
 )
 
 // TestTransactedGroup: a client reads one topic, writes another, and commits both
@@ -69,7 +72,8 @@ func (c *client) committed(t *testing.T, group, topic string, stable bool) kmsg.
 // TestTxnOffsetCommit: what each version is told, and that an offset counts from
 // the marker on.
 func TestTxnOffsetCommit(t *testing.T) {
-	c := startBroker(t, options{}).dial()
+	b := startBroker(t, options{})
+	c := b.dial()
 	c.createTopic("t", 1)
 	p := c.initID("my-tx")
 	commit := func(version int16, id string, epoch int16, offset int64, topics ...string) (codes []protocol.ErrorCode) {
@@ -115,6 +119,13 @@ func TestTxnOffsetCommit(t *testing.T) {
 	if got := c.committed(t, "g", "t", false); got.Offset != -1 || got.ErrorCode != 0 {
 		t.Errorf("pending: %+v", got)
 	}
+	b.loadedTxns()
+	var d server.TxnDetail
+	b.apiAsk("GET", "/api/v1/transactions/my-tx", "", http.StatusOK, &d)
+	if want := "no records are written, so nobody who reads committed data waits for it; it holds offsets of groups"; !strings.Contains(d.Why, want) {
+		t.Errorf("%q, want %q", d.Why, want)
+	}
+	b.showsTxns("mainstem_transaction_open_partitions 1", "mainstem_transaction_lso_lag_records 0") // nobody reads committed data there
 	if got := c.endTxn(4, "my-tx", p.ProducerID, 0, true).ErrorCode; got != 0 {
 		t.Fatal(protocol.ErrorCode(got))
 	}

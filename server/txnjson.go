@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 )
 
@@ -40,7 +41,9 @@ type TxnDetail struct {
 	TxnSummary
 
 	PartitionList []TxnPartition `json:"partitionList"`
-	Why           string         `json:"why"` // in words: what ends it, and whom it holds up
+	Why           string         `json:"why"`               // in words: what ends it, and whom it holds up
+	LastEnd       *TxnEnd        `json:"lastEnd,omitempty"` // of the newest that is decided; not there: none was, or it is not known
+	Last          string         `json:"last"`              // the same in words
 }
 
 // TxnPartition is a partition that is part of a transaction.
@@ -67,8 +70,8 @@ type OpenTxnDetail struct {
 	ProducerID    int64     `json:"producerId"`
 	ProducerEpoch int16     `json:"producerEpoch"`
 	Since         time.Time `json:"since,omitzero"`            // not there: not known
-	ID            string    `json:"transactionalId,omitempty"` // not there: see hanging
-	State         string    `json:"state,omitempty"`           // of that id
+	ID            string    `json:"transactionalId,omitempty"` // of its producer; not there: no id has that
+	State         string    `json:"state,omitempty"`           // of that id; not there: see hanging
 	AbortedAt     time.Time `json:"abortedAt,omitzero"`
 	ClientID      string    `json:"clientId,omitempty"`
 	ClientHost    string    `json:"clientHost,omitempty"`
@@ -123,7 +126,7 @@ func whyTxn(d *TxnDetail, state txn.State) string {
 	switch state {
 	case txn.Ongoing:
 		return fmt.Sprintf("its producer has not ended it; %s. It ends with the producer's commit or abort, with a new producer of this id, "+
-			"at its timeout, or by `mainstem txn abort`", d.readers())
+			"at its timeout, or by `mainstem txn abort`", d.readers()+d.offsets())
 	case txn.PrepareCommit, txn.PrepareAbort:
 		outcome := "to be committed"
 		if state == txn.PrepareAbort {
@@ -141,7 +144,7 @@ func (d *TxnDetail) readers() (text string) {
 	held, behind, hanging := 0, 0, 0
 	for i := range d.PartitionList {
 		switch p := &d.PartitionList[i]; {
-		case p.Open == nil:
+		case p.Open == nil, p.Topic == cluster.OffsetsTopic: // nobody reads committed data there
 		case p.Open.Holds:
 			held++
 		default:
@@ -153,7 +156,7 @@ func (d *TxnDetail) readers() (text string) {
 	}
 	switch {
 	case held+behind == 0:
-		return "nothing is written, so nobody waits for it"
+		return "no records are written, so nobody who reads committed data waits for it"
 	case behind == 0:
 		return fmt.Sprintf("who reads committed data waits for it in %d of its %d partitions", held, d.Partitions)
 	case held == 0:
@@ -165,4 +168,14 @@ func (d *TxnDetail) readers() (text string) {
 		text += fmt.Sprintf("; in %d of these the older one hangs", hanging)
 	}
 	return text
+}
+
+// offsets says who waits for offsets of groups that are part of an open transaction.
+func (d *TxnDetail) offsets() string {
+	for i := range d.PartitionList {
+		if p := &d.PartitionList[i]; p.Open != nil && p.Topic == cluster.OffsetsTopic {
+			return "; it holds offsets of groups, and who is given their partitions waits for it"
+		}
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
@@ -65,13 +66,16 @@ func (c txnCollector) partitions(send func(kind prometheus.ValueType, name, help
 	c.s.partitions.EachOpenTxn(func(p *replication.Partition, open []replication.OpenTxn) {
 		held++
 		at := p.Offsets()
+		if cluster.IsInternalTopic(p.Topic().Name) {
+			at.HighWatermark = at.LastStable // nobody reads committed data there
+		}
 		records = max(records, int64(at.HighWatermark-at.LastStable))
 		if since := open[0].Since; !since.IsZero() {
 			seconds = max(seconds, now.Sub(since).Seconds())
 		}
 	})
 	send(prometheus.GaugeValue, "_open_partitions", "Partitions in which a transaction is open.", float64(held))
-	send(prometheus.GaugeValue, "_lso_lag_records", "Records that an open transaction keeps from who reads committed data, in the partition where they are most.", float64(records))
+	send(prometheus.GaugeValue, "_lso_lag_records", "Records that an open transaction keeps from who reads committed data, in the partition where they are most; internal topics are left out.", float64(records))
 	send(prometheus.GaugeValue, "_lso_lag_seconds", "Since when a transaction has been open in a partition, the longest of all; 0: none is open, or it is not known.", seconds)
 	n, known := 0, true
 	if c.hanging != nil {

@@ -73,7 +73,9 @@ func (b *broker) openHealth(ctx context.Context) error {
 	if err != nil {
 		return err //nolint:wrapcheck // It names what it is.
 	}
-	h.Mount("/api/v1/", "/api/v1/groups", "consumer groups and their lag, for this machine only", b.server.API())
+	h.Mount("/api/v1/", b.server.API())
+	h.Tell("/api/v1/groups", "consumer groups and their lag, for this machine only")
+	h.Tell("/api/v1/transactions", "transactional ids and their transactions, for this machine only")
 	b.health = h
 	b.opened("http", h.Close)
 	return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,15 +50,16 @@ With --open it lists what is open in partitions instead: which transaction, sinc
 when, how many records it keeps from who reads committed data, and when it ends.
 NOTE says "holds" of the one that these readers wait for. One that hangs is known to
 no coordinator, so it ends never, until somebody aborts it there: "mainstem txn abort
---topic TOPIC --partition N --producer ID". --topics and --hanging list some of them.`
+--topic TOPIC --partition N --producer ID"; its id, where one is shown, is that of its
+producer, whose application has gone on without it. --topics and --hanging list some.`
 
 func newTxnList(p process) *cobra.Command {
 	var (
-		f              groupFlags
-		state, pattern string
-		longer         time.Duration
-		open, hanging  bool
-		topics         topicsFlag
+		f                      groupFlags
+		state, pattern, longer string
+		producer               producerFlag = -1
+		open, hanging          bool
+		topics                 topicsFlag
 	)
 	c := &cobra.Command{
 		Use:   "list",
@@ -67,32 +67,33 @@ func newTxnList(p process) *cobra.Command {
 		Long:  txnListLong,
 		Example: `  mainstem txn list
   mainstem txn list --longer 5m
+  mainstem txn list --producer 4711
   mainstem txn list --open --topics orders
   mainstem txn list --hanging`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{}
-			for name, value := range map[string]string{"state": state, "pattern": pattern} {
-				if value != "" {
-					q.Set(name, value)
+			for _, name := range []string{"state", "pattern", "longer", "producer"} {
+				if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
+					return usageError{fmt.Errorf("--%s is empty: leave it out to list all", name)}
+				} else if flag.Changed {
+					q.Set(name, flag.Value.String())
 				}
-			}
-			if longer != 0 {
-				q.Set("longer", longer.String())
 			}
 			if open || hanging || topics != nil {
 				if len(q) > 0 {
-					return usageError{errors.New("--open, --topics and --hanging list what is open in partitions: they go without --state, --longer and --pattern")}
+					return usageError{errors.New("--open, --topics and --hanging list what is open in partitions: they go without --state, --longer, --producer and --pattern")}
 				}
 				return f.listOpen(cmd, p, topics, hanging)
 			}
 			var list server.TxnList
-			return f.show(cmd, p, request{path: txnsPath, query: q}, &list, func(t *groupTable) { t.txns(&list) })
+			return f.show(cmd, p, request{path: txnsPath, query: q}, &list, func(t *groupTable) { t.txns(&list, len(q) > 0) })
 		},
 	}
 	c.Flags().StringVar(&state, "state", "", "only those in these `STATES`: Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort")
 	c.Flags().StringVar(&pattern, "pattern", "", "only ids that match this regular `EXPRESSION` as a whole")
-	c.Flags().Var((*spanFlag)(&longer), "longer", "only transactions that have been open for more than `TIME`, such as 5m")
+	c.Flags().StringVar(&longer, "longer", "", "only transactions that have been open for more than `TIME`, such as 5m or 1d12h")
+	c.Flags().Var(&producer, "producer", "only the id whose producer has this `NUMBER`, as list --open shows it")
 	c.Flags().BoolVar(&open, "open", false, "list what is open in partitions, and what ends it")
 	c.Flags().Var(&topics, "topics", "list what is open in the partitions of these `TOPICS`; separated by commas")
 	c.Flags().BoolVar(&hanging, "hanging", false, "list what is open in partitions and known to no coordinator")
@@ -110,16 +111,18 @@ func (f *groupFlags) listOpen(cmd *cobra.Command, p process, topics topicsFlag, 
 		q.Set("hanging", "true")
 	}
 	var list server.OpenTxnList
-	return f.show(cmd, p, request{path: txnsPath + "-open", query: q}, &list, func(t *groupTable) { t.openTxns(&list, hanging) })
+	return f.show(cmd, p, request{path: txnsPath + "-open", query: q}, &list, func(t *groupTable) {
+		t.openTxns(&list, openAsked{hanging: hanging, some: topics != nil})
+	})
 }
 
 func newTxnDescribe(p process) *cobra.Command {
 	var f groupFlags
 	c := &cobra.Command{
 		Use:   "describe ID",
-		Short: "Show a transaction: its partitions, what it holds back, what ends it",
+		Short: "Show a transaction: its partitions, what it holds back, what ends it, how the last ended",
 		Long: `Show a transactional id: the state of its transaction, since when it is open, what
-ends it, and each of its partitions with what waits for it there.`,
+ends it, how the last one ended, and each of its partitions with what waits there.`,
 		Example: `  mainstem txn describe payments-3`,
 		Args:    oneTxn,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -13,7 +13,8 @@ import (
 )
 
 const txnAbortLong = `Abort the open transaction of a transactional id: nobody who reads committed data
-will see its records. Its producer is told so when it next writes or commits.
+will see its records. Its producer is refused when it next writes or commits, which
+many clients take for the end of the producer: plan to start the application again.
 
 With --topic, --partition and --producer it aborts a hanging transaction in that
 partition: one that is open there and that no coordinator knows, so that nothing else
@@ -29,12 +30,12 @@ type txnAbort struct {
 
 	topic     string
 	partition int32
-	producer  int64
+	producer  producerFlag
 	yes       bool
 }
 
 func newTxnAbort(p process) *cobra.Command {
-	var a txnAbort
+	a := txnAbort{producer: -1}
 	c := &cobra.Command{
 		Use:   "abort ID | --topic TOPIC --partition N --producer ID",
 		Short: "Abort the transaction of an id, or a hanging one in a partition",
@@ -67,7 +68,7 @@ func newTxnAbort(p process) *cobra.Command {
 	}
 	c.Flags().StringVar(&a.topic, "topic", "", "`TOPIC` in which a transaction hangs")
 	c.Flags().Int32Var(&a.partition, "partition", 0, "`NUMBER` of the partition in which it hangs")
-	c.Flags().Int64Var(&a.producer, "producer", 0, "`ID` of its producer, a number")
+	c.Flags().Var(&a.producer, "producer", "`ID` of its producer, a number")
 	c.Flags().BoolVar(&a.yes, "yes", false, "do not ask")
 	a.register(c, outputTable, outputJSON)
 	return c
@@ -100,7 +101,8 @@ func (a *txnAbort) id(cmd *cobra.Command, p process, id string) error {
 // hanging aborts a transaction that no coordinator knows: the one that it has shown.
 func (a *txnAbort) hanging(cmd *cobra.Command, p process) error {
 	path := fmt.Sprintf("/api/v1/partitions/%s/%d/abort-producer", url.PathEscape(a.topic), a.partition)
-	req := server.ProducerAbort{ProducerID: &a.producer}
+	producer := int64(a.producer)
+	req := server.ProducerAbort{ProducerID: &producer}
 	if !a.yes {
 		var seen server.ProducerAborted
 		req.DryRun = true
@@ -109,7 +111,7 @@ func (a *txnAbort) hanging(cmd *cobra.Command, p process) error {
 			return err
 		}
 		list := server.OpenTxnList{Open: []server.OpenTxnDetail{seen.Aborted}}
-		if err := a.agreed(cmd, raw, func(t *groupTable) { t.openTxns(&list, true) }); err != nil {
+		if err := a.agreed(cmd, raw, func(t *groupTable) { t.openTxns(&list, openAsked{hanging: true, preview: true}) }); err != nil {
 			return err
 		}
 		req.DryRun, req.First = false, &seen.Aborted.First

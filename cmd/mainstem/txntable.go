@@ -8,9 +8,15 @@ import (
 	"github.com/mainstem-mq/mainstem/server"
 )
 
-func (t *groupTable) txns(l *server.TxnList) {
-	if len(l.Transactions) == 0 {
+// txns shows transactional ids: all, or some that were asked for.
+func (t *groupTable) txns(l *server.TxnList, some bool) {
+	switch {
+	case len(l.Transactions) > 0:
+	case some:
 		t.printf("there are no such transactional ids\n")
+		return
+	default:
+		t.printf("there are no transactional ids: none was used here, or they have expired since\n")
 		return
 	}
 	t.rows([]string{"TRANSACTIONAL ID", "STATE", "PARTITIONS", "OPEN", "ENDS"}, []string{"PRODUCER", "EPOCH", "TIMEOUT", "UNMARKED", "WAITING", "UPDATED", "CLIENT", "HOST"},
@@ -35,7 +41,7 @@ func (t *groupTable) txn(d *server.TxnDetail) {
 		}
 		t.printf("%s\n", line)
 	}
-	t.printf("%s\n", d.Why)
+	t.printf("%s\n%s\n", d.Why, d.Last)
 	if len(d.PartitionList) == 0 {
 		return
 	}
@@ -56,14 +62,23 @@ func (t *groupTable) txn(d *server.TxnDetail) {
 		})
 }
 
-// openTxns shows what is open in partitions, or if that is asked for what hangs there.
-func (t *groupTable) openTxns(l *server.OpenTxnList, hanging bool) {
+// openAsked is what of all that is open was asked for.
+type openAsked struct {
+	hanging bool // only what hangs
+	some    bool // only in some topics
+	preview bool // before the command that ends it
+}
+
+func (t *groupTable) openTxns(l *server.OpenTxnList, asked openAsked) {
 	if len(l.Open) == 0 {
-		what := "is open"
-		if hanging {
+		what, where := "is open", "any partition"
+		if asked.hanging {
 			what = "hangs"
 		}
-		t.printf("no transaction %s in any partition that was asked for\n", what)
+		if asked.some {
+			where += " that was asked for"
+		}
+		t.printf("no transaction %s in %s\n", what, where)
 		return
 	}
 	t.rows([]string{"TOPIC", "PARTITION", "FIRST", "HELD BACK", "SINCE", "PRODUCER", "TRANSACTIONAL ID", "STATE", "ENDS", "NOTE"},
@@ -80,7 +95,7 @@ func (t *groupTable) openTxns(l *server.OpenTxnList, hanging bool) {
 			}
 		})
 	for i := range l.Open {
-		if x := &l.Open[i]; x.Hanging && t.err == nil {
+		if x := &l.Open[i]; x.Hanging && !asked.preview && t.err == nil {
 			t.printf("\na hanging transaction is ended by: mainstem txn abort --topic %s --partition %d --producer %d\n", server.Quoted(x.Topic), x.Partition, x.ProducerID)
 			break // one shows how
 		}
@@ -146,7 +161,7 @@ func openNote(o, by *server.OpenTxnDetail) string {
 }
 
 func heldByText(by *server.OpenTxnDetail) string {
-	if by.ID != "" {
+	if by.ID != "" && !by.Hanging {
 		return "behind that of " + server.Quoted(by.ID)
 	}
 	text := fmt.Sprintf("behind that of producer %d", by.ProducerID)
