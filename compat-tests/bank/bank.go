@@ -43,7 +43,16 @@ type Bank struct {
 
 	commits        *commits
 	zombies, lates atomic.Int64
+
+	life struct {
+		sync.Mutex
+		away bool
+		back time.Time // When the broker was started again last.
+	}
 }
+
+// patience is how long the broker may need for any one thing while it is up.
+func (o *Options) patience() time.Duration { return o.Timeout + o.Scan + o.Restart }
 
 // Start opens a bank on a broker, with its gate closed.
 func Start(ctx context.Context, addr string, o Options) (*Bank, error) {
@@ -57,7 +66,7 @@ func Start(ctx context.Context, addr string, o Options) (*Bank, error) {
 		return nil, err
 	}
 	b.reader = newReader(b.books, o.Partitions)
-	b.stable = observe.NewStable(b.adm, o.Topic, o.Partitions, o.Timeout+o.Scan+o.Restart)
+	b.stable = observe.NewStable(b.adm, o.Topic, o.Partitions, o.patience())
 	b.crew, ctx = observe.NewCrew(ctx)
 	b.Pause()
 	for i := range o.Clerks {
@@ -80,7 +89,7 @@ func (b *Bank) Resume() { b.gate.Unlock() }
 
 // Killing says that the broker is about to be killed.
 func (b *Bank) Killing() {
-	b.stable.Away(true)
+	b.away(true)
 	b.commits.killing()
 }
 
@@ -88,7 +97,27 @@ func (b *Bank) Killing() {
 func (b *Bank) Killed() { b.commits.killed() }
 
 // Back says that the broker was started again.
-func (b *Bank) Back() { b.stable.Away(false) }
+func (b *Bank) Back() { b.away(false) }
+
+func (b *Bank) away(yes bool) {
+	b.stable.Away(yes)
+	b.life.Lock()
+	defer b.life.Unlock()
+	b.life.away, b.life.back = yes, time.Now()
+}
+
+// up is for how long the broker has been up since a time, without a break.
+func (b *Bank) up(since time.Time) time.Duration {
+	b.life.Lock()
+	defer b.life.Unlock()
+	switch {
+	case b.life.away:
+		return 0
+	case since.Before(b.life.back):
+		since = b.life.back
+	}
+	return time.Since(since)
+}
 
 // Stop ends all; the bank is not paused then.
 func (b *Bank) Stop() {

@@ -45,9 +45,10 @@ func (c *clerk) dial() (*kgo.Client, error) {
 }
 
 // takeOver makes another client with the clerk's id, which ends what the one before
-// left open, and returns that one.
+// left open, and returns that one. A broker that still refuses it when
+// the patience is over has forgotten what is to be ended.
 func (c *clerk) takeOver(ctx context.Context) (before *kgo.Client, err error) {
-	for {
+	for begun := time.Now(); ; {
 		cl, err := c.dial()
 		if err != nil {
 			return nil, err
@@ -62,6 +63,9 @@ func (c *clerk) takeOver(ctx context.Context) (before *kgo.Client, err error) {
 		cl.Close() // The broker is away: a new client asks anew.
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if up := c.up(begun); up > c.o.patience() {
+			return nil, fmt.Errorf("it gets no producer from a broker that has been up for %v: %w", up.Round(time.Millisecond), err)
 		}
 	}
 }
@@ -114,9 +118,7 @@ func (c *clerk) transfer(ctx context.Context) error {
 	if err := c.cl.BeginTransaction(); err != nil {
 		return err
 	}
-	ask, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	if err := c.cl.ProduceSync(ask, c.legs(t)...).FirstErr(); err != nil {
+	if err := produce(ctx, c.cl, c.legs(t)).FirstErr(); err != nil {
 		c.books.set(t, aborted)
 		return c.renew(ctx)
 	}
@@ -153,6 +155,15 @@ func (c *clerk) legs(t transfer) []*kgo.Record {
 	return rs
 }
 
+// produce writes records. After its time it closes the client, which by itself never gives
+// up what may have got to the broker, whatever its context says.
+func produce(ctx context.Context, cl *kgo.Client, rs []*kgo.Record) kgo.ProduceResults {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	defer context.AfterFunc(ctx, cl.Close)()
+	return cl.ProduceSync(ctx, rs...)
+}
+
 func (c *clerk) end(ctx context.Context, cl *kgo.Client, try kgo.TransactionEndTry) error {
 	ask, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -185,9 +196,7 @@ func (c *clerk) zombie(ctx context.Context, t transfer) error {
 	}
 	defer before.Close()
 	c.books.set(t, aborted)
-	ask, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	for _, r := range before.ProduceSync(ask, c.legs(t)...) {
+	for _, r := range produce(ctx, before, c.legs(t)) {
 		if r.Err == nil {
 			return fmt.Errorf("%v: a record for partition %d was acknowledged, though another producer had its id", t, r.Record.Partition)
 		}
