@@ -129,6 +129,9 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() {
+		if err == nil {
+			err = runs(b)
+		}
 		if o.keep || err != nil {
 			fmt.Println("broker's log and data:", b.LogFile())
 			err = errors.Join(err, b.Kill())
