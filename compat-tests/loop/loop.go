@@ -166,7 +166,7 @@ func (l *Loop) await(ctx context.Context, what string, try func() error) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return fmt.Errorf("%s: %w; what happened last to a worker: %v", l.o.Name, err, l.mu.last)
+	return fmt.Errorf("%s: %w; what happened last to a worker: %w", l.o.Name, err, l.mu.last)
 }
 
 // Story says what was done so far.
