@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/loop"
@@ -16,6 +17,8 @@ const (
 	loopPartitions = 4
 	loopWorkers    = 2
 	loopRate       = 200
+	// loopSettles is how often a life is long enough for a group to get over a crash.
+	loopSettles = 4
 )
 
 // loops are those beside a bank.
@@ -59,6 +62,14 @@ func loopCommand(ctx context.Context, client string) ([]string, error) {
 		return []string{bin}, err
 	}
 	return nil, fmt.Errorf("-loops: %q is not java, java-3.9 or franzgo", client)
+}
+
+// settle is how much longer the life of a cycle is for the loops' sake.
+func (ls loops) settle(cycle int) time.Duration {
+	if len(ls) > 0 && cycle%loopSettles == 0 {
+		return loop.SettleTime
+	}
+	return 0
 }
 
 func (ls loops) away(yes bool) {

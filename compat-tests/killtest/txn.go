@@ -55,7 +55,7 @@ func runTxn(ctx context.Context, b harness.Broker, o options) error {
 	span, cycle := o.span(), 0
 	for last := false; !last; {
 		cycle++
-		under := o.least + time.Duration(random.Int64N(int64(o.most-o.least)+1))
+		under := o.least + time.Duration(random.Int64N(int64(o.most-o.least)+1)) + loops.settle(cycle)
 		if err := killTxnOnce(b, k, loops, under); err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}

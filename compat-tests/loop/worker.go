@@ -22,6 +22,10 @@ const failuresMost = 5
 // the least that brokers take by default.
 const sessionTimeout = 6 * time.Second
 
+// SettleTime is how long a broker has to be up for a group to go on without a worker that
+// crashed: its session begins anew with each start.
+const SettleTime = 2 * sessionTimeout
+
 // worker is one that copies: a program, started again and again, by one transactional id.
 type worker struct {
 	*Loop
