@@ -24,6 +24,9 @@ import (
 // Differs from Kafka, whose version 4 no longer has v0 and v1: what v0 commits is kept
 // with all other offsets; Kafka kept it in ZooKeeper, and without one refused it.
 func (s *Server) offsetCommit(c *call, req *kmsg.OffsetCommitRequest) {
+	if req.Version == 0 {
+		s.uncoordinated()
+	}
 	all := req.Topics
 	codes := make([]protocol.ErrorCode, len(all))
 	req.Topics = make([]kmsg.OffsetCommitRequestTopic, 0, len(all))

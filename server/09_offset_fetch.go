@@ -24,6 +24,9 @@ import (
 // Differs from Kafka, whose version 4 no longer has v0: it sees what all versions of
 // OffsetCommit have committed, where Kafka asked ZooKeeper.
 func (s *Server) offsetFetch(c *call, req *kmsg.OffsetFetchRequest) {
+	if req.Version == 0 {
+		s.uncoordinated()
+	}
 	askOnce(req)
 	if req.Version < 10 {
 		s.groups.FetchOffsets(req, c.caller(), func(resp *kmsg.OffsetFetchResponse) {

@@ -97,6 +97,14 @@ func oldOffsets(start, found int64, most int32) []int64 {
 	return offsets[:min(len(offsets), int(max(most, 0)))]
 }
 
+// uncoordinated prepares for a client of the first version of OffsetCommit or
+// OffsetFetch: it does not ask for a coordinator, so that nobody may have made the topic
+// of groups yet.
+func (s *Server) uncoordinated() {
+	// Where it fails, which is logged, the coordinator itself will answer.
+	_ = s.createInternal(s.offsets)
+}
+
 // oldUncommitted says UNKNOWN_TOPIC_OR_PARTITION where nothing is committed, as
 // clients of OffsetFetch version 0 expect it.
 func oldUncommitted(resp *kmsg.OffsetFetchResponse) {
