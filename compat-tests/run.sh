@@ -4,12 +4,12 @@
 #   ./run.sh CLIENT TARGET [quick|write]
 #
 # CLIENT  franzgo, kcat, javatools, compaction, javagroups, librdkafka,
-#         kafkapython, kafkajs, txn, behaviour, hostile, faults, groups (the four
+#         kafkapython, kafkajs, txn, old, behaviour, hostile, faults, groups (the four
 #         clients with scenarios of groups, and franzgo), or all
 # TARGET  mainstem (default) or kafka
 # quick   leaves the slow tests out, and what needs a JVM and Apache Kafka's
 #         jars: those of compaction, all of txn but franz-go's, and with
-#         `all quick` all of javatools and of the clients with nothing but
+#         `all quick` all of javatools, of old and of the clients with nothing but
 #         scenarios of groups
 # write   writes the tests that pass to allow.txt
 #
@@ -36,7 +36,7 @@ if [[ $client == all || $client == groups ]]; then
 	clients=("${grouped[@]}" franzgo)
 	if [[ $client == all ]]; then
 		clients=(behaviour hostile faults franzgo kcat compaction txn)
-		[[ $mode == quick ]] || clients+=(javatools "${grouped[@]}")
+		[[ $mode == quick ]] || clients+=(javatools old "${grouped[@]}")
 	fi
 	status=0
 	for one in "${clients[@]}"; do
@@ -47,7 +47,7 @@ fi
 
 case $client in
 behaviour | hostile | faults) dir=$client ;;
-franzgo | kcat | javatools | compaction | javagroups | librdkafka | kafkapython | kafkajs | txn) dir=clients/$client ;;
+franzgo | kcat | javatools | compaction | javagroups | librdkafka | kafkapython | kafkajs | txn | old) dir=clients/$client ;;
 *)
 	echo "run.sh: unknown client '$client'" >&2
 	exit 2

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,7 +75,7 @@ func JavaProgram(ctx context.Context, source string) ([]string, error) {
 }
 
 // JavaProgramWith is JavaProgram with the jars that the pom.xml in a folder of
-// harness pins: kafka, or kafka-clients-3.9.
+// harness pins: kafka, or one of kafka-clients-*.
 func JavaProgramWith(ctx context.Context, folder, source string) ([]string, error) {
 	lib, err := fetchPinned(ctx, folder)
 	if err != nil {
@@ -95,13 +96,13 @@ func JavaProgramWith(ctx context.Context, folder, source string) ([]string, erro
 	return lib.command(class), nil
 }
 
-// Python installs a package from PyPI, as NAME==VERSION, and returns the
-// interpreter that has it.
+// Python installs packages from PyPI, as NAME==VERSION with spaces in between, and
+// returns the interpreter that has them.
 func Python(ctx context.Context, pinned string) (string, error) {
 	dir, err := install("python", pinned, func(dir string) error {
 		return errors.Join(
 			command(ctx, "", "python3", "-m", "venv", dir),
-			command(ctx, "", filepath.Join(dir, "bin", "pip"), "install", "-q", "--disable-pip-version-check", pinned))
+			command(ctx, "", append([]string{filepath.Join(dir, "bin", "pip"), "install", "-q", "--disable-pip-version-check"}, strings.Fields(pinned)...)...))
 	})
 	if err != nil {
 		return "", fmt.Errorf("install %s (needs Python 3 with venv): %w", pinned, err)
