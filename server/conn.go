@@ -41,6 +41,8 @@ type conn struct {
 	// produced and committed keep the order of what it sends of transactions: batches,
 	// and offsets.
 	produced, committed turnQueue
+	// oldFetches counts those without an order of partitions; the reading goroutine's.
+	oldFetches int
 	life
 	watch watch
 

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 
 	"go.uber.org/zap"
 
@@ -66,7 +65,8 @@ func (f *fetchCall) beginOld() {
 	// Before version 3 a request has no order: with a limit for all partitions, the
 	// last ones would never have their turn.
 	if n := len(f.set.parts); f.version < fetchOrdered && n > 1 {
-		f.old.turned = rand.IntN(n)
+		f.old.turned = f.call.conn.oldFetches % n
+		f.call.conn.oldFetches++
 		f.set.turn(f.old.turned)
 	}
 }

@@ -3,6 +3,7 @@ package legacy
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
@@ -19,6 +20,9 @@ type Down struct {
 	// RecordsMax is what a compressed batch may hold when uncompressed.
 	RecordsMax int
 }
+
+// recordMin is the least record: of no key, value or headers.
+const recordMin = 7
 
 // errFull ends the walk over a batch of which there is no room for more.
 var errFull = errors.New("the message set is full")
@@ -53,6 +57,9 @@ func (d *Down) Append(set []byte, b *batch.Batch) (out []byte, full bool, err er
 
 // plain appends a message for each record.
 func (d *Down) plain(set []byte, b *batch.Batch) ([]byte, error) {
+	// A record is recordMin bytes at least, whatever the header says of their number.
+	records := min(int(b.Records), b.Size/recordMin)
+	set = slices.Grow(set, max(0, min(b.Size+records*(overhead1-recordMin), d.BytesMax-len(set))))
 	err := batch.Records(b.Bytes, &b.Header, d.RecordsMax, func(r batch.Record) error {
 		m := d.message(b, &r)
 		if m.offset < int64(d.From) {
