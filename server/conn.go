@@ -174,7 +174,11 @@ func (c *conn) unsupported(k *call) error {
 		zap.Stringer("api", k.header.Key), zap.Int16("version", k.header.Version), zap.String("served", k.api.rangeText()),
 	}, c.who()...)
 	if k.header.Key != protocol.KeyApiVersions {
-		c.srv.limitedWarn(text, fields...)
+		if c.srv.strangers.first(&k.header) {
+			c.srv.log.Warn(text, fields...)
+		} else {
+			c.srv.limitedWarn(text, fields...)
+		}
 		return fmt.Errorf("%w: %s v%d is not served", errHangUp, k.header.Key, k.header.Version)
 	}
 	// A newer client asks in its newest version first, and goes on with what the

@@ -229,5 +229,5 @@ func (f *fetchCall) tellUnfit(part *replication.Partition, err *protocol.Error) 
 	fields := []zap.Field{
 		zap.Int16("version", f.version), zap.String("topic", part.Topic().Name), zap.Int32("partition", part.Index()), zap.Error(err),
 	}
-	f.srv.limitedWarn("records cannot be given to an old client", append(fields, f.call.conn.who()...)...)
+	f.srv.warnWithin(f.srv.unreadable, "records cannot be given to an old client", append(fields, f.call.conn.who()...)...)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // LogLimit keeps clients from filling the log: so many lines in each period.
@@ -41,3 +42,36 @@ func (l *LogLimit) Allow() (bool, int) {
 	l.suppressed = 0
 	return true, n
 }
+
+// strangers are the clients that asked for a version that is not served: the first
+// time of each is worth a line, however many lines others have caused. They are no
+// more than strangersMax, as clients choose what they are called.
+type strangers struct {
+	mu   sync.Mutex
+	seen map[strangeRequest]struct{}
+}
+
+type strangeRequest struct {
+	clientID string
+	key      protocol.Key
+	version  int16
+}
+
+// first reports whether there was none of the kind before.
+func (s *strangers) first(h *protocol.RequestHeader) bool {
+	r := strangeRequest{h.ClientID[:min(len(h.ClientID), strangerNameMax)], h.Key, h.Version}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, again := s.seen[r]
+	if again || len(s.seen) >= strangersMax {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[strangeRequest]struct{}{}
+	}
+	s.seen[r] = struct{}{}
+	return true
+}
+
+// strangerNameMax bounds what of a client's id is kept.
+const strangerNameMax = 100

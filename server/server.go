@@ -82,6 +82,7 @@ type Server struct {
 	// unreadable limits what is said of records that could not be read: its own,
 	// so that no client drowns it, and slow, as each goes on asking.
 	unreadable *LogLimit
+	strangers  strangers
 	backfills  *backfills
 	seed       maphash.Seed
 	tasks      tasks

@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -120,18 +122,21 @@ func TestFeatures(t *testing.T) {
 // TestUnservedVersions: a client that is not served is named in the log and counted,
 // and its connection ends.
 func TestUnservedVersions(t *testing.T) {
-	b := startBroker(t, options{})
+	b := startBroker(t, options{clock: clock.NewManual(time.Unix(1_700_000_000, 0))})
 	c := b.dial()
 	// This one is how versions are found out, and not worth a warning.
 	must(t, sendAs(c, protocol.ApiVersionsVersionMax+1, newApiVersions()))
 	must(t, sendAs(c, 3, newApiVersions()))
-	req := kmsg.NewPtrListGroupsRequest()
-	req.SetVersion(5)
-	frame := c.frame(req)
-	frame[7] = 77 // the version
-	_, err := c.conn.Write(frame)
-	must(t, err)
-	c.closed()
+	ask77 := func(c *client) {
+		req := kmsg.NewPtrListGroupsRequest()
+		req.SetVersion(5)
+		frame := c.frame(req)
+		frame[7] = 77 // the version
+		_, err := c.conn.Write(frame)
+		must(t, err)
+		c.closed()
+	}
+	ask77(c)
 	line := b.logs.FilterMessage("a client asked for a version that is not served").All()
 	if len(line) != 1 {
 		t.Fatalf("log: %v", line)
@@ -146,6 +151,17 @@ func TestUnservedVersions(t *testing.T) {
 	}
 	if text := b.metricsText(); !bytes.Contains(text, []byte(`mainstem_unsupported_versions_total{api="ListGroups",software="tester",software_version="1.0",version="77"} 1`)) {
 		t.Errorf("the metric is missing in\n%s", text)
+	}
+	// One that asks again and again does not keep another from being named.
+	for range 30 {
+		ask77(b.dial())
+	}
+	other := b.dial()
+	other.id = "another"
+	ask77(other)
+	line = b.logs.FilterMessage("a client asked for a version that is not served").All()
+	if n := len(line); n > 25 || line[n-1].ContextMap()["client_id"] != "another" {
+		t.Errorf("%d lines, the last of %v", n, line[n-1].ContextMap()["client_id"])
 	}
 }
 
