@@ -5,13 +5,22 @@
 // all commands have in common), client.go (a connection), errors.go (what is said when
 // there is none, or a broker refuses), cluster.go (which topics there are), offsets.go
 // (where they begin and end), topic.go (create, delete), topicdescribe.go (list,
-// describe), topicconfig.go (settings), complete.go (the tab key), table.go and words.go
+// describe), topicconfig.go (settings). Then consume.go (its flags), where.go (places in
+// a partition), format.go and jsonrecord.go (how a record is printed), recordwriter.go,
+// span.go (what is to be read, and when its end is reached), reader.go (partitions),
+// groupreader.go (a member of a group). Then produce.go (its flags), parser.go (from a
+// line to a record), input.go (from files to lines), producer.go (sending, and what
+// became of it). Last complete.go (the tab key), progress.go, table.go and words.go
 // (output).
 //
 // Invariant: what brokers and records hold is printed so that a terminal obeys none of
 // it. Invariant: every error of a broker is shown with its Kafka name, and every error
 // of the command line is a UsageError. Invariant: nothing is changed before the command
-// line was read as a whole.
+// line was read as a whole. Invariant: a record that was read from the input is
+// acknowledged, or the command fails and names the first that is not. Invariant: a group
+// has committed nothing that was not printed.
 //
-// No goroutines of its own; those of the client end with its Close.
+// Goroutines: one that reads input, which ends with the process, as a read of a terminal
+// cannot be called off (input.go); one that watches for records without an outcome, for
+// which writeAll waits (producer.go); those of the client end with its Close.
 package cli

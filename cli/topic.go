@@ -86,23 +86,9 @@ func (f *topicCreate) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer c.Close()
-	req := kmsg.NewPtrCreateTopicsRequest()
-	req.TimeoutMillis = int32(min(f.timeout.Milliseconds(), 1<<30))
-	for _, name := range args {
-		t := kmsg.NewCreateTopicsRequestTopic()
-		t.Topic, t.NumPartitions, t.ReplicationFactor = name, f.partitions, f.replication
-		for _, kv := range configs {
-			setting := kmsg.NewCreateTopicsRequestTopicConfig()
-			setting.Name, setting.Value = kv.key, kmsg.StringPtr(kv.value)
-			t.Configs = append(t.Configs, setting)
-		}
-		req.Topics = append(req.Topics, t)
-	}
-	ctx, cancel := c.within(cmd.Context())
-	defer cancel()
-	resp, err := req.RequestWith(ctx, c)
+	resp, err := f.request(cmd.Context(), c, args, configs)
 	if err != nil {
-		return c.explain(err)
+		return err
 	}
 	done, failed := f.answers(args, resp)
 	if len(done) > 0 {
@@ -113,6 +99,26 @@ func (f *topicCreate) run(cmd *cobra.Command, args []string) error {
 		}))
 	}
 	return errors.Join(failed...)
+}
+
+// request creates topics.
+func (f *topicCreate) request(ctx context.Context, c *client, names []string, configs []keyValue) (*kmsg.CreateTopicsResponse, error) {
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = int32(min(f.timeout.Milliseconds(), 1<<30))
+	for _, name := range names {
+		t := kmsg.NewCreateTopicsRequestTopic()
+		t.Topic, t.NumPartitions, t.ReplicationFactor = name, f.partitions, f.replication
+		for _, kv := range configs {
+			setting := kmsg.NewCreateTopicsRequestTopicConfig()
+			setting.Name, setting.Value = kv.key, kmsg.StringPtr(kv.value)
+			t.Configs = append(t.Configs, setting)
+		}
+		req.Topics = append(req.Topics, t)
+	}
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, c)
+	return resp, c.explain(err)
 }
 
 func (p *printer) created(t createdTopic) {

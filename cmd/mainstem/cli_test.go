@@ -1,6 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +18,7 @@ import (
 // of their own, which the environment names, with these commands beside testscript's:
 //
 //	begin ID TOPIC N   a transaction with N records; it is left open
+//	ctrl-c N ARGS...   runs the command with these, and ends it after N lines as ctrl-C does
 //	exits CODE COMMAND runs it, and demands that exit code
 //	like FILE          compares stdout; spans of time, sizes, ids and runs of blanks are alike
 func TestCommandScripts(t *testing.T) {
@@ -28,7 +34,8 @@ func TestCommandScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"begin": scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2], args[3:]...) }),
-			"exits": exits,
+			"ctrl-c": scripted(func(b *scriptBroker, args []string) error { return b.interrupt(args[0], args[1:]) }),
+			"exits":  exits,
 			"like": func(ts *testscript.TestScript, _ bool, args []string) {
 				got, want := alike(ts.ReadFile("stdout")), alike(ts.ReadFile(args[0]))
 				if d := cmp.Diff(want, got); d != "" {
@@ -37,4 +44,36 @@ func TestCommandScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// interrupt runs a command until it has printed so many lines, and then ends it as
+// ctrl-C does, which is to be no failure.
+func (b *scriptBroker) interrupt(lines string, args []string) error {
+	n, err := strconv.Atoi(lines)
+	if err != nil {
+		return err
+	}
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	out, w := io.Pipe()
+	stderr := newScriptLog()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, process{args: args, environ: []string{cli.BootstrapVariable + "=" + b.kafka}, stdout: w, stderr: stderr})
+		_ = w.Close()
+	}()
+	printed := bufio.NewScanner(out)
+	for range n {
+		if !printed.Scan() {
+			return fmt.Errorf("it ended with %d: %s", <-ended, stderr.String())
+		}
+	}
+	interrupt()
+	if printed.Scan() {
+		return fmt.Errorf("it has also printed %q", printed.Text())
+	}
+	if code := <-ended; code != exitOK {
+		return fmt.Errorf("it ended with %d: %s", code, stderr.String())
+	}
+	return nil
 }
