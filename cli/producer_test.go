@@ -24,20 +24,21 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		x, sent, ended := newTally(func() {}), make(chan struct{}), make(chan time.Time, 1)
-		begun := time.Now()
+		c := clock.Real{}
+		begun := c.Now()
 		go func() {
-			x.watch(20*time.Second, sent, func() { ended <- time.Now() })
+			x.watch(20*time.Second, sent, func() { ended <- c.Now() })
 			close(ended)
 		}()
-		time.Sleep(time.Minute) // in the bubble's time: nothing is sent
+		clock.Wait(c, time.Minute, nil) // in the bubble's time: nothing is sent
 		x.begin()
 		x.begin()
 		for range 4 {
-			time.Sleep(15 * time.Second)
+			clock.Wait(c, 15*time.Second, nil)
 			x.begin()
 			x.done(&kgo.Record{}, 0, place{}, nil)
 		}
-		last := time.Now()
+		last := c.Now()
 		at, ok := <-ended
 		if waited := at.Sub(last); !ok || waited < 20*time.Second || waited > 26*time.Second {
 			t.Errorf("given up %v after the last outcome, %v after the begin (%v)", waited, at.Sub(begun), ok)
@@ -54,12 +55,7 @@ func TestVerdict(t *testing.T) {
 	c := &client{dials: newDials(), addresses: []string{"a:1"}}
 	for n, err := range []error{nil, nil, nil, errors.New("late"), errors.New("early")} {
 		x.begin()
-		line := int64(n + 1)
-		if n == 3 {
-			line = 5
-		} else if n == 4 {
-			line = 4
-		}
+		line := []int64{1, 2, 3, 5, 4}[n]
 		x.done(&kgo.Record{Offset: int64(n), Value: []byte("v")}, line, place{"f", line}, err)
 	}
 	err := x.verdict(c, &writing{}, nil, false)

@@ -62,7 +62,7 @@ func (f *consume) readPartitions(cmd *cobra.Command, c *client, topics []topic, 
 		x.bar.clear()
 	}
 	if err == nil && held > 0 && (r.count == 0 || out.records < r.count) {
-		return written(fmt.Fprintf(x.notices, "mainstem: %s at the end of open transactions not shown (--isolation read_uncommitted shows them)\n",
+		return written(fmt.Fprintf(x.notices, "mainstem: %s from the first open transaction on not shown (--isolation read_uncommitted shows them)\n",
 			counted(held, "offset", "offsets")))
 	}
 	return err
@@ -101,9 +101,9 @@ func (x *reader) run(ctx context.Context) error {
 			x.told = ""
 		}
 		switch {
-		case ctx.Err() != nil && x.bounded && x.left():
+		case over(ctx) && x.bounded && x.left():
 			return fmt.Errorf("interrupted after %s", counted(x.out.records, "record", "records"))
-		case ctx.Err() != nil:
+		case over(ctx):
 			return nil
 		case !moved:
 			if err := x.idle(ctx); err != nil {
@@ -168,8 +168,11 @@ func (x *reader) idle(ctx context.Context) error {
 		}
 		slices.Sort(names)
 		_, err := x.looker.topics(ctx, slices.Compact(names))
-		if err == nil || errors.As(err, new(unknownTopic)) || ctx.Err() != nil {
-			return endedQuietly(ctx, err)
+		if err == nil || over(ctx) {
+			return nil
+		}
+		if errors.As(err, new(unknownTopic)) {
+			return err
 		}
 		return x.tell(err)
 	}
@@ -179,26 +182,20 @@ func (x *reader) idle(ctx context.Context) error {
 			continue
 		}
 		empty, err := x.looker.emptyTail(ctx, tp, s.next, s.end, x.isolation)
-		if err != nil && ctx.Err() != nil {
+		switch {
+		case over(ctx):
 			return nil // run says so
-		}
-		if err != nil {
+		case err != nil:
 			return err
-		}
-		if empty {
+		case empty:
 			s.next = s.end
 		}
 	}
 	return nil
 }
 
-// endedQuietly leaves out an error that comes of ctrl-C.
-func endedQuietly(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
+// over reports whether somebody has ended the command.
+func over(ctx context.Context) bool { return ctx.Err() != nil }
 
 // tell says once what a reader waits for.
 func (x *reader) tell(err error) error {

@@ -22,21 +22,21 @@ func (s *span) done() bool { return !s.endless && s.next >= s.end }
 // spans finds what is to be read of each partition. Held is how many offsets at the ends
 // belong to open transactions, which are not for those who read committed records.
 func (c *client) spans(ctx context.Context, topics []topic, r *reading) (spans map[model.TopicPartition]*span, held int64, err error) {
-	places := placesOf{ctx: ctx, c: c, topics: topics, isolation: r.isolation}
-	earliest, err := places.find(where{kind: atBeginning})
+	places := placesOf{c: c, topics: topics, isolation: r.isolation}
+	earliest, err := places.find(ctx, where{kind: atBeginning})
 	if err != nil {
 		return nil, 0, err
 	}
-	latest, err := places.find(where{kind: atEnd})
+	latest, err := places.find(ctx, where{kind: atEnd})
 	if err != nil {
 		return nil, 0, err
 	}
 	places.latest = latest
-	from, err := places.find(r.from)
+	from, err := places.find(ctx, r.from)
 	if err != nil {
 		return nil, 0, err
 	}
-	to, err := places.find(r.to)
+	to, err := places.find(ctx, r.to)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -48,7 +48,7 @@ func (c *client) spans(ctx context.Context, topics []topic, r *reading) (spans m
 	}
 	if r.isolation == readCommitted && r.bounded && r.to.kind == atEnd {
 		places.isolation = readUncommitted
-		ends, err := places.find(where{kind: atEnd})
+		ends, err := places.find(ctx, where{kind: atEnd})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -61,7 +61,6 @@ func (c *client) spans(ctx context.Context, topics []topic, r *reading) (spans m
 
 // placesOf finds places in partitions.
 type placesOf struct {
-	ctx       context.Context //nolint:containedctx // of one call of spans
 	c         *client
 	topics    []topic
 	isolation int8
@@ -69,7 +68,7 @@ type placesOf struct {
 }
 
 // find is the offset of a place in each partition.
-func (p *placesOf) find(w where) (map[model.TopicPartition]int64, error) {
+func (p *placesOf) find(ctx context.Context, w where) (map[model.TopicPartition]int64, error) {
 	at := atLatest
 	switch w.kind {
 	case atBeginning:
@@ -88,7 +87,7 @@ func (p *placesOf) find(w where) (map[model.TopicPartition]int64, error) {
 		}
 		return out, nil
 	}
-	found, err := p.c.offsets(p.ctx, p.topics, at, p.isolation)
+	found, err := p.c.offsets(ctx, p.topics, at, p.isolation)
 	if err != nil {
 		return nil, err
 	}

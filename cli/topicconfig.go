@@ -71,6 +71,7 @@ func sourceText(source kmsg.ConfigSource) string {
 		return "all brokers"
 	case kmsg.ConfigSourceDefaultConfig:
 		return "default"
+	default: // a topic's have no other
 	}
 	return strings.ToLower(source.String())
 }
@@ -116,9 +117,9 @@ func newTopicConfig(s *Shell) *cobra.Command {
 			case len(args) > 1 && args[1] != "set" && args[1] != "unset":
 				return UsageError{fmt.Errorf("%s %s: one topic at a time, and behind it `set KEY=VALUE...`, `unset KEY...` or nothing", c.CommandPath(), strings.Join(args, " "))}
 			case len(args) == 2 && args[1] == "set":
-				return UsageError{fmt.Errorf("set what? %s %s set KEY=VALUE...", c.CommandPath(), args[0])}
+				return UsageError{fmt.Errorf("set what? %s %s set KEY=VALUE", c.CommandPath(), args[0])}
 			case len(args) == 2:
-				return UsageError{fmt.Errorf("unset what? %s %s unset KEY...", c.CommandPath(), args[0])}
+				return UsageError{fmt.Errorf("unset what? %s %s unset KEY", c.CommandPath(), args[0])}
 			}
 			return checkTopicNames(args[:1])
 		},

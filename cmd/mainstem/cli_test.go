@@ -33,7 +33,7 @@ func TestCommandScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"begin": scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2], args[3:]...) }),
+			"begin":  scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2], args[3:]...) }),
 			"ctrl-c": scripted(func(b *scriptBroker, args []string) error { return b.interrupt(args[0], args[1:]) }),
 			"exits":  exits,
 			"like": func(ts *testscript.TestScript, _ bool, args []string) {
