@@ -32,6 +32,7 @@ func (f *flags) connect(ctx context.Context, opts ...kgo.Opt) (*client, error) {
 		kgo.SeedBrokers(addresses...),
 		kgo.ClientID("mainstem"),
 		kgo.DialTimeout(f.timeout),
+		kgo.RequestTimeoutOverhead(f.timeout),
 		kgo.RetryTimeout(f.timeout),
 		kgo.WithHooks(c.dials),
 	}, opts...)...)

@@ -61,6 +61,23 @@ func dialText(err error) string {
 	return text
 }
 
+// isTimeout reports whether an answer did not come in time.
+func isTimeout(err error) bool {
+	var timed net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout()
+}
+
+// whyText is why a broker could not be spoken to, in a few words.
+func whyText(err error) string {
+	if why := dialText(err); why != "" {
+		return why
+	}
+	if isTimeout(err) {
+		return "no answer"
+	}
+	return err.Error()
+}
+
 // stranger says what listens on an address that takes connections and does not answer
 // as a Kafka broker.
 func (c *client) stranger(address string, err error) error {
@@ -71,7 +88,7 @@ func (c *client) stranger(address string, err error) error {
 		return fmt.Errorf("%s speaks HTTP: it must be the port for Kafka clients (a broker of Mainstem's is on 9092 by default), not that for HTTP", address)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%s takes a connection and ends it at once: it is no Kafka broker, or it wants a login (SASL), which this command has not", address)
-	case errors.Is(err, context.DeadlineExceeded):
+	case isTimeout(err):
 		return fmt.Errorf("%s takes a connection, but has not answered for %s (is it a Kafka broker, and well? --timeout gives it longer)", address, c.timeout)
 	}
 	return fmt.Errorf("%s does not answer as a Kafka broker: %w", address, err)
@@ -101,19 +118,15 @@ func (c *client) explain(err error) error {
 		return errors.New("interrupted")
 	}
 	if address, f := c.dials.node(); address != "" {
-		why := dialText(f.err)
-		if why == "" {
-			why = f.err.Error()
-		}
 		return fmt.Errorf("node %d of the cluster says that it is at %s, and cannot be reached there: %s "+
-			"(is it running? else its advertised.listeners must name an address that this machine can reach)", f.node, address, why)
+			"(is it running? else its advertised.listeners must name an address that this machine can reach)", f.node, address, whyText(f.err))
 	}
 	var refused *kerr.Error
 	if errors.As(err, &refused) {
 		return fmt.Errorf("%s (%s)", sentence(refused.Description), refused.Message)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s has not answered for %s (--timeout gives it longer)", strings.Join(c.addresses, ","), 2*c.timeout)
+	if isTimeout(err) {
+		return fmt.Errorf("%s: no answer in time (--timeout gives it longer than %s)", strings.Join(c.addresses, ","), c.timeout)
 	}
 	return c.unreachableLater(err)
 }

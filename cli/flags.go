@@ -18,6 +18,8 @@ const (
 	BootstrapVariable = "MAINSTEM_BOOTSTRAP_SERVERS"
 	bootstrapDefault  = "localhost:9092"
 	timeoutDefault    = 10 * time.Second
+	timeoutLeast      = 100 * time.Millisecond
+	timeoutMost       = 15 * time.Minute
 )
 
 // flags are those of every verb.
@@ -40,8 +42,8 @@ func (f *flags) register(c *cobra.Command, forms ...string) {
 		if !slices.Contains(forms, f.output) {
 			return UsageError{fmt.Errorf("-o %s: must be %s", f.output, wordList(forms))}
 		}
-		if f.timeout <= 0 {
-			return UsageError{errors.New("--timeout must be more than 0")}
+		if f.timeout < timeoutLeast || f.timeout > timeoutMost {
+			return UsageError{fmt.Errorf("--timeout %s: must be from %s to %s", f.timeout, timeoutLeast, timeoutMost)}
 		}
 		return run(cmd, args)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -78,6 +79,9 @@ func written(_ int, err error) error {
 // terminalSafe escapes the control characters that JSON may hold as they are,
 // DEL and those of Latin 1, which a terminal may obey. They only stand in strings.
 func terminalSafe(text []byte) []byte {
+	if !slices.ContainsFunc(text, func(b byte) bool { return b >= 0x7f }) {
+		return text
+	}
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
