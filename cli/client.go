@@ -82,6 +82,11 @@ func (d *dials) OnBrokerConnect(m kgo.BrokerMetadata, _ time.Duration, _ net.Con
 		delete(d.mu.failed, address)
 		return
 	}
+	// Who took a connection and said nothing is tried again; that there was no time left
+	// for a second connection is not what is wrong.
+	if old, ok := d.mu.failed[address]; ok && dialText(old.err) == "" && dialText(err) != "" && isTimeout(err) {
+		return
+	}
 	d.mu.failed[address] = failedDial{node: m.NodeID, err: err}
 }
 

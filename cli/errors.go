@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -86,7 +87,7 @@ func (c *client) stranger(address string, err error) error {
 		return fmt.Errorf("%s speaks TLS, and this command plaintext only: name a PLAINTEXT listener of the broker", address)
 	case strings.Contains(err.Error(), "HTTP response"): // the library's words: the error has no type
 		return fmt.Errorf("%s speaks HTTP: it must be the port for Kafka clients (a broker of Mainstem's is on 9092 by default), not that for HTTP", address)
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("%s takes a connection and ends it at once: it is no Kafka broker, or it wants a login (SASL), which this command has not", address)
 	case isTimeout(err):
 		return fmt.Errorf("%s takes a connection, but has not answered for %s (is it a Kafka broker, and well? --timeout gives it longer)", address, c.timeout)
