@@ -112,8 +112,8 @@ func (b *broker) greet(took time.Duration) {
 const greeting = `
 Mainstem serves Kafka clients on %s
   data in %s, %s
-  produce a line    echo hello | kcat -P -b %s -t greetings
-  consume it        kcat -C -b %s -t greetings -o beginning -e
+  produce a line    echo hello | mainstem produce greetings --create -b %s
+  consume it        mainstem consume greetings -b %s
   with Kafka's own  kafka-console-producer.sh --bootstrap-server %s --topic greetings
                     kafka-console-consumer.sh --bootstrap-server %s --topic greetings --from-beginning
   stop it           ctrl-C
