@@ -61,8 +61,8 @@ func newConsume(s *Shell) *cobra.Command {
 	c.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on with what comes, until ctrl-C")
 	c.Flags().StringVarP(&f.group, "group", "g", "", "be a member of the consumer group `NAME`")
 	c.Flags().Int64VarP(&f.count, "count", "n", 0, "end after so many `RECORDS`")
-	c.Flags().StringVar(&f.partitions, "partition", "", "only these partitions, as `N,M-O`")
-	c.Flags().StringVar(&f.format, "format", "", `print records in this FORMAT (default '%s\n')`)
+	c.Flags().StringVarP(&f.partitions, "partition", "p", "", "only these partitions, as `N,M-O`")
+	c.Flags().StringVar(&f.format, "format", "", "print records in this `FORMAT` (default '%s\\n')")
 	c.Flags().StringVar(&f.isolation, "isolation", isolationWords[readCommitted], "`LEVEL`: read_committed leaves out transactions that are open or aborted, read_uncommitted does not")
 	f.register(c, outputText, outputJSON)
 	return c

@@ -15,7 +15,8 @@ const produceLong = `Write records to a topic: each line of the files, or of the
 of one. With --key-delimiter a line is a key, the delimiter, and a value; with --whole a
 file as a whole is one record; with -i json a line is a record as "mainstem consume -o
 json" prints it, with its key, value, headers and timestamp. (Its topic and offset are
-left out, and so is its partition but with --partition same.)
+left out, and so is its partition but with --partition same. A value that is no string is
+written as its JSON.)
 
 Records go to partitions as Java's clients have it: those of one key to one partition. It
 ends when all records are acknowledged, with a line that says so. If one is not it stops,
@@ -66,7 +67,7 @@ func newProduce(s *Shell) *cobra.Command {
 	c.Flags().StringVarP(&f.partition, "partition", "p", "", "write to partition `N`, or to the same one that JSON names")
 	c.Flags().StringVar(&f.codec, "codec", codecWords[0], "`CODEC` of the batches: "+wordList(codecWords[:]))
 	c.Flags().StringVar(&f.acks, "acks", ackWords[0], "`WHO` has to have a record: "+wordList(ackWords[:])+" (all in-sync replicas, the leader, nobody)")
-	c.Flags().StringVar(&f.timestamp, "timestamp", "", "give records this `TIME`, such as 2026-11-22T13:00:00Z, @MS, or 15m ago")
+	c.Flags().StringVar(&f.timestamp, "timestamp", "", "give records this `TIME`, such as 2026-11-22T13:00:00Z, @MS, or 15m for that long ago")
 	c.Flags().BoolVar(&f.create, "create", false, "create the topic with the broker's defaults if there is none")
 	f.register(c, outputTable, outputJSON)
 	return c
