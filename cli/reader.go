@@ -20,6 +20,10 @@ import (
 // pollPatience is how long nothing comes before it is asked why.
 const pollPatience = 500 * time.Millisecond
 
+// idlesToLook is how many such times who follows looks whether the topics and their
+// brokers are still there: quiet topics are not to cost brokers much.
+const idlesToLook = 4
+
 // reader reads partitions without a group.
 type reader struct {
 	*reading
@@ -31,6 +35,7 @@ type reader struct {
 	notices  io.Writer
 	bar      *progress
 	told     string // the last notice
+	idles    int    // polls in turn that brought nothing
 }
 
 // readPartitions prints what is to be read of partitions.
@@ -98,7 +103,7 @@ func (x *reader) run(ctx context.Context) error {
 			return err
 		}
 		if x.out.records > before {
-			x.told = ""
+			x.told, x.idles = "", 0
 		}
 		switch {
 		case over(ctx) && x.bounded && x.left():
@@ -162,6 +167,9 @@ func (x *reader) progressText() string {
 // be gone.
 func (x *reader) idle(ctx context.Context) error {
 	if !x.bounded {
+		if x.idles++; x.idles%idlesToLook != 0 {
+			return nil
+		}
 		var names []string
 		for tp := range x.spans {
 			names = append(names, tp.Topic)
