@@ -8,7 +8,7 @@
 // idranges.go (the containers of an image). Its records: record.go,
 // record_topic.go, codec.go (bytes), draft.go (playing records). The journal on
 // one node: journal.go, commit.go (one goroutine, group commit), changes.go
-// (what each change checks and records), growth.go (what is
+// (what each change checks and records), quota.go (quotas of clients, with their record), growth.go (what is
 // refused for the sake of room), frame.go (the file format), files.go
 // (which files there are), snapshot.go, recover.go, inspect.go (a look at the
 // files of a stopped broker), adopt.go (metadata that is older than its log). The settings: configdef.go and rules.go, then

@@ -21,7 +21,7 @@ type draft struct {
 	byID       *shardWriter[model.TopicID, *Topic]
 	collisions *shardWriter[string, string]
 	// owned says what is the draft's own, and no other image's.
-	owned struct{ nodes, groups, dropped bool }
+	owned struct{ nodes, groups, dropped, quotas bool }
 	// anyOrder: topics come from a snapshot, in no order of partition ids.
 	anyOrder bool
 }

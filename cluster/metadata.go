@@ -25,6 +25,9 @@ type Metadata interface {
 	// AlterConfigs applies the changes to one resource, all or none. The
 	// values were validated by the caller (ValidateTopicConfigs, ...).
 	AlterConfigs(r Resource, changes []ConfigChange) error
+	// AlterQuotas changes the quotas of entities, all or none. The values were
+	// validated by the caller.
+	AlterQuotas(alterations []QuotaAlteration) error
 	// AllocateProducerIDs reserves n producer ids durably; first is the lowest.
 	AllocateProducerIDs(n int) (first model.ProducerID, err error)
 	// Standing says what became of a partition id.

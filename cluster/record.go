@@ -27,6 +27,11 @@ const (
 	// from and to of each dropped range.
 	kindPartitionIDs recordKind = 8
 	kindSnapshotEnd  recordKind = 9 // in snapshots only, at the end: number of records before it
+	// The names of a user and of a client id, each a bool that says whether there is
+	// one, another that says whether it is the default's, and the name string if
+	// not; count, then for each change its key string, a bool that says whether it
+	// sets, and the value (8 bytes of IEEE 754, big-endian) if it does.
+	kindQuotas recordKind = 10
 )
 
 // A record in a frame is its length (uvarint), its kind (a byte), its payload.
@@ -90,6 +95,8 @@ func decodeRecord(k recordKind, payload []byte) (record, error) {
 		r = decodePartitionIDs(d)
 	case kindSnapshotEnd:
 		r = snapshotEndRecord{records: d.uvarint(maxInt64)}
+	case kindQuotas:
+		r = decodeQuotas(d)
 	default:
 		return nil, fmt.Errorf("record of the unknown kind %d: %w", k, ErrNewerFormat)
 	}

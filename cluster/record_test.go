@@ -27,6 +27,10 @@ func someRecords() []record {
 		producerIDsRecord{next: 5000},
 		partitionIDsRecord{next: 20, dropped: idRanges{{1, 3}, {7, 7}}},
 		topicDeletedRecord{id: id},
+		quotasRecord{
+			model.QuotaEntity{User: model.DefaultQuota(), ClientID: model.NamedQuota("c")},
+			[]QuotaChange{{Key: "rate", Value: 0.5}, {Key: "gone", Remove: true}},
+		},
 		snapshotEndRecord{records: 8},
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -37,6 +38,14 @@ func snapshotRecords(img *Image, f func(record)) {
 	for _, name := range slices.Sorted(maps.Keys(img.GroupConfigs)) {
 		configs(ResourceGroup, name, img.GroupConfigs[name])
 	}
+	for _, e := range slices.SortedFunc(maps.Keys(img.Quotas), compareEntities) {
+		f(quotasRecord{e, settingQuotas(img.Quotas[e])})
+	}
+}
+
+// compareEntities is an order, so that equal state has equal bytes.
+func compareEntities(a, b model.QuotaEntity) int {
+	return bytes.Compare(putQuotaName(putQuotaName(nil, a.User), a.ClientID), putQuotaName(putQuotaName(nil, b.User), b.ClientID))
 }
 
 func settingAll(values map[string]string) []ConfigChange {
