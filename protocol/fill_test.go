@@ -53,6 +53,8 @@ func (f filler) fill(v reflect.Value) {
 		v.SetBool(f.IntN(2) == 0)
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		v.SetInt(f.Int64() >> (64 - 8*v.Type().Size()))
+	case reflect.Float64:
+		v.SetFloat(f.NormFloat64() * 1e6)
 	default:
 		panic("a kind of field that the filler does not know: " + v.Kind().String())
 	}

@@ -4,7 +4,22 @@ import "slices"
 
 // adminLayouts describes what admin clients send.
 func adminLayouts() []layout {
-	return slices.Concat(topicLayouts(), configLayouts(), clusterLayouts())
+	return slices.Concat(topicLayouts(), configLayouts(), clusterLayouts(), quotaLayouts())
+}
+
+func quotaLayouts() []layout {
+	return []layout{
+		{KeyDescribeClientQuotas, 0, 1, []field{
+			array("Components", text("EntityType"), i8("MatchType"), text("Match").nullable(0)),
+			boolean("Strict"),
+		}},
+		{KeyAlterClientQuotas, 0, 1, []field{
+			array("Entries",
+				array("Entity", text("EntityType"), text("EntityName").nullable(0)),
+				array("Ops", text("Key"), i64("Value"), boolean("Remove"))),
+			boolean("ValidateOnly"),
+		}},
+	}
 }
 
 func topicLayouts() []layout {
