@@ -9,6 +9,7 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 	"github.com/mainstem-mq/mainstem/replication"
+	"github.com/mainstem-mq/mainstem/server/quota"
 )
 
 // Produce (key 0), versions 0 to 13.
@@ -56,6 +57,7 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 		}
 	}
 	refusal := s.refuseProduce(req)
+	c.charge(quota.Produce, float64(len(c.frame.data)))
 	if req.Acks == 0 {
 		s.produceUnanswered(c, req, refusal)
 		return

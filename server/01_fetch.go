@@ -11,6 +11,7 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
+	"github.com/mainstem-mq/mainstem/server/quota"
 )
 
 // Fetch (key 1), versions 0 to 18.
@@ -37,7 +38,9 @@ import (
 //     connection holds at most one answer's memory.
 //   - In a session only partitions with news are looked at, so ten thousand
 //     idle ones cost nothing per request.
-//   - No quota and no preferred read replica yet: the rack is ignored.
+//   - A client that is over its quota may still get records with the answer that
+//     says so, as many as it may take in a second; it gets none while it owes.
+//   - No preferred read replica yet: the rack is ignored.
 //   - Versions 0 to 3, which Kafka 4 no longer has, are as in Kafka 3.9, but that an
 //     uncompressed batch that is larger than the client's limits is given piece by
 //     piece, and that batches of zstd are refused and nothing else of their topic.
@@ -57,6 +60,7 @@ type fetchCall struct {
 
 	old           *oldFetch // of a client that knows no record batches, else nil
 	readCommitted bool
+	owes          bool // the client has taken more than its quota: no records
 	subscribed    bool // sessionless and parked: the parts hear of news until answered
 
 	// Guarded by set.mu.
@@ -73,7 +77,7 @@ type fetchResult struct {
 
 func (s *Server) fetch(c *call, req *kmsg.FetchRequest) {
 	f := &fetchCall{srv: s, call: c, version: req.Version, readCommitted: req.IsolationLevel == 1}
-	f.maxBytes = min(int(req.MaxBytes), s.settings.fetchBytesMax())
+	f.maxBytes = min(int(req.MaxBytes), s.settings.fetchBytesMax(), c.fetchRoom())
 	f.minBytes = min(int(req.MinBytes), f.maxBytes)
 	if err := s.sessions.enter(f, req); err != nil {
 		f.code, f.set = err.Code, &fetchSet{}
@@ -213,6 +217,7 @@ func (f *fetchCall) answer(c *call) {
 			return
 		}
 	}
+	f.owes = c.owedFetch()
 	results := f.read()
 	if n := abortedWeight * countAborted(results); n > owedMax && c.mem.share == nil {
 		if err := c.claim(c.conn.alive, n); err != nil {
@@ -221,13 +226,17 @@ func (f *fetchCall) answer(c *call) {
 			return
 		}
 	}
+	if n := recordBytes(results); n > 0 {
+		c.charge(quota.Fetch, float64(n))
+	}
+	c.chargeTime()
 	e := &c.conn.fetchEncoder
 	id := int32(0)
 	if f.session != nil {
 		id = f.session.id
 	}
 	e.Begin(c.conn.fetchArena[:0], f.version, protocol.FetchHead{
-		Correlation: c.header.Correlation, Error: f.code, SessionID: id, Topics: countTopics(results),
+		Correlation: c.header.Correlation, ThrottleMillis: c.throttleMillis(), Error: f.code, SessionID: id, Topics: countTopics(results),
 	})
 	hinted := false
 	for i := range results {
@@ -355,6 +364,9 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	}
 	req := q.ask.request()
 	req.MaxBytes, req.MinOne, req.ReadCommitted = max(min(int(q.ask.maxBytes), room), 0), first, f.readCommitted
+	if f.owes {
+		req.MaxBytes, req.MinOne = 0, false
+	}
 	req.Reader = f.call.conn.reader()
 	before := req.Reader.FromDisk
 	var res replication.ReadResult
@@ -417,6 +429,14 @@ func countAborted(results []fetchResult) int {
 	n := 0
 	for i := range results {
 		n += len(results[i].head.Aborted)
+	}
+	return n
+}
+
+func recordBytes(results []fetchResult) int {
+	n := 0
+	for i := range results {
+		n += results[i].data.Len()
 	}
 	return n
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/server/quota"
 )
 
 // Metadata (key 3), versions 0 to 13.
@@ -173,6 +174,7 @@ func (s *Server) createMissing(c *call, img *cluster.Image, req *kmsg.MetadataRe
 		for i, r := range s.meta.CreateTopics(specs) {
 			switch {
 			case r.Err == nil:
+				c.charge(quota.Mutation, float64(specs[i].Partitions))
 				s.done(c, "topic created as it was asked for", zap.String("topic", specs[i].Name), zap.Int32("partitions", specs[i].Partitions))
 			case protocol.CodeOf(r.Err) != protocol.TopicAlreadyExists:
 				failures[specs[i].Name] = asError(r.Err)

@@ -17,6 +17,7 @@ import (
 //   - v4: partitions and replication factor may be -1 for the defaults (KIP-464)
 //   - v5: flexible; the answer has partitions, replication factor and configs
 //     (KIP-525)
+//   - v6: THROTTLING_QUOTA_EXCEEDED (KIP-599)
 //   - v7: topic ids
 //
 // Differs from Kafka: Kafka 4 no longer has versions 0 and 1. The answer's configs are
@@ -26,7 +27,7 @@ func (s *Server) createTopics(c *call, req *kmsg.CreateTopicsRequest) {
 	resp := kmsg.NewPtrCreateTopicsResponse()
 	resp.Topics = make([]kmsg.CreateTopicsResponseTopic, 0, len(req.Topics))
 	img := s.meta.Image()
-	times := map[string]int{}
+	times, mutations := map[string]int{}, c.mutations(6)
 	for i := range req.Topics {
 		times[req.Topics[i].Topic]++
 	}
@@ -42,6 +43,9 @@ func (s *Server) createTopics(c *call, req *kmsg.CreateTopicsRequest) {
 		spec, err := s.topicSpec(img, req, i, times)
 		if times[name] > 1 {
 			times[name] = 0
+		}
+		if err == nil {
+			err = mutations.take(int(spec.Partitions))
 		}
 		switch {
 		case err != nil:

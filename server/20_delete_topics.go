@@ -15,7 +15,7 @@ import (
 //   - v1: a throttle time
 //   - v3: TOPIC_DELETION_DISABLED
 //   - v4: flexible
-//   - v5: an error message (KIP-599)
+//   - v5: an error message, THROTTLING_QUOTA_EXCEEDED (KIP-599)
 //   - v6: topic ids (KIP-516)
 //
 // Differs from Kafka: Kafka 4 no longer has version 0. When the answer is sent the
@@ -33,7 +33,7 @@ func (s *Server) deleteTopics(c *call, req *kmsg.DeleteTopicsRequest) {
 	resp.Topics = make([]kmsg.DeleteTopicsResponseTopic, 0, len(asked))
 	var names []string
 	var places []int // in the answer, of each name
-	times := map[askedTopic]int{}
+	times, mutations := map[askedTopic]int{}, c.mutations(5)
 	for i := range asked {
 		times[askedAs(&asked[i])]++
 	}
@@ -48,6 +48,11 @@ func (s *Server) deleteTopics(c *call, req *kmsg.DeleteTopicsRequest) {
 		if times[as] > 1 || err == nil && seen[t.Name] {
 			times[as] = 0
 			err = protocol.Errorf(protocol.InvalidRequest, "The topic appears more than once in the request.")
+		}
+		if err == nil {
+			if err = mutations.take(len(t.Partitions)); err != nil {
+				out.Topic, out.TopicID = &t.Name, t.ID // it is there
+			}
 		}
 		if err != nil {
 			out.ErrorCode, out.ErrorMessage = c.failed(err.Code), protocol.MessageOf(err)

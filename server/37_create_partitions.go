@@ -13,12 +13,12 @@ import (
 //
 // Versions:
 //   - v2: flexible
-//   - v3: the quota error of KIP-599
+//   - v3: THROTTLING_QUOTA_EXCEEDED (KIP-599)
 //
 // Differs from Kafka: with one broker an assignment can only name that broker.
 func (s *Server) createPartitions(c *call, req *kmsg.CreatePartitionsRequest) {
 	resp := kmsg.NewPtrCreatePartitionsResponse()
-	times := map[string]int{}
+	times, mutations := map[string]int{}, c.mutations(3)
 	for i := range req.Topics {
 		times[req.Topics[i].Topic]++
 	}
@@ -33,7 +33,7 @@ func (s *Server) createPartitions(c *call, req *kmsg.CreatePartitionsRequest) {
 			times[rt.Topic] = 0
 			err = protocol.Errorf(protocol.InvalidRequest, "Topic '%s' appears more than once in the request.", rt.Topic)
 		default:
-			if err = s.growTopic(rt, req.ValidateOnly); err == nil && !req.ValidateOnly {
+			if err = s.growTopic(rt, req.ValidateOnly, mutations); err == nil && !req.ValidateOnly {
 				s.done(c, "partitions created", zap.String("topic", rt.Topic), zap.Int32("now", rt.Count))
 			}
 		}
@@ -46,7 +46,7 @@ func (s *Server) createPartitions(c *call, req *kmsg.CreatePartitionsRequest) {
 }
 
 // growTopic checks one topic's new number of partitions and raises it.
-func (s *Server) growTopic(rt *kmsg.CreatePartitionsRequestTopic, validateOnly bool) *protocol.Error {
+func (s *Server) growTopic(rt *kmsg.CreatePartitionsRequestTopic, validateOnly bool, mutations mutations) *protocol.Error {
 	img := s.meta.Image()
 	if err := cluster.ProtectInternalTopic(rt.Topic, "add partitions to"); err != nil {
 		return asError(err)
@@ -76,8 +76,8 @@ func (s *Server) growTopic(rt *kmsg.CreatePartitionsRequestTopic, validateOnly b
 			}
 		}
 	}
-	if validateOnly {
-		return nil
+	if err := mutations.take(int(rt.Count - now)); err != nil || validateOnly {
+		return err
 	}
 	return asError(s.meta.CreatePartitions(rt.Topic, rt.Count))
 }

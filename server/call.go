@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,6 +23,10 @@ type call struct {
 	header protocol.RequestHeader
 	frame  *frame // what the request's byte fields alias, until the handler returns
 	start  time.Time
+	busy   atomic.Int64 // how long the handler took, in nanoseconds; 0 until it returned
+	// throttle is how long the client has to pause; see throttle.go. The handler's,
+	// then that of who makes the answer.
+	throttle time.Duration
 
 	// Guarded by the pipeline's mutex until ready, then by its taker.
 	next   *call
@@ -91,7 +96,10 @@ func (c *call) encodeLater(resp kmsg.Response) {
 }
 
 // silent ends a call that has no answer (produce with acks=0).
-func (c *call) silent() { c.conn.pipe.complete(c) }
+func (c *call) silent() {
+	c.chargeTime()
+	c.conn.pipe.complete(c)
+}
 
 // refuse ends the call and, in its turn, the connection: for mistakes that the
 // client could not be told.
@@ -119,6 +127,7 @@ func (c *call) encode(resp kmsg.Response) {
 
 // encodeAsIs is encode for an answer whose version is not its request's.
 func (c *call) encodeAsIs(resp kmsg.Response) {
+	c.tellThrottle(resp)
 	flexible := c.header.Key.FlexibleResponseHeader(c.header.Version)
 	room := c.mem.size
 	if room == 0 && c.mem.share != nil {

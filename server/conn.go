@@ -17,6 +17,7 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
+	"github.com/mainstem-mq/mainstem/server/quota"
 )
 
 // errHangUp is why the server itself ends a connection.
@@ -45,6 +46,7 @@ type conn struct {
 	oldFetches int
 	life
 	watch watch
+	pause atomic.Pointer[pause] // nil: none; see throttle.go
 
 	// The writing goroutine's: what one Fetch answer leaves for the next.
 	fetchEncoder protocol.FetchEncoder
@@ -97,10 +99,16 @@ func newConn(l *listener, nc net.Conn) *conn {
 // run serves the connection until it ends.
 func (c *conn) run() {
 	for {
+		c.rest(c.reading)
 		f, err := c.frames.next(c.reading)
 		if err != nil {
 			c.last(err)
 			break
+		}
+		if f.owner == nil {
+			// It may have to pause since: an earlier answer was only made while this
+			// was awaited. A request that holds memory of others has to go on.
+			c.rest(c.reading)
 		}
 		c.srv.metrics.bytesIn.Add(uint64(len(f.data)) + 4)
 		err = c.start(&f)
@@ -156,6 +164,9 @@ func (c *conn) start(f *frame) error {
 	}
 	c.frames.admitted()
 	k.api.handle(c.srv, k, req)
+	if c.srv.quotas.Limits(quota.Request) {
+		k.busy.Store(max(int64(c.srv.clock.Now().Sub(k.start)), 1))
+	}
 	k.started()
 	// Before the answer is written: its client may take its time to read it.
 	f.release()

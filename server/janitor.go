@@ -88,6 +88,7 @@ func (j *janitor) look() {
 	j.warn(now)
 	j.srv.sessions.expire(now)
 	j.srv.backfills.tick(now)
+	j.srv.quotas.Sweep(now)
 	j.srv.conns.recheck()
 	j.again()
 }
@@ -98,7 +99,7 @@ func (c *conn) overdue(now time.Time, idleMax, stallMax time.Duration) error {
 	// so one that begins just now is not taken for one that began long ago.
 	inside := c.frames.inside.Load()
 	total := c.frames.total.Load()
-	if total != c.watch.total || c.frames.waiting.Load() || c.pipe.busy() {
+	if total != c.watch.total || c.frames.waiting.Load() || c.pipe.busy() || c.paused(now) {
 		c.watch = watch{total: total, since: now}
 		return nil
 	}

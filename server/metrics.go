@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/mainstem-mq/mainstem/protocol"
+	"github.com/mainstem-mq/mainstem/server/quota"
 )
 
 // latencyBounds are the upper bounds of the latency histogram's buckets.
@@ -32,6 +33,8 @@ type apiStats struct {
 type metrics struct {
 	bytesIn, bytesOut atomic.Uint64
 	now               gauges
+	// throttles counts pauses, by the kind of quota.
+	throttles [quota.KindCount]struct{ count, nanos atomic.Uint64 }
 
 	mu struct {
 		sync.Mutex
@@ -48,6 +51,7 @@ type metrics struct {
 type gauges struct {
 	bufferBytes, answerBytes, sessionBytes func() int64
 	connections, fetchSessions             func() int
+	throttleClients                        func() int
 	backfills                              func() []backfillState
 }
 
@@ -70,6 +74,7 @@ type descriptions struct {
 	requests, latency, errors, unsupported, refused, closed *prometheus.Desc
 	bytesIn, bytesOut, buffers, answers, connections        *prometheus.Desc
 	sessions, sessionBytes                                  *prometheus.Desc
+	throttles, throttleTime, throttleClients                *prometheus.Desc
 	backfills, behindRecords, behindBytes, paceBytes, eta   *prometheus.Desc
 }
 
@@ -97,6 +102,10 @@ func newMetrics() *metrics {
 		sessions:    d("fetch_sessions", "Fetch sessions held (KIP-227)."),
 
 		sessionBytes: d("fetch_session_bytes", "Memory that they are counted with; who finds none left has no session."),
+
+		throttles:       d("throttled_total", "Requests after which a client had to pause, by the quota that it was over.", "quota"),
+		throttleTime:    d("throttle_seconds_total", "The pauses that they were told.", "quota"),
+		throttleClients: d("quota_clients", "Clients whose use is reckoned against a quota, for each kind."),
 
 		backfills:     d("backfills", "Clients that read a backlog from the disk, topic by topic."),
 		behindRecords: d("backfill_behind_records", "How far behind a client is that reads a backlog.", "client_id", "address", "topic"),
@@ -161,12 +170,19 @@ func (m *metrics) closed(reason string) {
 	m.mu.closed[reason]++
 }
 
+// throttled counts a pause.
+func (m *metrics) throttled(k quota.Kind, pause time.Duration) {
+	m.throttles[k].count.Add(1)
+	m.throttles[k].nanos.Add(uint64(pause))
+}
+
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := &m.desc
 	for _, x := range []*prometheus.Desc{
 		d.requests, d.latency, d.errors, d.unsupported, d.refused, d.closed,
 		d.bytesIn, d.bytesOut, d.buffers, d.answers, d.connections, d.sessions, d.sessionBytes,
+		d.throttles, d.throttleTime, d.throttleClients,
 		d.backfills, d.behindRecords, d.behindBytes, d.paceBytes, d.eta,
 	} {
 		ch <- x
@@ -188,6 +204,12 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.desc.connections, float64(m.now.connections()))
 	gauge(m.desc.sessions, float64(m.now.fetchSessions()))
 	gauge(m.desc.sessionBytes, float64(m.now.sessionBytes()))
+	gauge(m.desc.throttleClients, float64(m.now.throttleClients()))
+	for k := range m.throttles {
+		st, label := &m.throttles[k], quota.Kind(k).String()
+		counter(m.desc.throttles, st.count.Load(), label)
+		ch <- prometheus.MustNewConstMetric(m.desc.throttleTime, prometheus.CounterValue, time.Duration(st.nanos.Load()).Seconds(), label)
+	}
 	m.collectBackfills(ch)
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 	"github.com/mainstem-mq/mainstem/internal/span"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
+	"github.com/mainstem-mq/mainstem/server/quota"
 )
 
 // Deps are the rooms that the server stands on.
@@ -74,6 +75,7 @@ type Server struct {
 	metrics   *metrics
 	memory    memory
 	sessions  *sessionCache
+	quotas    *quota.Quotas
 	producers *ProducerIDs
 	offsets   *internalTopic
 	state     *internalTopic // of transactions
@@ -123,11 +125,12 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.offsets, s.state = s.offsetsTopic(), s.stateTopic()
 	s.ids = newIDMatcher()
 	s.metrics = newMetrics()
+	s.quotas = followQuotas(d.Metadata)
 	s.table = newTable(s.metrics)
 	s.sessions = newSessionCache(d.Partitions, d.Clock, s.memory.sessions, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
 	s.metrics.now = gauges{
 		bufferBytes: s.memory.requests.InUse, answerBytes: s.memory.answers.InUse,
-		connections: s.conns.len, fetchSessions: s.sessions.len, sessionBytes: s.memory.sessions.InUse,
+		throttleClients: s.quotas.Accounts, connections: s.conns.len, fetchSessions: s.sessions.len, sessionBytes: s.memory.sessions.InUse,
 	}
 	s.conns.init()
 	s.seed, s.backfills = maphash.MakeSeed(), newBackfills(d.Log)
@@ -208,6 +211,13 @@ func (s *Server) rest(d time.Duration) bool {
 // limitedWarn logs what clients can cause as often as they like.
 func (s *Server) limitedWarn(msg string, fields ...zap.Field) {
 	s.warnWithin(s.warnings, msg, fields...)
+}
+
+// limitedNote is limitedWarn for what is as the operator wants it.
+func (s *Server) limitedNote(msg string, fields ...zap.Field) {
+	if ok, _ := s.warnings.Allow(); ok {
+		s.log.Info(msg, fields...)
+	}
 }
 
 func (s *Server) warnWithin(limit *LogLimit, msg string, fields ...zap.Field) {
