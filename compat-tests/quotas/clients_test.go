@@ -19,7 +19,7 @@ const recordBytes = 10_000
 
 func dial(t *testing.T, b harness.Broker, id string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()), kgo.ClientID(id))...)
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()), kgo.ClientID(id), kgo.UnknownTopicRetries(-1))...)
 	if err != nil {
 		t.Fatal(err)
 	}

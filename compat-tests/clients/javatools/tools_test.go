@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -138,6 +139,45 @@ func TestConfigs(t *testing.T) {
 	run(t, "", kafkaConfigs, append(all, "--alter", "--add-config", "message.max.bytes=2000000")...)
 	contains(t, "brokers", run(t, "", kafkaConfigs, append(all, "--describe")...), "message.max.bytes=2000000")
 	run(t, "", kafkaConfigs, append(all, "--alter", "--delete-config", "message.max.bytes")...)
+}
+
+// throttleTime is how the tool shows the longest pause of its producer.
+var throttleTime = regexp.MustCompile(`produce-throttle-time-max\S* *: *([0-9.]+)`)
+
+// TestQuotas sets, shows and removes quotas of clients, of one and of all, and has
+// Kafka's producer feel one.
+func TestQuotas(t *testing.T) {
+	name := create(t, "1")
+	one, all := []string{"--entity-type", "clients", "--entity-name", "perf-producer-client"}, []string{"--entity-type", "clients", "--entity-default"}
+	run(t, "", kafkaConfigs, append(one, "--alter", "--add-config", "producer_byte_rate=500000,request_percentage=200.5")...)
+	run(t, "", kafkaConfigs, append(all, "--alter", "--add-config", "consumer_byte_rate=5000000000")...)
+	testbroker.Eventually(t, 10*time.Second, func() error {
+		out := run(t, "", kafkaConfigs, "--entity-type", "clients", "--describe")
+		for _, want := range []string{"client-id 'perf-producer-client'", "producer_byte_rate=500000.0", "request_percentage=200.5", "default client-id", "consumer_byte_rate=5.0E9"} {
+			if !strings.Contains(out, want) {
+				return fmt.Errorf("no %q in: %s", want, out)
+			}
+		}
+		return nil
+	})
+	// Sixteen seconds' worth: more than any burst.
+	out := run(t, "", kafkaProducerPerf, "--topic", name, "--num-records", "8000", "--record-size", "1000", "--throughput", "-1", "--print-metrics",
+		"--command-property", "batch.size=16384")
+	if told := throttleTime.FindStringSubmatch(out); told == nil || strings.Trim(told[1], "0.") == "" {
+		t.Errorf("the producer was told of no pause: %q in:\n%s", told, out)
+	}
+	bad := try(t, "", kafkaConfigs, append([]string{"--bootstrap-server", shared.Addr(), "--alter", "--add-config", "producer_byte_rate=-1"}, one...)...)
+	if bad.Code == 0 || !strings.Contains(bad.Stdout+bad.Stderr, "producer_byte_rate") {
+		t.Errorf("a bad value: code %d %s%s", bad.Code, bad.Stdout, bad.Stderr)
+	}
+	run(t, "", kafkaConfigs, append(one, "--alter", "--delete-config", "producer_byte_rate,request_percentage")...)
+	run(t, "", kafkaConfigs, append(all, "--alter", "--delete-config", "consumer_byte_rate")...)
+	testbroker.Eventually(t, 10*time.Second, func() error {
+		if out := run(t, "", kafkaConfigs, "--entity-type", "clients", "--describe"); strings.Contains(out, "rate=") {
+			return fmt.Errorf("removed, and still there: %s", out)
+		}
+		return nil
+	})
 }
 
 func TestOffsetsRecordsDirs(t *testing.T) {
