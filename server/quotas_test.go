@@ -196,8 +196,11 @@ func TestRequestTime(t *testing.T) {
 		version int16
 		req     kmsg.Request
 	}{
-		{12, kmsg.NewPtrMetadataRequest()}, {3, kmsg.NewPtrApiVersionsRequest()}, {1, kmsg.NewPtrDescribeClientQuotasRequest()},
-		{5, kmsg.NewPtrListGroupsRequest()}, {11, kmsg.NewPtrFetchRequest()},
+		{12, kmsg.NewPtrMetadataRequest()},
+		{3, kmsg.NewPtrApiVersionsRequest()},
+		{1, kmsg.NewPtrDescribeClientQuotasRequest()},
+		{5, kmsg.NewPtrListGroupsRequest()},
+		{11, kmsg.NewPtrFetchRequest()},
 	} {
 		resp := ask[kmsg.Response](b.named("slow"), c.version, c.req)
 		told, ok := resp.(kmsg.ThrottleResponse)
