@@ -1,8 +1,6 @@
 package server
 
 import (
-	"time"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
@@ -25,7 +23,7 @@ const metadataTopic = "__cluster_metadata"
 // listener the question came by, since no controller has a port of its own.
 func (s *Server) describeQuorum(c *call, req *kmsg.DescribeQuorumRequest) {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
-	img, now := s.meta.Image(), time.Now().UnixMilli()
+	img, now := s.meta.Image(), s.clock.Now().UnixMilli()
 	for i := range req.Topics {
 		asked := &req.Topics[i]
 		out := kmsg.DescribeQuorumResponseTopic{Topic: asked.Topic}
