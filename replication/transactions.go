@@ -149,7 +149,7 @@ func (p *Partition) checkTxnRoomLocked(h *batch.Header, r *AppendRequest) *proto
 	if !h.IsTransactional() || r.Internal || p.mu.txns.open(h.ProducerID) != nil {
 		return nil
 	}
-	if n := p.mu.txns.count(); n >= p.log.TxnRoom() {
+	if n := p.mu.txns.length(); n >= p.log.TxnRoom() {
 		return protocol.Errorf(protocol.PolicyViolation,
 			"%d transactions are open in the partition and %d were aborted whose records it still has: it cannot remember more; "+
 				"end those that are open, or let retention pass the aborted ones, or raise mainstem.log.segment.bytes", n, p.log.Aborted().Len())

@@ -44,8 +44,8 @@ func (p *Partition) txnsLocked() *txnTracker {
 	return p.mu.txns
 }
 
-// count is how many transactions are open, or were when the watermark was last raised.
-func (t *txnTracker) count() int {
+// length is how many transactions are open, or were when the watermark was last raised.
+func (t *txnTracker) length() int {
 	if t == nil {
 		return 0
 	}
@@ -100,7 +100,7 @@ func (t *txnTracker) passed(hw model.Offset) {
 		return
 	}
 	t.list = slices.DeleteFunc(t.list, func(x trackedTxn) bool { return x.marker >= 0 && x.marker < hw })
-	t.recount()
+	t.count()
 }
 
 // cut follows the failure of what was queued from an offset on.
@@ -111,10 +111,10 @@ func (t *txnTracker) cut(end model.Offset) {
 			t.list[i].marker = -1
 		}
 	}
-	t.recount()
+	t.count()
 }
 
-func (t *txnTracker) recount() {
+func (t *txnTracker) count() {
 	t.decided = 0
 	for i := range t.list {
 		if t.list[i].marker >= 0 {
