@@ -129,6 +129,8 @@ func TestOldFetchLongPoll(t *testing.T) {
 	b.dial().createTopic("t", 1)
 	p := newKgo(t, b, kgo.TransactionalID("my-tx"))
 	transact(ctx, t, p, "t", kgo.TryCommit, "a")
+	marked, look := false, b.dial()
+	until(t, "the marker is there", func() bool { return marked }, func() { marked = look.fetchOld(1, "t", 0, 1<<20).HighWatermark == 2 })
 	for version := range int16(4) {
 		c, producer := b.dial(), b.dial()
 		from := c.fetchOld(version, "t", 0, 1<<20).HighWatermark - 1 // a marker
