@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -85,7 +86,8 @@ func (c *client) stranger(address string, err error) error {
 	switch {
 	case c.speaksTLS(address):
 		return fmt.Errorf("%s speaks TLS, and this command plaintext only: name a PLAINTEXT listener of the broker", address)
-	case strings.Contains(err.Error(), "HTTP response"): // the library's words: the error has no type
+	case strings.Contains(err.Error(), "HTTP response"), // the library's words: the error has no type
+		isTimeout(err) && c.speaksHTTP(address): // which waits for the end of a line
 		return fmt.Errorf("%s speaks HTTP: it must be the port for Kafka clients (a broker of Mainstem's is on 9092 by default), not that for HTTP", address)
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("%s takes a connection and ends it at once: it is no Kafka broker, or it wants a login (SASL), which this command has not", address)
@@ -108,6 +110,25 @@ func (c *client) speaksTLS(address string) bool {
 	}
 	_ = conn.Close()
 	return true
+}
+
+// speaksHTTP asks in HTTP. A Kafka broker takes that for a frame that is too long, and
+// ends the connection.
+func (c *client) speaksHTTP(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, c.timeout)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(c.timeout)); err != nil { //nolint:forbidigo // what the connection goes by
+		return false
+	}
+	answer := make([]byte, len("HTTP/"))
+	if _, err := io.WriteString(conn, "HEAD / HTTP/1.0\r\n\r\n"); err != nil {
+		return false
+	}
+	_, err = io.ReadFull(conn, answer)
+	return err == nil && string(answer) == "HTTP/"
 }
 
 // explain adds to the error of a request why the client had no success.
