@@ -75,5 +75,5 @@ func appendJSON(dst []byte, r *kgo.Record) ([]byte, error) {
 	if err := e.Encode(jsonOf(r)); err != nil { // ends the line
 		return dst, fmt.Errorf("encode a record: %w", err)
 	}
-	return append(dst, terminalSafe(line.Bytes())...), nil
+	return append(dst, TerminalSafe(line.Bytes())...), nil
 }

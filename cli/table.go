@@ -61,7 +61,7 @@ func (f *flags) show(out io.Writer, answer any, table func(*printer)) error {
 		if err != nil {
 			return fmt.Errorf("encode the output: %w", err)
 		}
-		return written(fmt.Fprintf(out, "%s\n", terminalSafe(text)))
+		return written(fmt.Fprintf(out, "%s\n", TerminalSafe(text)))
 	}
 	p := &printer{out: out, wide: f.output == outputWide}
 	table(p)
@@ -76,9 +76,9 @@ func written(_ int, err error) error {
 	return nil
 }
 
-// terminalSafe escapes the control characters that JSON may hold as they are,
+// TerminalSafe escapes the control characters that JSON may hold as they are,
 // DEL and those of Latin 1, which a terminal may obey. They only stand in strings.
-func terminalSafe(text []byte) []byte {
+func TerminalSafe(text []byte) []byte {
 	if !slices.ContainsFunc(text, func(b byte) bool { return b >= 0x7f }) {
 		return text
 	}

@@ -279,13 +279,10 @@ func fetchedOffsetBytes(resp *kmsg.OffsetFetchResponse) int {
 	return n
 }
 
-// An election's or reassignment's answer has a text for each partition, which
-// may name the topic.
 func (s *Server) weighElections(req *kmsg.ElectLeadersRequest) int {
 	w := 0
 	for i := range req.Topics {
-		t := &req.Topics[i]
-		w += topicWeight + len(t.Partitions)*(refusedWeight+2*len(t.Topic))
+		w += refusedTopicWeight(req.Topics[i].Topic, len(req.Topics[i].Partitions))
 	}
 	return w
 }
@@ -293,8 +290,13 @@ func (s *Server) weighElections(req *kmsg.ElectLeadersRequest) int {
 func (s *Server) weighReassignments(req *kmsg.AlterPartitionAssignmentsRequest) int {
 	w := 0
 	for i := range req.Topics {
-		t := &req.Topics[i]
-		w += topicWeight + len(t.Partitions)*(refusedWeight+2*len(t.Topic))
+		w += refusedTopicWeight(req.Topics[i].Topic, len(req.Topics[i].Partitions))
 	}
 	return w
+}
+
+// refusedTopicWeight is for an answer with a text for each partition, which may name
+// the topic.
+func refusedTopicWeight(topic string, partitions int) int {
+	return topicWeight + partitions*(refusedWeight+2*len(topic))
 }

@@ -12,10 +12,10 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mainstem-mq/mainstem/cli"
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/server"
 )
@@ -58,7 +58,7 @@ func (f *groupFlags) print(out io.Writer, raw []byte, table func(*groupTable)) e
 		if err := json.Indent(&pretty, raw, "", "  "); err != nil {
 			return fmt.Errorf("the broker's answer is not JSON: %w", err)
 		}
-		return printf(out, "%s\n", bytes.TrimSpace(terminalSafe(pretty.Bytes())))
+		return printf(out, "%s\n", bytes.TrimSpace(cli.TerminalSafe(pretty.Bytes())))
 	}
 	t := &groupTable{reportPrinter: reportPrinter{out: out}, wide: f.output == outputWide, now: time.Now()}
 	table(t)
@@ -66,22 +66,6 @@ func (f *groupFlags) print(out io.Writer, raw []byte, table func(*groupTable)) e
 		return fmt.Errorf("write output: %w", t.err)
 	}
 	return nil
-}
-
-// terminalSafe escapes the control characters that JSON may hold as they are,
-// DEL and those of Latin 1, which a terminal may obey. They only stand in strings.
-func terminalSafe(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		if r >= 0x7f && r < 0xa0 {
-			out = fmt.Appendf(out, `\u%04x`, r)
-		} else {
-			out = append(out, text[:n]...)
-		}
-		text = text[n:]
-	}
-	return out
 }
 
 // address is where the broker is asked: by the flag, else by the environment that

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mainstem-mq/mainstem/cli"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -221,7 +222,7 @@ func TestTerminalSafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	safe := terminalSafe(raw)
+	safe := cli.TerminalSafe(raw)
 	if want := `"ok ü世 \u007f \u0085 \u009b31m ` + "\u00a0\""; string(safe) != want {
 		t.Errorf("%q, want %q", safe, want)
 	}
@@ -229,7 +230,7 @@ func TestTerminalSafe(t *testing.T) {
 	if err := json.Unmarshal(safe, &out); err != nil || out != in {
 		t.Errorf("%q, %v", out, err)
 	}
-	if got := string(terminalSafe([]byte("a\xffb"))); got != "a\xffb" {
+	if got := string(cli.TerminalSafe([]byte("a\xffb"))); got != "a\xffb" {
 		t.Errorf("%q", got)
 	}
 }
