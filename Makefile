@@ -58,7 +58,7 @@ killtest: build ## kill -9 the broker under load, again and again (KILLFLAGS="-c
 faults: build ## a full, slow or damaged disk under the real binary, and what the operator is told; needs root, loop devices and cgroups v1
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh faults mainstem
 
-compat: build ## real clients against a broker (CLIENT=behaviour|hostile|faults|franzgo|kcat|javatools|compaction|javagroups|librdkafka|kafkapython|kafkajs|groups|txn|old|all TARGET=mainstem|kafka); what is Java, txn, old and kafka need a JDK and Maven, kcat installs kcat as root, the others need Python 3 or Node.js
+compat: build ## real clients against a broker (CLIENT=a folder of compat-tests/clients or pipelines|behaviour|hostile|faults|groups|all TARGET=mainstem|kafka); what is Java and kafka need a JDK and Maven, some Debian packages are installed as root, others need Python 3, Node.js or Rust
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
 
 ci: ## what the server runs: lint, test, the quick set of real clients

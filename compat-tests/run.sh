@@ -3,14 +3,13 @@
 #
 #   ./run.sh CLIENT TARGET [quick|write]
 #
-# CLIENT  franzgo, kcat, javatools, compaction, javagroups, librdkafka,
-#         kafkapython, kafkajs, txn, old, behaviour, hostile, faults, groups (the four
-#         clients with scenarios of groups, and franzgo), or all
+# CLIENT  behaviour, hostile, faults, a folder of clients/ or of pipelines/ that
+#         has an allow.txt, groups (the four clients with scenarios of groups,
+#         and franzgo), or all
 # TARGET  mainstem (default) or kafka
 # quick   leaves the slow tests out, and what needs a JVM and Apache Kafka's
-#         jars: those of compaction, all of txn but franz-go's, and with
-#         `all quick` all of javatools, of old and of the clients with nothing but
-#         scenarios of groups
+#         jars: those of compaction, all of txn but franz-go's; `all quick` is
+#         only of the folders that are worth it then
 # write   writes the tests that pass to allow.txt
 #
 # BROKER_BIN names a binary to test instead of building one.
@@ -31,12 +30,16 @@ write) test_flags=() report_flags=(-write) ;;
 	;;
 esac
 
-grouped=(javagroups librdkafka kafkapython kafkajs)
+judged() { ls -d "$@" 2>/dev/null | xargs -n 1 dirname | xargs -n 1 basename; }
+
 if [[ $client == all || $client == groups ]]; then
-	clients=("${grouped[@]}" franzgo)
+	clients=(javagroups librdkafka kafkapython kafkajs franzgo)
 	if [[ $client == all ]]; then
-		clients=(behaviour hostile faults franzgo kcat compaction txn)
-		[[ $mode == quick ]] || clients+=(javatools old "${grouped[@]}")
+		clients=(behaviour hostile faults)
+		case $mode in
+		quick) clients+=(franzgo kcat compaction txn) ;;
+		*) clients+=($(judged clients/*/allow.txt pipelines/*/allow.txt)) ;;
+		esac
 	fi
 	status=0
 	for one in "${clients[@]}"; do
@@ -45,14 +48,13 @@ if [[ $client == all || $client == groups ]]; then
 	exit $status
 fi
 
-case $client in
-behaviour | hostile | faults) dir=$client ;;
-franzgo | kcat | javatools | compaction | javagroups | librdkafka | kafkapython | kafkajs | txn | old) dir=clients/$client ;;
-*)
-	echo "run.sh: unknown client '$client'" >&2
+for dir in "$client" "clients/$client" "pipelines/$client" ''; do
+	[[ -n $dir && -f $dir/allow.txt ]] && break
+done
+if [[ -z $dir || $client == */* ]]; then
+	echo "run.sh: unknown client '$client': there are behaviour, hostile, faults," $(judged clients/*/allow.txt pipelines/*/allow.txt) >&2
 	exit 2
-	;;
-esac
+fi
 
 echo "== $client on $target ${mode:+($mode)}"
 # The report judges, so the exit code of the tests themselves is not asked.
