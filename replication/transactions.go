@@ -32,7 +32,7 @@ type Verification struct {
 type guard struct {
 	n      uint64
 	epoch  model.ProducerEpoch
-	lowest int32 // sequence that was asked for
+	lowest int32 // sequence that was asked for; negative: none
 	bumps  bool
 	at     int64 // ms; of the newest question
 	asked  int   // questions, less those that were withdrawn
@@ -64,7 +64,9 @@ func (p *Partition) Verify(v Verification) (g Guard, needed bool) {
 	case v.Epoch > x.epoch:
 		x.epoch, x.lowest, x.bumps = v.Epoch, v.Sequence, v.BumpsEpoch
 	case v.Epoch == x.epoch:
-		x.lowest = min(x.lowest, v.Sequence)
+		if v.Sequence >= 0 && (x.lowest < 0 || v.Sequence < x.lowest) {
+			x.lowest = v.Sequence
+		}
 	}
 	x.at = p.env.Clock.Now().UnixMilli()
 	x.asked++
@@ -189,7 +191,7 @@ func (x *guard) checkFirst(v *producerView, h *batch.Header) *protocol.Error {
 	switch {
 	case x == nil || h.BaseSequence < 0 || h.ProducerEpoch != x.epoch:
 		return nil
-	case h.BaseSequence > x.lowest:
+	case x.lowest >= 0 && h.BaseSequence > x.lowest:
 		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
 			"producer %d epoch %d begins a transaction here with sequence %d, and has asked for %d before: an earlier batch is missing",
 			h.ProducerID, h.ProducerEpoch, h.BaseSequence, x.lowest)

@@ -272,6 +272,25 @@ func TestGuards(t *testing.T) {
 	})
 }
 
+// TestGuardsWithoutSequence: a batch that has none, and will be refused for it, is
+// not one that was asked for before and is missing.
+func TestGuardsWithoutSequence(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		p.Verify(Verification{Producer: 1, Sequence: -1})
+		p.Verify(Verification{Producer: 1, Sequence: 0})
+		g, _ := p.Verify(Verification{Producer: 1, Sequence: -1})
+		var a answers
+		p.Append(AppendRequest{Batch: w.txnBatch(1, 0, 1), Guard: g}, a.add)
+		w.settle()
+		a.wantCode(t, "0 was asked for", protocol.OutOfOrderSequenceNumber)
+		var b answers
+		p.Append(AppendRequest{Batch: w.txnBatch(1, 0, 0), Guard: g}, b.add)
+		w.settle()
+		b.want(t, "the first", 0)
+	})
+}
+
 func TestGuardsExpire(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.part(0)
