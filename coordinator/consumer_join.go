@@ -143,6 +143,11 @@ func (m *machine) subscribe(s *step, b *beat, member *consumerMember) *group {
 	if why == "" && c.soft.outdated(s) && c.topicsHash(s.view) != c.hash {
 		why = "subscribed topics changed"
 	}
+	if why == "" && c.epoch == epochJoin {
+		// It came from a classic group before its first round, and asks for nothing
+		// that is there. Who is told epoch 0 would join again with every heartbeat.
+		why = "the group has had no epoch yet"
+	}
 	c.soft.looked(s)
 	if why != "" {
 		m.bump(s, g, why)
