@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/connect"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
@@ -39,49 +40,49 @@ func TestConnect(t *testing.T) {
 		}
 	}
 	write(5)
-	w := newWorker(t, name)
-	w.start()
+	w := connect.New(t, shared.Addr(), name)
+	w.Start()
 	source := map[string]string{
 		"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": "1", "file": file, "topic": name + ".lines",
 	}
 	delivered := func() {
 		t.Helper()
-		w.eventually("lines", func() error { return linesAre(t, name+".lines", lines) })
+		w.Eventually("lines", func() error { return linesAre(t, name+".lines", lines) })
 	}
 	for i := range 5 {
 		source["batch.size"] = fmt.Sprint(100 + i)
-		w.must(http.MethodPut, "/connectors/source/config", source)
-		w.runs("source", "RUNNING")
+		w.Must(http.MethodPut, "/connectors/source/config", source)
+		w.Runs("source", "RUNNING")
 		write(5)
 		delivered()
 	}
-	w.must(http.MethodPut, "/connectors/gone/config", source)
-	w.must(http.MethodDelete, "/connectors/gone", nil)
-	w.must(http.MethodPut, "/connectors/source/pause", nil)
-	w.runs("source", "PAUSED")
-	w.must(http.MethodPut, "/connectors/source/resume", nil)
-	w.runs("source", "RUNNING")
+	w.Must(http.MethodPut, "/connectors/gone/config", source)
+	w.Must(http.MethodDelete, "/connectors/gone", nil)
+	w.Must(http.MethodPut, "/connectors/source/pause", nil)
+	w.Runs("source", "PAUSED")
+	w.Must(http.MethodPut, "/connectors/source/resume", nil)
+	w.Runs("source", "RUNNING")
 	b := shared.Broker()
 	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
 		t.Fatal(err)
 	}
 	write(5)
 	delivered()
-	w.stop()
+	w.Stop()
 	for _, kind := range []string{"config", "offset", "status"} {
 		compactAll(t, name+"."+kind)
 	}
-	w.start()
-	w.runs("source", "RUNNING")
-	if got := w.must(http.MethodGet, "/connectors", nil); got != `["source"]` {
+	w.Start()
+	w.Runs("source", "RUNNING")
+	if got := w.Must(http.MethodGet, "/connectors", nil); got != `["source"]` {
 		t.Errorf("connectors: %s", got)
 	}
-	if got := w.must(http.MethodGet, "/connectors/source/config", nil); !strings.Contains(got, `"batch.size":"104"`) {
+	if got := w.Must(http.MethodGet, "/connectors/source/config", nil); !strings.Contains(got, `"batch.size":"104"`) {
 		t.Errorf("config: %s", got)
 	}
 	write(5)
 	delivered()
-	w.stop()
+	w.Stop()
 }
 
 // linesAre checks that a topic holds the lines, each once.

@@ -6,5 +6,5 @@
 // Files in reading order: main_test.go (the shared broker, clients),
 // scenario_test.go (what is written, and what must be left), java_test.go (the
 // Java clients, testdata/Records.java), kcat_test.go, compaction_test.go,
-// worker_test.go (a worker of Kafka Connect), connect_test.go (its internal topics). allow.txt lists what must pass on Mainstem.
+// connect_test.go (the internal topics of a worker of Kafka Connect). allow.txt lists what must pass on Mainstem.
 package compaction

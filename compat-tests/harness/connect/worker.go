@@ -1,4 +1,4 @@
-package compaction
+package connect
 
 import (
 	"bytes"
@@ -19,11 +19,11 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
-// connectTime is how long Connect may take to do something.
-const connectTime = 2 * time.Minute
+// most is how long Connect may take to do something.
+const most = 3 * time.Minute
 
-// worker is a worker of Kafka Connect in distributed mode.
-type worker struct {
+// Worker is a worker of Kafka Connect in distributed mode.
+type Worker struct {
 	t      *testing.T
 	url    string
 	conf   string
@@ -32,19 +32,20 @@ type worker struct {
 	exited chan struct{}
 }
 
-// newWorker prepares a worker whose internal topics begin with a name.
-func newWorker(t *testing.T, name string) *worker {
+// New prepares a worker of a broker whose internal topics begin with a name, with more
+// properties than those: the worker's own, as lines. It ends with the test.
+func New(t *testing.T, broker, name string, more ...string) *Worker {
 	t.Helper()
 	ports, err := harness.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	w := &worker{
+	w := &Worker{
 		t: t, url: "http://" + harness.Local(ports[0]), conf: filepath.Join(dir, "worker.properties"), log: filepath.Join(dir, "worker.log"),
 	}
 	lines := []string{
-		"bootstrap.servers=" + shared.Addr(), "group.id=" + name, "listeners=" + w.url,
+		"bootstrap.servers=" + broker, "group.id=" + name, "listeners=" + w.url,
 		"key.converter=org.apache.kafka.connect.storage.StringConverter", "value.converter=org.apache.kafka.connect.storage.StringConverter",
 		"offset.flush.interval.ms=500", "scheduled.rebalance.max.delay.ms=0", "plugin.discovery=service_load",
 	}
@@ -54,6 +55,8 @@ func newWorker(t *testing.T, name string) *worker {
 			lines = append(lines, kind+".storage.partitions=1")
 		}
 	}
+	// The last of two lines with one name holds.
+	lines = append(lines, more...)
 	if err := os.WriteFile(w.conf, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -69,10 +72,10 @@ func newWorker(t *testing.T, name string) *worker {
 	return w
 }
 
-// start runs the worker until its REST interface answers.
-func (w *worker) start() {
+// Start runs the worker until its REST interface answers.
+func (w *Worker) Start() {
 	w.t.Helper()
-	argv, err := harness.JavaCommand(testContext(w.t), "org.apache.kafka.connect.cli.ConnectDistributed", w.conf)
+	argv, err := harness.JavaCommand(testbroker.Context(w.t, most), "org.apache.kafka.connect.cli.ConnectDistributed", w.conf)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -83,6 +86,7 @@ func (w *worker) start() {
 	defer log.Close()
 	w.cmd, w.exited = exec.Command(argv[0], argv[1:]...), make(chan struct{})
 	w.cmd.Stdout, w.cmd.Stderr = log, log
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := w.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -91,33 +95,44 @@ func (w *worker) start() {
 		defer close(exited)
 		_ = cmd.Wait() // Java ends with an exit code for each signal.
 	}()
-	w.eventually("start", func() error {
-		_, err := w.ask(http.MethodGet, "/connectors", nil)
+	w.Eventually("start", func() error {
+		_, err := w.Ask(http.MethodGet, "/connectors", nil)
 		return err
 	})
 }
 
-// stop ends the worker.
-func (w *worker) stop() {
+// Stop ends the worker.
+func (w *Worker) Stop() {
 	w.t.Helper()
 	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		w.t.Fatal(err)
 	}
 	select {
 	case <-w.exited:
-	case <-time.After(connectTime):
+	case <-time.After(most):
 		w.t.Fatal("the worker does not end")
 	}
 	w.cmd = nil
 }
 
-func (w *worker) eventually(what string, try func() error) {
+// Kill ends the worker as a crash would.
+func (w *Worker) Kill() {
 	w.t.Helper()
-	testbroker.Await(testbroker.Context(w.t, connectTime), w.t, what, try)
+	if err := w.cmd.Process.Kill(); err != nil {
+		w.t.Fatal(err)
+	}
+	<-w.exited
+	w.cmd = nil
 }
 
-// ask asks the REST interface.
-func (w *worker) ask(method, path string, body any) (string, error) {
+// Eventually tries until there is no error, for as long as Connect may take.
+func (w *Worker) Eventually(what string, try func() error) {
+	w.t.Helper()
+	testbroker.Await(testbroker.Context(w.t, most), w.t, what, try)
+}
+
+// Ask asks the REST interface.
+func (w *Worker) Ask(method, path string, body any) (string, error) {
 	var text []byte
 	if body != nil {
 		var err error
@@ -125,7 +140,7 @@ func (w *worker) ask(method, path string, body any) (string, error) {
 			return "", err
 		}
 	}
-	req, err := http.NewRequestWithContext(testContext(w.t), method, w.url+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(testbroker.Context(w.t, most), method, w.url+path, bytes.NewReader(text))
 	if err != nil {
 		return "", err
 	}
@@ -144,21 +159,21 @@ func (w *worker) ask(method, path string, body any) (string, error) {
 	return string(answer), nil
 }
 
-// must is ask, again and again while a worker that is rebalancing refuses.
-func (w *worker) must(method, path string, body any) (answer string) {
+// Must is Ask, again and again while a worker that is rebalancing refuses.
+func (w *Worker) Must(method, path string, body any) (answer string) {
 	w.t.Helper()
-	w.eventually(method+" "+path, func() (err error) {
-		answer, err = w.ask(method, path, body)
+	w.Eventually(method+" "+path, func() (err error) {
+		answer, err = w.Ask(method, path, body)
 		return err
 	})
 	return answer
 }
 
-// runs waits until a connector and its task are in a state.
-func (w *worker) runs(connector, state string) {
+// Runs waits until a connector and its task are in a state.
+func (w *Worker) Runs(connector, state string) {
 	w.t.Helper()
-	w.eventually(connector, func() error {
-		answer, err := w.ask(http.MethodGet, "/connectors/"+connector+"/status", nil)
+	w.Eventually(connector, func() error {
+		answer, err := w.Ask(http.MethodGet, "/connectors/"+connector+"/status", nil)
 		if err == nil && strings.Count(answer, `"state":"`+state+`"`) != 2 {
 			err = errors.New(answer)
 		}
