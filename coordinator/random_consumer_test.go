@@ -482,7 +482,7 @@ func (w *consumerWorld) end(rt *rapid.T) {
 	w.journal.Release(-1)
 	w.clock.Advance(2 * time.Second) // a load is tried again
 	synctest.Wait()
-	w.endTransactions()
+	w.endTransactions(rt)
 	for _, name := range []string{"t", "u", "v"} {
 		w.groups.TopicsChanged([]string{name})
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
@@ -81,16 +82,30 @@ func (w *consumerWorld) transact(rt *rapid.T) {
 	w.commitIn(who, req, func(bool) {})
 }
 
-func (w *consumerWorld) endTransaction(who TxnProducer, commit bool) {
-	w.groups.EndTransaction(0, who, commit, 0, false, expect(&w.world, func(protocol.ErrorCode) {}))
+func (w *consumerWorld) endTransaction(who TxnProducer, commit bool) (told *protocol.ErrorCode) {
+	unheard := protocol.UnknownServerError
+	told = &unheard
+	w.groups.EndTransaction(0, who, commit, 0, false, expect(&w.world, func(code protocol.ErrorCode) { *told = code }))
+	return told
 }
 
-// endTransactions aborts all that are open.
-func (w *consumerWorld) endTransactions() {
+// endTransactions aborts all that are open. As the coordinator of transactions does,
+// it tries again while the groups are loading.
+func (w *consumerWorld) endTransactions(rt *rapid.T) {
 	for id := range model.ProducerID(2) {
-		w.endTransaction(TxnProducer{ID: id + 1}, false)
+		for tries := 0; ; tries++ {
+			told := w.endTransaction(TxnProducer{ID: id + 1}, false)
+			synctest.Wait()
+			if *told == protocol.NoError {
+				break
+			}
+			if tries == 10 {
+				rt.Fatalf("the transaction of producer %d cannot be ended: %s", id+1, *told)
+			}
+			w.clock.Advance(time.Second)
+			synctest.Wait()
+		}
 	}
-	synctest.Wait()
 }
 
 // rewind takes a group somewhere, whatever it is doing.
