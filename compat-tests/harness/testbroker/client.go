@@ -1,11 +1,14 @@
 package testbroker
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
 // Client is a franz-go client of the broker, which ends with the test.
@@ -32,10 +35,18 @@ func (s *Shared) Topic(t *testing.T, partitions int32, configs map[string]string
 	for k, v := range configs {
 		set[k] = &v
 	}
-	ctx := Context(t, time.Minute)
-	resp, err := kadm.NewClient(s.Client(t)).CreateTopic(ctx, partitions, 1, set, name)
+	ctx, adm := Context(t, time.Minute), kadm.NewClient(s.Client(t))
+	resp, err := adm.CreateTopic(ctx, partitions, 1, set, name)
 	if err != nil {
 		t.Fatalf("create topic %s: %v %s", name, err, resp.ErrMessage)
+	}
+	if s.broker.Target() == harness.Kafka {
+		// Its answer comes before its broker knows of the topic: until it leads the
+		// partitions, what is sent without asking for an answer is lost.
+		Await(ctx, t, "topic "+name, func() error {
+			ends, err := adm.ListEndOffsets(ctx, name)
+			return errors.Join(err, ends.Error())
+		})
 	}
 	return name
 }
