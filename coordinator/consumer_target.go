@@ -95,6 +95,11 @@ func (m *machine) retarget(s *step, g *group) {
 		}
 		targets = append(targets, r)
 	}
+	if sum := c.topicsHash(s.view); sum != c.hash {
+		// The topics changed between the epoch and the assignment, which had to wait:
+		// the next change has to be told from those that are dealt out here.
+		s.record(consumerEpochRecord(g.id, c.epoch, sum))
+	}
 	for _, r := range targets {
 		s.record(r)
 	}

@@ -117,7 +117,12 @@ func (h *shapedTopics) find(name string) (int, Topic) {
 func (c *conversation) reshape(t *testing.T, d *datadriven.TestData) {
 	t.Helper()
 	var changed []string
+	late := false // the notice of it comes later, if at all
 	for _, arg := range d.CmdArgs {
+		if arg.Key == "late" {
+			late = true
+			continue
+		}
 		name, number, _ := strings.Cut(arg.Key, ":")
 		count, err := strconv.Atoi(number)
 		if err != nil {
@@ -142,7 +147,9 @@ func (c *conversation) reshape(t *testing.T, d *datadriven.TestData) {
 		}
 		changed = append(changed, name)
 	}
-	c.groups.TopicsChanged(changed)
+	if !late {
+		c.groups.TopicsChanged(changed)
+	}
 }
 
 func (h *shapedTopics) setRules(t *testing.T, d *datadriven.TestData) {
