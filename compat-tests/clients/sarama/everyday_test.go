@@ -1,0 +1,21 @@
+package sarama
+
+import (
+	"os"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/everyday"
+	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+var shared testbroker.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+
+func TestEveryday(t *testing.T) {
+	testbroker.Quick(t)
+	everyday.Play(t, &shared, everyday.NewOf(program.Go(t, "clients/sarama/program"), map[everyday.Feature]string{
+		everyday.Consumer: "its members are of the classic protocol",
+	}))
+}
