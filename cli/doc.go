@@ -10,8 +10,8 @@
 // span.go (what is to be read, and when its end is reached), reader.go (partitions),
 // groupreader.go (a member of a group). Then produce.go (its flags), parser.go (from a
 // line to a record), input.go (from files to lines), producer.go (sending, and what
-// became of it). Last complete.go (the tab key), progress.go, table.go and words.go
-// (output).
+// became of it). doctor.go prints what the room doctor finds. Last complete.go (the tab
+// key), progress.go, table.go and words.go (output).
 //
 // Invariant: what brokers and records hold is printed so that a terminal obeys none of
 // it. Invariant: every error of a broker is shown with its Kafka name, and every error
