@@ -3,7 +3,7 @@
 usage: reader.py BROKER DATABASE_PORT SCHEMA TABLE TOPIC POSITIONS
 
 Each transaction of the database is one transaction of the broker: its changes, and
-where the binlog goes on, which is a record of the compacted topic POSITIONS. So a
+its GTID, which is a record of the compacted topic POSITIONS. So a
 reader that comes after another, or after itself, has every change once and in order.
 It ends at the first error that is not passing by; whoever runs it starts it again.
 """
@@ -13,7 +13,7 @@ import sys
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from pymysqlreplication import BinLogStreamReader
-from pymysqlreplication.event import XidEvent
+from pymysqlreplication.event import MariadbGtidEvent, XidEvent
 from pymysqlreplication.row_event import DeleteRowsEvent, UpdateRowsEvent, WriteRowsEvent
 
 BROKER, PORT, SCHEMA, TABLE, TOPIC, POSITIONS = sys.argv[1:]
@@ -21,7 +21,7 @@ NAME = f"{SCHEMA}.{TABLE}"  # of this pipeline: its transactional id and the key
 
 
 def last_position():
-    """The newest position that a transaction has committed, or nothing."""
+    """The GTID of the last transaction that is in the topic; None is the binlog's begin."""
     consumer = Consumer({
         "bootstrap.servers": BROKER,
         "group.id": NAME,
@@ -30,14 +30,14 @@ def last_position():
         "isolation.level": "read_committed",
     })
     consumer.assign([TopicPartition(POSITIONS, 0, OFFSET_BEGINNING)])
-    position = {}
+    position = None
     while True:
         message = consumer.poll(1)
         if message is None:
             continue
         if message.error() is None:
             if message.key() == NAME.encode():
-                position = json.loads(message.value())
+                position = message.value().decode()
         elif message.error().code() == KafkaError._PARTITION_EOF:
             consumer.close()
             return position
@@ -66,8 +66,7 @@ def changes(event):
 
 
 def send(producer, topic, key, value):
-    text = None if value is None else json.dumps(value, default=str)
-    producer.produce(topic, key=key, value=text)
+    producer.produce(topic, key=key, value=None if value is None else json.dumps(value, default=str))
 
 
 def main():
@@ -81,16 +80,17 @@ def main():
         connection_settings={"host": "127.0.0.1", "port": int(PORT), "user": "root", "passwd": ""},
         server_id=100,
         blocking=True,
-        resume_stream=True,
         is_mariadb=True,
+        auto_position=last_position(),
         only_schemas=[SCHEMA],
         only_tables=[TABLE],
-        only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, XidEvent],
-        **last_position(),
+        only_events=[MariadbGtidEvent, WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, XidEvent],
     )
-    changed = False
+    gtid, changed = None, False
     for event in stream:
-        if not isinstance(event, XidEvent):
+        if isinstance(event, MariadbGtidEvent):
+            gtid = event.gtid
+        elif not isinstance(event, XidEvent):
             if not changed:
                 producer.begin_transaction()
                 changed = True
@@ -100,7 +100,7 @@ def main():
                 if op == "d":
                     send(producer, TOPIC, key, None)
         elif changed:
-            send(producer, POSITIONS, NAME, {"log_file": stream.log_file, "log_pos": stream.log_pos})
+            producer.produce(POSITIONS, key=NAME, value=gtid)
             patiently(producer.commit_transaction)
             changed = False
 

@@ -1,0 +1,109 @@
+package binlog
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/connect"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+// TestDebezium: what is in the topic is every change, in order: a part of it again
+// after a crash of the worker, or each once if the worker is set so.
+func TestDebezium(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		repeats   bool
+		worker    []string
+		connector map[string]string
+	}{
+		{"at least once", true, nil, nil},
+		{
+			"exactly once", false,
+			[]string{"exactly.once.source.support=enabled"},
+			map[string]string{"exactly.once.support": "required"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			testbroker.Quick(t)
+			debezium(t, c.repeats, c.worker, c.connector)
+		})
+	}
+}
+
+func debezium(t *testing.T, repeats bool, worker []string, connector map[string]string) {
+	t.Helper()
+	jars, err := harness.Jars(testbroker.Context(t, 10*time.Minute), filepath.Join("testdata", "debezium-connector-mariadb", "pom.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each folder of this one is a plugin.
+	plugins := t.TempDir()
+	if err := os.Symlink(jars, filepath.Join(plugins, "debezium-connector-mariadb")); err != nil {
+		t.Fatal(err)
+	}
+	db := startMariaDB(t)
+	name := shared.Name(t)
+	h := newHistory(12)
+	if _, err := db.query(t, "USE shop;"+h.insertAll()); err != nil {
+		t.Fatal(err)
+	}
+	w := connect.New(t, shared.Addr(), name, append(worker, "plugin.path="+plugins)...)
+	w.Start()
+	w.Must(http.MethodPut, "/connectors/shop/config", connectorConfig(t, db, name, connector))
+	w.Runs("shop", "RUNNING")
+	tp := record(t, name+".shop.accounts")
+	tp.until(t, ids) // The snapshot has all rows.
+
+	for round, trouble := range []func(){
+		w.Kill,
+		func() { w.Must(http.MethodPost, "/connectors/shop/restart?includeTasks=true", nil) },
+		w.Stop,
+	} {
+		l := write(t, db, h, 150)
+		at := tp.length()
+		tp.until(t, at+40)
+		killBroker(t)
+		tp.until(t, at+120)
+		trouble()
+		if round != 1 {
+			w.Start()
+		}
+		l.wait(t)
+		w.Runs("shop", "RUNNING")
+	}
+	tp.whole(t, h, db, repeats)
+	w.Stop()
+}
+
+// connectorConfig is testdata/debezium.json, for this database, broker and topic.
+func connectorConfig(t *testing.T, db *mariaDB, name string, more map[string]string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "debezium.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]string{}
+	if err := json.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	const history = "schema.history.internal.kafka."
+	for key, value := range map[string]string{
+		"database.port": strconv.Itoa(db.port), "topic.prefix": name, history + "bootstrap.servers": shared.Addr(), history + "topic": name + ".schema-history",
+	} {
+		if config[key] == "" {
+			t.Fatalf("debezium.json has no %s", key)
+		}
+		config[key] = value
+	}
+	for key, value := range more {
+		config[key] = value
+	}
+	return config
+}

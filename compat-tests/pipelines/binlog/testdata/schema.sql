@@ -1,0 +1,7 @@
+CREATE TABLE accounts (
+  id      INT NOT NULL PRIMARY KEY,
+  version INT NOT NULL,
+  name    VARCHAR(100) CHARACTER SET utf8mb4 NOT NULL,
+  note    TEXT CHARACTER SET utf8mb4 NULL,
+  balance BIGINT NOT NULL
+)
