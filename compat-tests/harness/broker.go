@@ -66,7 +66,7 @@ type Options struct {
 	Heap string
 	// Props are broker properties by Kafka's names.
 	Props map[string]string
-	// ReadyTimeout bounds a start; by default one minute.
+	// ReadyTimeout bounds a start; by default three minutes, for a machine that is busy.
 	ReadyTimeout time.Duration
 }
 
@@ -75,7 +75,7 @@ func (o *Options) fill() error {
 		o.Heap = "512m"
 	}
 	if o.ReadyTimeout == 0 {
-		o.ReadyTimeout = time.Minute
+		o.ReadyTimeout = 3 * time.Minute
 	}
 	if o.Dir == "" {
 		dir, err := ScratchDir("broker-")
