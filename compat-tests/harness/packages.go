@@ -68,8 +68,8 @@ func command(ctx context.Context, dir string, argv ...string) error {
 	return nil
 }
 
-// JavaProgram compiles a source file that uses Apache Kafka's jars, and returns
-// the command that runs its class.
+// JavaProgram compiles a source file that uses Apache Kafka's jars, with what it uses of
+// the others in its folder, and returns the command that runs its class.
 func JavaProgram(ctx context.Context, source string) ([]string, error) {
 	return JavaProgramWith(ctx, "kafka", source)
 }
@@ -81,19 +81,32 @@ func JavaProgramWith(ctx context.Context, folder, source string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(source)
+	folder = filepath.Dir(source)
+	text, err := sources(folder)
 	if err != nil {
 		return nil, err
 	}
 	class := filepath.Base(source[:len(source)-len(filepath.Ext(source))])
-	dir, err := install("java-"+class, lib.classPath+string(text), func(dir string) error {
-		return command(ctx, "", "javac", "-d", dir, "-cp", lib.classPath, source)
+	dir, err := install("java-"+class, lib.classPath+text, func(dir string) error {
+		return command(ctx, "", "javac", "-d", dir, "-cp", lib.classPath, "-sourcepath", folder, source)
 	})
 	if err != nil {
 		return nil, err
 	}
 	lib.classPath = dir + string(filepath.ListSeparator) + lib.classPath
 	return lib.command(class), nil
+}
+
+// sources is the text of all programs in Java in a folder.
+func sources(folder string) (string, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.java"))
+	var all strings.Builder
+	for _, name := range files {
+		text, readErr := os.ReadFile(name)
+		err = errors.Join(err, readErr)
+		all.Write(text)
+	}
+	return all.String(), err
 }
 
 // Python installs packages from PyPI, as NAME==VERSION with spaces in between, and
