@@ -4,5 +4,6 @@
 // no registry that this project uses.
 //
 // Files in reading order: main_test.go (the shared broker), settings_test.go (from
-// testdata/logstash.conf to the properties of the clients), logstash_test.go.
+// testdata/logstash.conf to the properties of the clients), topic_test.go (which events
+// are in a topic), check_test.go (that a loss is found), logstash_test.go.
 package logstash

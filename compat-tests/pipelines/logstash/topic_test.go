@@ -58,17 +58,21 @@ func (tp *topic) has(t *testing.T, last int) {
 		if tp.err != nil {
 			t.Fatal(tp.err)
 		}
-		missing, example := 0, 0
-		for n := 1; n <= last; n++ {
-			if tp.times[n] == 0 {
-				missing, example = missing+1, n
-			}
-		}
-		if missing > 0 {
+		if missing, example := tp.missing(1, last); missing > 0 {
 			return fmt.Errorf("of %d events %d are missing, %d for one", last, missing, example)
 		}
 		return nil
 	})
+}
+
+// missing counts what is not there, and names one.
+func (tp *topic) missing(first, last int) (count, example int) {
+	for n := first; n <= last; n++ {
+		if tp.times[n] == 0 {
+			count, example = count+1, n
+		}
+	}
+	return count, example
 }
 
 // repeats is how many events arrived more than once.

@@ -5,5 +5,5 @@
 //
 // Files in reading order: main_test.go (the shared broker), shipper_test.go (what a
 // shipper is, and how its settings are made from testdata), topic_test.go (which lines
-// are in the topic), shippers_test.go (the scenario, and the shippers).
+// are in the topic), check_test.go (that a loss is found), shippers_test.go (the scenario, and the shippers).
 package shippers

@@ -56,17 +56,21 @@ func (tp *topic) has(t *testing.T, first, last int) {
 		if tp.err != nil {
 			t.Fatal(tp.err)
 		}
-		missing, example := 0, 0
-		for n := first; n <= last; n++ {
-			if tp.times[n] == 0 {
-				missing, example = missing+1, n
-			}
-		}
-		if missing > 0 {
+		if missing, example := tp.missing(first, last); missing > 0 {
 			return fmt.Errorf("of the lines %d to %d, %d are missing, %d for one", first, last, missing, example)
 		}
 		return nil
 	})
+}
+
+// missing counts what is not there, and names one.
+func (tp *topic) missing(first, last int) (count, example int) {
+	for n := first; n <= last; n++ {
+		if tp.times[n] == 0 {
+			count, example = count+1, n
+		}
+	}
+	return count, example
 }
 
 // repeats is how many lines arrived more than once.
