@@ -77,7 +77,7 @@ func startMariaDB(t *testing.T) *mariaDB {
 // the cache may not be.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "mariadb-")
+	dir, err := os.MkdirTemp("", "mariadb-") //nolint:usetesting // t.TempDir() lies in a folder that only its owner may enter
 	if err != nil {
 		t.Fatal(err)
 	}
