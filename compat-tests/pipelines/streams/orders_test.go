@@ -1,7 +1,6 @@
 package streams
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"testing"
@@ -27,63 +26,30 @@ func orderOf(number int) order {
 
 func (o order) String() string { return fmt.Sprintf("%s %d", o.account, o.amount) }
 
-// orders writes the input in the background, a few orders at a time, until stop.
-type orders struct {
-	cancel context.CancelFunc
-	ended  chan struct{}
-	count  int
-	err    error
+func (o order) record(number int) *kgo.Record {
+	return &kgo.Record{Key: []byte(strconv.Itoa(number)), Value: []byte(o.String())}
 }
 
-// atOnce is how many orders are on the way.
-const atOnce = 5
-
-func writeOrders(t *testing.T, topic string) *orders {
+// writeOrders writes the input in the background.
+func writeOrders(t *testing.T, topic string) *tape.Load {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(shared.Addr()), kgo.DefaultProduceTopic(topic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	o := &orders{cancel: cancel, ended: make(chan struct{})}
-	go func() {
-		defer close(o.ended)
-		defer cl.Close()
-		for ctx.Err() == nil && o.err == nil {
-			var records []*kgo.Record
-			for range atOnce {
-				records = append(records, &kgo.Record{Key: []byte(strconv.Itoa(o.count)), Value: []byte(orderOf(o.count).String())})
-				o.count++
-			}
-			// Not with ctx: what was begun is written, however long the broker is away.
-			o.err = cl.ProduceSync(context.Background(), records...).FirstErr()
-		}
-	}()
-	t.Cleanup(cancel)
-	return o
+	return tape.Write(t, shared.Addr(), topic, func(number int) *kgo.Record { return orderOf(number).record(number) })
 }
 
-// stop ends the writing, and returns how many orders there are: those from 0 on, each
-// once, which it checks.
-func (o *orders) stop(t *testing.T, topic string) int {
+// checkInput checks that the input is the orders from 0 to n, each once.
+func checkInput(t *testing.T, topic string, n int) {
 	t.Helper()
-	o.cancel()
-	<-o.ended
-	if o.err != nil {
-		t.Fatal(o.err)
-	}
-	seen := make([]int, o.count)
+	seen := make([]int, n)
 	for _, r := range tape.Whole(t, shared.Addr(), topic) {
 		number, err := strconv.Atoi(string(r.Key))
-		if err != nil || number < 0 || number >= o.count || string(r.Value) != orderOf(number).String() {
+		if err != nil || number < 0 || number >= n || string(r.Value) != orderOf(number).String() {
 			t.Fatalf("the input has %s=%s", r.Key, r.Value)
 		}
 		seen[number]++
 	}
-	for number, n := range seen {
-		if n != 1 {
-			t.Fatalf("order %d is %d times in the input", number, n)
+	for number, times := range seen {
+		if times != 1 {
+			t.Fatalf("order %d is %d times in the input", number, times)
 		}
 	}
-	return o.count
 }

@@ -17,7 +17,7 @@ const (
 // job is the application at work.
 type job struct {
 	app    *app
-	orders *orders
+	orders *tape.Load
 	output *tape.Tape
 }
 
@@ -90,7 +90,8 @@ func TestExactlyOnce(t *testing.T) {
 			j := &job{app: newApp(t, shared.Name(t), input, output), orders: writeOrders(t, input), output: tape.Record(t, shared.Addr(), output)}
 			j.app.start(t)
 			run.trouble(t, j)
-			n := j.orders.stop(t, input)
+			n := j.orders.Stop(t)
+			checkInput(t, input, n)
 			j.output.Until(t, n, j.app.alive)
 			j.app.stop(t)
 			t.Logf("%d orders", n)

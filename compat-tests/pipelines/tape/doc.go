@@ -1,7 +1,8 @@
-// Package tape records what is in a topic, as a reader of what is committed sees it, for
-// tests of pipelines.
+// Package tape writes a topic, and records what is in one as a reader of what is committed
+// sees it, for tests of pipelines.
 //
-// Files: tape.go (while it is written), whole.go (once more, from the start to the end).
+// Files: load.go (what is written), tape.go (what is read meanwhile), whole.go (what is
+// read once more, from the start to the end).
 //
-// Goroutines: one per tape, ended with its test.
+// Goroutines: one per load, ended by Load.Stop or soon after its test, and one per tape, ended with its test.
 package tape
