@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
@@ -45,6 +47,9 @@ func (s *Server) metadata(c *call, req *kmsg.MetadataRequest) {
 		resp.List = s.allTopics(img, req)
 	} else {
 		img, resp.List = s.askedTopics(c, img, req)
+		if slices.ContainsFunc(resp.List, func(t protocol.MetadataTopic) bool { return t.Partitions > 0 }) {
+			c.conn.lookedUp()
+		}
 	}
 	for _, e := range s.brokers(c.conn.listener, img) {
 		b := kmsg.MetadataResponseBroker{NodeID: int32(e.Node), Host: e.Host, Port: e.Port, Rack: e.Rack}

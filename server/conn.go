@@ -45,6 +45,7 @@ type conn struct {
 	// oldFetches counts those without an order of partitions; the reading goroutine's.
 	oldFetches int
 	life
+	visit visit
 	watch watch
 	pause atomic.Pointer[pause] // nil: none; see throttle.go
 
@@ -120,6 +121,7 @@ func (c *conn) run() {
 	}
 	c.session.Close()
 	c.goroutines.Wait()
+	c.leave()
 }
 
 // last ends the connection after what was asked before Close was answered.
@@ -163,6 +165,9 @@ func (c *conn) start(f *frame) error {
 		return err
 	}
 	c.frames.admitted()
+	if !c.visit.worked.Load() && errand(header.Key, req) {
+		c.works()
+	}
 	k.api.handle(c.srv, k, req)
 	if c.srv.quotas.Limits(quota.Request) {
 		k.busy.Store(max(int64(c.srv.clock.Now().Sub(k.start)), 1))

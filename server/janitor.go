@@ -77,6 +77,7 @@ func (j *janitor) look() {
 		if c.hogging(now) {
 			c.end(errSlow)
 		}
+		c.checkStranded(now)
 		if err := c.overdue(now, idleMax, j.srv.cfg.StallMax); err != nil {
 			c.end(err)
 		}
@@ -89,6 +90,7 @@ func (j *janitor) look() {
 	j.srv.sessions.expire(now)
 	j.srv.backfills.tick(now)
 	j.srv.quotas.Sweep(now)
+	j.srv.visits.sweep(now)
 	j.srv.conns.recheck()
 	j.again()
 }

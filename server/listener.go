@@ -24,6 +24,8 @@ type endpoint struct {
 	port int32
 }
 
+func (e endpoint) String() string { return net.JoinHostPort(e.host, strconv.Itoa(int(e.port))) }
+
 // listener accepts the connections of one address.
 type listener struct {
 	srv        *Server

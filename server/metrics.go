@@ -42,6 +42,7 @@ type metrics struct {
 		errors      map[errorKey]uint64
 		unsupported map[strangerKey]uint64
 		refused     map[string]uint64
+		stranded    map[string]uint64 // by the address that they were sent to
 		closed      map[string]uint64
 	}
 	desc descriptions
@@ -72,6 +73,7 @@ const strangersMax = 200
 
 type descriptions struct {
 	requests, latency, errors, unsupported, refused, closed *prometheus.Desc
+	stranded                                                *prometheus.Desc
 	bytesIn, bytesOut, buffers, answers, connections        *prometheus.Desc
 	sessions, sessionBytes                                  *prometheus.Desc
 	throttles, throttleTime, throttleClients                *prometheus.Desc
@@ -83,6 +85,7 @@ func newMetrics() *metrics {
 	m.mu.errors = map[errorKey]uint64{}
 	m.mu.unsupported = map[strangerKey]uint64{}
 	m.mu.refused = map[string]uint64{}
+	m.mu.stranded = map[string]uint64{}
 	m.mu.closed = map[string]uint64{}
 	d := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("mainstem_"+name, help, labels, nil)
@@ -93,6 +96,7 @@ func newMetrics() *metrics {
 		errors:      d("request_errors_total", "Answers by the first error in them.", "api", "error"),
 		unsupported: d("unsupported_versions_total", "Requests in versions not served, by client software.", "api", "version", "software", "software_version"),
 		refused:     d("connections_refused_total", "Connections turned away, by the limit that was reached.", "limit"),
+		stranded:    d("stranded_clients_total", "Addresses of clients that asked for topics and did not come to the advertised address.", "advertised"),
 		closed:      d("connections_closed_total", "Connections closed by the server, by reason.", "reason"),
 		bytesIn:     d("request_bytes_total", "Bytes of requests read."),
 		bytesOut:    d("response_bytes_total", "Bytes of answers written."),
@@ -164,6 +168,12 @@ func (m *metrics) refused(limit string) {
 	m.mu.refused[limit]++
 }
 
+func (m *metrics) stranded(advertised string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.stranded[advertised]++
+}
+
 func (m *metrics) closed(reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -180,7 +190,7 @@ func (m *metrics) throttled(k quota.Kind, pause time.Duration) {
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := &m.desc
 	for _, x := range []*prometheus.Desc{
-		d.requests, d.latency, d.errors, d.unsupported, d.refused, d.closed,
+		d.requests, d.latency, d.errors, d.unsupported, d.refused, d.stranded, d.closed,
 		d.bytesIn, d.bytesOut, d.buffers, d.answers, d.connections, d.sessions, d.sessionBytes,
 		d.throttles, d.throttleTime, d.throttleClients,
 		d.backfills, d.behindRecords, d.behindBytes, d.paceBytes, d.eta,
@@ -224,6 +234,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for limit, n := range m.mu.refused {
 		counter(m.desc.refused, n, limit)
+	}
+	for advertised, n := range m.mu.stranded {
+		counter(m.desc.stranded, n, printable(advertised))
 	}
 	for reason, n := range m.mu.closed {
 		counter(m.desc.closed, n, reason)

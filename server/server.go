@@ -85,6 +85,7 @@ type Server struct {
 	// so that no client drowns it, and slow, as each goes on asking.
 	unreadable *LogLimit
 	strangers  strangers
+	visits     visits
 	backfills  *backfills
 	seed       maphash.Seed
 	tasks      tasks
