@@ -10,8 +10,10 @@
 // span.go (what is to be read, and when its end is reached), reader.go (partitions),
 // groupreader.go (a member of a group). Then produce.go (its flags), parser.go (from a
 // line to a record), input.go (from files to lines), producer.go (sending, and what
-// became of it). doctor.go prints what the room doctor finds. Last complete.go (the tab
-// key), progress.go, table.go and words.go (output).
+// became of it). bench.go (flags, and topics of its own), benchload.go (writing
+// and reading), benchmany.go and benchrow.go (what is counted). doctor.go prints what the
+// room doctor finds. Last complete.go (the tab key), progress.go, table.go and words.go
+// (output).
 //
 // Invariant: what brokers and records hold is printed so that a terminal obeys none of
 // it. Invariant: every error of a broker is shown with its Kafka name, and every error
@@ -22,5 +24,6 @@
 //
 // Goroutines: one that reads input, which ends with the process, as a read of a terminal
 // cannot be called off (input.go); one that watches for records without an outcome, for
-// which writeAll waits (producer.go); those of the client end with its Close.
+// which writeAll waits (producer.go); those of the client end with its Close; those that bench sends with, for which it waits, and
+// in latency one that reads.
 package cli
