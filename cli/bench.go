@@ -60,7 +60,7 @@ func newBenchVerb(s *Shell, use, short, long string, records int64, rate float64
 	c.Flags().Float64Var(&f.rate, "rate", rate, "`RECORDS` a second; 0: as many as go")
 	c.Flags().StringVar(&f.acks, "acks", ackWords[0], "`WHO` has to have a record: "+wordList(ackWords[:]))
 	c.Flags().StringVar(&f.codec, "codec", codecWords[0], "`CODEC` of the batches: "+wordList(codecWords[:]))
-	c.Flags().Var((*spanFlag)(&f.linger), "linger", "how much `TIME` a batch waits for more records")
+	c.Flags().Var((*SpanFlag)(&f.linger), "linger", "how much `TIME` a batch waits for more records")
 	f.register(c, outputTable, outputJSON)
 	_ = c.RegisterFlagCompletionFunc("topic", f.completeTopics(0))
 	return c, f

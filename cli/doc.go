@@ -1,8 +1,8 @@
 // Package cli holds the everyday commands of a Kafka user: topics, and what is in
 // them. It is a client of any Kafka broker, and knows nothing of how this one is built.
 //
-// Files, in reading order: shell.go (what the room needs of its process), flags.go (what
-// all commands have in common), client.go (a connection), errors.go (what is said when
+// Files, in reading order: shell.go (what the room needs of its process), flags.go and
+// spanflag.go (what all commands have in common), client.go (a connection), errors.go (what is said when
 // there is none, or a broker refuses), cluster.go (which topics there are), offsets.go
 // (where they begin and end), topic.go (create, delete), topicdescribe.go (list,
 // describe), topicconfig.go (settings). Then consume.go (its flags), where.go (places in
@@ -24,6 +24,6 @@
 //
 // Goroutines: one that reads input, which ends with the process, as a read of a terminal
 // cannot be called off (input.go); one that watches for records without an outcome, for
-// which writeAll waits (producer.go); those of the client end with its Close; those that bench sends with, for which it waits, and
-// in latency one that reads.
+// which writeAll waits (producer.go); those that bench writes and reads with, for which it
+// waits; those of the client end with its Close.
 package cli

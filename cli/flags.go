@@ -35,7 +35,7 @@ func (f *flags) register(c *cobra.Command, forms ...string) {
 	c.Flags().StringVarP(&f.bootstrap, "bootstrap", "b", "",
 		"ask the Kafka brokers at `HOST:PORT[,...]`, one of them is enough ("+BootstrapVariable+"; default "+bootstrapDefault+")")
 	f.timeout = timeoutDefault
-	c.Flags().Var((*spanFlag)(&f.timeout), "timeout", "how much `TIME` the brokers have for one answer")
+	c.Flags().Var((*SpanFlag)(&f.timeout), "timeout", "how much `TIME` the brokers have for one answer")
 	c.Flags().StringVarP(&f.output, "output", "o", forms[0], "`FORM` of the output: "+wordList(forms))
 	run := c.RunE
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -99,29 +99,5 @@ func checkAddress(address string) error {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return fmt.Errorf("port %s is not a number from 1 to 65535", port)
 	}
-	return nil
-}
-
-// spanFlag is a flag for a span of time.
-type spanFlag time.Duration
-
-// String implements pflag.Value.
-func (f *spanFlag) String() string { return time.Duration(*f).String() }
-
-// Type implements pflag.Value.
-func (f *spanFlag) Type() string { return "duration" }
-
-// Set implements pflag.Value.
-func (f *spanFlag) Set(text string) error {
-	d, err := time.ParseDuration(text)
-	switch _, seconds := time.ParseDuration(text + "s"); {
-	case err != nil && seconds == nil:
-		return fmt.Errorf("it has no unit; write %ss for seconds (units: ms, s, m, h)", text)
-	case err != nil:
-		return errors.New("it is not a span of time, such as 500ms, 5s or 1m30s")
-	case d < 0:
-		return errors.New("it is negative")
-	}
-	*f = spanFlag(d)
 	return nil
 }

@@ -15,6 +15,6 @@
 // configprint.go, logdump.go, logcheck.go with logreport.go (what is
 // wrong with a log) and progress.go, logsalvage.go with logadopt.go (giving up
 // what is damaged), group.go with groupclient.go, grouptable.go, groupdescribe.go,
-// groupreset.go and grouprewind.go with grouprewindtable.go (consumer groups, over HTTP), txn.go and txntable.go (transactions, likewise), spanflag.go, producerflag.go and topicsflag.go (flags
+// groupreset.go and grouprewind.go with grouprewindtable.go (consumer groups, over HTTP), txn.go and txntable.go (transactions, likewise), producerflag.go and topicsflag.go (flags
 // of a kind), version.go.
 package main

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mainstem-mq/mainstem/cli"
 	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/server"
 )
@@ -51,7 +52,7 @@ func newGroupDescribe(p process) *cobra.Command {
 			return f.show(cmd, p, r, &d, func(t *groupTable) { t.describe(&d) })
 		},
 	}
-	c.Flags().Var((*spanFlag)(&over), "rate", "watch for `TIME`, such as 5s, to tell how fast the group is")
+	c.Flags().Var((*cli.SpanFlag)(&over), "rate", "watch for `TIME`, such as 5s, to tell how fast the group is")
 	c.Flags().Var(&topics, "topics", "list only partitions of these `TOPICS`; separated by commas")
 	c.Flags().BoolVar(&lagging, "lagging", false, "list only partitions with something left to read, or of which that is not known")
 	f.register(c, outputTable, outputWide, outputJSON)

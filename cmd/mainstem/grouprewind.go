@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mainstem-mq/mainstem/cli"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -52,7 +53,7 @@ func (f *rewinding) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say what would be done")
 	f.wait = rewindPatience
-	c.Flags().Var((*spanFlag)(&f.wait), "wait", "how much `TIME` to wait until it is done; 0: do not wait, and exit with 0 once it is begun")
+	c.Flags().Var((*cli.SpanFlag)(&f.wait), "wait", "how much `TIME` to wait until it is done; 0: do not wait, and exit with 0 once it is begun")
 	f.register(c, outputTable, outputJSON)
 }
 

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// spanFlag is a flag for a span of time, which is not negative.
-type spanFlag time.Duration
+// SpanFlag is a flag for a span of time, which is not negative.
+type SpanFlag time.Duration
 
 // String implements pflag.Value.
-func (f *spanFlag) String() string {
+func (f *SpanFlag) String() string {
 	if *f == 0 {
 		return "" // so that it is not shown as a default
 	}
@@ -18,10 +18,10 @@ func (f *spanFlag) String() string {
 }
 
 // Type implements pflag.Value.
-func (f *spanFlag) Type() string { return "duration" }
+func (f *SpanFlag) Type() string { return "duration" }
 
 // Set implements pflag.Value.
-func (f *spanFlag) Set(text string) error {
+func (f *SpanFlag) Set(text string) error {
 	d, err := time.ParseDuration(text)
 	switch _, seconds := time.ParseDuration(text + "s"); {
 	case err != nil && seconds == nil:
@@ -31,6 +31,6 @@ func (f *spanFlag) Set(text string) error {
 	case d < 0:
 		return errors.New("it is negative")
 	}
-	*f = spanFlag(d)
+	*f = SpanFlag(d)
 	return nil
 }
