@@ -48,6 +48,20 @@ func (f *flags) connect(ctx context.Context, opts ...kgo.Opt) (*client, error) {
 	return c, nil
 }
 
+// withTopics does something with topics that are there.
+func (f *flags) withTopics(ctx context.Context, names []string, do func(*client, []topic) error) error {
+	c, err := f.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	topics, err := c.topics(ctx, names)
+	if err != nil {
+		return err
+	}
+	return do(c, topics)
+}
+
 // within bounds one request.
 func (c *client) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, 2*c.timeout) // the client tries again for one of them

@@ -161,23 +161,16 @@ func (f *consume) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := f.connect(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	topics, err := c.topics(cmd.Context(), args)
-	if err != nil {
-		return err
-	}
-	out := newRecordWriter(cmd.OutOrStdout(), &r, f.shell.Terminal(cmd.OutOrStdout()))
-	if r.group != "" {
-		return f.readGroup(cmd, args, &r, out)
-	}
-	if err := only(topics, r.partitions); err != nil {
-		return err
-	}
-	return f.readPartitions(cmd, c, topics, &r, out)
+	return f.withTopics(cmd.Context(), args, func(c *client, topics []topic) error {
+		out := newRecordWriter(cmd.OutOrStdout(), &r, f.shell.Terminal(cmd.OutOrStdout()))
+		if r.group != "" {
+			return f.readGroup(cmd, args, &r, out)
+		}
+		if err := only(topics, r.partitions); err != nil {
+			return err
+		}
+		return f.readPartitions(cmd, c, topics, &r, out)
+	})
 }
 
 // only leaves the partitions that were asked for.

@@ -187,30 +187,23 @@ func newTopicDelete(s *Shell) *cobra.Command {
 		Args:              someTopics,
 		ValidArgsFunction: f.completeTopics(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			topics, err := c.topics(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			if !yes {
-				details, err := c.details(cmd.Context(), topics)
-				if err != nil {
-					return err
+			return f.withTopics(cmd.Context(), args, func(c *client, topics []topic) error {
+				if !yes {
+					details, err := c.details(cmd.Context(), topics)
+					if err != nil {
+						return err
+					}
+					p := &printer{out: cmd.ErrOrStderr()}
+					p.doomed(details)
+					if p.err != nil {
+						return written(0, p.err)
+					}
+					if err := s.Confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
+						return err
+					}
 				}
-				p := &printer{out: cmd.ErrOrStderr()}
-				p.doomed(details)
-				if p.err != nil {
-					return written(0, p.err)
-				}
-				if err := s.Confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
-					return err
-				}
-			}
-			return f.deleteTopics(cmd, c, topics)
+				return f.deleteTopics(cmd, c, topics)
+			})
 		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")

@@ -136,37 +136,30 @@ func (f *topicConfig) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := f.connect(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	topics, err := c.topics(cmd.Context(), args[:1])
-	if err != nil {
-		return err
-	}
-	if len(changes) > 0 {
-		if err := c.alter(cmd.Context(), &topics[0], changes); err != nil {
+	return f.withTopics(cmd.Context(), args[:1], func(c *client, topics []topic) error {
+		if len(changes) > 0 {
+			if err := c.alter(cmd.Context(), &topics[0], changes); err != nil {
+				return err
+			}
+		}
+		configs, err := c.configs(cmd.Context(), topics)
+		if err != nil {
 			return err
 		}
-	}
-	configs, err := c.configs(cmd.Context(), topics)
-	if err != nil {
-		return err
-	}
-	list := []configDetail{}
-	for _, x := range configs[args[0]] {
-		changed := slices.ContainsFunc(changes, func(k kmsg.IncrementalAlterConfigsRequestResourceConfig) bool { return k.Name == x.Name })
-		if changed || len(changes) == 0 && (f.all || !x.isDefault) {
-			list = append(list, x)
+		list := []configDetail{}
+		for _, x := range configs[args[0]] {
+			changed := slices.ContainsFunc(changes, func(k kmsg.IncrementalAlterConfigsRequestResourceConfig) bool { return k.Name == x.Name })
+			if changed || len(changes) == 0 && (f.all || !x.isDefault) {
+				list = append(list, x)
+			}
 		}
-	}
-	return f.show(cmd.OutOrStdout(), map[string]any{"topic": args[0], "configs": list}, func(p *printer) {
-		if len(list) == 0 {
-			p.printf("all settings of topic %s are at their default (--all shows them)\n", quoted(args[0]))
-			return
-		}
-		p.configs(list)
+		return f.show(cmd.OutOrStdout(), map[string]any{"topic": args[0], "configs": list}, func(p *printer) {
+			if len(list) == 0 {
+				p.printf("all settings of topic %s are at their default (--all shows them)\n", quoted(args[0]))
+				return
+			}
+			p.configs(list)
+		})
 	})
 }
 

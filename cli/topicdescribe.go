@@ -142,26 +142,19 @@ the broker that it goes by are shown by "mainstem topic config NAME".`,
 		Args:              someTopics,
 		ValidArgsFunction: f.completeTopics(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			topics, err := c.topics(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			details, err := c.details(cmd.Context(), topics)
-			if err != nil {
-				return err
-			}
-			return f.show(cmd.OutOrStdout(), map[string]any{"topics": details}, func(p *printer) {
-				for i := range details {
-					if i > 0 {
-						p.printf("\n")
-					}
-					p.topic(&details[i])
+			return f.withTopics(cmd.Context(), args, func(c *client, topics []topic) error {
+				details, err := c.details(cmd.Context(), topics)
+				if err != nil {
+					return err
 				}
+				return f.show(cmd.OutOrStdout(), map[string]any{"topics": details}, func(p *printer) {
+					for i := range details {
+						if i > 0 {
+							p.printf("\n")
+						}
+						p.topic(&details[i])
+					}
+				})
 			})
 		},
 	}
