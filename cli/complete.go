@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // completionPatience is how long somebody who pressed the tab key waits.
@@ -50,6 +51,31 @@ func (f *flags) topicNames(ctx context.Context, args []string, begun string) (na
 		}
 	}
 	return names
+}
+
+// completeGroups completes the name of a group.
+func (f *flags) completeGroups(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completionPatience)
+	defer cancel()
+	c, err := f.connect(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.Close()
+	var names []string
+	for _, shard := range c.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
+		resp, ok := shard.Resp.(*kmsg.ListGroupsResponse)
+		if shard.Err != nil || !ok {
+			continue
+		}
+		for _, g := range resp.Groups {
+			if strings.HasPrefix(g.Group, begun) {
+				names = append(names, g.Group)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // complete completes a topic, set or unset, and the names of settings.

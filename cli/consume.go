@@ -65,6 +65,7 @@ func newConsume(s *Shell) *cobra.Command {
 	c.Flags().StringVar(&f.format, "format", "", "print records in this `FORMAT` (default '%s\\n')")
 	c.Flags().StringVar(&f.isolation, "isolation", isolationWords[readCommitted], "`LEVEL`: read_committed leaves out transactions that are open or aborted, read_uncommitted does not")
 	f.register(c, outputText, outputJSON)
+	_ = c.RegisterFlagCompletionFunc("group", f.completeGroups) // it fails for a flag that there is not
 	return c
 }
 
