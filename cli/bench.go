@@ -62,7 +62,7 @@ func newBenchVerb(s *Shell, use, short, long string, records int64, rate float64
 	c.Flags().StringVar(&f.codec, "codec", codecWords[0], "`CODEC` of the batches: "+wordList(codecWords[:]))
 	c.Flags().Var((*SpanFlag)(&f.linger), "linger", "how much `TIME` a batch waits for more records")
 	f.register(c, outputTable, outputJSON)
-	_ = c.RegisterFlagCompletionFunc("topic", f.completeTopics(0)) // it fails for a flag that there is not
+	_ = c.RegisterFlagCompletionFunc("topic", f.completeTopics) // it fails for a flag that there is not
 	return c, f
 }
 

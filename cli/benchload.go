@@ -28,15 +28,9 @@ func newBenchProduce(s *Shell) *cobra.Command {
 	return c
 }
 
-// benchClient makes one more client of the cluster.
-func (r *benchRun) client(opts ...kgo.Opt) (*client, error) {
-	f := r.flags
-	c, err := f.connect(r.ctx, append(r.options[:len(r.options):len(r.options)], opts...)...)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
+// client makes one more client that writes. The library changes what the options hold:
+// one after the other.
+func (r *benchRun) client() (*client, error) { return r.connect(r.ctx, r.options...) }
 
 // clientsOf makes several; on an error it has closed them.
 func (r *benchRun) clientsOf(n int) (all []*client, err error) {
@@ -201,7 +195,7 @@ func (r *benchRun) read(row *benchRow, spans map[model.TopicPartition]*span, cou
 	if left == 0 {
 		return nil
 	}
-	c, err := r.client(kgo.ConsumePartitions(offsets), kgo.KeepControlRecords(), kgo.FetchMaxWait(500*time.Millisecond))
+	c, err := r.connect(r.ctx, kgo.ConsumePartitions(offsets), kgo.KeepControlRecords(), kgo.FetchMaxWait(500*time.Millisecond))
 	if err != nil {
 		return err
 	}

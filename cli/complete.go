@@ -13,17 +13,9 @@ import (
 // completionPatience is how long somebody who pressed the tab key waits.
 const completionPatience = 2 * time.Second
 
-// completion completes an argument.
-type completion = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
-
-// completeTopics completes the names of topics: most of them, or any number if that is 0.
-func (f *flags) completeTopics(most int) completion {
-	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if most > 0 && len(args) >= most {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return f.topicNames(cmd.Context(), args, begun), cobra.ShellCompDirectiveNoFileComp
-	}
+// completeTopics completes the names of topics.
+func (f *flags) completeTopics(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return f.topicNames(cmd.Context(), args, begun), cobra.ShellCompDirectiveNoFileComp
 }
 
 // topicNames are those that begin so and do not stand there yet; none if no broker

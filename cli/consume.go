@@ -53,7 +53,7 @@ func newConsume(s *Shell) *cobra.Command {
   mainstem consume orders --partition 0 --from 1200 -n 1 -o json
   mainstem consume orders --group readers`,
 		Args:              someTopics,
-		ValidArgsFunction: f.completeTopics(0),
+		ValidArgsFunction: f.completeTopics,
 		RunE:              f.run,
 	}
 	c.Flags().StringVar(&f.from, "from", "beginning", "`WHERE` to begin: beginning, end, a time, an offset, or -N")

@@ -49,7 +49,7 @@ func newDoctor(s *Shell) *cobra.Command {
 	c.Flags().BoolVar(&cfg.TLS, "tls", false, "speak TLS, as clients with security.protocol=SSL do")
 	c.Flags().StringVar(&cfg.WriteTopic, "write", "", "write one record to `TOPIC`, to compare the clocks")
 	f.register(c, outputTable, outputJSON)
-	_ = c.RegisterFlagCompletionFunc("write", f.completeTopics(0)) // it fails for a flag that there is not
+	_ = c.RegisterFlagCompletionFunc("write", f.completeTopics) // it fails for a flag that there is not
 	return c
 }
 

@@ -185,7 +185,7 @@ func newTopicDelete(s *Shell) *cobra.Command {
 		Example: `  mainstem topic delete orders
   mainstem topic delete orders payments --yes`,
 		Args:              someTopics,
-		ValidArgsFunction: f.completeTopics(0),
+		ValidArgsFunction: f.completeTopics,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.withTopics(cmd.Context(), args, func(c *client, topics []topic) error {
 				if !yes {

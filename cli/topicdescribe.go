@@ -140,7 +140,7 @@ the broker that it goes by are shown by "mainstem topic config NAME".`,
 		Example: `  mainstem topic describe orders
   mainstem topic describe orders payments -o json`,
 		Args:              someTopics,
-		ValidArgsFunction: f.completeTopics(0),
+		ValidArgsFunction: f.completeTopics,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.withTopics(cmd.Context(), args, func(c *client, topics []topic) error {
 				details, err := c.details(cmd.Context(), topics)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/cli/doctor"
+	"github.com/mainstem-mq/mainstem/internal/clock"
 )
 
 func TestLogin(t *testing.T) {
@@ -87,7 +88,7 @@ func TestClocks(t *testing.T) {
 	b, address := healthy(t)
 	b.topics["clock"] = true
 	look := func() doctor.Report { return examine(t, doctor.Config{Address: address, WriteTopic: "clock"}) }
-	hours := func(h int) int64 { return time.Now().Add(time.Duration(h) * time.Hour).UnixMilli() }
+	hours := func(h int) int64 { return clock.Real{}.Now().Add(time.Duration(h) * time.Hour).UnixMilli() }
 	b.appendTime = hours(0)
 	demand(t, look(), 0, 0, "ok clock: ")
 	b.appendTime = hours(3)

@@ -135,7 +135,7 @@ func TestPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
-	l.Close()
+	_ = l.Close()
 	demand(t, examine(t, doctor.Config{Address: address}), 1, 0, "failure port: nobody takes connections: "+address+": connection refused | the machine is there")
 	silent := doctor.Config{Address: address, Timeout: time.Millisecond, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()

@@ -63,10 +63,10 @@ func serveOn(t *testing.T, l net.Listener, serve func(net.Conn)) string {
 		}
 	})
 	t.Cleanup(func() {
-		l.Close()
+		_ = l.Close()
 		mu.Lock()
 		for nc := range open {
-			nc.Close()
+			_ = nc.Close()
 		}
 		mu.Unlock()
 		running.Wait()
