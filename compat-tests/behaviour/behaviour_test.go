@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(shared.MainWith(m, more))
 }
 
+// TestConversations: exchanges on the wire that were recorded from Apache Kafka, played again.
 func TestConversations(t *testing.T) {
 	if *recording && shared.Broker().Target() != harness.Kafka {
 		t.Fatal("-record writes what Apache Kafka answers: run it with TARGET=kafka")

@@ -29,6 +29,7 @@ func updates(codec string) []group {
 	}
 }
 
+// TestUpdates: of many values of a key the last one is left, with its offset, with each codec.
 func TestUpdates(t *testing.T) {
 	for _, codec := range codecs {
 		t.Run(codec, func(t *testing.T) {
@@ -40,6 +41,7 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
+// TestUpdatesByJava: the same of what the producer of Java writes.
 func TestUpdatesByJava(t *testing.T) {
 	testbroker.Quick(t)
 	h := history{topic: topic(t)}

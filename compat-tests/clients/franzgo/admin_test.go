@@ -15,6 +15,7 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
+// TestTopicLifecycle: topics are created, described, grown and deleted, by name and by id.
 func TestTopicLifecycle(t *testing.T) {
 	ctx, adm := testContext(t), admin(t)
 	name := shared.Name(t)
@@ -87,6 +88,7 @@ func deleteByID(t *testing.T, id kadm.TopicID) (kmsg.DeleteTopicsResponseTopic, 
 	return resp.Topics[0], nil
 }
 
+// TestCreateTopicErrors: a topic that cannot be is refused with its reason.
 func TestCreateTopicErrors(t *testing.T) {
 	ctx, adm := testContext(t), admin(t)
 	cases := []struct {
@@ -120,6 +122,7 @@ func TestCreateTopicErrors(t *testing.T) {
 	}
 }
 
+// TestTopicConfigs: topics' settings are described and altered, incrementally and not.
 func TestTopicConfigs(t *testing.T) {
 	name := topic(t, 1, map[string]string{"retention.ms": "1000000", "cleanup.policy": "delete"})
 	ctx, adm := testContext(t), admin(t)
@@ -195,6 +198,7 @@ func TestTopicConfigs(t *testing.T) {
 	})
 }
 
+// TestBrokerConfigs: brokers' settings are described and altered.
 func TestBrokerConfigs(t *testing.T) {
 	ctx, adm := testContext(t), admin(t)
 	meta, err := adm.BrokerMetadata(ctx)
@@ -243,6 +247,7 @@ func TestBrokerConfigs(t *testing.T) {
 	read("1048588")
 }
 
+// TestOffsetsAndSeek: offsets by time, at both ends and by seek.
 func TestOffsetsAndSeek(t *testing.T) {
 	name := topic(t, 1, nil)
 	ctx, adm := testContext(t), admin(t)
@@ -306,6 +311,7 @@ func TestOffsetsAndSeek(t *testing.T) {
 	}
 }
 
+// TestClusterAndLogDirs: the cluster and its log directories are described.
 func TestClusterAndLogDirs(t *testing.T) {
 	name := topic(t, 2, nil)
 	produce(t, client(t), &kgo.Record{Topic: name, Value: make([]byte, 5000)})
@@ -337,6 +343,7 @@ func TestClusterAndLogDirs(t *testing.T) {
 	}
 }
 
+// TestDescribeTopicPartitions: partitions are described page by page.
 func TestDescribeTopicPartitions(t *testing.T) {
 	name := topic(t, 5, nil)
 	req := kmsg.NewPtrDescribeTopicPartitionsRequest()
@@ -357,6 +364,7 @@ func TestDescribeTopicPartitions(t *testing.T) {
 	}
 }
 
+// TestMetadataOfUnknown: metadata of unknown names and ids.
 func TestMetadataOfUnknown(t *testing.T) {
 	ctx := testContext(t)
 	req := kmsg.NewPtrMetadataRequest()

@@ -123,6 +123,8 @@ func awaitBalance(t *testing.T, partitions int, members ...*member) {
 	})
 }
 
+// TestGroupRebalance: one to four members share the partitions as they come and go, with each
+// assignor.
 func TestGroupRebalance(t *testing.T) {
 	balancers := map[string]kgo.GroupBalancer{
 		"range":              kgo.RangeBalancer(),
@@ -203,6 +205,7 @@ func TestCommitAndResume(t *testing.T) {
 	awaitValues(t, 15, second)
 }
 
+// TestManualCommit: offsets are committed by hand.
 func TestManualCommit(t *testing.T) {
 	name, group := topic(t, 2, nil), shared.Name(t)
 	adm := admin(t)
@@ -326,6 +329,7 @@ func TestSessionTimeout(t *testing.T) {
 	awaitBalance(t, 2, a)
 }
 
+// TestGroupAdmin: groups are listed, described and deleted; offsets are fetched, set and deleted.
 func TestGroupAdmin(t *testing.T) {
 	name, group := topic(t, 2, nil), shared.Name(t)
 	ctx, adm := testContext(t), admin(t)

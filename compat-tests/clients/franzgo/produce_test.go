@@ -14,6 +14,7 @@ import (
 
 func numbered(prefix string, i int) []byte { return fmt.Appendf(nil, "%s%d", prefix, i) }
 
+// TestProduceConsume: produce and consume with each codec, acks 0, 1 and all, idempotent and not.
 func TestProduceConsume(t *testing.T) {
 	acks := map[string][]kgo.Opt{
 		"acks=0":         {kgo.RequiredAcks(kgo.NoAck()), kgo.DisableIdempotentWrite()},
@@ -49,6 +50,7 @@ func TestProduceConsume(t *testing.T) {
 	}
 }
 
+// TestRecordFields: keys, values, headers, timestamps, null and empty.
 func TestRecordFields(t *testing.T) {
 	name := topic(t, 1, nil)
 	cl := client(t, kgo.ConsumeTopics(name))
@@ -85,6 +87,7 @@ func TestRecordFields(t *testing.T) {
 // same tells nil (null on the wire) from empty.
 func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 
+// TestLogAppendTime: a topic with the broker's time.
 func TestLogAppendTime(t *testing.T) {
 	name := topic(t, 1, map[string]string{"message.timestamp.type": "LogAppendTime"})
 	for _, codec := range []kgo.CompressionCodec{kgo.NoCompression(), kgo.ZstdCompression()} {
@@ -101,6 +104,7 @@ func TestLogAppendTime(t *testing.T) {
 	}
 }
 
+// TestTimestampBounds: timestamps too far off are refused.
 func TestTimestampBounds(t *testing.T) {
 	name := topic(t, 1, map[string]string{"message.timestamp.before.max.ms": "60000", "message.timestamp.after.max.ms": "60000"})
 	cl := client(t)
@@ -113,6 +117,7 @@ func TestTimestampBounds(t *testing.T) {
 	produce(t, client(t), &kgo.Record{Topic: name, Value: []byte("v")})
 }
 
+// TestMessageSizes: records up to the limit, and over it.
 func TestMessageSizes(t *testing.T) {
 	name := topic(t, 1, map[string]string{"max.message.bytes": "200000"})
 	// The client would refuse large ones itself, and the limit counts the batch.
@@ -149,6 +154,7 @@ func TestFetchLargerThanLimits(t *testing.T) {
 	}
 }
 
+// TestUnknownTopic: produce to a topic that is not there.
 func TestUnknownTopic(t *testing.T) {
 	cl := client(t, kgo.UnknownTopicRetries(1))
 	err := cl.ProduceSync(testContext(t), &kgo.Record{Topic: shared.Name(t), Value: []byte("v")}).FirstErr()
@@ -157,6 +163,7 @@ func TestUnknownTopic(t *testing.T) {
 	}
 }
 
+// TestAutoCreate: a topic is created by who asks for it.
 func TestAutoCreate(t *testing.T) {
 	name := shared.Name(t)
 	cl := client(t, kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics(name))

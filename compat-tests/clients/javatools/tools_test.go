@@ -13,6 +13,7 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
+// TestTopics: kafka-topics creates, describes, lists, alters and deletes.
 func TestTopics(t *testing.T) {
 	name := create(t, "3", "retention.ms=7200000")
 	described := run(t, "", kafkaTopics, "--describe", "--topic", name)
@@ -38,6 +39,7 @@ func TestTopics(t *testing.T) {
 	})
 }
 
+// TestConsole: kafka-console-producer and kafka-console-consumer, with keys, from an offset.
 func TestConsole(t *testing.T) {
 	name := create(t, "1")
 	run(t, "k1:one\nk2:two\nk3:three\n", kafkaConsoleProducer, "--topic", name,
@@ -78,6 +80,7 @@ func TestConsoleProducerSettings(t *testing.T) {
 	}
 }
 
+// TestGroups: kafka-consumer-groups and kafka-groups list, describe, reset offsets and delete.
 func TestGroups(t *testing.T) {
 	name, group := create(t, "1"), shared.Name(t)
 	run(t, strings.Repeat("v\n", 10), kafkaConsoleProducer, "--topic", name)
@@ -118,6 +121,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestConfigs: kafka-configs describes and alters topics and brokers.
 func TestConfigs(t *testing.T) {
 	name := create(t, "1")
 	topic := []string{"--entity-type", "topics", "--entity-name", name}
@@ -180,6 +184,8 @@ func TestQuotas(t *testing.T) {
 	})
 }
 
+// TestOffsetsRecordsDirs: kafka-get-offsets, kafka-delete-records, kafka-log-dirs and kafka-
+// broker-api-versions.
 func TestOffsetsRecordsDirs(t *testing.T) {
 	name := create(t, "1")
 	run(t, strings.Repeat("v\n", 10), kafkaConsoleProducer, "--topic", name)
@@ -206,6 +212,7 @@ func TestOffsetsRecordsDirs(t *testing.T) {
 	contains(t, "api versions", run(t, "", kafkaAPIVersions), "Produce(0): 0 to 13", "ApiVersions(18): 0 to 4")
 }
 
+// TestPerf: kafka-producer-perf-test, kafka-consumer-perf-test and kafka-e2e-latency.
 func TestPerf(t *testing.T) {
 	name := create(t, "2")
 	out := run(t, "", kafkaProducerPerf, "--topic", name, "--num-records", "20000", "--record-size", "100",

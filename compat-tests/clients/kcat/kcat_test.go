@@ -51,6 +51,7 @@ func lines(n int, prefix string) string {
 	return b.String()
 }
 
+// TestList: topics and brokers are listed.
 func TestList(t *testing.T) {
 	name := shared.Name(t)
 	kcat(t, "v\n", "-P", "-t", name) // Creates the topic.
@@ -87,6 +88,7 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestProduceConsume: produce and consume with each codec and acks.
 func TestProduceConsume(t *testing.T) {
 	for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 		for _, acks := range []string{"0", "1", "all"} {
@@ -112,6 +114,7 @@ func TestProduceConsume(t *testing.T) {
 	}
 }
 
+// TestIdempotent: an idempotent producer.
 func TestIdempotent(t *testing.T) {
 	name, want := shared.Name(t), lines(1000, "")
 	kcat(t, want, "-P", "-t", name, "-X", "enable.idempotence=true", "-X", "batch.num.messages=10")
@@ -120,6 +123,7 @@ func TestIdempotent(t *testing.T) {
 	}
 }
 
+// TestKeysHeadersTombstones: keys, headers and tombstones.
 func TestKeysHeadersTombstones(t *testing.T) {
 	name := shared.Name(t)
 	kcat(t, "k1:v1\nk2:\n", "-P", "-t", name, "-K", ":", "-Z", "-H", "h=one", "-H", "g=two")
@@ -129,6 +133,7 @@ func TestKeysHeadersTombstones(t *testing.T) {
 	}
 }
 
+// TestConsumeFrom: consume from an offset, from the end and by time.
 func TestConsumeFrom(t *testing.T) {
 	name := shared.Name(t)
 	kcat(t, lines(10, "v"), "-P", "-t", name)
@@ -144,6 +149,7 @@ func TestConsumeFrom(t *testing.T) {
 	kcat(t, "", "-C", "-t", name, "-o", "beginning", "-e", "-q", "-X", "check.crcs=true")
 }
 
+// TestLargeMessage: records up to the limit, and over it.
 func TestLargeMessage(t *testing.T) {
 	name := shared.Name(t)
 	file := filepath.Join(t.TempDir(), "large")
@@ -163,6 +169,7 @@ func TestLargeMessage(t *testing.T) {
 	}
 }
 
+// TestGroup: a member of a group goes on where it was.
 func TestGroup(t *testing.T) {
 	name, group := shared.Name(t), shared.Name(t)
 	kcat(t, lines(100, "a"), "-P", "-t", name)
@@ -215,6 +222,7 @@ func TestGroupOfTwo(t *testing.T) {
 	}
 }
 
+// TestQuery: offsets by time.
 func TestQuery(t *testing.T) {
 	name := shared.Name(t)
 	kcat(t, lines(10, "v"), "-P", "-t", name)

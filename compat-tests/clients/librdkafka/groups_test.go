@@ -25,10 +25,18 @@ func client(t *testing.T) *groups.Client {
 	return c
 }
 
+// TestCluster: three members of a group join, leave, crash and come back; every record is
+// delivered and no partition has two owners.
 func TestCluster(t *testing.T) { groups.Cluster(t, &shared, client(t)) }
 
+// TestBroadcast: every member of a broadcasting group gets every record, and goes on where it
+// was.
 func TestBroadcast(t *testing.T) { groups.Broadcast(t, &shared, client(t)) }
 
+// TestRewind: mainstem group rewind takes members at work to an offset, to a time, so many back,
+// and undoes it.
 func TestRewind(t *testing.T) { groups.Rewind(t, &shared, client(t)) }
 
+// TestMigrate: members of the classic protocol are replaced by members of the consumer protocol
+// at work, and back.
 func TestMigrate(t *testing.T) { groups.Migrate(t, &shared, client(t)) }
