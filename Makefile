@@ -13,7 +13,7 @@ TARGET   ?= mainstem
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race lint fuzz crash planted planted-killtest bench bench-storage killtest faults compat ci
+.PHONY: help run build test race lint fuzz crash planted planted-killtest bench bench-storage killtest faults compat compat-report ci
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ faults: build ## a full, slow or damaged disk under the real binary, and what th
 
 compat: build ## real clients against a broker (CLIENT=a folder of compat-tests/clients or pipelines|behaviour|hostile|faults|groups|all TARGET=mainstem|kafka); what is Java and kafka need a JDK and Maven, some Debian packages are installed as root, others need Python 3, Node.js or Rust
 	cd compat-tests && BROKER_BIN=$(CURDIR)/$(BIN) ./run.sh $(CLIENT) $(TARGET)
+
+compat-report: ## write docs/compatibility.md from what make compat left in compat-tests/results
+	cd compat-tests && $(GO) run ./report -keep . -page ../docs/compatibility.md
 
 ci: ## what the server runs: lint, test, the quick set of real clients
 	./.ci/run

@@ -21,6 +21,9 @@ const (
 // it is about.
 const MainstemOnly = "only Mainstem has this"
 
+// KafkaRefuses is what a test says that has seen Apache Kafka refuse what it is about.
+const KafkaRefuses = "Apache Kafka refuses this"
+
 // ParseTarget reads a target's name; the empty one means Mainstem.
 func ParseTarget(name string) (Target, error) {
 	switch Target(name) {

@@ -2,4 +2,11 @@
 // client's allow.txt, which is a ratchet: a listed test that does not pass
 // fails the run, an unlisted one that passes asks to be listed, an unlisted one
 // that fails is shown as a gap. On Apache Kafka every failure fails the run.
+//
+// What the tests said is kept in ../results, and docs/compatibility.md is made of
+// that. The tests here see that both stand for what the folders have.
+//
+// Files in reading order: main.go, read.go (events), allow.go, judge.go; result.go (what is
+// kept), folder.go (a client: its version, the titles of its tests), findings.go,
+// matrix.go (what is wrong with results), page.go.
 package main

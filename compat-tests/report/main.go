@@ -1,40 +1,41 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
+	"context"
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
-	"strings"
+	"path/filepath"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
-type event struct {
-	Action, Package, Test, Output string
-}
-
-// results are a run's tests by verdict: pass, fail or skip.
-type results struct {
-	verdict map[string]string
-	output  map[string]*strings.Builder
-	// broken says that a package failed outside its tests, as by a broker
-	// that did not start.
-	broken bool
+// options are of one run.
+type options struct {
+	allow, target string
+	quick, write  bool
+	// keep is the root of the folders, where the result is left; "" keeps none.
+	keep string
 }
 
 func main() {
-	allowFile := flag.String("allow", "", "file with one test a line that must pass")
-	target := flag.String("target", "mainstem", "what was tested: mainstem or kafka")
-	quick := flag.Bool("quick", false, "the quick set: a skipped test is left out, not missing")
-	write := flag.Bool("write", false, "write the passed tests to the allow file")
+	var o options
+	flag.StringVar(&o.allow, "allow", "", "file with one test a line that must pass")
+	flag.StringVar(&o.target, "target", "mainstem", "what was tested: mainstem or kafka")
+	flag.BoolVar(&o.quick, "quick", false, "the quick set: a skipped test is left out, not missing")
+	flag.BoolVar(&o.write, "write", false, "write the passed tests to the allow file")
+	flag.StringVar(&o.keep, "keep", "", "leave what the tests said in results/ of this directory")
+	page := flag.String("page", "", "write this page from the results of the directory that -keep names, and do nothing else")
 	flag.Parse()
-	ok, err := run(os.Stdin, os.Stdout, *allowFile, *target, *quick, *write)
+	if *page != "" {
+		if err := writePage(o.keep, *page); err != nil {
+			fmt.Fprintln(os.Stderr, "report:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	ok, err := run(os.Stdin, os.Stdout, o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 	}
@@ -43,160 +44,56 @@ func main() {
 	}
 }
 
-func run(in io.Reader, out io.Writer, allowFile, target string, quick, write bool) (bool, error) {
+func run(in io.Reader, out io.Writer, o options) (bool, error) {
 	res, err := read(in, out)
 	if err != nil {
 		return false, err
 	}
-	if write {
-		return true, writeAllowed(allowFile, res)
+	if o.write {
+		if err := writeAllowed(o.allow, res); err != nil {
+			return false, err
+		}
 	}
-	allowed, err := readAllowed(allowFile)
+	allowed, err := readAllowed(o.allow)
 	if err != nil {
 		return false, err
 	}
-	return judge(out, res, allowed, target, quick), nil
+	ok := judge(out, res, allowed, o.target, o.quick)
+	if o.keep != "" && res.ran() {
+		about, err := aboutRun(o)
+		if err != nil {
+			return false, err
+		}
+		err = newResult(about, res).save(o.keep)
+		return ok && err == nil, err
+	}
+	return ok, nil
 }
 
-// read collects verdicts; tests with subtests count by their subtests.
-func read(in io.Reader, out io.Writer) (*results, error) {
-	res := &results{verdict: map[string]string{}, output: map[string]*strings.Builder{}}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var e event
-		if json.Unmarshal(lines.Bytes(), &e) != nil {
-			fmt.Fprintln(out, lines.Text()) // A compiler's word.
-			continue
-		}
-		switch e.Action {
-		case "output", "build-output":
-			b := res.output[e.Test]
-			if b == nil {
-				b = &strings.Builder{}
-				res.output[e.Test] = b
-			}
-			b.WriteString(e.Output)
-		case "pass", "fail", "skip":
-			if e.Test != "" {
-				res.verdict[e.Test] = e.Action
-			} else if e.Action == "fail" {
-				res.broken = true
-			}
-		case "build-fail":
-			res.broken = true
-		}
-	}
-	for name := range res.verdict {
-		if parent, _, ok := strings.Cut(name, "/"); ok {
-			// A parent may fail by itself: then it stays.
-			if res.verdict[parent] != "fail" || anyFailed(res.verdict, parent+"/") {
-				delete(res.verdict, parent)
-			}
-		}
-	}
-	return res, lines.Err()
-}
-
-func anyFailed(verdict map[string]string, prefix string) bool {
-	for name, v := range verdict {
-		if v == "fail" && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-func judge(out io.Writer, res *results, allowed map[string]bool, target string, quick bool) bool {
-	ok := true
-	bad := func(format string, args ...any) {
-		ok = false
-		fmt.Fprintf(out, format+"\n", args...)
-	}
-	passed, failed, skipped := 0, 0, 0
-	for _, name := range slices.Sorted(maps.Keys(res.verdict)) {
-		v := res.verdict[name]
-		switch v {
-		case "pass":
-			passed++
-			if !allowed[name] {
-				fmt.Fprintf(out, "LIST ME  %s passes and is not in allow.txt\n", name)
-			}
-		case "fail":
-			failed++
-			if text := res.output[name]; text != nil {
-				fmt.Fprint(out, text.String())
-			}
-			if allowed[name] || target == "kafka" {
-				bad("FAIL     %s", name)
-			} else {
-				fmt.Fprintf(out, "GAP      %s\n", name)
-			}
-		case "skip":
-			skipped++
-			if text := res.output[name]; text != nil && strings.Contains(text.String(), "NOT TESTED") {
-				fmt.Fprint(out, text.String()) // not by choice: it must not go unseen
-			}
-			if allowed[name] && !res.maySkip(name, target, quick) {
-				bad("SKIPPED  %s: a skip is not a pass", name)
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(allowed)) {
-		if _, ran := res.verdict[name]; !ran && !res.skippedWithParent(name, target, quick) {
-			bad("MISSING  %s is in allow.txt and did not run", name)
-		}
-	}
-	if passed+failed == 0 || (res.broken && failed == 0) {
-		if text := res.output[""]; text != nil {
-			fmt.Fprint(out, text.String())
-		}
-		bad("the tests could not run")
-	}
-	fmt.Fprintf(out, "%s: %d passed, %d failed, %d skipped\n", target, passed, failed, skipped)
-	return ok
-}
-
-// maySkip tells whether a test that must pass may be skipped: by the quick set, and
-// on Kafka if it says that it is of what only Mainstem has.
-func (r *results) maySkip(name, target string, quick bool) bool {
-	if quick {
-		return true
-	}
-	text := r.output[name]
-	return target == "kafka" && text != nil && strings.Contains(text.String(), harness.MainstemOnly)
-}
-
-// skippedWithParent tells a subtest of a test that was skipped whole and may be.
-func (r *results) skippedWithParent(name, target string, quick bool) bool {
-	parent, _, _ := strings.Cut(name, "/")
-	return r.verdict[parent] == "skip" && r.maySkip(parent, target, quick)
-}
-
-func readAllowed(file string) (map[string]bool, error) {
-	b, err := os.ReadFile(file)
+// aboutRun says what was run now, of the folder that has the allow file.
+func aboutRun(o options) (about, error) {
+	folder := filepath.Dir(o.allow)
+	version, err := clientVersion(o.keep, folder)
 	if err != nil {
-		return nil, err
+		return about{}, err
 	}
-	allowed := map[string]bool{}
-	for line := range strings.Lines(string(b)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			allowed[line] = true
+	commit, date, err := checkedOut(o.keep)
+	if err != nil {
+		return about{}, err
+	}
+	broker := "Mainstem"
+	if o.target == string(harness.Kafka) {
+		if broker, err = harness.Version(context.Background(), harness.Kafka); err != nil {
+			return about{}, err
 		}
 	}
-	return allowed, nil
+	return about{client: filepath.Base(folder), target: o.target, broker: broker, version: version, commit: commit, date: date}, nil
 }
 
-func writeAllowed(file string, res *results) error {
-	if res.broken {
-		return errors.New("not written: some tests failed")
+func writePage(root, file string) error {
+	m, err := readMatrix(root)
+	if err != nil {
+		return err
 	}
-	var b strings.Builder
-	b.WriteString("# Tests that must pass on Mainstem. A ratchet: lines are added, never removed\n# without an entry in findings.md.\n")
-	for _, name := range slices.Sorted(maps.Keys(res.verdict)) {
-		if res.verdict[name] == "pass" {
-			b.WriteString(name + "\n")
-		}
-	}
-	return os.WriteFile(file, []byte(b.String()), 0o644)
+	return os.WriteFile(file, []byte(m.page()), 0o644)
 }

@@ -15,8 +15,8 @@ func line(action, test string) string {
 	return `{"Action":"` + action + `","Package":"p","Test":"` + test + `","Output":"` + test + ` says\n"}`
 }
 
-// said is what a test prints.
-func said(test, words string) string {
+// saying is what a test prints.
+func saying(test, words string) string {
 	return `{"Action":"output","Package":"p","Test":"` + test + `","Output":"    x_test.go:1: ` + words + `\n"}`
 }
 
@@ -65,19 +65,23 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			name: "a listed one is skipped on Kafka, which does not have it", allow: "A\nB\nC/x\n", target: "kafka", ok: true,
-			events: []string{line("pass", "A"), said("B", harness.MainstemOnly), line("skip", "B"), said("C", harness.MainstemOnly), line("skip", "C")},
+			events: []string{line("pass", "A"), saying("B", harness.MainstemOnly), line("skip", "B"), saying("C", harness.MainstemOnly), line("skip", "C")},
 		},
 		{
 			name: "a listed one is not tested on Kafka", allow: "A\nB\n", target: "kafka", says: []string{"NOT TESTED: no disk", "SKIPPED  B"},
-			events: []string{line("pass", "A"), said("B", "NOT TESTED: no disk"), line("skip", "B")},
+			events: []string{line("pass", "A"), saying("B", "NOT TESTED: no disk"), line("skip", "B")},
 		},
 		{
 			name: "a listed one is skipped with its parent on Kafka", allow: "A\nC/x\n", target: "kafka", says: []string{"MISSING  C/x"},
-			events: []string{line("pass", "A"), said("C", "NOT TESTED: no disk"), line("skip", "C")},
+			events: []string{line("pass", "A"), saying("C", "NOT TESTED: no disk"), line("skip", "C")},
+		},
+		{
+			name: "a listed one is refused by Kafka", allow: "A\nB\n", target: "kafka", ok: true,
+			events: []string{line("pass", "A"), saying("B", harness.KafkaRefuses+": closed"), line("skip", "B")},
 		},
 		{
 			name: "only Mainstem has it, and this is Mainstem", allow: "A\nB\n", says: []string{"SKIPPED  B"},
-			events: []string{line("pass", "A"), said("B", harness.MainstemOnly), line("skip", "B")},
+			events: []string{line("pass", "A"), saying("B", harness.MainstemOnly), line("skip", "B")},
 		},
 		{
 			name: "subtests count, not their parent", allow: "A/x\n", ok: true, says: []string{"GAP      A/y", "1 passed, 1 failed"},
@@ -106,7 +110,7 @@ func TestJudge(t *testing.T) {
 				target = "mainstem"
 			}
 			var out strings.Builder
-			ok, err := run(strings.NewReader(strings.Join(c.events, "\n")), &out, file, target, c.quick, false)
+			ok, err := run(strings.NewReader(strings.Join(c.events, "\n")), &out, options{allow: file, target: target, quick: c.quick})
 			if err != nil || ok != c.ok {
 				t.Errorf("ok %v, error %v; want %v", ok, err, c.ok)
 			}
@@ -124,7 +128,7 @@ func TestWrite(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "allow.txt")
 	events := []string{line("pass", "B"), line("pass", "A"), line("skip", "C")}
 	var out strings.Builder
-	if _, err := run(strings.NewReader(strings.Join(events, "\n")), &out, file, "mainstem", false, true); err != nil {
+	if _, err := run(strings.NewReader(strings.Join(events, "\n")), &out, options{allow: file, target: "mainstem", write: true}); err != nil {
 		t.Fatal(err)
 	}
 	allowed, err := readAllowed(file)
@@ -132,7 +136,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("listed are %v, %v", allowed, err)
 	}
 	events = append(events, line("fail", ""))
-	if _, err := run(strings.NewReader(strings.Join(events, "\n")), &out, file, "mainstem", false, true); err == nil {
+	if _, err := run(strings.NewReader(strings.Join(events, "\n")), &out, options{allow: file, target: "mainstem", write: true}); err == nil {
 		t.Error("a broken run was written")
 	}
 }

@@ -89,13 +89,20 @@ func Quick(t *testing.T) {
 	}
 }
 
-// MainstemOnly skips a test of what no other broker has, which is the one reason for
-// which the report lets a test that must pass be skipped on Kafka.
+// MainstemOnly skips a test of what no other broker has. The report lets a test that
+// must pass be skipped on Kafka for this and for KafkaRefuses.
 func MainstemOnly(t *testing.T, target harness.Target) {
 	t.Helper()
 	if target != harness.Mainstem {
 		t.Skipf("%s, and this is %s", harness.MainstemOnly, target)
 	}
+}
+
+// KafkaRefuses ends a test that has seen, on Apache Kafka, that it refuses a client, and
+// says how.
+func KafkaRefuses(t *testing.T, how string) {
+	t.Helper()
+	t.Skipf("%s: %s", harness.KafkaRefuses, how)
 }
 
 // Context ends with the test, and after a while at the latest.
