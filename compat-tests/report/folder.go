@@ -15,7 +15,7 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
-// folder is one of clients/ or pipelines/, or one beside them, that has an allow.txt.
+// folder is one of clients/ or pipelines/, or behaviour, that has an allow.txt.
 type folder struct {
 	// path is below the root; name is its end.
 	path, name string
@@ -25,13 +25,13 @@ type folder struct {
 	// titles are what the doc comments of the tests say.
 	titles   map[string]string
 	findings []finding
-	// results by target; nil where there is none.
+	// results by target; there is none of another version of the client.
 	results map[harness.Target]*result
 }
 
 // patterns find the folders, in the page's order.
 func patterns() []string {
-	return []string{"clients/*/allow.txt", "pipelines/*/allow.txt", "*/allow.txt"}
+	return []string{"clients/*/allow.txt", "pipelines/*/allow.txt", "behaviour/allow.txt"}
 }
 
 // readFolders reads all folders and their results.
@@ -74,7 +74,7 @@ func readFolder(root, dir string) (f *folder, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if r != nil {
+		if r != nil && r.version == f.version {
 			f.results[target] = r
 		}
 	}

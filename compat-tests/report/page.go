@@ -24,6 +24,7 @@ leaves its results in compat-tests/results, and ` + "`make compat-report`" + ` m
 | – | only Mainstem has what this is about |
 | **no** | the test fails |
 | not tested | what the test needs was not there |
+| not run | the test was not run yet, or not with this version |
 
 `
 
@@ -50,15 +51,12 @@ func (m *matrix) overview(b *strings.Builder) {
 
 // count says how many of a folder's tests came out how.
 func (f *folder) count(target harness.Target) string {
-	if f.results[target] == nil {
-		return "not run"
-	}
 	n := map[string]int{}
 	for _, name := range f.names() {
 		n[f.verdict(target, name)]++
 	}
 	var parts []string
-	for _, word := range []string{yes, refused, only, no, notTested} {
+	for _, word := range []string{yes, refused, only, no, notTested, notRun} {
 		switch {
 		case n[word] == 0:
 		case word == only:
@@ -77,33 +75,42 @@ const (
 	only      = "–"
 	no        = "**no**"
 	notTested = "not tested"
+	notRun    = "not run"
 )
 
 func (f *folder) verdict(target harness.Target, name string) string {
 	r := f.results[target]
 	if r == nil {
-		return notTested
+		return notRun
 	}
 	v, ran := r.of(name)
 	switch {
-	case ran && v.word == "pass":
+	case !ran:
+		return notRun
+	case v.word == "pass":
 		return yes
-	case ran && v.word == "fail":
+	case v.word == "fail":
 		return no
-	case ran && target == harness.Kafka && strings.Contains(v.reason, harness.KafkaRefuses):
+	case target == harness.Kafka && strings.Contains(v.reason, harness.KafkaRefuses):
 		return refused
-	case ran && target == harness.Kafka && strings.Contains(v.reason, harness.MainstemOnly):
+	case target == harness.Kafka && strings.Contains(v.reason, harness.MainstemOnly):
 		return only
 	}
 	return notTested
 }
 
-// names are the tests of a folder, those with parts by their parts.
+// names are the tests of a folder that are listed or have a result, those with parts by
+// their parts. What has a result and is no test any more is none.
 func (f *folder) names() []string {
 	all := map[string]bool{}
+	for name := range f.allowed {
+		all[name] = true
+	}
 	for _, r := range f.results {
 		for name := range r.tests {
-			all[name] = true
+			if top, _, _ := strings.Cut(name, "/"); f.titles[top] != "" {
+				all[name] = true
+			}
 		}
 	}
 	for name := range all {
@@ -157,10 +164,16 @@ func (f *folder) section(b *strings.Builder) {
 			ran = append(ran, fmt.Sprintf("on %s (%s, tests of commit %s)", r.broker, r.date, r.commit))
 		}
 	}
-	fmt.Fprintf(b, "Run %s. Source: [%s](../compat-tests/%s).\n\n", strings.Join(ran, " and "), f.path, f.path)
+	if len(ran) > 0 {
+		fmt.Fprintf(b, "Run %s. ", strings.Join(ran, " and "))
+	}
+	fmt.Fprintf(b, "Source: [%s](../compat-tests/%s).\n\n", f.path, f.path)
 	b.WriteString("| feature | Apache Kafka | Mainstem |\n|---|---|---|\n")
 	for _, r := range f.rows() {
 		text := f.titles[r.top]
+		if text == "" {
+			text = title(r.top, "")
+		}
 		if r.of != "" {
 			text = r.of + ": " + text
 		}

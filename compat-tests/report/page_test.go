@@ -69,44 +69,56 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestProblems: results that do not stand for what the folders have.
+// change replaces a text in one of the files; without an old text the file goes.
+func change(t *testing.T, file, old, new string) *matrix {
+	t.Helper()
+	files := client()
+	if old == "" {
+		delete(files, file)
+	} else {
+		files[file] = strings.Replace(files[file], old, new, 1)
+	}
+	m, err := readMatrix(tree(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestProblems: results that contradict what the folders say.
 func TestProblems(t *testing.T) {
 	for _, c := range []struct{ name, file, old, new, want string }{
-		{"a test is new", "clients/x/allow.txt", "TestB\n", "TestB\nTestD\n", "TestD is in allow.txt and has no result on mainstem"},
 		{"it failed", "results/x.mainstem.txt", "pass  TestB", "fail  TestB: bad", `on mainstem it is "fail" bad`},
+		{"it failed on Kafka", "results/x.kafka.txt", "pass  TestA/c", "fail  TestA/c: bad", `on kafka it is "fail" bad`},
 		{"it was not tested", "results/x.kafka.txt", "skip  TestB: only Mainstem has this", "skip  TestB: NOT TESTED", `on kafka it is "skip" NOT TESTED`},
 		{"it was skipped here", "results/x.mainstem.txt", "pass  TestB", "skip  TestB: only Mainstem has this", `on mainstem it is "skip"`},
-		{"it is gone", "results/x.kafka.txt", "pass  TestManyThings", "pass  TestGone", "TestGone has a result on kafka and is no test"},
 		{"it is not listed", "results/x.mainstem.txt", "fail  TestManyThings", "pass  TestManyThings", "TestManyThings passes and is not in allow.txt"},
-		{"another version", "go.mod", "v1.2.3", "v1.2.4", `VERSION says "x v1.2.4"`},
 		{"no version", "clients/x/VERSION", "x {example.org/x}\n", "", "no VERSION"},
-		{"no result", "results/x.kafka.txt", "", "", "no result on kafka: ./run.sh x kafka"},
+		{"no folder", "clients/x/allow.txt", "", "", "x.kafka.txt is of no folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			files := client()
-			if c.old == "" {
-				delete(files, c.file)
-			} else {
-				files[c.file] = strings.Replace(files[c.file], c.old, c.new, 1)
-			}
-			m, err := readMatrix(tree(t, files))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := m.problems()
+			got := change(t, c.file, c.old, c.new).problems()
 			if !slices.ContainsFunc(got, func(p string) bool { return strings.Contains(p, c.want) }) {
 				t.Errorf("no %q in %q", c.want, got)
 			}
 		})
 	}
-	files := client()
-	files["results/y.kafka.txt"] = kafkas
-	m, err := readMatrix(tree(t, files))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := m.problems(); len(got) != 1 || !strings.Contains(got[0], "y.kafka.txt is of no folder") {
-		t.Errorf("%q", got)
+}
+
+// TestNotRun: what has no result of this version changes the page.
+func TestNotRun(t *testing.T) {
+	for _, c := range []struct{ name, file, old, new, want string }{
+		{"a test is new", "clients/x/allow.txt", "TestB\n", "TestB\nTestD\n", "| D | not run | not run |\n"},
+		{"it is gone", "results/x.kafka.txt", "pass  TestManyThings", "pass  TestGone", "| Many things | not run | **no** |\n"},
+		{"another version", "go.mod", "v1.2.3", "v1.2.4", "| [x](#x) | x v1.2.4 | 5 not run | 5 not run |\n"},
+		{"no result", "results/x.kafka.txt", "", "", "| Sends it | not run | yes |\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := change(t, c.file, c.old, c.new)
+			if page, p := m.page(), m.problems(); !strings.Contains(page, c.want) || len(p) > 0 {
+				t.Errorf("no %q, or %q, in:\n%s", c.want, p, page)
+			}
+		})
 	}
 }
 
