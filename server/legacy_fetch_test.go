@@ -1,10 +1,10 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -185,44 +185,45 @@ func TestOldFetchRefused(t *testing.T) {
 }
 
 // TestOldFetchMemory: what many old clients are answered is within the budget for
-// answers, though the clients take nothing.
+// answers, which it fills while the clients take nothing, and nothing of it is left when
+// they have taken it all.
 func TestOldFetchMemory(t *testing.T) {
-	const clients = 20
+	const clients, budget, answer = 20, 128 << 20, 8 << 20
 	b := startBroker(t, options{})
 	c := b.dial()
 	c.createTopic("t", 1)
 	for range 10 {
-		c.produce("t", 0, strings.Repeat("x", 1_000_000))
-	}
-	var all []*client
-	for range clients {
-		one := b.dial()
-		all = append(all, one)
-		req := fetchRequest("t", 0, 0)
-		req.SetVersion(3)
-		one.send(req)
-	}
-	shown := func(name string) (n float64) {
-		for line := range bytes.Lines(b.metricsText()) {
-			if text, ok := bytes.CutPrefix(line, []byte(name+" ")); ok {
-				_, err := fmt.Sscan(string(text), &n)
-				must(t, err)
-			}
+		if p := c.produce("t", 0, strings.Repeat("x", 1_000_000)); p.ErrorCode != 0 {
+			t.Fatalf("%+v", p)
 		}
-		return n
 	}
-	const budget = 128 << 20
-	most := float64(0)
+	req := fetchRequest("t", 0, 0)
+	req.SetVersion(3)
+	all := make([]*client, clients)
+	for i := range all {
+		all[i] = b.dial()
+		// The two ends of a socket grow, and must not hold a whole answer between them: it
+		// would be written, and no longer the broker's.
+		must(t, all[i].conn.(*net.TCPConn).SetReadBuffer(256<<10))
+		all[i].send(req)
+	}
+	most, held := float64(0), float64(0)
+	look := func() {
+		held = b.gauge("mainstem_answer_bytes")
+		most = max(most, held)
+	}
+	// Nobody takes anything, so all is held that there is room for: less than what one
+	// more answer claims, which is its messages and a batch twice, is free.
+	until(t, "the budget is full", func() bool { return held > budget-answer-(4<<20) }, look)
 	for _, one := range all {
-		req := fetchRequest("t", 0, 0)
-		req.SetVersion(3)
 		resp, _ := one.receive(req, one.next).(*kmsg.FetchResponse)
 		if n := len(offsetsOf(resp.Topics[0].Partitions[0].RecordBatches)); n != 8 {
 			t.Errorf("%d messages", n)
 		}
-		most = max(most, shown("mainstem_answer_bytes"))
+		look()
 	}
 	if most > budget {
 		t.Errorf("%.0f bytes of answers, the budget is %d", most, budget)
 	}
+	until(t, "all was given back", func() bool { return held == 0 }, look)
 }
