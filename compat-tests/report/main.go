@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
@@ -86,6 +87,7 @@ func aboutRun(o options) (about, error) {
 		if broker, err = harness.Version(context.Background(), harness.Kafka); err != nil {
 			return about{}, err
 		}
+		broker, _, _ = strings.Cut(broker, " on ") // Java
 	}
 	return about{client: filepath.Base(folder), target: o.target, broker: broker, version: version, commit: commit, date: date}, nil
 }
