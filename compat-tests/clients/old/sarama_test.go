@@ -9,13 +9,12 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
-// TestSarama: applications pin a version of brokers, and sarama asks for the versions
-// of that time. Its consumer groups begin with 0.10.2, which is Telegraf's default.
+// TestSarama: sarama as applications pin it to a version of brokers. It asks for the
+// versions of that time. Its consumer groups begin with 0.10.2, which is Telegraf's default.
 func TestSarama(t *testing.T) {
 	for _, version := range []sarama.KafkaVersion{sarama.V0_8_2_0, sarama.V0_9_0_0, sarama.V0_10_0_0, sarama.V0_10_2_0} {
 		t.Run(version.String(), func(t *testing.T) {
 			testbroker.Quick(t)
-			testbroker.MainstemOnly(t, shared.Broker().Target())
 			s := saramaClient{version}
 			c := client{codecs: []string{"none", "gzip", "snappy", "lz4"}, produce: s.produce, consume: s.consume, groups: true}
 			if !version.IsAtLeast(sarama.V0_10_0_0) {
@@ -49,11 +48,11 @@ func (s saramaClient) config(codec string, fetchBytes int) *sarama.Config {
 	return c
 }
 
-func (s saramaClient) produce(t *testing.T, topic, codec string) (offsets []int64) {
+func (s saramaClient) produce(t *testing.T, topic, codec string) (offsets []int64, err error) {
 	t.Helper()
 	p, err := sarama.NewSyncProducer([]string{shared.Addr()}, s.config(codec, 0))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer closed(t, p.Close)
 	encode := func(text string) sarama.Encoder {
@@ -67,12 +66,12 @@ func (s saramaClient) produce(t *testing.T, topic, codec string) (offsets []int6
 		all = append(all, &sarama.ProducerMessage{Topic: topic, Key: encode(keyOf(i)), Value: encode(valueOf(codec, i))})
 	}
 	if err := p.SendMessages(all); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for _, m := range all {
 		offsets = append(offsets, m.Offset)
 	}
-	return offsets
+	return offsets, nil
 }
 
 // closed closes a client at the end of a test.
