@@ -18,6 +18,8 @@ type options struct {
 	quick, write  bool
 	// keep is the root of the folders, where the result is left; "" keeps none.
 	keep string
+	// commit and date are of what runs.
+	commit, date string
 }
 
 func main() {
@@ -36,7 +38,14 @@ func main() {
 		}
 		return
 	}
-	ok, err := run(os.Stdin, os.Stdout, o)
+	var err error
+	if o.keep != "" {
+		o.commit, o.date, err = checkedOut(o.keep)
+	}
+	ok := false
+	if err == nil {
+		ok, err = run(os.Stdin, os.Stdout, o)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 	}
@@ -78,10 +87,6 @@ func aboutRun(o options) (about, error) {
 	if err != nil {
 		return about{}, err
 	}
-	commit, date, err := checkedOut(o.keep)
-	if err != nil {
-		return about{}, err
-	}
 	broker := "Mainstem"
 	if o.target == string(harness.Kafka) {
 		if broker, err = harness.Version(context.Background(), harness.Kafka); err != nil {
@@ -89,7 +94,7 @@ func aboutRun(o options) (about, error) {
 		}
 		broker, _, _ = strings.Cut(broker, " on ") // Java
 	}
-	return about{client: filepath.Base(folder), target: o.target, broker: broker, version: version, commit: commit, date: date}, nil
+	return about{client: filepath.Base(folder), target: o.target, broker: broker, version: version, commit: o.commit, date: o.date}, nil
 }
 
 func writePage(root, file string) error {

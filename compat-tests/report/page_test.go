@@ -142,7 +142,7 @@ func TestKept(t *testing.T) {
 	files := client()
 	delete(files, "results/x.mainstem.txt")
 	root := tree(t, files)
-	o := options{allow: filepath.Join(root, "clients/x/allow.txt"), target: "mainstem", keep: root}
+	o := options{allow: filepath.Join(root, "clients/x/allow.txt"), target: "mainstem", keep: root, commit: "abc", date: "2026-01-02"}
 	var out strings.Builder
 	if _, err := run(strings.NewReader(`{"Action":"build-fail"}`), &out, o); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestKept(t *testing.T) {
 	if want := "pass  TestA/a_b\nskip  TestB: no: disk: x\nfail  TestC: first\n"; text != want {
 		t.Errorf("%q, want %q", text, want)
 	}
-	if r.version != "x v1.2.3" || r.broker != "Mainstem" || r.commit == "" || r.date == "" {
+	if r.version != "x v1.2.3" || r.broker != "Mainstem" || r.commit != "abc" || r.date != "2026-01-02" {
 		t.Errorf("%+v", r.about)
 	}
 }

@@ -166,7 +166,7 @@ func checkedOut(root string) (commit, date string, err error) {
 	}
 	date = time.Now().UTC().Format(time.DateOnly)
 	if commit, err = git("rev-parse", "--short=10", "HEAD"); err != nil {
-		return "unknown", date, nil // The source came without its history.
+		return "", "", fmt.Errorf("a result names its commit: %w", err)
 	}
 	changed, err := git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude)"+resultsDir)
 	if changed != "" {

@@ -2,5 +2,6 @@
 // each run as a process.
 //
 // Files in reading order: main_test.go (the shared broker, how a tool is run),
-// tools_test.go, cluster_test.go, transactions_test.go. allow.txt lists what must pass on Mainstem.
+// tools_test.go, cluster_test.go, transactions_test.go, more_test.go
+// (what is verifiable, resets of Streams, and what is not served). allow.txt lists what must pass on Mainstem.
 package javatools

@@ -71,7 +71,9 @@ func scenario(t *testing.T, c client) {
 		if err != nil {
 			t.Fatalf("%s: %v", codec, err)
 		}
-		if len(offsets) != count || offsets[count-1]-offsets[0] != count-1 || !slices.IsSorted(offsets) {
+		// The marker of the transaction before may come in between: who ended it was
+		// answered before it is written.
+		if len(offsets) != count || offsets[count-1]-offsets[0] > count || !slices.IsSorted(offsets) {
 			t.Fatalf("%s: offsets %v", codec, offsets)
 		}
 		writeToday(t, topic, codec)

@@ -3,6 +3,7 @@ package old
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -15,7 +16,7 @@ func TestSarama(t *testing.T) {
 	for _, version := range []sarama.KafkaVersion{sarama.V0_8_2_0, sarama.V0_9_0_0, sarama.V0_10_0_0, sarama.V0_10_2_0} {
 		t.Run(version.String(), func(t *testing.T) {
 			testbroker.Quick(t)
-			s := saramaClient{version}
+			s := saramaClient{version: version}
 			c := client{codecs: []string{"none", "gzip", "snappy", "lz4"}, produce: s.produce, consume: s.consume, groups: true}
 			if !version.IsAtLeast(sarama.V0_10_0_0) {
 				c.codecs = c.codecs[:3] // It refuses LZ4 before.
@@ -28,7 +29,18 @@ func TestSarama(t *testing.T) {
 	}
 }
 
-type saramaClient struct{ version sarama.KafkaVersion }
+// TestTelegraf: sarama as Telegraf's kafka_consumer has it by default: 0.10.2.0, a group,
+// range, commits by time and at the end.
+func TestTelegraf(t *testing.T) {
+	testbroker.Quick(t)
+	s := saramaClient{version: sarama.V0_10_2_0, telegraf: true}
+	scenario(t, client{codecs: []string{"none", "gzip", "snappy", "lz4"}, produce: s.produce, consume: s.join, groups: true})
+}
+
+type saramaClient struct {
+	version  sarama.KafkaVersion
+	telegraf bool
+}
 
 func (s saramaClient) config(codec string, fetchBytes int) *sarama.Config {
 	c := sarama.NewConfig()
@@ -42,6 +54,12 @@ func (s saramaClient) config(codec string, fetchBytes int) *sarama.Config {
 	c.Producer.Partitioner = sarama.NewManualPartitioner
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest
 	c.Consumer.Offsets.AutoCommit.Enable = false
+	if s.telegraf {
+		c.ClientID = "Telegraf"
+		c.Consumer.Offsets.AutoCommit.Enable = true
+		c.Consumer.MaxProcessingTime = 100 * time.Millisecond
+		c.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyRange()}
+	}
 	if fetchBytes > 0 {
 		c.Consumer.Fetch.Default = int32(fetchBytes)
 	}
@@ -144,7 +162,7 @@ func (s saramaClient) join(t *testing.T, topic, group string, n, fetchBytes int)
 	defer closed(t, g.Close)
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
-	m := &saramaMember{left: n, enough: cancel}
+	m := &saramaMember{left: n, enough: cancel, marks: s.telegraf}
 	for ctx.Err() == nil {
 		if err := g.Consume(ctx, []string{topic}, m); err != nil {
 			t.Fatal(err)
@@ -157,6 +175,7 @@ func (s saramaClient) join(t *testing.T, topic, group string, n, fetchBytes int)
 type saramaMember struct {
 	left   int
 	enough context.CancelFunc
+	marks  bool // and leaves the commits to sarama
 	got    []record
 }
 
@@ -166,9 +185,14 @@ func (*saramaMember) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 func (m *saramaMember) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	for r := range claim.Messages() {
 		m.got = append(m.got, recordOf(r))
-		if m.left--; m.left == 0 {
+		if m.marks {
 			s.MarkMessage(r, "")
-			s.Commit()
+		}
+		if m.left--; m.left == 0 {
+			if !m.marks {
+				s.MarkMessage(r, "")
+				s.Commit()
+			}
 			m.enough()
 		}
 	}

@@ -1,0 +1,82 @@
+package javatools
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+)
+
+const (
+	kafkaVerifiableProducer = "org.apache.kafka.tools.VerifiableProducer"
+	kafkaVerifiableConsumer = "org.apache.kafka.tools.VerifiableConsumer"
+	kafkaStreamsReset       = "org.apache.kafka.tools.StreamsResetter"
+	kafkaStreamsGroups      = "org.apache.kafka.tools.streams.StreamsGroupCommand"
+	kafkaShareGroups        = "org.apache.kafka.tools.consumer.group.ShareGroupCommand"
+	kafkaAcls               = "org.apache.kafka.tools.AclCommand"
+	kafkaDelegationTokens   = "org.apache.kafka.tools.DelegationTokenCommand"
+)
+
+// TestVerifiable: kafka-verifiable-producer and kafka-verifiable-consumer.
+func TestVerifiable(t *testing.T) {
+	topic := create(t, "1")
+	out := run(t, "", kafkaVerifiableProducer, "--topic", topic, "--max-messages", "50", "--acks", "-1")
+	contains(t, "producer", out, `"sent":50`, `"acked":50`)
+	out = run(t, "", kafkaVerifiableConsumer, "--topic", topic, "--group-id", shared.Name(t), "--max-messages", "50", "--reset-policy", "earliest")
+	contains(t, "consumer", out, "partitions_assigned", `"count":50`, "offsets_committed")
+}
+
+// TestClusterID: kafka-cluster tells the cluster's id and its brokers.
+func TestClusterID(t *testing.T) {
+	out := try(t, "", kafkaCluster, "cluster-id", "--bootstrap-server", shared.Addr())
+	contains(t, "cluster id", out.Stdout, "Cluster ID: ")
+	out = try(t, "", kafkaCluster, "list-endpoints", "--bootstrap-server", shared.Addr())
+	contains(t, "endpoints", out.Stdout, "127.0.0.1")
+}
+
+// TestStreamsReset: kafka-streams-application-reset puts an application's input back to its
+// beginning.
+func TestStreamsReset(t *testing.T) {
+	topic, id := create(t, "1"), shared.Name(t)
+	run(t, "a\nb\n", kafkaConsoleProducer, "--topic", topic)
+	run(t, "", kafkaConsoleConsumer, "--topic", topic, "--group", id, "--from-beginning", "--max-messages", "2", "--timeout-ms", "20000")
+	contains(t, "reset", run(t, "", kafkaStreamsReset, "--application-id", id, "--input-topics", topic), topic)
+	for line := range strings.Lines(run(t, "", kafkaConsumerGroups, "--describe", "--group", id)) {
+		if f := strings.Fields(line); len(f) > 4 && f[1] == topic {
+			if f[3] != "0" || f[4] != "2" {
+				t.Errorf("reset to %s of %s", f[3], f[4])
+			}
+			return
+		}
+	}
+	t.Error("no offset is left")
+}
+
+// TestNotServed: kafka-acls, kafka-delegation-tokens, kafka-share-groups and
+// kafka-streams-groups say what is missing.
+func TestNotServed(t *testing.T) {
+	for _, c := range []struct {
+		name, class   string
+		args          []string
+		kafka, reason string
+	}{
+		{"kafka-acls", kafkaAcls, []string{"--list"}, "No Authorizer is configured", "does not support DESCRIBE_ACLS"},
+		{
+			"kafka-delegation-tokens", kafkaDelegationTokens,
+			[]string{"--describe", "--command-config", os.DevNull},
+			"Delegation Token requests are not allowed on PLAINTEXT", "does not support DESCRIBE_DELEGATION_TOKEN",
+		},
+		{"kafka-share-groups", kafkaShareGroups, []string{"--describe", "--group", "not-there"}, "Group not-there not found", "does not support SHARE_GROUP_DESCRIBE"},
+		{"kafka-streams-groups", kafkaStreamsGroups, []string{"--describe", "--group", "not-there"}, "Group not-there not found", "does not support STREAMS_GROUP_DESCRIBE"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := try(t, "", c.class, append([]string{"--bootstrap-server", shared.Addr()}, c.args...)...)
+			want := c.reason
+			if shared.Broker().Target() == harness.Kafka {
+				want = c.kafka
+			}
+			contains(t, c.name, out.Stdout+out.Stderr, want)
+		})
+	}
+}
