@@ -72,3 +72,13 @@ func Installed(t *testing.T, folder string) (name, version string) {
 	}
 	return words[0], strings.TrimSuffix(words[1], ",")
 }
+
+// GoModule is the command of a program that is a module of its own.
+func GoModule(t *testing.T, folder string) (command []string) {
+	t.Helper()
+	bin, err := harness.GoModule(testbroker.Context(t, installTime), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{bin}
+}
