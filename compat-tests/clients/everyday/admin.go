@@ -77,7 +77,7 @@ func alter(w *world) {
 	}
 }
 
-// grow: a topic gets more partitions, that can be written at once.
+// grow: a topic gets more partitions, that a new producer can write.
 func grow(w *world) {
 	s, topic := w.start(), w.shared.Topic(w.t, 1, nil)
 	s.must("grow", topic, partitions)
@@ -89,7 +89,8 @@ func grow(w *world) {
 		return err
 	})
 	written := makeRecords("grown", 9)
-	s.must("produce", topic, None, false, words(written))
+	// One that has been there would ask for metadata in its own time.
+	w.start().must("produce", topic, None, false, words(written))
 	if err := same(recordsOf(w.read(topic)), written, w.times()); err != nil {
 		w.t.Errorf("franz-go reads what the client wrote: %v", err)
 	}

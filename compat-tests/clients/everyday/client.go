@@ -12,6 +12,8 @@ const (
 	Zstd   Feature = "zstd"
 
 	Timestamps Feature = "timestamps" // that the program sets
+	Empty      Feature = "empty"      // values and keys, told from null
+	AppendTime Feature = "append-time"
 	Idempotent Feature = "idempotent"
 	Create     Feature = "create"
 	List       Feature = "list"

@@ -21,8 +21,8 @@ func scenarios() []scenario {
 	}
 	return append(
 		ss,
-		scenario{"tombstones", []Feature{None}, tombstones},
-		scenario{"timestamps", []Feature{Timestamps}, timestamps},
+		scenario{"tombstones", []Feature{Empty}, tombstones},
+		scenario{"timestamps", []Feature{Timestamps, AppendTime}, timestamps},
 		scenario{"idempotent", []Feature{Idempotent}, idempotent},
 		scenario{"admin/topics", []Feature{Create, List, Delete}, topics},
 		scenario{"admin/describe", []Feature{Describe}, describe},

@@ -16,11 +16,12 @@ const installTime = 5 * time.Minute
 
 // Python is the command of a program in Python, and what it wants in the
 // environment: the package that the folder's VERSION names is installed for it, and
-// what is in the folder modules is there to import.
-func Python(t *testing.T, folder, script, modules string) (command, env []string) {
+// what is in the folder modules is there to import. With it come more packages, each
+// pinned as NAME==VERSION: those of codecs, say.
+func Python(t *testing.T, folder, script, modules string, more ...string) (command, env []string) {
 	t.Helper()
 	name, version := Installed(t, folder)
-	python, err := harness.Python(testbroker.Context(t, installTime), name+"=="+version)
+	python, err := harness.Python(testbroker.Context(t, installTime), strings.Join(append([]string{name + "==" + version}, more...), " "))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,3 @@
+// Package segmentio plays the scenarios of clients/everyday with segmentio/kafka-go
+// (program), at the version of go.mod.
+package segmentio
