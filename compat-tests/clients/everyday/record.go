@@ -84,10 +84,7 @@ func words(rs []record) string {
 // there once, at its offset, as it was written. Their times are not looked at where a
 // client sets none.
 func same(got, want []record, times bool) error {
-	order := func(a, b record) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	}
-	got, want = slices.SortedFunc(slices.Values(got), order), slices.SortedFunc(slices.Values(want), order)
+	got, want = sorted(got), sorted(want)
 	var errs []error
 	if len(got) != len(want) {
 		errs = append(errs, fmt.Errorf("%d records, want %d", len(got), len(want)))
@@ -103,6 +100,13 @@ func same(got, want []record, times bool) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// sorted are records by partition and offset.
+func sorted(rs []record) []record {
+	return slices.SortedFunc(slices.Values(rs), func(a, b record) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
 }
 
 // produce has franz-go write records.
