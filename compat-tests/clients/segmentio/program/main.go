@@ -4,6 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -128,9 +132,14 @@ func (c *client) Join(topic, group, _ string) error {
 
 func (c *client) Take(got func(commands.Record) bool) error {
 	for {
+		// What went wrong with a broker that was away is told, and the reader goes on.
 		m, err := c.member.FetchMessage(context.Background())
+		if errors.Is(err, io.EOF) {
+			return err // It is closed.
+		}
 		if err != nil {
-			return err
+			fmt.Fprintln(os.Stderr, err)
+			continue
 		}
 		c.taken = append(c.taken, m)
 		if !got(record(m)) {
