@@ -14,7 +14,8 @@ import (
 // Versions:
 //   - v1: only to validate; an error message
 //   - v2: a throttle time
-//   - v4: partitions and replication factor may be -1 for the defaults (KIP-464)
+//   - v4: says that partitions and replication factor may be -1 for the defaults
+//     (KIP-464); like Kafka we take that of any version: KafkaJS asks so by v3
 //   - v5: flexible; the answer has partitions, replication factor and configs
 //     (KIP-525)
 //   - v6: THROTTLING_QUOTA_EXCEEDED (KIP-599)
@@ -110,7 +111,7 @@ func (s *Server) topicSpec(img *cluster.Image, req *kmsg.CreateTopicsRequest, i 
 	if err := img.ValidateNewTopicName(rt.Topic); err != nil {
 		return spec, asError(err)
 	}
-	if err := s.placement(img, req.Version, rt, &spec); err != nil {
+	if err := s.placement(img, rt, &spec); err != nil {
 		return spec, err
 	}
 	spec.Configs = make(map[string]string, len(rt.Configs))
@@ -131,7 +132,7 @@ func (s *Server) topicSpec(img *cluster.Image, req *kmsg.CreateTopicsRequest, i 
 }
 
 // placement checks the number of partitions and where they should be.
-func (s *Server) placement(img *cluster.Image, version int16, rt *kmsg.CreateTopicsRequestTopic, spec *cluster.TopicSpec) *protocol.Error {
+func (s *Server) placement(img *cluster.Image, rt *kmsg.CreateTopicsRequestTopic, spec *cluster.TopicSpec) *protocol.Error {
 	if len(rt.ReplicaAssignment) > 0 {
 		if rt.NumPartitions != -1 || rt.ReplicationFactor != -1 {
 			return protocol.Errorf(protocol.InvalidRequest,
@@ -140,10 +141,10 @@ func (s *Server) placement(img *cluster.Image, version int16, rt *kmsg.CreateTop
 		return assignment(img, rt, spec)
 	}
 	factor := rt.ReplicationFactor
-	if spec.Partitions == -1 && version >= 4 {
+	if spec.Partitions == -1 {
 		spec.Partitions = s.settings.partitionsDefault()
 	}
-	if factor == -1 && version >= 4 {
+	if factor == -1 {
 		factor = s.settings.replicationDefault()
 	}
 	switch brokers := len(img.Brokers); {

@@ -91,6 +91,31 @@ func TestCreateTopicsAnswer(t *testing.T) {
 	}
 }
 
+// TestCreateTopicsOldDefaults: older versions may ask for the defaults too, as Kafka has
+// it: KafkaJS does by version 3.
+func TestCreateTopicsOldDefaults(t *testing.T) {
+	c := startBroker(t, options{static: map[string]string{"num.partitions": "4"}}).dial()
+	for _, version := range []int16{2, 3} {
+		req := kmsg.NewPtrCreateTopicsRequest()
+		name := fmt.Sprint("v", version)
+		req.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: name, NumPartitions: -1, ReplicationFactor: -1}}
+		if got := ask[*kmsg.CreateTopicsResponse](c, version, req).Topics[0]; got.ErrorCode != 0 {
+			t.Errorf("%s: %s", name, protocol.ErrorCode(got.ErrorCode))
+		}
+		if n := len(c.metadataOf(name)); n != 4 {
+			t.Errorf("%s: %d partitions", name, n)
+		}
+	}
+}
+
+// metadataOf are the partitions of a topic.
+func (c *client) metadataOf(name string) []kmsg.MetadataResponseTopicPartition {
+	c.tb.Helper()
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
+	return ask[*kmsg.MetadataResponse](c, 12, req).Topics[0].Partitions
+}
+
 // TestMetadataLists: null, empty and named lists, creation, ids.
 func TestMetadataLists(t *testing.T) {
 	c := startBroker(t, options{}).dial()
