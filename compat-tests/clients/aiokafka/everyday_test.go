@@ -18,7 +18,7 @@ func TestEveryday(t *testing.T) {
 	testbroker.Quick(t)
 	command, env := program.Python(t, ".", filepath.Join("testdata", "everyday_client.py"), filepath.Join("..", "everyday", "python"), "cramjam==2.14.0")
 	everyday.Play(t, &shared, everyday.New(command, env, map[everyday.Feature]string{
-		everyday.Consumer: "its members are of the classic protocol",
-		everyday.Alter:    "it has AlterConfigs alone, which takes all other configs away and which Apache Kafka 4 has no more",
+		everyday.Consumer:  "its members are of the classic protocol",
+		everyday.Increment: "it has AlterConfigs alone, which takes all other configs away",
 	}))
 }

@@ -20,6 +20,7 @@ const (
 	Describe   Feature = "describe"
 	Configs    Feature = "configs"
 	Alter      Feature = "alter"
+	Increment  Feature = "incremental-alter" // else what it alters takes all other configs away
 	Grow       Feature = "grow"
 	Delete     Feature = "delete"
 	ByTime     Feature = "by-time"

@@ -14,10 +14,10 @@ func TestEveryday(t *testing.T) {
 	const another = "its package has none, a package of others would have to bring it"
 	command, env := program.Node(t, ".", filepath.Join("testdata", "everyday.js"))
 	everyday.Play(t, &shared, everyday.New(command, env, map[everyday.Feature]string{
-		everyday.Snappy:   another,
-		everyday.LZ4:      another,
-		everyday.Zstd:     another,
-		everyday.Consumer: "its members are of the classic protocol",
-		everyday.Alter:    "it has AlterConfigs alone, which takes all other configs away and which Apache Kafka 4 has no more",
+		everyday.Snappy:    another,
+		everyday.LZ4:       another,
+		everyday.Zstd:      another,
+		everyday.Consumer:  "its members are of the classic protocol",
+		everyday.Increment: "it has AlterConfigs alone, which takes all other configs away",
 	}))
 }

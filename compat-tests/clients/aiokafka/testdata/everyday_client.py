@@ -111,6 +111,9 @@ class Client:
                     return {"value": entry[1]}
         raise KeyError(name)
 
+    async def alter(self, topic, name, value):
+        await self._admin(lambda a: a.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})]))
+
     async def grow(self, topic, partitions):
         await self._admin(lambda a: a.create_partitions({topic: NewPartitions(partitions)}))
 

@@ -96,6 +96,10 @@ const client = {
     const { resources } = await admin.describeConfigs({ resources: [{ ...resource(topic), configNames: [name] }] })
     return { value: resources[0].configEntries[0].configValue }
   },
+  async alter(topic, config) {
+    const [name, value] = config.split('=')
+    await admin.alterConfigs({ resources: [{ ...resource(topic), configEntries: [{ name, value }] }] })
+  },
   async grow(topic, count) {
     await admin.createPartitions({ topicPartitions: [{ topic, count: Number(count) }] })
   },
