@@ -14,6 +14,10 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
+// readyTime bounds a start: a JVM that was killed waits for its own session to end, and
+// on a busy machine for more.
+const readyTime = 3 * time.Minute
+
 // lookEvery is how often a test that waits tries again.
 const lookEvery = 20 * time.Millisecond
 
@@ -34,7 +38,7 @@ func (s *Shared) MainWith(m *testing.M, more map[string]string) int {
 	}
 	props := harness.TestProps()
 	maps.Copy(props, more)
-	s.broker, err = harness.Start(context.Background(), target, harness.Options{Props: props})
+	s.broker, err = harness.Start(context.Background(), target, harness.Options{Props: props, ReadyTimeout: readyTime})
 	if err != nil {
 		return fail(err)
 	}
