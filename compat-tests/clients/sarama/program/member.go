@@ -2,25 +2,26 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/IBM/sarama"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/everyday/commands"
 )
 
-// member is a consumer of a group. Each claim hands its records over one by one, and
-// marks those that were taken.
+// member is a consumer of a group. Each claim hands its records over one by one. A
+// session may end at any time, and the next one brings again what was not committed:
+// what was taken is kept here, so that it is taken once and committed by any session.
 type member struct {
-	group  sarama.ConsumerGroup
-	claims chan taken
-	done   chan struct{} // closed when the member has left
-	last   sarama.ConsumerGroupSession
-}
-
-// taken is a record with its session, by which it is marked and committed.
-type taken struct {
-	message *sarama.ConsumerMessage
-	session sarama.ConsumerGroupSession
+	group    sarama.ConsumerGroup
+	name     string
+	topic    string
+	claims   chan *sarama.ConsumerMessage
+	sessions chan sarama.ConsumerGroupSession // the one that goes on, for who commits
+	done     chan struct{}                    // closed when the member has left
+	next     map[int32]int64                  // offsets behind what was taken
 }
 
 func (c *client) Join(topic, group, _ string) error {
@@ -28,7 +29,10 @@ func (c *client) Join(topic, group, _ string) error {
 	if err != nil {
 		return err
 	}
-	m := &member{group: g, claims: make(chan taken), done: make(chan struct{})}
+	m := &member{
+		group: g, name: group, topic: topic, claims: make(chan *sarama.ConsumerMessage),
+		sessions: make(chan sarama.ConsumerGroupSession), done: make(chan struct{}), next: map[int32]int64{},
+	}
 	c.member = m
 	go func() {
 		defer close(m.done)
@@ -43,7 +47,19 @@ func (c *client) Join(topic, group, _ string) error {
 // handler takes part in one generation.
 type handler struct{ member *member }
 
-func (h *handler) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
+	go func() {
+		for {
+			select {
+			case h.member.sessions <- s:
+			case <-s.Context().Done():
+				return
+			}
+		}
+	}()
+	return nil
+}
+
 func (h *handler) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 
 func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
@@ -54,7 +70,7 @@ func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.Consu
 				return nil
 			}
 			select {
-			case h.member.claims <- taken{m, s}:
+			case h.member.claims <- m:
 			case <-s.Context().Done():
 				return nil
 			}
@@ -66,19 +82,57 @@ func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.Consu
 
 func (c *client) Take(got func(commands.Record) bool) error {
 	for {
-		t := <-c.member.claims
-		t.session.MarkMessage(t.message, "")
-		c.member.last = t.session
-		if !got(record(t.message)) {
+		m := <-c.member.claims
+		if m.Offset < c.member.next[m.Partition] {
+			continue
+		}
+		c.member.next[m.Partition] = m.Offset + 1
+		if !got(record(m)) {
 			return nil
 		}
 	}
 }
 
-// Commit waits for the answer, but sarama does not tell it: what it says of the
-// broker's answer is in Errors.
-func (c *client) Commit() error {
-	c.member.last.Commit()
+// commitPatience is how long a commit is tried again: for a session that ended, and for
+// a broker that has just started.
+const commitPatience = time.Minute
+
+// Commit waits until what was taken is committed. Sarama does not tell whether a commit
+// went well, and goes on without if the coordinator cannot be reached: the broker is asked.
+func (c *client) Commit() error { return c.admin(c.member.commit) }
+
+func (m *member) commit(admin sarama.ClusterAdmin) error {
+	late := time.After(commitPatience)
+	for err := errors.New("no session"); err != nil; {
+		select {
+		case s := <-m.sessions:
+			for partition, next := range m.next {
+				s.MarkOffset(m.topic, partition, next, "")
+			}
+			s.Commit()
+			err = m.committed(admin)
+		case <-late:
+			return fmt.Errorf("not committed: %w", err)
+		}
+	}
+	return nil
+}
+
+// committed compares the group's offsets with what was taken.
+func (m *member) committed(admin sarama.ClusterAdmin) error {
+	var partitions []int32
+	for p := range m.next {
+		partitions = append(partitions, p)
+	}
+	offsets, err := admin.ListConsumerGroupOffsets(m.name, map[string][]int32{m.topic: partitions})
+	if err != nil {
+		return err
+	}
+	for p, next := range m.next {
+		if b := offsets.GetBlock(m.topic, p); b == nil || b.Offset != next {
+			return fmt.Errorf("partition %d is not at %d", p, next)
+		}
+	}
 	return nil
 }
 
