@@ -164,7 +164,10 @@ func (r *benchRun) prepare() error {
 		return err
 	}
 	r.name = r.newName()
-	return r.create([]string{r.name})
+	if err := r.create([]string{r.name}); err != nil {
+		return err
+	}
+	return r.admin.awaitTopics(r.ctx, []string{r.name})
 }
 
 func (r *benchRun) newName() string {

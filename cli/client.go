@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/internal/clock"
 )
 
 // client is a connection to a cluster, which says in words what is wrong with it.
@@ -18,6 +20,7 @@ type client struct {
 	addresses []string
 	source    string // who gave them
 	timeout   time.Duration
+	clock     clock.Clock
 	dials     *dials
 }
 
@@ -27,7 +30,7 @@ func (f *flags) connect(ctx context.Context, opts ...kgo.Opt) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{addresses: addresses, source: source, timeout: f.timeout, dials: newDials()}
+	c := &client{addresses: addresses, source: source, timeout: f.timeout, clock: f.shell.Clock, dials: newDials()}
 	c.Client, err = kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(addresses...),
 		kgo.ClientID("mainstem"),

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 )
 
@@ -83,6 +85,47 @@ func (c *client) metadata(ctx context.Context, asked []kmsg.MetadataRequestTopic
 	}
 	slices.SortFunc(topics, func(a, b topic) int { return cmp.Compare(a.name, b.name) })
 	return topics, nil
+}
+
+// knowEvery is how often a broker is asked for topics that were made.
+const knowEvery = 50 * time.Millisecond
+
+// awaitTopics waits until the broker knows topics that were made, and their leaders: one
+// of Apache Kafka answers the creation before that.
+func (c *client) awaitTopics(ctx context.Context, names []string) error {
+	within, cancel := c.within(ctx)
+	defer cancel()
+	for {
+		known, err := c.know(within, names)
+		if known || err != nil {
+			return err
+		}
+		if !clock.Wait(c.clock, knowEvery, within.Done()) {
+			return fmt.Errorf("%s made, but the broker does not know all of it yet: other brokers of the cluster may be away",
+				counted(len(names), "topic is", "topics are"))
+		}
+	}
+}
+
+// know reports whether the broker knows topics and their leaders.
+func (c *client) know(ctx context.Context, names []string) (bool, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil {
+		return false, c.explain(err)
+	}
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		if t.ErrorCode != 0 || slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 }) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 func topicOf(t *kmsg.MetadataResponseTopic) topic {

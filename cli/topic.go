@@ -92,7 +92,11 @@ func (f *topicCreate) run(cmd *cobra.Command, args []string) error {
 	}
 	done, failed := f.answers(args, resp)
 	if len(done) > 0 {
-		failed = append(failed, f.show(cmd.OutOrStdout(), map[string]any{"topics": done}, func(p *printer) {
+		names := make([]string, len(done))
+		for i := range done {
+			names[i] = done[i].Topic
+		}
+		failed = append(failed, c.awaitTopics(cmd.Context(), names), f.show(cmd.OutOrStdout(), map[string]any{"topics": done}, func(p *printer) {
 			for _, t := range done {
 				p.created(t)
 			}
