@@ -132,7 +132,9 @@ func (r *Resolver) family(img *Image, res Resource) (family, error) {
 		}, nil
 	case ResourceBroker:
 		return r.brokerFamily(img, res.Name), nil
-	case ResourceBrokerLogger, ResourceClientMetrics:
+	case ResourceClientMetrics:
+		return clientMetricsFamily(img.ClientMetrics[res.Name]), nil
+	case ResourceBrokerLogger:
 	}
 	return family{}, protocol.Errorf(protocol.InvalidRequest, "Configs of resource type %d cannot be changed.", res.Type)
 }

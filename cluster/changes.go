@@ -225,7 +225,11 @@ func checkResource(img *Image, r Resource) error {
 		if r.Name == "" {
 			return protocol.Errorf(protocol.InvalidRequest, "The group's name must not be empty.")
 		}
-	case ResourceBrokerLogger, ResourceClientMetrics:
+	case ResourceClientMetrics:
+		if r.Name == "" {
+			return errUnnamedMetrics()
+		}
+	case ResourceBrokerLogger:
 		fallthrough
 	default:
 		return protocol.Errorf(protocol.InvalidRequest, "Configs of resource type %d cannot be changed.", r.Type)

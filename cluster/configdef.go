@@ -32,6 +32,7 @@ const (
 	SourceDefaultBroker ConfigSource = 3 // set for all brokers while running
 	SourceStatic        ConfigSource = 4 // file, environment or flag
 	SourceDefault       ConfigSource = 5
+	SourceClientMetrics ConfigSource = 7 // set on the subscription
 	SourceGroup         ConfigSource = 8 // set on the group
 )
 
@@ -172,13 +173,14 @@ func (s *defSet) names() []string {
 	return names
 }
 
-// The three families, built once.
+// The families, built once.
 var (
 	topicDefs  = sync.OnceValue(func() *defSet { return newDefSet(topicConfigDefs(), topicCompactionDefs(), topicHintDefs()) })
 	brokerDefs = sync.OnceValue(func() *defSet {
 		return newDefSet(brokerConfigDefs(), brokerLogDefs(), brokerUpkeepDefs(), brokerCompactionDefs(), brokerDiskDefs(), brokerHintDefs())
 	})
-	groupDefs = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs(), groupHintDefs()) })
+	groupDefs         = sync.OnceValue(func() *defSet { return newDefSet(groupConfigDefs(), groupHintDefs()) })
+	clientMetricsDefs = sync.OnceValue(func() *defSet { return newDefSet(clientMetricsConfigDefs()) })
 )
 
 // BrokerConfigDef finds a broker setting by name.

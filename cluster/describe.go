@@ -114,7 +114,12 @@ func (r *Resolver) Describe(img *Image, res Resource) ([]ConfigValue, error) {
 			return nil, protocol.Errorf(protocol.InvalidRequest, "The group's name must not be empty.")
 		}
 		return r.DescribeGroup(img, res.Name), nil
-	case ResourceBrokerLogger, ResourceClientMetrics:
+	case ResourceClientMetrics:
+		if res.Name == "" {
+			return nil, errUnnamedMetrics()
+		}
+		return describeClientMetrics(img.ClientMetrics[res.Name]), nil
+	case ResourceBrokerLogger:
 		fallthrough
 	default:
 		return nil, protocol.Errorf(protocol.InvalidRequest, "Configs of resource type %d cannot be described.", res.Type)

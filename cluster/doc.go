@@ -13,7 +13,7 @@
 // (which files there are), snapshot.go, recover.go, inspect.go (a look at the
 // files of a stopped broker), adopt.go (metadata that is older than its log). The settings: configdef.go and rules.go, then
 // topic_configs.go, broker_configs.go, txn_configs.go, compaction_configs.go, broker_hints.go,
-// broker_meaningless.go, group_configs.go as data, validate.go, security.go (what is refused or warned
+// broker_meaningless.go, group_configs.go as data, client_metrics.go (which metrics clients push), validate.go, security.go (what is refused or warned
 // of, as it would protect in Kafka), nearest.go, resolver.go and settings.go
 // (effective values), describe.go, alter.go.
 //

@@ -21,7 +21,7 @@ type draft struct {
 	byID       *shardWriter[model.TopicID, *Topic]
 	collisions *shardWriter[string, string]
 	// owned says what is the draft's own, and no other image's.
-	owned struct{ nodes, groups, dropped, quotas bool }
+	owned struct{ nodes, groups, metrics, dropped, quotas bool }
 	// anyOrder: topics come from a snapshot, in no order of partition ids.
 	anyOrder bool
 }
@@ -196,7 +196,11 @@ func (r configsRecord) apply(d *draft) error {
 	case ResourceGroup:
 		own(&d.img.GroupConfigs, &d.owned.groups)
 		put(d.img.GroupConfigs, r.resource.Name, changed(d.img.GroupConfigs[r.resource.Name], r.changes))
-	case ResourceBrokerLogger, ResourceClientMetrics:
+	case ResourceClientMetrics:
+		d.img.MetricsEpoch = d.img.Version + 1
+		own(&d.img.ClientMetrics, &d.owned.metrics)
+		put(d.img.ClientMetrics, r.resource.Name, changed(d.img.ClientMetrics[r.resource.Name], r.changes))
+	case ResourceBrokerLogger:
 		return fmt.Errorf("%w: configs of resource type %d", errImpossible, r.resource.Type)
 	default:
 		return fmt.Errorf("configs of the unknown resource type %d: %w", r.resource.Type, ErrNewerFormat)

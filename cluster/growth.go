@@ -62,7 +62,9 @@ func growing(img *Image, r Resource, changes []ConfigChange) []ConfigChange {
 		}
 	case ResourceGroup:
 		current = img.GroupConfigs[r.Name]
-	case ResourceBroker, ResourceBrokerLogger, ResourceClientMetrics:
+	case ResourceClientMetrics:
+		current = img.ClientMetrics[r.Name]
+	case ResourceBroker, ResourceBrokerLogger:
 		return nil
 	}
 	var more []ConfigChange

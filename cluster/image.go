@@ -20,8 +20,10 @@ type Image struct {
 	BrokerConfigs map[string]string                    // cluster-wide dynamic broker configs
 	NodeConfigs   map[model.BrokerID]map[string]string // dynamic configs of one broker
 	GroupConfigs  map[string]map[string]string
+	ClientMetrics map[string]map[string]string // the configs of subscriptions, by name
 	Quotas        map[model.QuotaEntity]map[string]float64
 	QuotaEpoch    uint64 // the Version at the last change of a quota
+	MetricsEpoch  uint64 // the Version at the last change of a subscription
 	topics        *shardMap[string, *Topic]
 	topicsByID    *shardMap[model.TopicID, *Topic]
 	ids           idState

@@ -51,7 +51,7 @@ func TestJournalRemembers(t *testing.T) {
 	}
 	one := "1"
 	for _, r := range []Resource{
-		{ResourceTopic, "a.b"}, {ResourceBroker, ""}, {ResourceBroker, "3"}, {ResourceGroup, "g"},
+		{ResourceTopic, "a.b"}, {ResourceBroker, ""}, {ResourceBroker, "3"}, {ResourceGroup, "g"}, {ResourceClientMetrics, "m"},
 	} {
 		if err := j.AlterConfigs(r, []ConfigChange{{"k", &one}, {"absent", nil}}); err != nil {
 			t.Fatal(err)

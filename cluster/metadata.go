@@ -74,7 +74,8 @@ const (
 )
 
 // Resource names the owner of configs: a topic, a broker ("" is the
-// cluster-wide default, else the id in decimal) or a group.
+// cluster-wide default, else the id in decimal), a group or a subscription to
+// metrics of clients.
 type Resource struct {
 	Type ResourceType
 	Name string

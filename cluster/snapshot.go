@@ -38,6 +38,9 @@ func snapshotRecords(img *Image, f func(record)) {
 	for _, name := range slices.Sorted(maps.Keys(img.GroupConfigs)) {
 		configs(ResourceGroup, name, img.GroupConfigs[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(img.ClientMetrics)) {
+		configs(ResourceClientMetrics, name, img.ClientMetrics[name])
+	}
 	for _, e := range slices.SortedFunc(maps.Keys(img.Quotas), compareEntities) {
 		f(quotasRecord{e, settingQuotas(img.Quotas[e])})
 	}

@@ -12,12 +12,12 @@ import (
 // Versions:
 //   - v1: flexible
 //
-// Resources are topics, groups and brokers (an empty name is the default of
-// all brokers).
+// Resources are topics, groups, brokers (an empty name is the default of
+// all brokers) and subscriptions to metrics of clients.
 //
 // Differs from Kafka: an operation that does not exist is an INVALID_REQUEST,
-// not an UNKNOWN_SERVER_ERROR. Client metrics and broker loggers cannot be
-// changed.
+// not an UNKNOWN_SERVER_ERROR. The lists of client metrics can be appended to and
+// subtracted from, which Kafka refuses. Broker loggers cannot be changed.
 func (s *Server) incrementalAlterConfigs(c *call, req *kmsg.IncrementalAlterConfigsRequest) {
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
 	resp.Resources = mapped(req.Resources, func(rr kmsg.IncrementalAlterConfigsRequestResource) kmsg.IncrementalAlterConfigsResponseResource {

@@ -18,7 +18,6 @@ import (
 //
 // It names what has settings, so that those of a group can be found before it
 // has members and after it was deleted. No types asked for are all of them.
-// There are no client metrics here, so version 0 is answered with nothing.
 //
 // Differs from Kafka: the names of a type come in order, and a group whose last
 // setting was taken back is forgotten at once, not with the next start.
@@ -60,7 +59,7 @@ func listedResources(version int16) []cluster.ResourceType {
 }
 
 // configResources are the names of one type: of groups those with settings of
-// their own, whether or not they exist.
+// their own, whether or not they exist, of client metrics the subscriptions.
 func (s *Server) configResources(c *call, img *cluster.Image, t cluster.ResourceType) []string {
 	switch t {
 	case cluster.ResourceGroup:
@@ -70,16 +69,17 @@ func (s *Server) configResources(c *call, img *cluster.Image, t cluster.Resource
 	case cluster.ResourceTopic:
 		return mapped(img.TopicsByName(), func(t *cluster.Topic) string { return t.Name })
 	case cluster.ResourceClientMetrics:
+		return slices.Sorted(maps.Keys(img.ClientMetrics))
 	}
 	return nil
 }
 
 func (s *Server) weighListConfigResources(req *kmsg.ListConfigResourcesRequest) int {
-	if req.Version == 0 {
-		return listedResourceWeight
-	}
 	img := s.meta.Image()
 	asks := func(t cluster.ResourceType) bool {
+		if req.Version == 0 {
+			return t == cluster.ResourceClientMetrics
+		}
 		return len(req.ResourceTypes) == 0 || slices.Contains(req.ResourceTypes, int8(t))
 	}
 	w := 4 * listedResourceWeight
@@ -88,6 +88,11 @@ func (s *Server) weighListConfigResources(req *kmsg.ListConfigResourcesRequest) 
 	}
 	if asks(cluster.ResourceGroup) {
 		for name := range img.GroupConfigs {
+			w += 3*len(name) + listedResourceWeight
+		}
+	}
+	if asks(cluster.ResourceClientMetrics) {
+		for name := range img.ClientMetrics {
 			w += 3*len(name) + listedResourceWeight
 		}
 	}

@@ -41,17 +41,22 @@ func TestListConfigResources(t *testing.T) {
 	}
 	mustSet("no-members", "consumer.session.timeout.ms", &set)
 	mustSet("another", "consumer.session.timeout.ms", &set)
+	for _, name := range []string{"n", "m"} {
+		if code := c.setConfig(kmsg.ConfigResourceTypeClientMetrics, name, "interval.ms", &set); code != protocol.NoError {
+			t.Fatalf("interval.ms of %s: %s", name, code)
+		}
+	}
 	for _, tc := range []struct {
 		name    string
 		version int16
 		types   []int8
 		want    string
 	}{
-		{"client metrics only", 0, nil, ""},
-		{"all", 1, nil, "32:another 32:no-members 8:1 4:1 2:a 2:b"},
+		{"client metrics only", 0, nil, "16:m 16:n"},
+		{"all", 1, nil, "32:another 32:no-members 16:m 16:n 8:1 4:1 2:a 2:b"},
 		{"groups", 1, []int8{32}, "32:another 32:no-members"},
 		{"one type again and again", 1, []int8{2, 4, 2, 2, 4}, "4:1 2:a 2:b"},
-		{"there are none", 1, []int8{16}, ""},
+		{"client metrics", 1, []int8{16}, "16:m 16:n"},
 		{"no such type", 1, []int8{2, 7}, "UNSUPPORTED_VERSION"},
 		{"the unknown type", 1, []int8{0}, "UNSUPPORTED_VERSION"},
 	} {

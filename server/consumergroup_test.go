@@ -108,13 +108,19 @@ func (c *client) beat(req *kmsg.ConsumerGroupHeartbeatRequest) *kmsg.ConsumerGro
 // setGroup changes a setting of a group; nil: to the broker's again.
 func (c *client) setGroup(group, key string, value *string) protocol.ErrorCode {
 	c.tb.Helper()
+	return c.setConfig(kmsg.ConfigResourceTypeGroupConfig, group, key, value)
+}
+
+// setConfig changes a config of a resource; nil: it is taken back.
+func (c *client) setConfig(resource kmsg.ConfigResourceType, name, key string, value *string) protocol.ErrorCode {
+	c.tb.Helper()
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	op := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: key, Value: value, Op: kmsg.IncrementalAlterConfigOpSet}
 	if value == nil {
 		op.Op = kmsg.IncrementalAlterConfigOpDelete
 	}
 	req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{
-		ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: group, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{op},
+		ResourceType: resource, ResourceName: name, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{op},
 	}}
 	resp := ask[*kmsg.IncrementalAlterConfigsResponse](c, 1, req)
 	return protocol.ErrorCode(resp.Resources[0].ErrorCode)

@@ -20,7 +20,7 @@ func (s *Server) configsAltered(c *call, res cluster.Resource, changes []cluster
 	for i := range changes {
 		names[i] = changes[i].Key
 	}
-	of := map[cluster.ResourceType]string{cluster.ResourceTopic: "topic", cluster.ResourceBroker: "broker", cluster.ResourceGroup: "group"}[res.Type]
+	of := map[cluster.ResourceType]string{cluster.ResourceTopic: "topic", cluster.ResourceBroker: "broker", cluster.ResourceGroup: "group", cluster.ResourceClientMetrics: "client metrics"}[res.Type]
 	s.done(c, "configs altered", zap.String("of", of), zap.String("name", res.Name), zap.Strings("configs", names))
 }
 
