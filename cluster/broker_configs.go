@@ -29,6 +29,8 @@ const (
 	DiskBallastKey         = "mainstem.disk.ballast.bytes"
 	DiskShareKey           = "mainstem.retention.disk.percent"
 	BrokerPartitionsKey    = "mainstem.partitions.max"
+	TelemetryBytesKey      = "telemetry.max.bytes"
+	TelemetrySeriesKey     = "mainstem.telemetry.series.max"
 )
 
 // shardsMax bounds the shards of a coordinator: each costs
@@ -103,6 +105,15 @@ func brokerNetworkDefs() []ConfigDef {
 			Doc: "Memory for requests that are read but not answered; reading waits when it is used up. -1 means no limit.",
 		},
 		{Name: "fetch.max.bytes", Rule: intFrom(1024), Default: "57671680", Doc: "The most bytes that one fetch answer holds, whatever the client asks."},
+		{
+			Name: TelemetryBytesKey, Rule: intFrom(1), Default: "1048576",
+			Doc: "The largest push of metrics that a client may send, compressed as it comes. Uncompressed it may have four times that.",
+		},
+		{
+			Name: TelemetrySeriesKey, Rule: intFrom(0), Default: "20000",
+			Doc: "How many series of metrics that clients push are kept and shown by /metrics, for all clients together; one client may have a quarter. " +
+				"0: clients are not offered to push any.",
+		},
 		{
 			Name: "max.incremental.fetch.session.cache.slots", Rule: intFrom(0), Default: "1000",
 			Doc: "How many fetch sessions are remembered; clients without one send full requests.",

@@ -87,7 +87,7 @@ ssl.client.auth ssl.enabled.protocols ssl.endpoint.identification.algorithm ssl.
 ssl.keymanager.algorithm ssl.keystore.certificate.chain ssl.keystore.key ssl.keystore.location ssl.keystore.password
 ssl.keystore.type ssl.principal.mapping.rules ssl.protocol ssl.provider ssl.secure.random.implementation
 ssl.trustmanager.algorithm ssl.truststore.certificates ssl.truststore.location ssl.truststore.password
-ssl.truststore.type telemetry.max.bytes transaction.state.log.load.buffer.size transaction.two.phase.commit.enable
+ssl.truststore.type transaction.state.log.load.buffer.size transaction.two.phase.commit.enable
 unclean.leader.election.interval.ms
 unstable.api.versions.enable unstable.feature.versions.enable
 `

@@ -4,7 +4,7 @@ import "slices"
 
 // adminLayouts describes what admin clients send.
 func adminLayouts() []layout {
-	return slices.Concat(topicLayouts(), configLayouts(), clusterLayouts(), quotaLayouts())
+	return slices.Concat(topicLayouts(), configLayouts(), clusterLayouts(), quotaLayouts(), telemetryLayouts())
 }
 
 func quotaLayouts() []layout {
@@ -18,6 +18,15 @@ func quotaLayouts() []layout {
 				array("Entity", text("EntityType"), text("EntityName").nullable(0)),
 				array("Ops", text("Key"), i64("Value"), boolean("Remove"))),
 			boolean("ValidateOnly"),
+		}},
+	}
+}
+
+func telemetryLayouts() []layout {
+	return []layout{
+		{KeyGetTelemetrySubscriptions, 0, 0, []field{uuid("ClientInstanceId")}},
+		{KeyPushTelemetry, 0, 0, []field{
+			uuid("ClientInstanceId"), i32("SubscriptionId"), boolean("Terminating"), i8("CompressionType"), blob("Metrics"),
 		}},
 	}
 }

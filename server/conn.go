@@ -18,6 +18,7 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 	"github.com/mainstem-mq/mainstem/server/quota"
+	"github.com/mainstem-mq/mainstem/telemetry"
 )
 
 // errHangUp is why the server itself ends a connection.
@@ -39,6 +40,9 @@ type conn struct {
 	// session is what groups know the connection by; the reading goroutine's, nil
 	// until it is asked for.
 	session *coordinator.Session
+	// instance is the client that the connection asked or pushed for; the reading
+	// goroutine's, zero for none.
+	instance telemetry.ID
 	// produced and committed keep the order of what it sends of transactions: batches,
 	// and offsets.
 	produced, committed turnQueue
@@ -120,6 +124,7 @@ func (c *conn) run() {
 		}
 	}
 	c.session.Close()
+	c.forgetInstance()
 	c.goroutines.Wait()
 	c.leave()
 }

@@ -15,7 +15,7 @@ import (
 // answer or hang up, soon, without taking memory that the bytes do not pay
 // for, and must still serve others.
 func FuzzRequests(f *testing.F) {
-	for _, key := range []int16{0, 1, 2, 3, 8, 9, 10, 11, 13, 14, 19, 20, 32, 37, 44, 60, 68, 69, 75} {
+	for _, key := range []int16{0, 1, 2, 3, 8, 9, 10, 11, 13, 14, 19, 20, 32, 37, 44, 60, 68, 69, 71, 72, 75} {
 		req := kmsg.RequestForKey(key)
 		for _, version := range []int16{0, 4, 7, 12} {
 			if version <= req.MaxVersion() {

@@ -18,6 +18,7 @@ import (
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 	"github.com/mainstem-mq/mainstem/server/quota"
+	"github.com/mainstem-mq/mainstem/telemetry"
 )
 
 // Deps are the rooms that the server stands on.
@@ -76,6 +77,7 @@ type Server struct {
 	memory    memory
 	sessions  *sessionCache
 	quotas    *quota.Quotas
+	telemetry *telemetry.Telemetry // nil: clients push no metrics
 	producers *ProducerIDs
 	offsets   *internalTopic
 	state     *internalTopic // of transactions
@@ -127,7 +129,8 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.ids = newIDMatcher()
 	s.metrics = newMetrics()
 	s.quotas = followQuotas(d.Metadata)
-	s.table = newTable(s.metrics)
+	s.telemetry = followTelemetry(d.Metadata, s.settings)
+	s.table = newTable(s.metrics, s.serves)
 	s.sessions = newSessionCache(d.Partitions, d.Clock, s.memory.sessions, cfg.FetchSessionsMax, cfg.FetchSessionAgeMin)
 	s.metrics.now = gauges{
 		bufferBytes: s.memory.requests.InUse, answerBytes: s.memory.answers.InUse,

@@ -31,6 +31,8 @@ type fixedSettings struct {
 	stateSegment       int64
 	describePartitions int32
 	consumerGroups     bool
+	telemetryBytes     int
+	telemetrySeries    int
 	idleMax            time.Duration
 }
 
@@ -52,6 +54,8 @@ func newSettings(configs *cluster.Resolver, image func() *cluster.Image) *settin
 		stateSegment:       max(number(cluster.TxnSegmentKey), segmentMin),
 		describePartitions: int32(number("max.request.partition.size.limit")),
 		consumerGroups:     slices.Contains(configs.List(img, cluster.RebalanceProtocolsKey), cluster.ProtocolConsumer),
+		telemetryBytes:     int(number(cluster.TelemetryBytesKey)),
+		telemetrySeries:    int(number(cluster.TelemetrySeriesKey)),
 		idleMax:            configs.Duration(img, "connections.max.idle.ms", time.Millisecond),
 	}}
 }

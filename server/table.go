@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -121,14 +122,17 @@ func rows() []api {
 		{key: protocol.KeyListTransactions, min: 0, max: 2, handle: typed((*Server).listTransactions), weigher: weighedLater},
 		{key: protocol.KeyConsumerGroupHeartbeat, min: 0, max: 1, handle: typed((*Server).consumerGroupHeartbeat)},
 		{key: protocol.KeyConsumerGroupDescribe, min: 0, max: 1, handle: typed((*Server).consumerGroupDescribe), weigher: weighed((*Server).weighConsumerGroupDescribe)},
+		{key: protocol.KeyGetTelemetrySubscriptions, min: 0, max: 0, handle: typed((*Server).getTelemetrySubscriptions), weigher: weighed((*Server).weighTelemetrySubscriptions)},
+		{key: protocol.KeyPushTelemetry, min: 0, max: 0, keepsBytes: true, handle: typed((*Server).pushTelemetry), ratio: 1},
 		{key: protocol.KeyListConfigResources, min: 0, max: 1, handle: typed((*Server).listConfigResources), weigher: weighed((*Server).weighListConfigResources)},
 		{key: protocol.KeyDescribeTopicPartitions, min: 0, max: 0, handle: typed((*Server).describeTopicPartitions), weigher: weighed((*Server).weighDescribeTopicPartitions)},
 	}
 }
 
-func newTable(m *metrics) *table {
+// newTable is the table of what is served here.
+func newTable(m *metrics, serves func(protocol.Key) bool) *table {
 	t := &table{strangers: &api{stats: m.api("other", 0)}}
-	all := rows()
+	all := slices.DeleteFunc(rows(), func(a api) bool { return !serves(a.key) })
 	for i := range all {
 		a := &all[i]
 		a.stats = m.api(a.key.String(), a.max)

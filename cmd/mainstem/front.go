@@ -57,7 +57,7 @@ func (b *broker) openHealth(ctx context.Context) error {
 		return nil
 	}
 	reg := server.NewRegistry()
-	reg.MustRegister(b.server.Collector(), b.server.GroupCollector(), b.server.TransactionCollector(), logCollector{b.commitLog}, diskCollector{b.disk, &b.share},
+	reg.MustRegister(b.server.Collector(), b.server.GroupCollector(), b.server.TransactionCollector(), b.server.TelemetryCollector(), logCollector{b.commitLog}, diskCollector{b.disk, &b.share},
 		compactionCollector{b.clock, b.compaction}, buildInfo().metric())
 	h, err := server.ServeHealth(ctx, b.cfg.HTTP, b.log, reg, []server.Check{
 		{Name: "listeners", Run: func() error { return nil }},
