@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
+	"github.com/mainstem-mq/mainstem/server"
 )
 
 // offsetsOf lists the offsets of messages that are not compressed; what is cut off at
@@ -188,8 +191,10 @@ func TestOldFetchRefused(t *testing.T) {
 // answers, which it fills while the clients take nothing, and nothing of it is left when
 // they have taken it all.
 func TestOldFetchMemory(t *testing.T) {
-	const clients, budget, answer = 20, 128 << 20, 8 << 20
-	b := startBroker(t, options{})
+	const clients, budget, answer = 6, 32 << 20, 8 << 20
+	b := startBroker(t, options{config: func(c *server.Config) {
+		c.AnswerBudget, c.StallMax = budget, time.Hour // on a busy machine it takes long
+	}})
 	c := b.dial()
 	c.createTopic("t", 1)
 	for range 10 {
@@ -215,13 +220,26 @@ func TestOldFetchMemory(t *testing.T) {
 	// Nobody takes anything, so all is held that there is room for: less than what one
 	// more answer claims, which is its messages and a batch twice, is free.
 	until(t, "the budget is full", func() bool { return held > budget-answer-(4<<20) }, look)
+	// They read side by side: one after the other, the first might be one that waits for
+	// memory that the others have until they are read.
+	var answered atomic.Int32
 	for _, one := range all {
-		resp, _ := one.receive(req, one.next).(*kmsg.FetchResponse)
-		if n := len(offsetsOf(resp.Topics[0].Partitions[0].RecordBatches)); n != 8 {
-			t.Errorf("%d messages", n)
-		}
-		look()
+		go func() {
+			defer answered.Add(1)
+			body, err := one.receiveBytes()
+			resp := kmsg.NewPtrFetchResponse()
+			resp.SetVersion(req.GetVersion())
+			if err == nil {
+				err = resp.ReadFrom(body[4:]) // behind the request's number
+			}
+			if err != nil {
+				t.Error(err)
+			} else if n := len(offsetsOf(resp.Topics[0].Partitions[0].RecordBatches)); n != 8 {
+				t.Errorf("%d messages", n)
+			}
+		}()
 	}
+	until(t, "all are answered", func() bool { return answered.Load() == clients }, look)
 	if most > budget {
 		t.Errorf("%.0f bytes of answers, the budget is %d", most, budget)
 	}
