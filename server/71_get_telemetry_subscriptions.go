@@ -15,8 +15,10 @@ import (
 //   - It is served without a plugin. Kafka advertises it with one alone.
 //   - Counters are wanted as they stand, not as what was added: a push that is lost
 //     loses nothing then, and prometheus wants them so.
-//   - A client that was told UNKNOWN_SUBSCRIPTION_ID or UNSUPPORTED_COMPRESSION_TYPE may
-//     ask again at once.
+//   - All metrics are asked for by an empty prefix, as the protocol has it; Kafka sends
+//     the star of its configuration, which not all clients know.
+//   - An interval of more than five minutes is as long as it was set; Kafka takes five
+//     minutes for it.
 func (s *Server) getTelemetrySubscriptions(c *call, req *kmsg.GetTelemetrySubscriptionsRequest) {
 	resp := kmsg.NewPtrGetTelemetrySubscriptionsResponse()
 	offer, err := s.telemetry.Get(req.ClientInstanceID, c.telemetryClient(), s.clock.Now())

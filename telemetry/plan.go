@@ -9,9 +9,13 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 )
 
-// allMetrics is the prefix that stands for all metrics, in a subscription and on the
-// wire.
-const allMetrics = "*"
+// All metrics are a star in a subscription. On the wire they are the empty prefix, as
+// the protocol has it: Kafka sends the star there too, which Java and librdkafka take for
+// it, and franz-go for a prefix that no name has.
+const (
+	allMetrics = "*"
+	allNames   = ""
+)
 
 // plan is what one client is asked for.
 type plan struct {
@@ -38,7 +42,7 @@ func planFor(subscriptions []cluster.ClientMetrics, who *Client, id ID) plan {
 	}
 	slices.Sort(p.metrics)
 	if p.metrics = slices.Compact(p.metrics); slices.Contains(p.metrics, allMetrics) {
-		p.metrics = []string{allMetrics}
+		p.metrics = []string{allNames}
 	}
 	p.id = p.number(id)
 	return p
@@ -64,7 +68,5 @@ func (p *plan) number(id ID) int32 {
 
 // wants reports whether a metric was asked for.
 func (p *plan) wants(name string) bool {
-	return slices.ContainsFunc(p.metrics, func(prefix string) bool {
-		return prefix == allMetrics || strings.HasPrefix(name, prefix)
-	})
+	return slices.ContainsFunc(p.metrics, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -35,7 +35,7 @@ func TestPlans(t *testing.T) {
 		"nobody":         {Client{}, ID{}, []string{"a.", "b."}, time.Minute},
 		"java":           {Client{SoftwareName: "apache-kafka-java"}, ID{}, []string{"a.", "b.", "c."}, 20 * time.Second},
 		"no java":        {Client{SoftwareName: "not-apache-kafka-java"}, ID{}, []string{"a.", "b."}, time.Minute},
-		"all":            {Client{SoftwareName: "apache-kafka-java", SourceAddress: "10.0.1.2"}, ID{}, []string{"*"}, 20 * time.Second},
+		"all":            {Client{SoftwareName: "apache-kafka-java", SourceAddress: "10.0.1.2"}, ID{}, []string{""}, 20 * time.Second},
 		"no metrics":     {Client{SourcePort: "77"}, ID{}, []string{"a.", "b."}, time.Second},
 		"by its id":      {Client{}, ID{1}, []string{"a.", "b.", "e"}, time.Second},
 		"by its name":    {Client{ClientID: "orders"}, ID{}, []string{"a.", "b.", "f"}, time.Second},

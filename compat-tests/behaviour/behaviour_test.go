@@ -32,7 +32,10 @@ func TestMain(m *testing.M) {
 		// Kafka looks every ten seconds for transactions that are over time, longer than any
 		// conversation waits.
 		more["transaction.abort.timed.out.transaction.cleanup.interval.ms"] = "200"
+		// It offers clients to push metrics only where something takes them.
+		shared.Plugin, more["metric.reporters"] = "testdata/receiver/Receiver.java", "Receiver"
 	}
+	more["telemetry.max.bytes"] = "1000"
 	os.Exit(shared.MainWith(m, more))
 }
 

@@ -28,11 +28,13 @@ var masks = map[string]mask{
 	"Version": hidden, "UnknownTags": hidden, "ThrottleMillis": hidden,
 	"ErrorMessage": hidden, "Message": hidden, "ClusterID": hidden, "TimeoutMillis": hidden,
 	"TopicID": id, "MemberID": id, "LeaderID": id, "ProducerID": id, "SessionID": id,
+	"ClientInstanceID": id, "SubscriptionID": some,
 	"NodeID": node, "Leader": node, "ControllerID": node, "Broker": node,
 	"Replicas": node, "ISR": node, "Host": some, "Port": some, "Rack": hidden,
 	"ClientHost": some, "Dir": some, "Size": some, "TotalBytes": some, "UsableBytes": some,
 	"Timestamp": moment, "LogAppendTime": moment, "StartTimestamp": moment, "LastTimestamp": moment,
 	"Documentation": some, "FinalizedFeaturesEpoch": hidden,
+	"DeltaTemporality": hidden, // each broker wants what its receiver of metrics can use
 
 	"ProduceResponseTopicPartitionCurrentLeader.LeaderID": node, "FetchResponseTopicPartitionCurrentLeader.LeaderID": node,
 	// How far a quorum has come, and when, is each broker's own.

@@ -69,6 +69,8 @@ type Options struct {
 	Heap string
 	// Props are broker properties by Kafka's names.
 	Props map[string]string
+	// Plugin is the Java source of a class that Apache Kafka can load.
+	Plugin string
 	// ReadyTimeout bounds a start; by default three minutes, for a machine that is busy.
 	ReadyTimeout time.Duration
 }

@@ -27,6 +27,9 @@ rootLogger.appenderRef.stdout.ref = STDOUT
 // startKafka starts Apache Kafka with one node that is broker and controller.
 func startKafka(ctx context.Context, opts Options) (Broker, error) {
 	lib, err := fetchJars(ctx)
+	if err == nil && opts.Plugin != "" {
+		lib, err = lib.with(ctx, opts.Plugin)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -81,20 +81,29 @@ func JavaProgramWith(ctx context.Context, folder, source string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	folder = filepath.Dir(source)
+	if lib, err = lib.with(ctx, source); err != nil {
+		return nil, err
+	}
+	return lib.command(className(source)), nil
+}
+
+// with is the jars and the class of a source file that uses them, with the other sources
+// of its folder that it uses.
+func (j jars) with(ctx context.Context, source string) (jars, error) {
+	folder := filepath.Dir(source)
 	text, err := sources(folder)
 	if err != nil {
-		return nil, err
+		return jars{}, err
 	}
-	class := filepath.Base(source[:len(source)-len(filepath.Ext(source))])
-	dir, err := install("java-"+class, lib.classPath+text, func(dir string) error {
-		return command(ctx, "", "javac", "-d", dir, "-cp", lib.classPath, "-sourcepath", folder, source)
+	dir, err := install("java-"+className(source), j.classPath+text, func(dir string) error {
+		return command(ctx, "", "javac", "-d", dir, "-cp", j.classPath, "-sourcepath", folder, source)
 	})
-	if err != nil {
-		return nil, err
-	}
-	lib.classPath = dir + string(filepath.ListSeparator) + lib.classPath
-	return lib.command(class), nil
+	j.classPath = dir + string(filepath.ListSeparator) + j.classPath
+	return j, err
+}
+
+func className(source string) string {
+	return strings.TrimSuffix(filepath.Base(source), filepath.Ext(source))
 }
 
 // sources is the text of all programs in Java in a folder.

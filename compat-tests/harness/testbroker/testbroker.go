@@ -23,6 +23,8 @@ const lookEvery = 20 * time.Millisecond
 
 // Shared is a package's broker. Its zero value is ready for Main.
 type Shared struct {
+	// Plugin is the Java source of a class that Apache Kafka can load.
+	Plugin string
 	broker harness.Broker
 	names  atomic.Int64
 }
@@ -38,7 +40,7 @@ func (s *Shared) MainWith(m *testing.M, more map[string]string) int {
 	}
 	props := harness.TestProps()
 	maps.Copy(props, more)
-	s.broker, err = harness.Start(context.Background(), target, harness.Options{Props: props, ReadyTimeout: readyTime})
+	s.broker, err = harness.Start(context.Background(), target, harness.Options{Props: props, Plugin: s.Plugin, ReadyTimeout: readyTime})
 	if err != nil {
 		return fail(err)
 	}
