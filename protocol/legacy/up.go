@@ -9,7 +9,7 @@ import (
 // Limits bound what a conversion for a producer takes.
 type Limits struct {
 	Batch   int // bytes of a message, and of the batch that is made
-	Records int // bytes that one message may hold when uncompressed
+	Records int // bytes that a set with compressed messages may hold when uncompressed
 }
 
 // Up makes one record batch of a producer's message set: the messages in their
@@ -34,7 +34,7 @@ func Up(set []byte, limits Limits) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	err = (&upward{out: w, limits: limits, magic: int8(set[atMagic])}).set(set)
+	err = (&upward{out: w, limits: limits, magic: int8(set[atMagic]), codec: codec}).set(set)
 	out, closed := w.Close()
 	switch {
 	case err != nil:
@@ -81,6 +81,8 @@ type upward struct {
 	out    *batch.Writer
 	limits Limits
 	magic  int8
+	codec  batch.Codec // of the batch
+	held   int         // bytes of its messages so far, uncompressed
 }
 
 // set adds the messages of a set whose frames are sound.
@@ -116,6 +118,11 @@ func (u *upward) one(b []byte) error {
 	return u.unfold(&m)
 }
 
+// add adds one message. All that a compressed batch holds counts together: who converts
+// it for a consumer reads it as a whole, within the same limit.
 func (u *upward) add(m *message) error {
+	if u.held += m.size(); u.codec != batch.None && u.held > u.limits.Records {
+		return fmt.Errorf("%w: the compressed messages of the set hold more than %d bytes: send fewer at a time", batch.ErrTooLarge, u.limits.Records)
+	}
 	return u.out.Add(m.timestamp, m.key, m.value) //nolint:wrapcheck // It has words.
 }

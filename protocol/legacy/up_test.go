@@ -143,6 +143,7 @@ func TestUpRefuses(t *testing.T) {
 		{"inner magic", held(set(zero)), batch.ErrInvalid, "its magic is 0, that of the message around it is 1"},
 		{"wrapper in a wrapper", held(held(sound)), batch.ErrInvalid, "it is compressed (gzip)"},
 		{"holds too much", held(set(message{magic: 1, value: make([]byte, 6000)})), batch.ErrTooLarge, "5000"},
+		{"hold too much together", bytes.Repeat(held(set(message{magic: 1, value: make([]byte, 3000)})), 2), batch.ErrTooLarge, "5000"},
 	} {
 		out, err := Up(c.set, Limits{Batch: 1000, Records: 5000})
 		if out != nil || !errors.Is(err, c.err) || !strings.Contains(fmt.Sprint(err), c.words) {
