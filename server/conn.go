@@ -104,7 +104,7 @@ func newConn(l *listener, nc net.Conn) *conn {
 // run serves the connection until it ends.
 func (c *conn) run() {
 	for {
-		c.rest(c.reading)
+		c.rest(c.reading, false)
 		f, err := c.frames.next(c.reading)
 		if err != nil {
 			c.last(err)
@@ -113,7 +113,7 @@ func (c *conn) run() {
 		if f.owner == nil {
 			// It may have to pause since: an earlier answer was only made while this
 			// was awaited. A request that holds memory of others has to go on.
-			c.rest(c.reading)
+			c.rest(c.reading, true)
 		}
 		c.srv.metrics.bytesIn.Add(uint64(len(f.data)) + 4)
 		err = c.start(&f)

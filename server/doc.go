@@ -7,7 +7,7 @@
 // connset.go (who may connect), conn.go and frame.go (reading), call.go and
 // pipeline.go (one request, and the order of answers), answers.go and weight.go
 // (the memory for answers), gather.go (outcomes from elsewhere), tasks.go (short
-// goroutines), throttle.go (quotas: who has to pause), clientmetrics.go (what clients push about themselves), loglimit.go (how many lines clients can cause), janitor.go (idle and stalled clients), stranded.go (those that do not come back), table.go (which APIs there
+// goroutines), throttle.go (quotas: who has to pause) and gone.go (who left meanwhile), clientmetrics.go (what clients push about themselves), loglimit.go (how many lines clients can cause), janitor.go (idle and stalled clients), stranded.go (those that do not come back), table.go (which APIs there
 // are), then one file per API, named by its key: each opens with its card.
 //
 // Their helpers: fetchset.go (ready lists and long poll), fetchsession.go and

@@ -75,6 +75,9 @@ type frame struct {
 	owner *span.Buffer
 }
 
+// empty reports whether nothing is read that was not handed out. For the reading goroutine.
+func (fr *frameReader) empty() bool { return fr.r == fr.w }
+
 func (f *frame) release() {
 	if f.owner != nil {
 		f.owner.Release()

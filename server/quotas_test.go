@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -212,4 +213,42 @@ func TestRequestTime(t *testing.T) {
 			t.Errorf("request %d, %T: throttle time %d ms", i, resp, ms)
 		}
 	}
+}
+
+// TestPausedClientsThatLeave: connections of clients that left in a pause of an hour do
+// not stay for it, however they ended; what one sent before is not lost.
+func TestPausedClientsThatLeave(t *testing.T) {
+	wall := clock.NewManual(time.Unix(1_700_000_000, 0))
+	b := startBroker(t, options{clock: wall})
+	other := b.named("other")
+	other.createTopic("t", 1)
+	other.limit("limited", "producer_byte_rate", 1)
+	clients := map[string]*client{}
+	for _, how := range []string{"closes", "is reset with a request unread", "has sent more"} {
+		c := b.named("limited")
+		if resp := ask[*kmsg.ProduceResponse](c, 9, produceRequest("t", 0, 1, batchOf(t, strings.Repeat("x", 9000)))); resp.ThrottleMillis != 3_600_000 {
+			t.Fatalf("throttle time %d ms", resp.ThrottleMillis)
+		}
+		clients[how] = c
+	}
+	more := produceRequest("t", 0, 1, batchOf(t, "more"))
+	more.SetVersion(9)
+	for _, how := range []string{"is reset with a request unread", "has sent more"} {
+		clients[how].send(more)
+	}
+	must(t, clients["closes"].conn.Close())
+	must(t, clients["is reset with a request unread"].conn.(*net.TCPConn).SetLinger(0))
+	must(t, clients["is reset with a request unread"].conn.Close())
+	must(t, clients["has sent more"].conn.(*net.TCPConn).CloseWrite())
+	rounds := 0
+	until(t, "the two that left are closed", func() bool { return b.openConnections() <= 2 }, func() {
+		if rounds++; rounds <= 60 {
+			wall.Advance(10 * time.Second)
+		}
+	})
+	for range 3 {
+		wall.Advance(10 * time.Second)
+	}
+	other.limit("limited", "producer_byte_rate", 0)
+	until(t, "the record of the one that has sent more is written", func() bool { return other.end("t") == 4 }, func() {})
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"math"
 	"time"
 
@@ -116,11 +117,19 @@ func (c *conn) pauseUntil(p *pause) {
 	}
 }
 
-// rest waits until the connection may be read again.
-func (c *conn) rest(ctx context.Context) {
+// goneEvery is how often it is asked whether a client that has to pause is still there.
+const goneEvery = 10 * time.Second
+
+// rest waits until the connection may be read again, or its client has left: a pause may
+// be long, and clients that are started again and again would leave connections behind.
+// inHand: a request of it is read already, and will be served.
+func (c *conn) rest(ctx context.Context, inHand bool) {
 	for p := c.pause.Load(); p != nil && ctx.Err() == nil; p = c.pause.Load() {
 		left := p.until.Sub(c.srv.clock.Now())
-		if left > 0 && clock.WaitEither(c.srv.clock, left, ctx.Done(), p.over) {
+		if left > 0 && clock.WaitEither(c.srv.clock, min(left, goneEvery), ctx.Done(), p.over) {
+			if !inHand && c.frames.empty() && !c.pipe.busy() && gone(c.nc) {
+				c.end(io.EOF)
+			}
 			continue
 		}
 		c.pause.CompareAndSwap(p, nil)
