@@ -165,7 +165,7 @@ func (f *consume) run(cmd *cobra.Command, args []string) error {
 	return f.withTopics(cmd.Context(), args, func(c *client, topics []topic) error {
 		out := newRecordWriter(cmd.OutOrStdout(), &r, f.shell.Terminal(cmd.OutOrStdout()))
 		if r.group != "" {
-			return f.readGroup(cmd, args, &r, out)
+			return f.readGroup(cmd, c, args, &r, out)
 		}
 		if err := only(topics, r.partitions); err != nil {
 			return err

@@ -4,27 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // readGroup prints what a group gives this member, and commits that: only what is
 // printed, so that what was not comes again, to this member or another one.
-func (f *consume) readGroup(cmd *cobra.Command, topics []string, r *reading, out *recordWriter) (err error) {
+func (f *consume) readGroup(cmd *cobra.Command, other *client, topics []string, r *reading, out *recordWriter) (err error) {
 	begin := kgo.NewOffset().AtStart()
 	if r.from.kind == atEnd {
 		begin = kgo.NewOffset().AtEnd()
 	}
-	c, err := f.connect(cmd.Context(), append(r.options(), kgo.ConsumerGroup(r.group), kgo.ConsumeTopics(topics...),
+	defer f.shell.BrokenPipes()() // else the group would wait for a member that is gone
+	alive, abandon := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	defer abandon()
+	c, err := f.connect(cmd.Context(), append(r.options(), kgo.WithContext(alive), kgo.ConsumerGroup(r.group), kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(begin), kgo.AutoCommitMarks(), kgo.BlockRebalanceOnPoll(),
 		// Those that also Java and librdkafka have by default, so that their members may be in it.
 		kgo.Balancers(kgo.RangeBalancer(), kgo.RoundRobinBalancer()))...)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.leaveGroup(cmd, c, r.group, out.records)) }()
+	defer func() { err = errors.Join(err, f.leaveGroup(cmd, &member{c, r.group, other, abandon}, out.records)) }()
 	for r.count == 0 || out.records < r.count {
 		most := pollRecordsMax
 		if r.count > 0 {
@@ -36,13 +42,18 @@ func (f *consume) readGroup(cmd *cobra.Command, topics []string, r *reading, out
 		}
 		err := groupError(c, r.group, fetches)
 		var printed []*kgo.Record
+		var output error
 		fetches.EachRecord(func(rec *kgo.Record) {
-			if err == nil {
-				err = out.write(rec)
+			if err == nil && output == nil {
+				output = out.write(rec)
 				printed = append(printed, rec)
 			}
 		})
-		if err := errors.Join(err, out.flush()); err != nil {
+		output = errors.Join(output, out.flush())
+		if errors.Is(output, syscall.EPIPE) {
+			return err // who reads has seen enough
+		}
+		if err := errors.Join(err, output); err != nil {
 			return err
 		}
 		c.MarkCommitRecords(printed...)
@@ -52,18 +63,50 @@ func (f *consume) readGroup(cmd *cobra.Command, topics []string, r *reading, out
 }
 
 // leaveGroup commits what is printed and leaves, also after ctrl-C.
-func (f *consume) leaveGroup(cmd *cobra.Command, c *client, group string, records int64) error {
+func (f *consume) leaveGroup(cmd *cobra.Command, m *member, records int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), f.timeout)
 	defer cancel()
-	err := c.CommitMarkedOffsets(ctx)
-	c.CloseAllowingRebalance()
+	err := m.CommitMarkedOffsets(ctx)
+	m.leave(ctx)
 	if err != nil {
-		return fmt.Errorf("group %s: what was printed last is not committed, and comes again: %w", quoted(group), c.explain(err))
+		return fmt.Errorf("group %s: what was printed last is not committed, and comes again: %w", quoted(m.group), m.explain(err))
 	}
 	if f.shell.Terminal(cmd.ErrOrStderr()) {
-		return written(fmt.Fprintf(cmd.ErrOrStderr(), "mainstem: %s; group %s has committed them\n", counted(records, "record", "records"), quoted(group)))
+		return written(fmt.Fprintf(cmd.ErrOrStderr(), "mainstem: %s; group %s has committed them\n", counted(records, "record", "records"), quoted(m.group)))
 	}
 	return nil
+}
+
+// leaveSoon is how long the client has to leave a group by itself.
+const leaveSoon = time.Second
+
+// member is a client in a group.
+type member struct {
+	*client
+
+	group string
+	// other is no member, and abandon ends all that the member waits for.
+	other   *client
+	abandon context.CancelFunc
+}
+
+// leave leaves the group. The client would wait for a rebalance to end first, which may
+// wait for a member that is gone, and that is longer than who pressed ctrl-C would.
+func (m *member) leave(ctx context.Context) {
+	m.AllowRebalance()
+	soon, cancel := context.WithTimeout(ctx, leaveSoon)
+	defer cancel()
+	err := m.LeaveGroupContext(soon)
+	id, _ := m.GroupMetadata()
+	m.abandon()
+	if err != nil && id != "" {
+		req := kmsg.NewPtrLeaveGroupRequest()
+		one := kmsg.NewLeaveGroupRequestMember()
+		req.Group, req.MemberID, one.MemberID = m.group, id, id
+		req.Members = append(req.Members, one)
+		_, _ = req.RequestWith(ctx, m.other) // else the group misses it after a while
+	}
+	m.Close()
 }
 
 // groupError is what makes going on useless in a group.

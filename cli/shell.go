@@ -17,6 +17,9 @@ type Shell struct {
 	Terminal func(stream any) bool
 	// Confirm asks on out whether to go on; an error is a no.
 	Confirm func(ctx context.Context, in io.Reader, out io.Writer) error
+	// BrokenPipes makes writes to a pipe that nobody reads any more fail, where they would
+	// end the process, until restore is called.
+	BrokenPipes func() (restore func())
 	// Open opens a file to be read.
 	Open func(name string) (io.ReadCloser, error)
 }

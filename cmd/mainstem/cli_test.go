@@ -3,14 +3,18 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cli"
 )
@@ -20,6 +24,7 @@ import (
 //
 //	begin ID TOPIC N   a transaction with N records; it is left open
 //	ctrl-c N ARGS...   runs the command with these, and ends it after N lines as ctrl-C does
+//	join-ctrl-c GROUP TOPIC  ends a member as ctrl-C does while its group waits for another
 //	bench-ctrl-c TOPIC  ends a bench as ctrl-C does once there is a record of it
 //	exits CODE COMMAND runs it, and demands that exit code
 //	like FILE          compares stdout; spans of time, sizes, ids and runs of blanks are alike
@@ -37,6 +42,7 @@ func TestCommandScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"begin":        scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2], args[3:]...) }),
 			"ctrl-c":       scripted(func(b *scriptBroker, args []string) error { return b.interrupt(args[0], args[1:]) }),
+			"join-ctrl-c":  scripted(func(b *scriptBroker, args []string) error { return b.interruptJoin(args[0], args[1]) }),
 			"bench-ctrl-c": scripted(func(b *scriptBroker, args []string) error { return b.interruptBench(args[0]) }),
 			"exits":        exits,
 			"like": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -79,6 +85,56 @@ func (b *scriptBroker) interrupt(lines string, args []string) error {
 		return fmt.Errorf("it ended with %d: %s", code, stderr.String())
 	}
 	return nil
+}
+
+// interruptJoin ends a consumer whose group waits for a member that does not come: it is
+// to be gone long before that one is given up, and to leave nothing in the group.
+func (b *scriptBroker) interruptJoin(group, topic string) error {
+	if err := b.absent(group); err != nil {
+		return err
+	}
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	stderr := newScriptLog()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, process{
+			args: []string{"consume", topic, "--group", group}, environ: []string{cli.BootstrapVariable + "=" + b.kafka}, stdout: io.Discard, stderr: stderr,
+		})
+	}()
+	if err := b.log.await(`rebalance started.*"group": "` + group + `".*"members": 2, "reason": "member mainstem-`); err != nil {
+		return err
+	}
+	interrupt()
+	hangs := time.NewTimer(time.Minute)
+	defer hangs.Stop()
+	select {
+	case code := <-ended:
+		if code != exitOK {
+			return fmt.Errorf("it ended with %d: %s", code, stderr.String())
+		}
+	case <-hangs.C:
+		return errors.New("it waits for the other member")
+	}
+	return b.log.await(`member removed.*"group": "` + group + `".*"member": "mainstem-.*"it left"`)
+}
+
+// absent joins a group with a member that is never heard of again, and is given up after
+// five minutes.
+func (b *scriptBroker) absent(group string) error {
+	req := kmsg.NewPtrJoinGroupRequest()
+	req.Group, req.ProtocolType, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = group, "consumer", 300_000, 300_000
+	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}}
+	for {
+		resp, err := req.RequestWith(context.Background(), b.client)
+		if err != nil || resp.ErrorCode == 0 {
+			return err
+		}
+		if resp.ErrorCode != kerr.MemberIDRequired.Code {
+			return fmt.Errorf("join: error %d", resp.ErrorCode)
+		}
+		req.MemberID = resp.MemberID
+	}
 }
 
 // interruptBench ends a bench that writes to a topic, which is to be no failure and to

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +56,11 @@ func newShell(p process) *cli.Shell {
 		Terminal: isTerminal,
 		Confirm: func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return confirm(ctx, in, out, false)
+		},
+		BrokenPipes: func() func() {
+			told := make(chan os.Signal, 1) // whoever asks for the signal is spared what it does
+			signal.Notify(told, syscall.SIGPIPE)
+			return func() { signal.Stop(told) }
 		},
 		Open: func(name string) (io.ReadCloser, error) { return os.Open(name) },
 	}
