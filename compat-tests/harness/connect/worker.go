@@ -20,7 +20,7 @@ import (
 )
 
 // most is how long Connect may take to do something.
-const most = 3 * time.Minute
+const most = 5 * time.Minute
 
 // Worker is a worker of Kafka Connect in distributed mode.
 type Worker struct {

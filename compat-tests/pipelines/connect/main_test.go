@@ -1,0 +1,22 @@
+package connect
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+)
+
+var shared testbroker.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+
+// killBroker has the broker die, and come back.
+func killBroker(t *testing.T) {
+	t.Helper()
+	b := shared.Broker()
+	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
+		t.Fatal(err)
+	}
+}
