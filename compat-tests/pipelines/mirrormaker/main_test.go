@@ -1,0 +1,41 @@
+package mirrormaker
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+	"github.com/mainstem-mq/mainstem/compat-tests/pipelines/tape"
+)
+
+var shared testbroker.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+
+// killBroker has the broker under test die, and come back.
+func killBroker(t *testing.T) {
+	t.Helper()
+	b := shared.Broker()
+	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startKafka starts the other side, which ends with the test.
+func startKafka(t *testing.T) (addr string) {
+	t.Helper()
+	b, err := harness.Start(testbroker.Context(t, tape.CatchUp), harness.Kafka, harness.Options{
+		Props: harness.TestProps(), ReadyTimeout: tape.CatchUp,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(b.Stop(), b.Remove()); err != nil {
+			t.Error(err)
+		}
+	})
+	return b.Addr()
+}
