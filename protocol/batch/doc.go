@@ -17,6 +17,7 @@
 //	builder.go     batches made here: journals and tests
 //	writer.go      batches made of many records that nobody keeps
 //	marker.go      control batches that end transactions
+//	filler.go      what an importer makes of a source's batches
 //
 // Whoever receives bytes calls Parse or Split, then Validate for a producer's
 // batches or Verify for stored ones. After that the rewriters and Records may
@@ -27,7 +28,8 @@
 //   - A batch's own CRC and PrefixCRC together cover every one of its bytes.
 //   - What was built or received is passed on as it is: only base offset,
 //     leader epoch and, for LogAppendTime and false claims about times, attribute
-//     bit, max timestamp and CRC are ever rewritten.
+//     bit, max timestamp and CRC are ever rewritten; and by an importer, before it
+//     sends a batch, what Widen says.
 //   - No input makes this package panic, or take more memory than the limit
 //     that the caller gives.
 //
