@@ -108,6 +108,9 @@ func (r *Resolver) family(img *Image, res Resource) (family, error) {
 				if err := staysCompacted(t, after, changes); err != nil {
 					return err
 				}
+				if err := beginsNoImport(t, after); err != nil {
+					return err
+				}
 				return r.validateTopicChange(after, t.Configs)
 			},
 			lookup: func(d *ConfigDef) string {
@@ -173,6 +176,16 @@ func staysCompacted(t *Topic, after map[string]string, changes []ConfigChange) e
 	}
 	return protocol.Errorf(protocol.InvalidConfig, "The cleanup.policy of %s stays compact: committed state is in it, "+
 		"and would be lost if records were deleted by age or size; set the other configs without it, or beside cleanup.policy=compact.", t.Name)
+}
+
+// beginsNoImport refuses to have a topic be imported that was not made for it: it may
+// have records of its own.
+func beginsNoImport(t *Topic, after map[string]string) error {
+	if source, ok := after[ImportSourceKey]; !ok || source == t.Configs[ImportSourceKey] {
+		return nil
+	}
+	return protocol.Errorf(protocol.InvalidConfig, "The config %s can only be given when a topic is made, and be deleted later: "+
+		"topic %s may have records of its own.", ImportSourceKey, t.Name)
 }
 
 // known refuses to set what does not exist. Deleting it is no mistake: tools

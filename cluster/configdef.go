@@ -67,6 +67,7 @@ type ConfigDef struct {
 	Default string
 	Null    bool // there is no default: the value is null
 	Hidden  bool // can be set, but is not listed to clients
+	Rare    bool // is listed to clients only where it is set
 	Effect  Effect
 	Instead string // if not Obeyed: the setting of ours that does what may be wanted
 	Dynamic DynamicScope

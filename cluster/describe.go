@@ -23,10 +23,10 @@ func (r *Resolver) DescribeTopic(img *Image, t *Topic) []ConfigValue {
 func (r *Resolver) DescribeTopicConfigs(img *Image, configs map[string]string) []ConfigValue {
 	out := make([]ConfigValue, 0, len(topicDefs().list))
 	for _, d := range topicDefs().list {
-		if d.Hidden {
+		chain := r.topicChain(img, configs, d)
+		if d.Hidden || d.Rare && len(chain) == 0 {
 			continue
 		}
-		chain := r.topicChain(img, configs, d)
 		v := ConfigValue{Def: d, Source: SourceDefault, Synonyms: chain}
 		if len(chain) > 0 || !d.Null {
 			value, source := effective(d, chain)

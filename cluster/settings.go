@@ -22,6 +22,7 @@ type TopicSettings struct {
 	TimestampBeforeMs int64
 	TimestampAfterMs  int64
 	MinInsyncReplicas int64
+	ImportSource      string // what the topic is being imported from; empty: it is not
 	Compaction        CompactionSettings
 
 	source settingsSource
@@ -74,6 +75,7 @@ func (r *Resolver) decodeSettings(img *Image, t *Topic) *TopicSettings {
 		TimestampBeforeMs: number("message.timestamp.before.max.ms"),
 		TimestampAfterMs:  number("message.timestamp.after.max.ms"),
 		MinInsyncReplicas: number("min.insync.replicas"),
+		ImportSource:      t.Configs[ImportSourceKey],
 		Compaction:        decodeCompaction(number, value),
 	}
 	s.Sync = t.Internal || r.syncs(img, t, s)

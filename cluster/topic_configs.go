@@ -15,6 +15,9 @@ const (
 // DiskExemptKey is the topic setting that other rooms speak of.
 const DiskExemptKey = "mainstem.retention.disk.exempt"
 
+// ImportSourceKey is the topic setting that says what the topic is being imported from.
+const ImportSourceKey = "mainstem.import.source"
+
 // plain is a synonym in the same unit.
 func plain(name string) []Unit { return []Unit{{name, 1}} }
 
@@ -72,6 +75,11 @@ func topicConfigDefs() []ConfigDef {
 		{
 			Name: DiskExemptKey, Rule: boolean(), Default: "false",
 			Doc: "Whether the topic keeps its records when the log is over its share of the disk (" + DiskShareKey + ").",
+		},
+		{
+			Name: ImportSourceKey, Rule: importSource(), Null: true, Rare: true,
+			Doc: "What the topic is being imported from. While it is set the topic takes records of an importer of that source " +
+				"alone, keeps all of them, and is not compacted. It can be given when the topic is made, and taken away.",
 		},
 		{
 			Name: "retention.bytes", Rule: anyLong(), Default: "-1", Synonyms: plain("log.retention.bytes"),
@@ -132,6 +140,14 @@ func topicHintDefs() []ConfigDef {
 		defs[i].Synonyms = synonyms[defs[i].Name]
 	}
 	return defs
+}
+
+// importSource is a name that somebody gave a source; what it means only the importer knows.
+func importSource() Rule {
+	const longest = 512
+	return Rule{Type: TypeString, Expect: "1 to 512 characters of ASCII without spaces", ok: func(v string) bool {
+		return v != "" && len(v) <= longest && !strings.ContainsFunc(v, func(c rune) bool { return c <= ' ' || c > '~' })
+	}}
 }
 
 func refuseCompression(v string, _ Limits) string {
