@@ -129,10 +129,16 @@ func (p *Partition) placeLocked(a *pendingAppend, s *cluster.TopicSettings, nowM
 	batch.SetLeaderEpoch(a.unit.Payload, p.epoch)
 	a.unit.BaseOffset = h.BaseOffset
 	a.unit.Generation = p.mu.gen
-	p.mu.next = h.LastOffset() + 1
+	p.goOnLocked(a, int64(h.Records), s, nowMs)
+}
+
+// goOnLocked has the partition go on behind an append that has its offsets.
+func (p *Partition) goOnLocked(a *pendingAppend, records int64, s *cluster.TopicSettings, nowMs int64) {
+	last := a.unit.LastOffset()
+	p.mu.next = last + 1
 	a.wait.until = p.mu.next
-	a.wait.result.BaseOffset, a.wait.result.LastOffset = h.BaseOffset, h.LastOffset()
-	a.hold, a.unit.Sync = p.flushLocked(s, int64(h.Records), nowMs)
+	a.wait.result.BaseOffset, a.wait.result.LastOffset = a.unit.BaseOffset, last
+	a.hold, a.unit.Sync = p.flushLocked(s, records, nowMs)
 	if a.hold {
 		p.mu.holdUntil = p.mu.next
 	}

@@ -25,6 +25,10 @@ const recordsMax = 64 << 20
 // fault when timestamps are out of bounds. docs/decisions/0002 lists what
 // Kafka checks beyond that.
 func checkBatch(r *AppendRequest, s *cluster.TopicSettings, nowMs int64) (batch.Header, *protocol.Error, []RecordError) {
+	if s.ImportSource != "" && !r.Internal {
+		return batch.Header{}, protocol.Errorf(protocol.PolicyViolation,
+			"the topic is being imported from %s and takes no other records until that has ended (%s)", s.ImportSource, cluster.ImportSourceKey), nil
+	}
 	h, err := batch.Parse(r.Batch)
 	if err != nil {
 		return h, corrupt(err), nil

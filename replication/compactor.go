@@ -156,7 +156,7 @@ func (c *Compactor) candidates() []candidate {
 	var list []candidate
 	c.ps.env.Image().Topics(func(t *cluster.Topic) bool {
 		s := c.ps.env.Settings(t)
-		if !s.Compact || c.stopped() {
+		if !s.Compact || s.ImportSource != "" || c.stopped() {
 			return true
 		}
 		for i := range t.Partitions {

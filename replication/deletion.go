@@ -48,7 +48,7 @@ func (ps *Partitions) DeleteRecords(ctx context.Context, all []RecordDeletion) {
 // there already.
 func (d *RecordDeletion) raise(ctx context.Context, room chan struct{}) bool {
 	p, before := d.Partition, d.Before
-	if !p.env.Settings(p.Topic()).Delete {
+	if s := p.env.Settings(p.Topic()); !s.Delete && s.ImportSource == "" {
 		d.Done(-1, protocol.Errorf(protocol.PolicyViolation, "records can be deleted if cleanup.policy has delete"))
 		return true
 	}

@@ -7,7 +7,8 @@
 //
 // Reading order: api.go (what is asked and answered), env.go,
 // partition.go (the state), check.go and sequence.go (what is refused),
-// append.go (the way in), completion.go and waiters.go (the way to the ack),
+// append.go (the way in), import.go (the way in of what
+// has its offsets already), completion.go and waiters.go (the way to the ack),
 // txntracker.go (the last stable offset), transactions.go (who may begin one),
 // markers.go (how they end), ahead.go (what a group's shard asks before), producers.go and opentxns.go (what is told of them), read.go, lookup.go, backlog.go (how far behind a reader is), trim.go (log start, retention), deletion.go (log starts
 // that clients raise), oldest.go (retention by the disk), partitions.go (all of
@@ -18,6 +19,8 @@
 // Invariants:
 //   - Offsets are given under the partition's lock, and the append is queued
 //     under the same lock, so queue order is offset order.
+//   - Of a topic under import nothing goes but by DeleteRecords, and nothing comes but
+//     what its source has at that offset.
 //   - The high watermark never falls. With sync flush it is the durable end,
 //     with async flush the written end; nothing above it is fetched, and
 //     neither acks=1 nor acks=all is answered before it covers the batch.

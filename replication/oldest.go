@@ -14,7 +14,7 @@ func (ps *Partitions) TrimOldest(bytes int64, failed func(*Partition, error)) (p
 	var parts []*Partition
 	var list []log.Candidate
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
-		if s := ps.env.Settings(t); t.Internal || !s.Delete || s.DiskExempt {
+		if s := ps.env.Settings(t); t.Internal || !s.Delete || s.DiskExempt || s.ImportSource != "" {
 			return true
 		}
 		for i := range t.Partitions {

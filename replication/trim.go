@@ -105,7 +105,7 @@ func (ps *Partitions) Retain(failed func(*Partition, error)) []Retention {
 	starts := raising(failed)
 	ps.env.Image().Topics(func(t *cluster.Topic) bool {
 		s := ps.env.Settings(t)
-		if !s.Delete || s.RetentionMs < 0 && s.RetentionBytes < 0 {
+		if s.ImportSource != "" || !s.Delete || s.RetentionMs < 0 && s.RetentionBytes < 0 {
 			ps.keepForEver(t)
 			return true
 		}
