@@ -37,6 +37,7 @@ import (
 //   - acks=1 waits for the high watermark, as acks=all does: with the default
 //     flush policy nothing is acknowledged that is not on disk.
 //   - The same partition twice in one request is refused the second time.
+//   - A tagged field of ours makes it an import: see import.go.
 //   - Requests of one connection overlap; Kafka handles one after the other.
 //     Those of a transaction keep their order: see txnverify.go.
 
@@ -110,6 +111,9 @@ func (s *Server) refuseProduce(req *kmsg.ProduceRequest) *protocol.Error {
 	if req.Acks < -1 || req.Acks > 1 {
 		return protocol.Errorf(protocol.InvalidRequiredAcks, "acks=%d; only -1 (all), 0 and 1 have a meaning", req.Acks)
 	}
+	if _, err := importedFrom(req); err != nil {
+		return err
+	}
 	return s.refusal()
 }
 
@@ -127,6 +131,9 @@ func (s *Server) produceBatch(
 		err = refuseBatch(req, b.part, rp)
 	}
 	b.records = rp.Records
+	if err == nil {
+		b.source, err = importedFrom(req)
+	}
 	return b, err
 }
 

@@ -35,6 +35,7 @@ type produceBatch struct {
 	refused *protocol.Error // by the coordinator
 	// converted: the records are not in the request's memory.
 	converted bool
+	source    string // of an import; "": it is none
 	done      func(replication.AppendResult)
 }
 
@@ -45,6 +46,10 @@ func (b *produceBatch) append(buffer *span.Buffer) {
 	}
 	if b.converted {
 		buffer, b.done = nil, keeping(buffer, b.done)
+	}
+	if b.source != "" {
+		b.part.Import(replication.ImportRequest{Batches: b.records, Buffer: buffer, Source: b.source}, b.done)
+		return
 	}
 	b.part.Append(replication.AppendRequest{Batch: b.records, Buffer: buffer, Guard: b.guard}, b.done)
 }
