@@ -11,7 +11,8 @@
 // groupreader.go (a member of a group). Then produce.go (its flags), parser.go (from a
 // line to a record), input.go (from files to lines), producer.go (sending, and what
 // became of it). bench.go (flags, and topics of its own), benchload.go (writing
-// and reading), benchmany.go and benchrow.go (what is counted). doctor.go prints what the
+// and reading), benchmany.go and benchrow.go (what is counted). import.go and importreport.go
+// are about the room importer, which copies topics with their offsets. doctor.go prints what the
 // room doctor finds. Last complete.go (the tab key), progress.go, table.go and words.go
 // (output).
 //

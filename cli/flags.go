@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +27,7 @@ const (
 type flags struct {
 	shell     *Shell
 	bootstrap string
+	named     string // the flag of bootstrap; empty: --bootstrap
 	timeout   time.Duration
 	output    string
 }
@@ -51,7 +53,7 @@ func (f *flags) register(c *cobra.Command, forms ...string) {
 
 // seeds is where brokers are looked for, and who said so.
 func (f *flags) seeds() (addresses []string, source string, err error) {
-	text, source := f.bootstrap, "--bootstrap"
+	text, source := f.bootstrap, cmp.Or(f.named, "--bootstrap")
 	if text == "" {
 		text, source = bootstrapDefault, "default"
 		for _, e := range f.shell.Environ {

@@ -35,7 +35,7 @@ func (e UsageError) Unwrap() error { return e.Err }
 
 // Commands are all that the room has.
 func Commands(s *Shell) []*cobra.Command {
-	return []*cobra.Command{newTopic(s), newProduce(s), newConsume(s), newDoctor(s), newBench(s)}
+	return []*cobra.Command{newTopic(s), newProduce(s), newConsume(s), newImport(s), newDoctor(s), newBench(s)}
 }
 
 // help is what a command that only has others below it does.
