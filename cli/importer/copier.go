@@ -22,27 +22,51 @@ const (
 
 // copier copies one partition, from where the target ends.
 type copier struct {
-	im     *Importer
-	part   *part
-	source string
-	from   model.Offset // where the source begins
-	end    model.Offset // of the source, as far as it is copied now
+	tp   model.TopicPartition
+	from model.Offset // where the source begins
+	end  model.Offset // of the source, as far as it is copied now
+	at   model.Offset // the target's end, once all that is gathered is sent
 
-	at     model.Offset // the target's end, once all that is gathered is sent
-	latest int64        // timestamp
-	timed  bool         // it is known
+	// read fetches of the source, write sends batches that begin at an offset, and
+	// newest asks for the largest timestamp that the target has.
+	read   func(ctx context.Context, from, end model.Offset) (fetched, error)
+	write  func(ctx context.Context, batches []byte, from, end model.Offset) error
+	newest func(ctx context.Context) (int64, error)
 
+	latest  int64 // timestamp of what the target has, once timed
+	timed   bool
 	held    []byte // a batch that is widened once the next one is known
 	header  batch.Header
 	out     []byte // gathered to be sent
 	outFrom model.Offset
 }
 
+// copier makes one for a partition.
+func (im *Importer) copier(p *part, end model.Offset) *copier {
+	return &copier{
+		tp: p.tp, from: p.source.start, end: end, at: p.copied,
+		read: func(ctx context.Context, from, end model.Offset) (fetched, error) {
+			return im.source.read(ctx, p.tp, from, end)
+		},
+		write: func(ctx context.Context, batches []byte, from, end model.Offset) error {
+			err := im.target.imports(ctx, p.tp, p.topic.source, batches, from)
+			if err == nil {
+				im.progress.copied(p, end, int64(len(batches)))
+			}
+			return err
+		},
+		newest: func(ctx context.Context) (int64, error) {
+			at, err := im.target.place(ctx, p.tp, atMaxTime, readUncommitted)
+			return at.time, err
+		},
+	}
+}
+
 // run copies up to the end.
 func (c *copier) run(ctx context.Context) error {
 	next := max(c.at, c.from)
 	for next < c.end {
-		f, err := c.im.source.read(ctx, c.part.tp, next, c.end)
+		f, err := c.read(ctx, next, c.end)
 		if err != nil {
 			return err
 		}
@@ -63,7 +87,7 @@ func (c *copier) run(ctx context.Context) error {
 func (c *copier) take(ctx context.Context, b batch.Batch) error {
 	if b.BaseOffset < c.reached() {
 		return fmt.Errorf("partition %s-%d: the target ends at offset %d, and the source has a batch of offsets %d to %d there: it is not what was copied",
-			c.part.tp.Topic, c.part.tp.Partition, c.reached(), b.BaseOffset, b.LastOffset())
+			c.tp.Topic, c.tp.Partition, c.reached(), b.BaseOffset, b.LastOffset())
 	}
 	if err := c.reach(ctx, b.BaseOffset); err != nil {
 		return err
@@ -92,7 +116,7 @@ func (c *copier) reach(ctx context.Context, end model.Offset) error {
 			to = c.header.LastOffset() + 1
 		}
 		if err := batch.Widen(b, &c.header, to); err != nil {
-			return fmt.Errorf("partition %s-%d: %w", c.part.tp.Topic, c.part.tp.Partition, err)
+			return fmt.Errorf("partition %s-%d: %w", c.tp.Topic, c.tp.Partition, err)
 		}
 		c.held = nil
 		if err := c.send(ctx, b, to); err != nil {
@@ -118,11 +142,11 @@ func (c *copier) know(ctx context.Context) error {
 		return nil
 	}
 	if c.at > 0 {
-		p, err := c.im.target.place(ctx, c.part.tp, atMaxTime, readUncommitted)
+		newest, err := c.newest(ctx)
 		if err != nil {
 			return err
 		}
-		c.latest = max(p.time, 0)
+		c.latest = max(newest, 0)
 	}
 	c.timed = true
 	return nil
@@ -147,31 +171,37 @@ func (c *copier) flush(ctx context.Context) error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	tp := c.part.tp
+	if err := c.write(ctx, c.out, c.outFrom, c.at); err != nil {
+		return err
+	}
+	c.out = c.out[:0]
+	return nil
+}
+
+// imports appends batches of a source to a partition that ends where they begin.
+func (s *side) imports(ctx context.Context, tp model.TopicPartition, source string, batches []byte, from model.Offset) error {
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis = -1, 30_000
-	req.UnknownTags.Set(importTag, []byte(c.source))
+	req.UnknownTags.Set(importTag, []byte(source))
 	t, p := kmsg.NewProduceRequestTopic(), kmsg.NewProduceRequestTopicPartition()
-	t.Topic, t.TopicID = tp.Topic, c.im.target.topicID(tp.Topic)
-	p.Partition, p.Records = tp.Partition, c.out
+	t.Topic, t.TopicID = tp.Topic, s.topicID(tp.Topic)
+	p.Partition, p.Records = tp.Partition, batches
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
-	got, err := c.im.target.askLeader(ctx, tp, req)
+	got, err := s.askLeader(ctx, tp, req)
 	if err != nil {
 		return err
 	}
 	resp, _ := got.(*kmsg.ProduceResponse)
 	if resp == nil || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-		return fmt.Errorf("the target has not answered for %s-%d", tp.Topic, tp.Partition)
+		return fmt.Errorf("the %s has not answered for %s", s.name, partName(tp))
 	}
 	answer := &resp.Topics[0].Partitions[0]
-	if err := c.im.target.refusedPartition(tp, answer.ErrorCode, answer.ErrorMessage); err != nil {
+	if err := s.refusedPartition(tp, answer.ErrorCode, answer.ErrorMessage); err != nil {
 		return err
 	}
-	if model.Offset(answer.BaseOffset) != c.outFrom {
-		return fmt.Errorf("the target has written %s-%d at offset %d, not at %d: it is no Mainstem broker", tp.Topic, tp.Partition, answer.BaseOffset, c.outFrom)
+	if model.Offset(answer.BaseOffset) != from {
+		return fmt.Errorf("the %s has written %s at offset %d, not at %d: it is no Mainstem broker", s.name, partName(tp), answer.BaseOffset, from)
 	}
-	c.im.progress.copied(c.part, c.at, int64(len(c.out)))
-	c.out = c.out[:0]
 	return nil
 }

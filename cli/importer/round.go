@@ -133,8 +133,7 @@ func (im *Importer) copy(ctx context.Context, p *part) error {
 				}
 			}
 			first = false
-			c := copier{im: im, part: p, source: p.topic.source, at: p.copied, from: p.source.start, end: goal}
-			return c.run(ctx)
+			return im.copier(p, goal).run(ctx)
 		})
 		if err != nil {
 			return err
