@@ -109,12 +109,15 @@ func (p *printer) imported(r *importer.Report, well bool) {
 		importer.PartReport
 	}
 	var lines []line
-	records, open := int64(0), 0
+	records, open, later := int64(0), 0, 0
 	for _, t := range r.Topics {
 		for _, x := range t.Partitions {
 			lines = append(lines, line{t.Topic, x})
 			if records += x.Records; x.OpenFrom >= 0 {
 				open++
+			}
+			if x.Start > x.SourceStart {
+				later++
 			}
 		}
 	}
@@ -134,6 +137,10 @@ func (p *printer) imported(r *importer.Report, well bool) {
 		return
 	}
 	p.printf("\n%s of %s compared: the same on both sides.", counted(records, "record", "records"), counted(len(r.Topics), "topic", "topics"))
+	if later > 0 {
+		p.printf(" The source has older records in %s, which it did not have when they were copied: a broker of Apache Kafka that is killed forgets what was deleted in the last minute.",
+			counted(later, "partition", "partitions"))
+	}
 	switch {
 	case r.Finished:
 		p.printf(" The topics are open for producers.\n")
