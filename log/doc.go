@@ -53,6 +53,8 @@
 //  3. Offsets of a partition have no gaps and ascend in log order; only a
 //     truncate entry lowers an end. A gap is damage and answers as such, but
 //     below the end of what was cleaned, where compaction leaves gaps.
+//     A batch may take more offsets than it has records: those of imported
+//     topics do, and those that compaction has been in.
 //  4. Below the durable end an offset never shows two values.
 //  5. What was reported durable survives a power cut; what was reported
 //     written survives the end of the process.
