@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,21 +29,36 @@ type world struct {
 	from, to       *kgo.Client
 }
 
-// newWorld starts Apache Kafka and Mainstem.
+// newWorld starts Apache Kafka as the source, and Mainstem as the target.
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	testbroker.MainstemOnly(t, targetUnderTest(t))
+	return startWorld(t, harness.Kafka, harness.Mainstem)
+}
+
+func targetUnderTest(t *testing.T) harness.Target {
 	t.Helper()
 	target, err := harness.ParseTarget(os.Getenv("TARGET"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	testbroker.MainstemOnly(t, target)
+	return target
+}
+
+// startWorld starts a source and a target.
+func startWorld(t *testing.T, source, target harness.Target) *world {
+	t.Helper()
 	w := &world{t: t, ctx: testbroker.Context(t, patience)}
 	props := harness.TestProps()
-	// So that the test need not wait for Kafka's compaction, and for it to fence.
-	props["log.cleaner.backoff.ms"], props["log.initial.task.delay.ms"] = "100", "100"
-	props["broker.session.timeout.ms"] = "3000"
-	w.source = w.start(harness.Kafka, props)
-	w.target = w.start(harness.Mainstem, nil)
+	if source == harness.Kafka {
+		// So that the test need not wait for Kafka's compaction, and for it to fence.
+		props["log.cleaner.backoff.ms"], props["log.initial.task.delay.ms"] = "100", "100"
+		props["broker.session.timeout.ms"] = "3000"
+		// It is killed, and would forget what was deleted in the last minute.
+		props["log.flush.start.offset.checkpoint.interval.ms"] = "100"
+	}
+	w.source = w.start(source, props)
+	w.target = w.start(target, nil)
 	w.from, w.to = w.client(w.source), w.client(w.target)
 	return w
 }
@@ -150,27 +164,12 @@ func (w *world) refused(words string, args ...string) {
 	}
 }
 
-// sums are the checksums of a topic's partitions.
-func (s *said) sums(topic string) (list []string) {
-	for _, t := range s.Topics {
-		if t.Topic == topic {
-			for _, p := range t.Partitions {
-				list = append(list, p.SHA256)
-			}
+// group is how many positions of a group were copied.
+func (s *said) group(name string) (positions int) {
+	for _, g := range s.Groups {
+		if g.Group == name {
+			positions += g.Positions
 		}
 	}
-	return list
-}
-
-func (s *said) group(name string) int {
-	i := slices.IndexFunc(s.Groups, func(g struct {
-		Group, State string
-		Positions    int
-	}) bool {
-		return g.Group == name
-	})
-	if i < 0 {
-		return 0
-	}
-	return s.Groups[i].Positions
+	return positions
 }

@@ -56,14 +56,17 @@ func TestDifference(t *testing.T) {
 				w.must(p.Flush(w.ctx)) // a batch for each
 			}
 			w.must(p.EndTransaction(w.ctx, end))
+			w.awaitStable(name, to+1)
 		}
 		send(0, forgedAt-1, kgo.TryCommit) // and the marker
 		w.end(w.begin("--topics", name, "--no-groups"))
 		f := right
+		next := int64(forgedAt)
 		if c.change(&f); c.aborted {
-			send(forgedAt, forgedAt+1, kgo.TryAbort)
+			send(next, next+1, kgo.TryAbort)
+			next += 2
 		}
-		send(forgedAt, 2*forgedAt, kgo.TryCommit)
+		send(next, next+forgedAt, kgo.TryCommit)
 		if err := w.forge(name, &f); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -77,6 +80,18 @@ func TestDifference(t *testing.T) {
 			t.Errorf("%s: the topic is no more under import: %v", name, err)
 		}
 	}
+}
+
+// awaitStable waits for the marker of a transaction, which comes after the answer.
+func (w *world) awaitStable(topic string, end int64) {
+	w.t.Helper()
+	testbroker.Eventually(w.t, time.Minute, func() error {
+		stable, err := w.sourceAdmin().ListCommittedOffsets(w.ctx, topic)
+		if o, _ := stable.Lookup(topic, 0); err == nil && o.Offset != end {
+			return fmt.Errorf("%s is stable up to %d, not %d", topic, o.Offset, end)
+		}
+		return err
+	})
 }
 
 // forge writes a batch to a topic under import, as an importer does.

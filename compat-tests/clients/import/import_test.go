@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
@@ -150,6 +151,9 @@ func (w *world) finishes() {
 		if n != int64(len(seen.records)) {
 			w.t.Errorf("%s: %d records were compared, and %d are there", topic.Topic, n, len(seen.records))
 		}
+		if topic.Topic == txns || topic.Topic == compacted || topic.Topic == beheaded {
+			w.readers(topic.Topic, seen.records)
+		}
 		if !slices.Equal(slices.Sorted(maps.Keys(seen.ends)), seq(len(topic.Partitions))) {
 			w.t.Errorf("%s: partitions %v", topic.Topic, seen.ends)
 		}
@@ -197,6 +201,33 @@ func (w *world) refusals() {
 	w.refused("has no topic nothing", "--topics", "nothing")
 	w.refused("internal", "--topics", "__consumer_offsets")
 	w.refused("the same cluster", "--topics", stamped, "-b", w.source.Addr())
-	other := &world{t: w.t, ctx: w.ctx, source: w.target, target: w.source}
-	other.refused("not a Mainstem broker", "--topics", emptied)
+}
+
+// TestTarget: topics of Mainstem are imported by Mainstem as well; Apache Kafka, which
+// would give records other offsets, is refused as a target.
+func TestTarget(t *testing.T) {
+	testbroker.Quick(t)
+	target := targetUnderTest(t)
+	w := startWorld(t, harness.Mainstem, target)
+	w.topic(stamped, 2, "message.timestamp.type", "LogAppendTime", "mainstem.retention.disk.exempt", "true")
+	p := w.producer()
+	for n := range 100 {
+		w.send(p, stamped, int32(n%2), &kgo.Record{Value: fmt.Appendf(nil, "%d", n)})
+	}
+	w.must(p.Flush(w.ctx))
+	if target == harness.Kafka {
+		w.refused("it is not a Mainstem broker", "--topics", stamped)
+		topics, err := w.targetAdmin().ListTopics(w.ctx)
+		w.must(err)
+		if len(topics) > 0 {
+			t.Errorf("topics were made: %v", topics.Names())
+		}
+		return
+	}
+	if s := w.end(w.begin("--topics", stamped, "--finish")); !s.Finished {
+		t.Errorf("%+v", s)
+	}
+	if seen := w.same(stamped); len(seen.records) != 100 {
+		t.Errorf("%d records", len(seen.records))
+	}
 }

@@ -29,6 +29,12 @@ type record struct {
 	Compression    uint8
 }
 
+// String is short: values may be long.
+func (r record) String() string {
+	return fmt.Sprintf("%.30q=%.30q, null %t %t, headers %s, time %d, appended %t, codec %d",
+		r.Key, r.Value, r.NoKey, r.NoValue, r.Headers, r.Timestamp, r.LogAppendTime, r.Compression)
+}
+
 // topicSeen is a topic as clients see it.
 type topicSeen struct {
 	starts, ends, stable map[int32]int64
@@ -136,7 +142,7 @@ func (w *world) same(topic string) topicSeen {
 	for at, r := range want.records {
 		if g, ok := got.records[at]; !ok || g != r {
 			if bad++; bad < 4 {
-				w.t.Errorf("%s, %+v: there %t, %+.200v\nwant %+.200v", topic, at, ok, g, r)
+				w.t.Errorf("%s, %+v: there %t, %v\nwant %v", topic, at, ok, g, r)
 			}
 		}
 	}
