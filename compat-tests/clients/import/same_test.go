@@ -2,6 +2,7 @@ package importing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
 // place is where a record stands.
@@ -180,9 +182,11 @@ func (w *world) configs(adm *kadm.Client, topic string) map[string]string {
 func (w *world) samePositions(group string) {
 	w.t.Helper()
 	positions := func(adm *kadm.Client) (out []string) {
-		all, err := adm.FetchOffsets(w.ctx, group)
-		w.must(err)
-		w.must(all.Error())
+		var all kadm.OffsetResponses
+		testbroker.Eventually(w.t, time.Minute, func() (err error) { // the connection is from before the broker was killed
+			all, err = adm.FetchOffsets(w.ctx, group)
+			return errors.Join(err, all.Error())
+		})
 		all.Each(func(o kadm.OffsetResponse) {
 			out = append(out, fmt.Sprintf("%s-%d at %d %q", o.Topic, o.Partition, o.At, o.Metadata))
 		})
