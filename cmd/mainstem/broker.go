@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type broker struct {
 	cfg   Config
 	log   *zap.Logger
 	out   io.Writer // for the person who starts it
+	name  string    // by which that person did
 	fs    vfs.FS
 	clock clock.Clock
 
@@ -56,9 +58,9 @@ type closer struct {
 }
 
 // runBroker builds the broker, runs it until ctx ends and stops it cleanly.
-func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, out io.Writer) error {
+func runBroker(ctx context.Context, cfg Config, logger *zap.Logger, p process) error {
 	dirs := vfs.NewKeptDirs()
-	b := &broker{cfg: cfg, log: logger, out: out, fs: dirs, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
+	b := &broker{cfg: cfg, log: logger, out: p.stdout, name: cmp.Or(p.name, "mainstem"), fs: dirs, clock: clock.Real{}, fatal: make(chan error, 1), full: make(chan struct{}, 1)}
 	b.opened("directories", dirs.Close)
 	started := b.clock.Now()
 	b.opened("heap limit", keepHeap(b.clock).close)

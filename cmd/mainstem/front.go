@@ -102,7 +102,7 @@ func (b *broker) greet(took time.Duration) {
 	if b.cfg.HTTP != "" {
 		health = "metrics and health on http://" + b.cfg.HTTP
 	}
-	if _, err := fmt.Fprintf(b.out, greeting, at, b.cfg.DataDir, health, at, at, at, at); err != nil {
+	if _, err := fmt.Fprintf(b.out, greeting, at, b.cfg.DataDir, health, b.name, at, b.name, at, at, at); err != nil {
 		b.log.Debug("greeting", zap.Error(err))
 	}
 }
@@ -112,8 +112,8 @@ func (b *broker) greet(took time.Duration) {
 const greeting = `
 Mainstem serves Kafka clients on %s
   data in %s, %s
-  produce a line    echo hello | mainstem produce greetings --create -b %s
-  consume it        mainstem consume greetings -b %s
+  produce a line    echo hello | %s produce greetings --create -b %s
+  consume it        %s consume greetings -b %s
   with Kafka's own  kafka-console-producer.sh --bootstrap-server %s --topic greetings
                     kafka-console-consumer.sh --bootstrap-server %s --topic greetings --from-beginning
   stop it           ctrl-C

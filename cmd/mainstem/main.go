@@ -24,13 +24,14 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	code := run(ctx, process{args: os.Args[1:], environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr})
+	code := run(ctx, process{name: os.Args[0], args: os.Args[1:], environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr})
 	stop()
 	os.Exit(code)
 }
 
 // process is what the command needs of the operating system's process.
 type process struct {
+	name           string // by which it was started; "": mainstem
 	args, environ  []string
 	stdout, stderr io.Writer
 }

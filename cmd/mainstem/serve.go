@@ -42,7 +42,7 @@ func newServe(p process) *cobra.Command {
 			for _, w := range cfg.Warnings {
 				logger.Warn(w)
 			}
-			err = runBroker(cmd.Context(), cfg, logger, p.stdout)
+			err = runBroker(cmd.Context(), cfg, logger, p)
 			// Syncing a terminal fails on Linux; nothing is lost by that.
 			_ = logger.Sync()
 			return err

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -73,5 +75,39 @@ func TestPortsMeet(t *testing.T) {
 				t.Errorf("the data directory was made: %v", err)
 			}
 		})
+	}
+}
+
+// TestGreeting: what a new broker tells to try can be typed as it is.
+func TestGreeting(t *testing.T) {
+	t.Parallel()
+	kafka, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, w := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, process{name: "bin/mainstem", stdout: w, stderr: io.Discard, args: []string{
+			"serve", "--listen", kafka, "--http", "", "--data-dir", t.TempDir(),
+			"--set", "mainstem.log.segment.bytes=16777216", "--set", "mainstem.disk.ballast.bytes=0",
+		}})
+		_ = w.Close()
+	}()
+	text := ""
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if text += lines.Text() + "\n"; strings.Contains(text, "ctrl-C") {
+			stop()
+		}
+	}
+	if code := <-ended; code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	for _, line := range []string{"echo hello | bin/mainstem produce greetings --create -b " + kafka, " bin/mainstem consume greetings -b " + kafka} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no %q in the greeting:\n%s", line, text)
+		}
 	}
 }
