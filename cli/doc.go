@@ -10,7 +10,7 @@
 // span.go (what is to be read, and when its end is reached), reader.go (partitions),
 // groupreader.go (a member of a group). Then produce.go (its flags), parser.go (from a
 // line to a record), input.go (from files to lines), producer.go (sending, and what
-// became of it). bench.go (flags, and topics of its own), benchload.go (writing
+// became of it), unwritten.go (why a broker takes nothing). bench.go (flags, and topics of its own), benchload.go (writing
 // and reading), benchmany.go and benchrow.go (what is counted). import.go and importreport.go
 // are about the room importer, which copies topics with their offsets. doctor.go prints what the
 // room doctor finds. Last complete.go (the tab key), progress.go, table.go and words.go

@@ -34,9 +34,10 @@ type tally struct {
 
 // failure is a record that is not written.
 type failure struct {
-	number int64 // of the record, in the order of the input
-	from   place
-	err    error
+	number    int64 // of the record, in the order of the input
+	partition int32
+	from      place
+	err       error
 }
 
 // producedPartition is what one partition got.
@@ -63,7 +64,7 @@ func (t *tally) done(r *kgo.Record, number int64, from place, err error) {
 	if err != nil {
 		t.mu.failed++
 		if t.mu.first == nil || number < t.mu.first.number {
-			t.mu.first = &failure{number, from, err}
+			t.mu.first = &failure{number, r.Partition, from, err}
 		}
 		t.stop()
 		return
@@ -182,7 +183,7 @@ func (t *tally) verdict(c *client, w *writing, read error, interrupted bool) err
 	first := t.mu.first
 	switch {
 	case first != nil:
-		err := fmt.Errorf("%s: %w; %s acknowledged, all before it among them", first.from, t.why(c, w, first.err), were(t.mu.records))
+		err := fmt.Errorf("%s: %w; %s acknowledged, all before it among them", first.from, t.why(c, w, first), were(t.mu.records))
 		if t.mu.failed > 1 {
 			err = fmt.Errorf("%w, and %d were not", err, t.mu.failed)
 		}
@@ -203,12 +204,16 @@ func were(n int64) string {
 }
 
 // why explains the error of a record.
-func (t *tally) why(c *client, w *writing, err error) error {
+func (t *tally) why(c *client, w *writing, of *failure) error {
+	err := of.err
 	switch {
 	case errors.Is(err, kerr.MessageTooLarge):
 		return fmt.Errorf("%w (%s)", w.tooLarge(), kerr.MessageTooLarge.Message)
 	case errors.Is(err, context.Canceled): // by watch
 		if address, _ := c.dials.node(); address == "" {
+			if told := c.unwritten(w.topic, of.partition); told != nil {
+				return fmt.Errorf("nothing was acknowledged for long; %w", told)
+			}
 			return errors.New("nothing was acknowledged for long; it may be written all the same (--timeout gives the brokers longer)")
 		}
 		err = context.DeadlineExceeded

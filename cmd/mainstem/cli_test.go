@@ -25,6 +25,8 @@ import (
 //	begin ID TOPIC N   a transaction with N records; it is left open
 //	ctrl-c N ARGS...   runs the command with these, and ends it after N lines as ctrl-C does
 //	join-ctrl-c GROUP TOPIC  ends a member as ctrl-C does while its group waits for another
+//	set KEY VALUE      changes a setting of the broker
+//	logged PATTERN     waits until the broker's log has a line that matches
 //	bench-ctrl-c TOPIC  ends a bench as ctrl-C does once there is a record of it
 //	exits CODE COMMAND runs it, and demands that exit code
 //	like FILE          compares stdout; spans of time, sizes, ids and runs of blanks are alike
@@ -43,6 +45,8 @@ func TestCommandScripts(t *testing.T) {
 			"begin":        scripted(func(b *scriptBroker, args []string) error { return b.begin(args[0], args[1], args[2], args[3:]...) }),
 			"ctrl-c":       scripted(func(b *scriptBroker, args []string) error { return b.interrupt(args[0], args[1:]) }),
 			"join-ctrl-c":  scripted(func(b *scriptBroker, args []string) error { return b.interruptJoin(args[0], args[1]) }),
+			"set":          scripted(func(b *scriptBroker, args []string) error { return b.set(args[0], args[1]) }),
+			"logged":       scripted(func(b *scriptBroker, args []string) error { return b.log.await(args[0]) }),
 			"bench-ctrl-c": scripted(func(b *scriptBroker, args []string) error { return b.interruptBench(args[0]) }),
 			"exits":        exits,
 			"like": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -135,6 +139,20 @@ func (b *scriptBroker) absent(group string) error {
 		}
 		req.MemberID = resp.MemberID
 	}
+}
+
+// set changes a setting of all brokers.
+func (b *scriptBroker) set(key, value string) error {
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	change := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: key, Value: &value}
+	req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{
+		ResourceType: kmsg.ConfigResourceTypeBroker, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{change},
+	}}
+	resp, err := req.RequestWith(context.Background(), b.client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Resources[0].ErrorCode)
+	}
+	return err
 }
 
 // interruptBench ends a bench that writes to a topic, which is to be no failure and to
