@@ -17,7 +17,7 @@ func (c *client) unwritten(name string, number int32) error {
 	defer cancel()
 	topics, err := c.topics(ctx, []string{name})
 	if err != nil {
-		return nil //nolint:nilerr // It says nothing of the partition.
+		return nil // it says nothing of the partition
 	}
 	i := slices.IndexFunc(topics[0].partitions, func(p partition) bool { return p.number == number })
 	if i < 0 {
@@ -37,7 +37,7 @@ func (c *client) unwritten(name string, number int32) error {
 	resp, err := c.Broker(int(p.leader)).Request(ctx, req)
 	told, ok := resp.(*kmsg.ProduceResponse)
 	if err != nil || !ok || len(told.Topics) != 1 || len(told.Topics[0].Partitions) != 1 {
-		return nil //nolint:nilerr // Neither does this.
+		return nil // neither does this
 	}
 	answer := &told.Topics[0].Partitions[0]
 	if !kerr.IsRetriable(kerr.ErrorForCode(answer.ErrorCode)) {
