@@ -68,7 +68,7 @@ func newBenchVerb(s *Shell, use, short, long string, records int64, rate float64
 
 // Bounds of the flags.
 const (
-	benchSizeMost    = 1 << 30
+	benchSizeMost    = 64 << 20 // what the client can send is 100 MiB, as brokers take by default
 	benchClientsMost = 10000
 )
 
@@ -113,7 +113,7 @@ func parseSize(text string) (int, error) {
 	}
 	n, err := strconv.ParseUint(number, 10, 31)
 	if err != nil || n > benchSizeMost || int(n)*unit > benchSizeMost {
-		return 0, fmt.Errorf("%s is no size up to 1 GiB, such as 100, 4KiB or 1MiB", quoted(text))
+		return 0, fmt.Errorf("%s is no size up to 64 MiB, such as 100, 4KiB or 1MiB", quoted(text))
 	}
 	return int(n) * unit, nil
 }

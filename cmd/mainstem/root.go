@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -41,11 +43,24 @@ func newRoot(p process) *cobra.Command {
 	root.Args = nil // cobra then names the command nearest to a mistyped one
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if word, ok := unknownCommand(c, p.args); ok {
+			err = fmt.Errorf("unknown command %q for %q", word, c.CommandPath())
+		}
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
 	root.AddCommand(newServe(p), newConfig(p), newLog(p), newGroup(p), newTxn(p), newVersion())
 	root.AddCommand(cli.Commands(newShell(p))...)
 	return root
+}
+
+// unknownCommand finds the word behind a command that has others below it and flags of
+// none: a flag that is not known there was meant for a command that is not either.
+func unknownCommand(c *cobra.Command, args []string) (word string, ok bool) {
+	next := slices.Index(args, c.Name()) + 1
+	if !c.HasParent() || !c.HasSubCommands() || next == 0 || next == len(args) || strings.HasPrefix(args[next], "-") {
+		return "", false
+	}
+	return args[next], true
 }
 
 // newShell is what the commands for Kafka clients have of the process.
