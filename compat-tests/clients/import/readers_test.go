@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
-// readers: Java's client and librdkafka come to the end of what was imported, over gaps
-// and fillers, and are given the records that franz-go was given.
+// readers: Java's client and librdkafka are given the records that franz-go was given,
+// over gaps and fillers, and librdkafka comes to the end of each partition.
 func (w *world) readers(topic string, want map[place]record) {
 	w.t.Helper()
 	kcat, err := harness.Kcat()
@@ -20,7 +21,7 @@ func (w *world) readers(topic string, want map[place]record) {
 	w.must(err)
 	w.wantPlaces("kcat", topic, out, want)
 	out, err = harness.JavaTool(w.ctx, "", "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", w.target.Addr(),
-		"--topic", topic, "--from-beginning", "--isolation-level", "read_committed", "--timeout-ms", "8000",
+		"--topic", topic, "--from-beginning", "--isolation-level", "read_committed", "--timeout-ms", "60000", "--max-messages", strconv.Itoa(len(want)),
 		"--formatter-property", "print.partition=true", "--formatter-property", "print.offset=true",
 		"--formatter-property", "print.value=false", "--formatter-property", "key.separator= ")
 	w.must(err)
@@ -32,7 +33,7 @@ func (w *world) wantPlaces(client, topic string, out harness.Output, want map[pl
 	got := map[place]bool{}
 	for line := range strings.Lines(out.Stdout) {
 		if !strings.HasPrefix(line, "Partition:") {
-			continue // Java says there that nothing came any more
+			continue // Java says there if nothing came any more
 		}
 		var at place
 		if _, err := fmt.Sscanf(line, "Partition:%d Offset:%d", &at.Partition, &at.Offset); err != nil {
