@@ -1,11 +1,14 @@
 package javatools
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
 const (
@@ -33,6 +36,33 @@ func TestClusterID(t *testing.T) {
 	contains(t, "cluster id", out.Stdout, "Cluster ID: ")
 	out = try(t, "", kafkaCluster, "list-endpoints", "--bootstrap-server", shared.Addr())
 	contains(t, "endpoints", out.Stdout, "127.0.0.1")
+}
+
+// TestConfigsFound: kafka-configs without a name finds what has settings, which it
+// asks for by ListConfigResources: a group that has no members, and a subscription.
+func TestConfigsFound(t *testing.T) {
+	name := shared.Name(t)
+	for _, c := range []struct{ entities, key, value string }{
+		{"groups", "consumer.session.timeout.ms", "50000"},
+		{"client-metrics", "interval.ms", "60000"},
+	} {
+		one := []string{"--entity-type", c.entities, "--entity-name", name, "--alter"}
+		run(t, "", kafkaConfigs, append(one, "--add-config", c.key+"="+c.value)...)
+		described := func() string { return run(t, "", kafkaConfigs, "--entity-type", c.entities, "--describe") }
+		testbroker.Eventually(t, 10*time.Second, func() error {
+			if out := described(); !strings.Contains(out, name) || !strings.Contains(out, c.key+"="+c.value) {
+				return fmt.Errorf("%s: %s", c.entities, out)
+			}
+			return nil
+		})
+		run(t, "", kafkaConfigs, append(one, "--delete-config", c.key)...)
+		testbroker.Eventually(t, 10*time.Second, func() error {
+			if out := described(); strings.Contains(out, c.key+"="+c.value) {
+				return fmt.Errorf("%s, after its setting was taken back: %s", c.entities, out)
+			}
+			return nil
+		})
+	}
 }
 
 // TestStreamsReset: kafka-streams-application-reset puts an application's input back to its
