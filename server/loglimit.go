@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -59,7 +60,7 @@ type strangeRequest struct {
 
 // first reports whether there was none of the kind before.
 func (s *strangers) first(h *protocol.RequestHeader) bool {
-	r := strangeRequest{h.ClientID[:min(len(h.ClientID), strangerNameMax)], h.Key, h.Version}
+	r := strangeRequest{strangerName(h.ClientID), h.Key, h.Version}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, again := s.seen[r]
@@ -75,3 +76,9 @@ func (s *strangers) first(h *protocol.RequestHeader) bool {
 
 // strangerNameMax bounds what of a client's id is kept.
 const strangerNameMax = 100
+
+// strangerName is what is kept of a client's id: a copy, as a part of it would keep the
+// whole, which may have 32 KiB.
+func strangerName(clientID string) string {
+	return strings.Clone(clientID[:min(len(clientID), strangerNameMax)])
+}

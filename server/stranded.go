@@ -51,7 +51,7 @@ func errand(key protocol.Key, req kmsg.Request) bool {
 type visit struct {
 	worked  atomic.Bool
 	lookups atomic.Int64
-	first   atomic.Int64 // of them, in Unix ns
+	first   atomic.Int64 // of them, in Unix ns; there before lookups says that there is one
 	counted int64        // lookups that are added to the visitor's; guarded by visits.mu
 	id      visitorID    // under which it works; the reading goroutine's
 }
@@ -83,8 +83,7 @@ type strandedAt struct {
 }
 
 func (c *conn) visitor() visitorID {
-	id := *c.clientID.Load()
-	return visitorID{c.address, id[:min(len(id), strangerNameMax)]}
+	return visitorID{c.address, strangerName(*c.clientID.Load())}
 }
 
 // works takes down that the connection did what a client connects for.
@@ -96,9 +95,17 @@ func (c *conn) works() {
 
 // lookedUp takes down that the connection asked for topics that there are.
 func (c *conn) lookedUp() {
-	if !c.visit.worked.Load() && c.visit.lookups.Add(1) == 1 {
-		c.visit.first.Store(c.srv.clock.Now().UnixNano())
+	if !c.visit.worked.Load() {
+		c.visit.lookedUp(c.srv.clock.Now())
 	}
+}
+
+// lookedUp counts a question. Its time comes first: the janitor may look in between.
+func (v *visit) lookedUp(now time.Time) {
+	if v.lookups.Load() == 0 {
+		v.first.Store(now.UnixNano())
+	}
+	v.lookups.Add(1)
 }
 
 // leave takes down that the connection ended.
