@@ -85,7 +85,7 @@ func (f *bench) check() (options []kgo.Opt, err error) {
 	switch {
 	case f.records < 1:
 		return nil, UsageError{errors.New("--records must be at least 1")}
-	case f.rate < 0 || f.rate > 1e9:
+	case !(f.rate >= 0 && f.rate <= 1e9): // NaN is neither
 		return nil, UsageError{errors.New("--rate must be from 0 to 1e9")}
 	case f.partitions < 1:
 		return nil, UsageError{errors.New("--partitions must be at least 1")}
@@ -97,7 +97,8 @@ func (f *bench) check() (options []kgo.Opt, err error) {
 			return nil, err
 		}
 	}
-	return append(w.options, kgo.ProducerLinger(f.linger), kgo.ProducerBatchMaxBytes(int32(max(1_000_000, f.size+f.size/8+1024)))), nil
+	return append(w.options, kgo.MaxBufferedBytes(max(bufferedBytesMax/f.clients, 2*f.size)), kgo.AllowIdempotentProduceCancellation(),
+		kgo.RecordDeliveryTimeout(producePatience*f.timeout), kgo.ProducerLinger(f.linger), kgo.ProducerBatchMaxBytes(int32(max(1_000_000, f.size+f.size/8+1024)))), nil
 }
 
 // parseSize reads a number of bytes.

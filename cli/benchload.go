@@ -66,9 +66,12 @@ func (r *benchRun) write(row *benchRow, clients int) error {
 // sendAll has clients send the records.
 func (r *benchRun) sendAll(row *benchRow, clients []*client, topic func(i int64) string) {
 	row.begun = r.shell.Clock.Now() // to connect is not part of it
+	noise := newNoise(r.size)
 	var sending sync.WaitGroup
 	for i, c := range clients {
-		sending.Go(func() { r.send(row, c, row.begun, int64(i), int64(len(clients)), topic) })
+		sending.Go(func() {
+			r.send(row, c, payload{block: noise, size: r.size, at: i}, int64(i), int64(len(clients)), topic)
+		})
 	}
 	r.watch(row, &sending)
 }
@@ -86,11 +89,18 @@ func (r *benchRun) watch(row *benchRow, running *sync.WaitGroup) {
 }
 
 // send sends each step-th record from the first on.
-func (r *benchRun) send(row *benchRow, c *client, begun time.Time, first, step int64, topic func(i int64) string) {
-	life := context.WithoutCancel(r.ctx)
-	values := newPayload(r.size, uint64(first))
+func (r *benchRun) send(row *benchRow, c *client, values payload, first, step int64, topic func(i int64) string) {
+	life, giveUp := context.WithCancel(context.WithoutCancel(r.ctx))
+	defer giveUp()
+	// After ctrl-C the broker has the time of one answer for what it was sent. It may stand
+	// still, and the client then waits for room.
+	defer context.AfterFunc(r.ctx, func() {
+		if clock.Wait(r.shell.Clock, r.timeout, life.Done()) {
+			giveUp()
+		}
+	})()
 	for i := first; i < r.records && r.ctx.Err() == nil; i += step {
-		sent, ok := r.due(begun, i)
+		sent, ok := r.due(row.begun, i)
 		if !ok {
 			break
 		}
@@ -104,7 +114,7 @@ func (r *benchRun) send(row *benchRow, c *client, begun time.Time, first, step i
 	flush, cancel := context.WithTimeout(life, producePatience*r.timeout)
 	defer cancel()
 	if c.Flush(flush) != nil {
-		_ = c.AbortBufferedRecords(life) // each then has its error
+		_ = c.AbortBufferedRecords(context.WithoutCancel(life)) // each then has its error
 	}
 }
 
@@ -119,20 +129,21 @@ func (r *benchRun) due(begun time.Time, i int64) (at time.Time, ok bool) {
 	return at, wait <= 0 || clock.Wait(r.shell.Clock, wait, r.ctx.Done())
 }
 
-// payload makes values that no codec makes smaller, cut from one block.
+// payload makes values that no codec makes smaller, cut from one block that all share.
 type payload struct {
 	block []byte
 	size  int
 	at    int
 }
 
-func newPayload(size int, seed uint64) *payload {
-	p := &payload{block: make([]byte, size+1<<16), size: size}
-	source := rand.New(rand.NewPCG(seed, 1))
-	for i := 0; i+8 <= len(p.block); i += 8 {
-		binary.LittleEndian.PutUint64(p.block[i:], source.Uint64())
+// newNoise is a block for values of a size.
+func newNoise(size int) []byte {
+	block := make([]byte, size+1<<16)
+	source := rand.New(rand.NewPCG(1, 1))
+	for i := 0; i+8 <= len(block); i += 8 {
+		binary.LittleEndian.PutUint64(block[i:], source.Uint64())
 	}
-	return p
+	return block
 }
 
 // stampSize is how much of a value its time takes, if there is room.
@@ -200,6 +211,10 @@ func (r *benchRun) read(row *benchRow, spans map[model.TopicPartition]*span, cou
 		return err
 	}
 	defer c.Close()
+	planned := row.begun // before anything was written that is waited for
+	if count == 0 {
+		row.begun = r.shell.Clock.Now() // to connect is not part of it
+	}
 	for seen := int64(0); left > 0 && r.ctx.Err() == nil; {
 		ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
 		fetches := c.PollFetches(ctx)
@@ -218,7 +233,11 @@ func (r *benchRun) read(row *benchRow, spans map[model.TopicPartition]*span, cou
 				if len(rec.Value) < stampSize {
 					return
 				}
-				latency = now.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(rec.Value))))
+				sent := time.Unix(0, int64(binary.BigEndian.Uint64(rec.Value)))
+				if sent.Before(planned) || sent.After(now) {
+					return // it is of another writer
+				}
+				latency = now.Sub(sent)
 			}
 			if !rec.Attrs.IsControl() { // that of a transaction's end only tells how far it is
 				row.done(now, latency, len(rec.Value), nil)

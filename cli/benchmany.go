@@ -42,7 +42,7 @@ func (r *benchRun) latency() error {
 	defer stop()
 	reader := *r
 	reader.ctx, reader.bar = ctx, newProgress(r.shell.Clock, nil, true)
-	var readErr error
+	var readErr, late error
 	var reading sync.WaitGroup
 	reading.Go(func() { readErr = reader.read(received, spans, r.records) })
 	err = r.write(written, 1)
@@ -58,13 +58,13 @@ func (r *benchRun) latency() error {
 		select {
 		case <-ended:
 		case <-timer.C():
-			readErr = errors.Join(readErr, fmt.Errorf("not all records that were acknowledged have come to the consumer within %s", r.timeout))
+			late = fmt.Errorf("not all records that were acknowledged have come to the consumer within %s", r.timeout)
 		case <-outer.Done():
 		}
 	}
 	stop()
 	<-ended
-	return errors.Join(err, readErr)
+	return errors.Join(err, late, readErr)
 }
 
 func newBenchMany(s *Shell) *cobra.Command {

@@ -101,6 +101,9 @@ func (c *client) awaitTopics(ctx context.Context, names []string) error {
 			return err
 		}
 		if !clock.Wait(c.clock, knowEvery, within.Done()) {
+			if ctx.Err() != nil {
+				return c.explain(context.Cause(ctx))
+			}
 			return fmt.Errorf("%s made, but the broker does not know all of it yet: other brokers of the cluster may be away",
 				counted(len(names), "topic is", "topics are"))
 		}

@@ -59,6 +59,13 @@ func Examine(ctx context.Context, cfg Config) Report {
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{}).DialContext
 	}
+	if told := cfg.Told; told != nil {
+		cfg.Told = func(f Finding) {
+			if ctx.Err() == nil { // what is cut short fails for that alone
+				told(f)
+			}
+		}
+	}
 	e := &exam{cfg: cfg, report: Report{Address: cfg.Address, Findings: []Finding{}}, tls: cfg.TLS}
 	if rest := e.run(ctx); rest != "" {
 		e.notChecked(rest, "and all that comes behind it: see the failure above")

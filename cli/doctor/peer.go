@@ -14,8 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// responseMax bounds an answer.
-const responseMax = 64 << 20
+// responseMax bounds an answer: nothing is asked for that is large, and decoded it may
+// take a hundred times as much.
+const responseMax = 2 << 20
 
 var (
 	errClosed    = errors.New("it ends the connection without an answer")
