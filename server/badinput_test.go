@@ -155,6 +155,7 @@ func TestIdle(t *testing.T) {
 	b := startBroker(t, options{clock: now, static: map[string]string{"connections.max.idle.ms": "60000"}})
 	idle, busy := b.dial(), b.dial()
 	advertised(idle)
+	advertised(busy) // else it may not be counted yet
 	for b.openConnections() > 1 {
 		now.Advance(3 * time.Second)
 		advertised(busy)
