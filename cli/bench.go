@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const benchLong = `Measure a Kafka broker, any one, from here. Each bench makes a topic of its own, and deletes
@@ -168,7 +167,8 @@ func (r *benchRun) prepare() error {
 	if err := r.create([]string{r.name}); err != nil {
 		return err
 	}
-	return r.admin.awaitTopics(r.ctx, []string{r.name})
+	_, err := r.admin.awaitTopics(r.ctx, []string{r.name})
+	return err
 }
 
 func (r *benchRun) newName() string {
@@ -205,18 +205,9 @@ func (r *benchRun) clean() error {
 }
 
 func (r *benchRun) delete(names []string) error {
-	req := kmsg.NewPtrDeleteTopicsRequest()
-	req.TimeoutMillis = int32(min(r.timeout.Milliseconds(), 1<<30))
-	for _, name := range names {
-		t := kmsg.NewDeleteTopicsRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
-		req.Topics, req.TopicNames = append(req.Topics, t), append(req.TopicNames, name)
-	}
-	ctx, cancel := r.admin.within(context.WithoutCancel(r.ctx))
-	defer cancel()
-	resp, err := req.RequestWith(ctx, r.admin)
+	resp, err := r.requestDeletion(r.ctx, r.admin, names)
 	if err != nil {
-		return fmt.Errorf("topic %s and %d more are left: %w", names[0], len(names)-1, r.admin.explain(err))
+		return fmt.Errorf("topic %s and %d more are left: %w", names[0], len(names)-1, err)
 	}
 	var failed []error
 	for i := range resp.Topics {

@@ -37,12 +37,7 @@ func (c *client) allTopics(ctx context.Context) ([]topic, error) {
 // topics looks topics up, in the order of the names; one that there is not is an error
 // that names the nearest.
 func (c *client) topics(ctx context.Context, names []string) ([]topic, error) {
-	asked := make([]kmsg.MetadataRequestTopic, len(names))
-	for i, name := range names {
-		asked[i] = kmsg.NewMetadataRequestTopic()
-		asked[i].Topic = kmsg.StringPtr(name)
-	}
-	found, err := c.metadata(ctx, asked)
+	found, err := c.metadata(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +52,11 @@ func (c *client) topics(ctx context.Context, names []string) ([]topic, error) {
 	return out, nil
 }
 
-func (c *client) metadata(ctx context.Context, asked []kmsg.MetadataRequestTopic) ([]topic, error) {
-	ctx, cancel := c.within(ctx)
-	defer cancel()
-	req := kmsg.NewPtrMetadataRequest()
-	req.Topics, req.AllowAutoTopicCreation = asked, false
-	resp, err := req.RequestWith(ctx, c)
+// metadata looks topics up, all of them without names.
+func (c *client) metadata(ctx context.Context, names []string) ([]topic, error) {
+	resp, err := c.askMetadata(ctx, names)
 	if err != nil {
-		return nil, c.explain(err)
+		return nil, err
 	}
 	topics := make([]topic, 0, len(resp.Topics))
 	for i := range resp.Topics {
@@ -74,7 +66,7 @@ func (c *client) metadata(ctx context.Context, asked []kmsg.MetadataRequestTopic
 		}
 		err := refused("topic "+quoted(*t.Topic), t.ErrorCode, nil)
 		switch {
-		case err != nil && asked == nil:
+		case err != nil && names == nil:
 			continue // it was deleted meanwhile, or is not for us to see
 		case t.ErrorCode == kerr.UnknownTopicOrPartition.Code:
 			return nil, c.noTopic(ctx, *t.Topic)
@@ -91,27 +83,55 @@ func (c *client) metadata(ctx context.Context, asked []kmsg.MetadataRequestTopic
 const knowEvery = 50 * time.Millisecond
 
 // awaitTopics waits until the broker knows topics that were made, and their leaders: one
-// of Apache Kafka answers the creation before that.
-func (c *client) awaitTopics(ctx context.Context, names []string) error {
+// of Apache Kafka answers the creation before that. They come in the order of the answer.
+func (c *client) awaitTopics(ctx context.Context, names []string) ([]topic, error) {
 	within, cancel := c.within(ctx)
 	defer cancel()
 	for {
-		known, err := c.know(within, names)
-		if known || err != nil {
-			return err
+		topics, err := c.know(within, names)
+		if topics != nil || err != nil {
+			return topics, err
 		}
 		if !clock.Wait(c.clock, knowEvery, within.Done()) {
 			if ctx.Err() != nil {
-				return c.explain(context.Cause(ctx))
+				return nil, c.explain(context.Cause(ctx))
 			}
-			return fmt.Errorf("%s made, but the broker does not know all of it yet: other brokers of the cluster may be away",
+			return nil, fmt.Errorf("%s made, but the broker does not know all of it yet: other brokers of the cluster may be away",
 				counted(len(names), "topic is", "topics are"))
 		}
 	}
 }
 
-// know reports whether the broker knows topics and their leaders.
-func (c *client) know(ctx context.Context, names []string) (bool, error) {
+// know is topics if the broker knows all of them and their leaders, else nil.
+func (c *client) know(ctx context.Context, names []string) ([]topic, error) {
+	resp, err := c.askMetadata(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	topics := make([]topic, 0, len(resp.Topics))
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		switch {
+		case t.Topic == nil:
+			continue
+		case t.ErrorCode == kerr.UnknownTopicOrPartition.Code, t.ErrorCode == kerr.LeaderNotAvailable.Code,
+			slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 }):
+			return nil, nil //nolint:nilnil // No topics, and no error: not yet.
+		case t.ErrorCode != 0:
+			return nil, refused("topic "+quoted(*t.Topic), t.ErrorCode, nil)
+		}
+		topics = append(topics, topicOf(t))
+	}
+	if len(topics) < len(names) {
+		return nil, nil //nolint:nilnil // As above.
+	}
+	return topics, nil
+}
+
+// askMetadata asks for topics, for all of them without names, and makes none.
+func (c *client) askMetadata(ctx context.Context, names []string) (*kmsg.MetadataResponse, error) {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
 	for _, name := range names {
 		t := kmsg.NewMetadataRequestTopic()
@@ -120,15 +140,9 @@ func (c *client) know(ctx context.Context, names []string) (bool, error) {
 	}
 	resp, err := req.RequestWith(ctx, c)
 	if err != nil {
-		return false, c.explain(err)
+		return nil, c.explain(err)
 	}
-	for i := range resp.Topics {
-		t := &resp.Topics[i]
-		if t.ErrorCode != 0 || slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 }) {
-			return false, nil
-		}
-	}
-	return true, nil
+	return resp, nil
 }
 
 func topicOf(t *kmsg.MetadataResponseTopic) topic {

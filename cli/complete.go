@@ -18,9 +18,9 @@ func (f *flags) completeTopics(cmd *cobra.Command, args []string, begun string) 
 	return f.topicNames(cmd.Context(), args, begun), cobra.ShellCompDirectiveNoFileComp
 }
 
-// topicNames are those that begin so and do not stand there yet; none if no broker
-// answers soon.
-func (f *flags) topicNames(ctx context.Context, args []string, begun string) (names []string) {
+// offered is what a cluster offers who pressed the tab key; nothing if no broker answers
+// soon.
+func (f *flags) offered(ctx context.Context, ask func(context.Context, *client) []string) []string {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -31,42 +31,44 @@ func (f *flags) topicNames(ctx context.Context, args []string, begun string) (na
 		return nil
 	}
 	defer c.Close()
-	all, err := c.allTopics(ctx)
-	if err != nil {
-		return nil
-	}
-	for i := range all {
-		t := &all[i]
-		wanted := !t.internal || begun != "" && begun[0] == '_'
-		if wanted && strings.HasPrefix(t.name, begun) && !slices.Contains(args, t.name) {
-			names = append(names, t.name)
+	return ask(ctx, c)
+}
+
+// topicNames are those that begin so and do not stand there yet.
+func (f *flags) topicNames(ctx context.Context, args []string, begun string) []string {
+	return f.offered(ctx, func(ctx context.Context, c *client) (names []string) {
+		all, err := c.allTopics(ctx)
+		if err != nil {
+			return nil
 		}
-	}
-	return names
+		for i := range all {
+			t := &all[i]
+			wanted := !t.internal || begun != "" && begun[0] == '_'
+			if wanted && strings.HasPrefix(t.name, begun) && !slices.Contains(args, t.name) {
+				names = append(names, t.name)
+			}
+		}
+		return names
+	})
 }
 
 // completeGroups completes the name of a group.
 func (f *flags) completeGroups(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completionPatience)
-	defer cancel()
-	c, err := f.connect(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer c.Close()
-	var names []string
-	for _, shard := range c.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
-		resp, ok := shard.Resp.(*kmsg.ListGroupsResponse)
-		if shard.Err != nil || !ok {
-			continue
-		}
-		for _, g := range resp.Groups {
-			if strings.HasPrefix(g.Group, begun) {
-				names = append(names, g.Group)
+	names := f.offered(cmd.Context(), func(ctx context.Context, c *client) (names []string) {
+		for _, shard := range c.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
+			resp, ok := shard.Resp.(*kmsg.ListGroupsResponse)
+			if shard.Err != nil || !ok {
+				continue
+			}
+			for _, g := range resp.Groups {
+				if strings.HasPrefix(g.Group, begun) {
+					names = append(names, g.Group)
+				}
 			}
 		}
-	}
-	slices.Sort(names)
+		slices.Sort(names)
+		return names
+	})
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -78,27 +80,22 @@ func (f *topicConfig) complete(cmd *cobra.Command, args []string, begun string) 
 	case len(args) == 1:
 		return []string{"set", "unset"}, cobra.ShellCompDirectiveNoFileComp
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completionPatience)
-	defer cancel()
-	c, err := f.connect(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer c.Close()
-	configs, err := c.configs(ctx, []topic{{name: args[0]}})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, x := range configs[args[0]] {
-		switch {
-		case args[1] == "unset" && x.Own:
-			names = append(names, x.Name)
-		case args[1] == "set":
-			names = append(names, x.Name+"=")
+	names := f.offered(cmd.Context(), func(ctx context.Context, c *client) (names []string) {
+		configs, err := c.configs(ctx, []topic{{name: args[0]}})
+		if err != nil {
+			return nil
 		}
-	}
-	if args[1] == "unset" {
+		for _, x := range configs[args[0]] {
+			switch {
+			case args[1] == "unset" && x.Own:
+				names = append(names, x.Name)
+			case args[1] == "set":
+				names = append(names, x.Name+"=")
+			}
+		}
+		return names
+	})
+	if args[1] == "unset" || len(names) == 0 {
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -236,24 +236,8 @@ func (f *produce) topicFor(cmd *cobra.Command, c *client, name string) (topic, e
 	if _, failed := create.answers([]string{name}, resp); len(failed) > 0 {
 		return topic{}, failed[0]
 	}
-	ctx, cancel := c.within(cmd.Context())
-	defer cancel()
-	for { // the broker that is asked may hear of it a moment later
-		topics, err = c.topics(ctx, []string{name})
-		if err == nil && !slices.ContainsFunc(topics[0].partitions, func(p partition) bool { return p.leader < 0 }) {
-			return topics[0], nil
-		}
-		if err != nil && !errors.As(err, new(unknownTopic)) {
-			return topic{}, err
-		}
-		timer := f.shell.Clock.NewTimer(createdPoll)
-		select {
-		case <-timer.C():
-		case <-ctx.Done():
-			timer.Stop()
-			return topic{}, fmt.Errorf("topic %s was created, but has no leader yet: try again", quoted(name))
-		}
+	if topics, err = c.awaitTopics(cmd.Context(), []string{name}); err != nil {
+		return topic{}, err
 	}
+	return topics[0], nil
 }
-
-const createdPoll = 50 * time.Millisecond

@@ -96,7 +96,8 @@ func (f *topicCreate) run(cmd *cobra.Command, args []string) error {
 		for i := range done {
 			names[i] = done[i].Topic
 		}
-		failed = append(failed, c.awaitTopics(cmd.Context(), names), f.show(cmd.OutOrStdout(), map[string]any{"topics": done}, func(p *printer) {
+		_, late := c.awaitTopics(cmd.Context(), names)
+		failed = append(failed, late, f.show(cmd.OutOrStdout(), map[string]any{"topics": done}, func(p *printer) {
 			for _, t := range done {
 				p.created(t)
 			}
@@ -235,21 +236,31 @@ type deletedTopic struct {
 	Deleted bool   `json:"deleted"`
 }
 
-// deleteTopics deletes the topics that were looked up: by name, as also old brokers do.
-func (f *flags) deleteTopics(cmd *cobra.Command, c *client, topics []topic) error {
+// requestDeletion deletes topics by name, as also old brokers do. What was begun is
+// brought to its end, also after ctrl-C.
+func (f *flags) requestDeletion(ctx context.Context, c *client, names []string) (*kmsg.DeleteTopicsResponse, error) {
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.TimeoutMillis = int32(min(f.timeout.Milliseconds(), 1<<30))
-	for i := range topics {
+	for _, name := range names {
 		t := kmsg.NewDeleteTopicsRequestTopic()
-		t.Topic = kmsg.StringPtr(topics[i].name)
-		req.Topics = append(req.Topics, t)
-		req.TopicNames = append(req.TopicNames, topics[i].name)
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics, req.TopicNames = append(req.Topics, t), append(req.TopicNames, name)
 	}
-	ctx, cancel := c.within(context.WithoutCancel(cmd.Context()))
+	ctx, cancel := c.within(context.WithoutCancel(ctx))
 	defer cancel()
 	resp, err := req.RequestWith(ctx, c)
+	return resp, c.explain(err)
+}
+
+// deleteTopics deletes the topics that were looked up.
+func (f *flags) deleteTopics(cmd *cobra.Command, c *client, topics []topic) error {
+	names := make([]string, len(topics))
+	for i := range topics {
+		names[i] = topics[i].name
+	}
+	resp, err := f.requestDeletion(cmd.Context(), c, names)
 	if err != nil {
-		return c.explain(err)
+		return err
 	}
 	var failed []error
 	var done []deletedTopic
