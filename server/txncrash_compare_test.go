@@ -96,7 +96,7 @@ func (l *crashLook) there(x *crashTxn, i int, w *crashWrite) bool {
 
 // goOn has all producers come back, and do a transaction each.
 func (l *crashLook) goOn() {
-	l.decisions()
+	l.b.decisions(l.c, l.waits)
 	to := crashOffsetOf()
 	for i, p := range crashProducers(l.waits) {
 		p.init(l.c)

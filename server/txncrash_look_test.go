@@ -88,7 +88,7 @@ func (r *crashRun) look(tb testing.TB, cut *crashCut, disk *vfs.Mem, how *crashS
 			how.tally.stopped.Add(1)
 		}
 	}
-	l.decisions()
+	l.b.decisions(l.c, l.waits)
 	l.judge()
 	if how.known != nil {
 		l.verdicts = how.known
@@ -162,13 +162,13 @@ func (l *crashLook) start(disk *vfs.Mem, how *crashStart) int64 {
 
 // decisions waits until all are carried out: who asks for something before waits for
 // that, and no time passes meanwhile.
-func (l *crashLook) decisions() {
-	l.tb.Helper()
+func (b *broker) decisions(c *client, waits func()) {
+	b.tb.Helper()
 	req := kmsg.NewPtrListTransactionsRequest()
 	req.StateFilters, req.DurationFilterMillis = []string{"PrepareCommit", "PrepareAbort"}, -1
-	until(l.tb, "all decisions are carried out", func() bool {
-		return len(ask[*kmsg.ListTransactionsResponse](l.c, 2, req).TransactionStates) == 0
-	}, l.waits)
+	until(b.tb, "all decisions are carried out", func() bool {
+		return len(ask[*kmsg.ListTransactionsResponse](c, 2, req).TransactionStates) == 0
+	}, waits)
 }
 
 // prepared lists the transactional ids whose last record says that their transaction is

@@ -149,15 +149,22 @@ func (r *crashRun) restart(p, q *crashProducer) {
 	r.write(p, x, crashFew, 0, 1, 40)
 	r.offsets(p, x, "g", "h")
 	r.write(q, y, crashFew, 0, 1, 40)
-	r.stop()
-	r.start()
-	r.b.loaded()
+	r.again()
 	r.write(p, x, crashFew, 1, 1, 40)
 	r.write(q, y, crashFew, 0, 1, 40)
 	r.end(crashEnd{q, y, true}, crashEnd{p, x, true})
-	r.stop() // in the middle of their markers, perhaps
+	r.again() // in the middle of their markers, perhaps
+}
+
+// again stops the broker cleanly and starts it. What is decided is carried out before
+// the script goes on: groups that have not loaded yet take no markers, and that these
+// are tried again is a matter of time, which stands still while a client waits.
+func (r *crashRun) again() {
+	r.tb.Helper()
+	r.stop()
 	r.start()
 	r.b.loaded()
+	r.b.decisions(r.c, r.waits)
 }
 
 // loaded waits for the coordinators.
