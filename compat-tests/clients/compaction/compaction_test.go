@@ -142,10 +142,7 @@ func TestIdempotentProducer(t *testing.T) {
 	h.sendBy(t, other, group{"", 7, "z=1"})
 	mustLeave(t, h.topic, h.left())
 	h.sendBy(t, cl, group{"", 8, "a=8"})
-	b := shared.Broker()
-	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
-		t.Fatal(err)
-	}
+	shared.Restart(t)
 	h.sendBy(t, cl, group{"", 9, "b=9"})
 	h.sendBy(t, other, group{"", 10, "c=1"})
 	mustLeave(t, h.topic, h.left())

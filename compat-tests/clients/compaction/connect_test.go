@@ -62,10 +62,7 @@ func TestConnect(t *testing.T) {
 	w.Runs("source", "PAUSED")
 	w.Must(http.MethodPut, "/connectors/source/resume", nil)
 	w.Runs("source", "RUNNING")
-	b := shared.Broker()
-	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
-		t.Fatal(err)
-	}
+	shared.Restart(t)
 	write(5)
 	delivered()
 	w.Stop()

@@ -109,7 +109,7 @@ func idempotent(w *world) {
 	first := 3
 	s.must("produce", topic, None, true, words(written[:first]))
 	s.tell("produce", topic, None, true, words(written[first:]))
-	w.crash()
+	w.shared.Restart(w.t)
 	s.answer("produce")
 	read := w.read(topic)
 	if err := same(recordsOf(read), written, w.times()); err != nil {
@@ -119,18 +119,6 @@ func idempotent(w *world) {
 		if r.ProducerID < 0 {
 			w.t.Fatalf("partition %d, offset %d has no producer id", r.Partition, r.Offset)
 		}
-	}
-}
-
-// crash ends the broker as a power switch would, and starts it again.
-func (w *world) crash() {
-	w.t.Helper()
-	b := w.shared.Broker()
-	if err := b.Kill(); err != nil {
-		w.t.Fatal(err)
-	}
-	if err := b.Restart(); err != nil {
-		w.t.Fatal(err)
 	}
 }
 

@@ -17,7 +17,7 @@ func resume(w *world, protocol string) {
 	w.take(first, all[:30], "at first")
 	first.must("commit")
 	w.committed(group, topic, 10)
-	w.crash()
+	w.shared.Restart(w.t)
 	w.produce(topic, all[30:60])
 	w.take(first, all[30:60], "after the broker was killed")
 	first.must("commit")

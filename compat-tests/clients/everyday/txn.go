@@ -10,7 +10,7 @@ func transactions(w *world) {
 	s := w.start()
 	s.must("transact", topic, id, "commit", words(first))
 	s.must("transact", topic, id, "abort", words(aborted))
-	w.crash()
+	w.shared.Restart(w.t)
 	s.must("transact", topic, id, "commit", words(second))
 
 	// The markers that end a transaction take offsets too, and a coordinator that comes

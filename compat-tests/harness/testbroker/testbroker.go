@@ -74,6 +74,22 @@ func keepLog(b harness.Broker, code int) int {
 	return code
 }
 
+// Kill has the broker die.
+func (s *Shared) Kill(t *testing.T) {
+	t.Helper()
+	if err := s.broker.Kill(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Restart has the broker die, if it has not yet, and come back.
+func (s *Shared) Restart(t *testing.T) {
+	t.Helper()
+	if err := errors.Join(s.broker.Kill(), s.broker.Restart()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Broker is the broker that Main started.
 func (s *Shared) Broker() harness.Broker { return s.broker }
 

@@ -65,7 +65,7 @@ func debezium(t *testing.T, repeats bool, worker []string, connector map[string]
 		l := write(t, db, h, 150)
 		at := tp.length()
 		tp.until(t, at+40)
-		killBroker(t)
+		shared.Restart(t)
 		tp.until(t, at+120)
 		trouble()
 		if round != 1 {

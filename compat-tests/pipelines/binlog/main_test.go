@@ -1,7 +1,6 @@
 package binlog
 
 import (
-	"errors"
 	"os"
 	"testing"
 
@@ -11,12 +10,3 @@ import (
 var shared testbroker.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
-
-// killBroker has the broker die, and come back.
-func killBroker(t *testing.T) {
-	t.Helper()
-	b := shared.Broker()
-	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
-		t.Fatal(err)
-	}
-}

@@ -38,7 +38,7 @@ func TestReader(t *testing.T) {
 		l := write(t, db, h, 150)
 		at := tp.length()
 		tp.until(t, at+40)
-		killBroker(t)
+		shared.Restart(t)
 		tp.until(t, at+120)
 		reader.Kill()
 		l.wait(t)

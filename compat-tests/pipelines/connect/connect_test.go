@@ -38,9 +38,9 @@ func TestFiles(t *testing.T) {
 			more(100 - delivered.Len())
 
 			for _, trouble := range []func(){
-				func() { killBroker(t) },
+				func() { shared.Restart(t) },
 				func() { w.Kill(); w.Start() },
-				func() { w.Kill(); killBroker(t); w.Start() },
+				func() { w.Kill(); shared.Restart(t); w.Start() },
 				func() { w.Stop(); w.Start() },
 			} {
 				in.write(t, 4000)

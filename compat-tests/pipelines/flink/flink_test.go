@@ -23,7 +23,7 @@ type trial struct {
 // more waits until so many visits more were counted, while others are written.
 func (tr *trial) more(t *testing.T, count int) {
 	t.Helper()
-	tr.output.Until(t, tr.output.Len()+count, tr.alive)
+	tr.output.Until(t, tr.output.Len()+count, tr.Alive)
 }
 
 // goesOn has a job that was killed begin at its last checkpoint.
@@ -46,26 +46,26 @@ func TestExactlyOnce(t *testing.T) {
 			tr.more(t, 1000)
 			tr.fail(t)
 			tr.more(t, 1000)
-			restartBroker(t)
+			shared.Restart(t)
 			tr.more(t, 1000)
 		}},
 		{"the broker dies while the job comes back", func(t *testing.T, tr *trial) {
 			tr.more(t, 2000)
 			tr.fail(t)
-			restartBroker(t)
+			shared.Restart(t)
 			tr.more(t, 500)
-			restartBroker(t)
+			shared.Restart(t)
 			tr.fail(t)
 			tr.more(t, 500)
 		}},
 		{"both die, and the job goes on from its checkpoint", func(t *testing.T, tr *trial) {
 			tr.more(t, 500)
-			killBroker(t)
-			tr.kill()
-			restartBroker(t)
+			shared.Kill(t)
+			tr.Kill()
+			shared.Restart(t)
 			tr.goesOn(t)
 			tr.more(t, 500)
-			tr.kill()
+			tr.Kill()
 			tr.goesOn(t)
 			tr.fail(t)
 			tr.more(t, 500)
@@ -90,7 +90,7 @@ func exactlyOnce(t *testing.T, strategy string, trouble func(t *testing.T, tr *t
 	trouble(t, tr)
 	n := visits.Stop(t)
 	checkInput(t, input, n)
-	tr.output.Until(t, n, tr.alive)
+	tr.output.Until(t, n, tr.Alive)
 	tr.stop(t)
 	checkNothingOpen(t, output)
 	t.Logf("%d visits", n)

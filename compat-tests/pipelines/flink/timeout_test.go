@@ -33,12 +33,12 @@ func TestTimeout(t *testing.T) {
 	j.command = append(j.command, "restart-strategy.type=disable")
 	j.start(t)
 	select {
-	case <-j.process.Ended():
+	case <-j.Ended():
 	case <-testbroker.Context(t, tape.CatchUp).Done():
 		t.Fatal("the job does not end")
 	}
 	const want = "The transaction timeout is larger than the maximum value allowed by the broker"
-	if code, errs := j.process.State().ExitCode(), j.process.Errs(); code == 0 || !strings.Contains(errs, want) {
+	if code, errs := j.State().ExitCode(), j.Errs(); code == 0 || !strings.Contains(errs, want) {
 		t.Errorf("the job ended with %d, and did not say %q", code, want)
 	}
 }

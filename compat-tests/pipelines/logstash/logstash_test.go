@@ -55,14 +55,11 @@ func pipeline(t *testing.T, jars string, inputDefaults, outputDefaults map[strin
 
 	from.write(t, 1000)
 	to.has(t, from.written)
-	b := shared.Broker()
 	for range 2 {
 		from.write(t, 3000)
 		// The first of these show that the others are under way.
 		to.has(t, from.written-2900)
-		if err := errors.Join(b.Kill(), b.Restart()); err != nil {
-			t.Fatal(err)
-		}
+		shared.Restart(t)
 		from.write(t, 1000)
 		to.has(t, from.written)
 	}

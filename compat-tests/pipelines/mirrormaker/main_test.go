@@ -14,15 +14,6 @@ var shared testbroker.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
-// killBroker has the broker under test die, and come back.
-func killBroker(t *testing.T) {
-	t.Helper()
-	b := shared.Broker()
-	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // startKafka starts the other side, which ends with the test.
 func startKafka(t *testing.T) (addr string) {
 	t.Helper()

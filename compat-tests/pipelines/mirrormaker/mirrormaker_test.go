@@ -25,7 +25,7 @@ func TestMirror(t *testing.T) {
 		}
 	}
 	more(500)
-	killBroker(t)
+	shared.Restart(t)
 	more(500)
 	mm.process.Kill()
 	mm.start(t)
@@ -40,7 +40,7 @@ func TestMirror(t *testing.T) {
 	for _, m := range ways {
 		m.synced(t, m.topic+"-readers", mm.alive)
 	}
-	killBroker(t)
+	shared.Restart(t)
 	more(500)
 	for i, m := range ways {
 		n := m.stop(t, mm.alive)

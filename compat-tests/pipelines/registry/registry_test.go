@@ -100,14 +100,9 @@ func TestRegistry(t *testing.T) {
 	b.configure(t, s.nodes[0], 40)
 	b.served(t, s)
 
-	broker := shared.Broker()
-	if err := broker.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	shared.Kill(t)
 	b.served(t, s) // from what they have read
-	if err := broker.Restart(); err != nil {
-		t.Fatal(err)
-	}
+	shared.Restart(t)
 	b.register(t, s, 12)
 	b.served(t, s)
 
@@ -125,9 +120,7 @@ func TestRegistry(t *testing.T) {
 	// Both at once, and the new ones have nothing but what the topic says after it was compacted.
 	compacted(t, topic)
 	s.kill(s.leader(t))
-	if err := errors.Join(broker.Kill(), broker.Restart()); err != nil {
-		t.Fatal(err)
-	}
+	shared.Restart(t)
 	s.add(t)
 	b.served(t, s)
 	s.leader(t)

@@ -32,17 +32,12 @@ func scenario(t *testing.T, s shipper) {
 	})
 	r.write(t, 1000)
 	r.topic.has(t, first, r.lines)
-	b := shared.Broker()
 	for range 2 {
 		r.write(t, 1000)
 		// Some of these are under way.
-		if err := b.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		shared.Kill(t)
 		r.write(t, 500)
-		if err := b.Restart(); err != nil {
-			t.Fatal(err)
-		}
+		shared.Restart(t)
 		r.write(t, 500)
 		r.topic.has(t, first, r.lines)
 	}

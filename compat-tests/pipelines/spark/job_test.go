@@ -2,15 +2,11 @@ package spark
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
-	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 	"github.com/mainstem-mq/mainstem/compat-tests/pipelines/tape"
 )
 
@@ -35,17 +31,13 @@ func command(t *testing.T, args ...string) []string {
 type job struct {
 	command []string
 	files   string // the directory
-	process *program.Program
-
-	mu    sync.Mutex
-	said  []string // since the last start
-	story strings.Builder
+	*program.App
 }
 
 func newJob(t *testing.T, input, output string) *job {
 	t.Helper()
 	dir := t.TempDir()
-	j := &job{files: filepath.Join(dir, "files")}
+	j := &job{files: filepath.Join(dir, "files"), App: program.NewApp("the job")}
 	j.command = command(t, "stream", shared.Addr(), input, output, filepath.Join(dir, "checkpoint"), j.files)
 	return j
 }
@@ -53,68 +45,25 @@ func newJob(t *testing.T, input, output string) *job {
 // start runs the job, from its checkpoint if there is one.
 func (j *job) start(t *testing.T) {
 	t.Helper()
-	j.mu.Lock()
-	j.said = nil
-	j.mu.Unlock()
-	j.process = program.Start(t, "the job", j.command, nil, j.take, func() string {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		return j.story.String()
-	})
-	testbroker.Eventually(t, tape.CatchUp, func() error {
-		if err := j.alive(); err != nil {
-			t.Fatal(err)
-		}
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		if !slices.Contains(j.said, "running") {
+	j.App.Start(t, j.command)
+	j.Says(t, tape.CatchUp, func(said []string) error {
+		if !slices.Contains(said, "running") {
 			return errors.New("the job does not run yet")
 		}
 		return nil
 	})
 }
 
-func (j *job) take(line []byte) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.said = append(j.said, string(line))
-	fmt.Fprintf(&j.story, "%s\n", line)
-	return true
-}
-
-// kill ends the job as a crash of its machine would.
-func (j *job) kill() { j.process.Kill() }
-
 // stop has the job end in good order.
 func (j *job) stop(t *testing.T) {
 	t.Helper()
-	j.process.Tell(t, "stop")
-	j.ends(t)
+	j.Tell(t, "stop")
+	j.Ends(t, tape.CatchUp)
 }
 
 // drain has the job take what there is, and end.
 func (j *job) drain(t *testing.T) {
 	t.Helper()
-	j.process.Tell(t, "drain")
-	j.ends(t)
-}
-
-func (j *job) ends(t *testing.T) {
-	t.Helper()
-	select {
-	case <-j.process.Ended():
-	case <-testbroker.Context(t, tape.CatchUp).Done():
-		t.Fatal("the job does not end")
-	}
-	if code := j.process.State().ExitCode(); code != 0 {
-		t.Fatalf("the job ended with %d", code)
-	}
-}
-
-// alive tells whether the job has given up.
-func (j *job) alive() error {
-	if j.process.Gone() {
-		return errors.New("the job has ended")
-	}
-	return nil
+	j.Tell(t, "drain")
+	j.Ends(t, tape.CatchUp)
 }

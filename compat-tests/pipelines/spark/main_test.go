@@ -1,7 +1,6 @@
 package spark
 
 import (
-	"errors"
 	"os"
 	"testing"
 
@@ -11,18 +10,3 @@ import (
 var shared testbroker.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
-
-func killBroker(t *testing.T) {
-	t.Helper()
-	if err := shared.Broker().Kill(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func restartBroker(t *testing.T) {
-	t.Helper()
-	b := shared.Broker()
-	if err := errors.Join(b.Kill(), b.Restart()); err != nil {
-		t.Fatal(err)
-	}
-}

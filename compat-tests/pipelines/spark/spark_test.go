@@ -25,7 +25,7 @@ type trial struct {
 // more waits until so many records more were copied, while others are written.
 func (tr *trial) more(t *testing.T, count int) {
 	t.Helper()
-	tr.output.Until(t, tr.output.Len()+count, tr.alive)
+	tr.output.Until(t, tr.output.Len()+count, tr.Alive)
 }
 
 // TestStream: a topic is copied, while the broker and the job die at different times. In
@@ -42,9 +42,9 @@ func TestStream(t *testing.T) {
 		}},
 		{"the broker, then the job", false, func(t *testing.T, tr *trial) {
 			tr.more(t, 1000)
-			restartBroker(t)
+			shared.Restart(t)
 			tr.more(t, 1000)
-			tr.kill()
+			tr.Kill()
 			tr.start(t)
 			tr.more(t, 1000)
 			tr.stop(t) // in the middle of a batch, too
@@ -53,11 +53,11 @@ func TestStream(t *testing.T) {
 		}},
 		{"both", false, func(t *testing.T, tr *trial) {
 			tr.more(t, 1000)
-			killBroker(t)
-			tr.kill()
-			restartBroker(t)
+			shared.Kill(t)
+			tr.Kill()
+			shared.Restart(t)
 			tr.start(t)
-			restartBroker(t)
+			shared.Restart(t)
 			tr.more(t, 1000)
 		}},
 	} {
@@ -104,11 +104,11 @@ func TestBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	from, to := begun.Add(100*time.Second).UnixMilli(), begun.Add(250*time.Second).UnixMilli()
-	j := &job{command: command(t, "batch", shared.Addr(), topic, strconv.FormatInt(from, 10), strconv.FormatInt(to, 10))}
-	j.process = program.Start(t, "the batch", j.command, nil, j.take, func() string { return "" })
-	j.ends(t)
+	batch := program.NewApp("the batch")
+	batch.Start(t, command(t, "batch", shared.Addr(), topic, strconv.FormatInt(from, 10), strconv.FormatInt(to, 10)))
+	batch.Ends(t, tape.CatchUp)
 	var rows []string
-	for _, line := range j.said {
+	for _, line := range batch.Said() {
 		if row, ok := strings.CutPrefix(line, "row "); ok {
 			rows = append(rows, row)
 		}

@@ -1,16 +1,14 @@
 package streams
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
-	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 	"github.com/mainstem-mq/mainstem/compat-tests/pipelines/tape"
 )
 
@@ -20,17 +18,13 @@ type app struct {
 	input, output string
 	state         string // its directory of RocksDB
 	command       []string
-	process       *program.Program
-
-	mu    sync.Mutex
-	said  []string // since the last start
-	story strings.Builder
+	*program.App
 }
 
 // newApp prepares the application: testdata/app.properties with this test's names.
 func newApp(t *testing.T, name, input, output string) *app {
 	t.Helper()
-	a := &app{name: name, input: input, output: output, state: filepath.Join(t.TempDir(), "state")}
+	a := &app{name: name, input: input, output: output, state: filepath.Join(t.TempDir(), "state"), App: program.NewApp("the application")}
 	a.command = append(program.Java(t, "kafka-streams", filepath.Join("testdata", "App.java")),
 		filepath.Join("testdata", "app.properties"), input, output,
 		"application.id="+name, "bootstrap.servers="+shared.Addr(), "state.dir="+a.state)
@@ -40,28 +34,13 @@ func newApp(t *testing.T, name, input, output string) *app {
 // start runs the application.
 func (a *app) start(t *testing.T) {
 	t.Helper()
-	a.mu.Lock()
-	a.said = nil
-	a.mu.Unlock()
-	a.process = program.Start(t, "the application", a.command, nil, a.take, func() string {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return a.story.String()
-	})
-}
-
-func (a *app) take(line []byte) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.said = append(a.said, string(line))
-	fmt.Fprintf(&a.story, "%s\n", line)
-	return true
+	a.App.Start(t, a.command)
 }
 
 // killAndForget ends the application as the loss of its machine would.
 func (a *app) killAndForget(t *testing.T) {
 	t.Helper()
-	a.process.Kill()
+	a.Kill()
 	if _, err := os.Stat(filepath.Join(a.state, a.name)); err != nil {
 		t.Fatalf("there is no state to delete: %v", err)
 	}
@@ -73,56 +52,24 @@ func (a *app) killAndForget(t *testing.T) {
 // stop has the application close itself.
 func (a *app) stop(t *testing.T) {
 	t.Helper()
-	a.process.Tell(t, "stop")
-	select {
-	case <-a.process.Ended():
-	case <-testbroker.Context(t, tape.CatchUp).Done():
-		t.Fatal("the application does not end")
-	}
-	if code := a.process.State().ExitCode(); code != 0 {
-		t.Fatalf("the application ended with %d", code)
-	}
-}
-
-// alive tells whether the application has given up.
-func (a *app) alive() error {
-	if a.process.Gone() {
-		return errors.New("the application has ended")
-	}
-	return nil
+	a.Tell(t, "stop")
+	a.Ends(t, tape.CatchUp)
 }
 
 // says waits for a line that begins so.
 func (a *app) says(t *testing.T, begin string) {
 	t.Helper()
-	testbroker.Eventually(t, tape.CatchUp, func() error {
-		if err := a.alive(); err != nil {
-			t.Fatal(err)
-		}
-		if n := a.count(begin); n == 0 {
+	a.Says(t, tape.CatchUp, func(said []string) error {
+		if !slices.ContainsFunc(said, func(line string) bool { return strings.HasPrefix(line, begin) }) {
 			return fmt.Errorf("the application did not say %q", begin)
 		}
 		return nil
 	})
 }
 
-// count is how many lines since the start begin so.
-func (a *app) count(begin string) (n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, line := range a.said {
-		if strings.HasPrefix(line, begin) {
-			n++
-		}
-	}
-	return n
-}
-
 // restored is how many records of changelogs the application read since its start.
 func (a *app) restored() (sum int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, line := range a.said {
+	for _, line := range a.Said() {
 		var n int
 		if _, err := fmt.Sscanf(line, "restored balances %d", &n); err == nil {
 			sum += n

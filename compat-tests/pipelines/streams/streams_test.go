@@ -24,7 +24,7 @@ type job struct {
 // more waits until so many orders more were counted, while others are written.
 func (j *job) more(t *testing.T, count int) {
 	t.Helper()
-	j.output.Until(t, j.output.Len()+count, j.app.alive)
+	j.output.Until(t, j.output.Len()+count, j.app.Alive)
 }
 
 // lose has the application lose its state, and begin with the changelog.
@@ -52,7 +52,7 @@ func TestExactlyOnce(t *testing.T) {
 	}{
 		{"the broker, then the application", func(t *testing.T, j *job) {
 			j.more(t, 1000)
-			restartBroker(t)
+			shared.Restart(t)
 			j.more(t, 1000)
 			j.lose(t)
 			j.more(t, 1000)
@@ -62,15 +62,15 @@ func TestExactlyOnce(t *testing.T) {
 			j.more(t, 3000)
 			j.lose(t)
 			j.app.says(t, "state REBALANCING")
-			restartBroker(t)
+			shared.Restart(t)
 			j.more(t, 1000)
 			j.hasRestored(t)
 		}},
 		{"both, and then in good order", func(t *testing.T, j *job) {
 			j.more(t, 500)
-			killBroker(t)
+			shared.Kill(t)
 			j.app.killAndForget(t)
-			restartBroker(t)
+			shared.Restart(t)
 			j.app.start(t)
 			j.more(t, 500)
 			j.hasRestored(t)
@@ -80,7 +80,7 @@ func TestExactlyOnce(t *testing.T) {
 			if err := shared.Broker().Stop(); err != nil {
 				t.Fatal(err)
 			}
-			restartBroker(t)
+			shared.Restart(t)
 			j.more(t, 500)
 		}},
 	} {
@@ -92,7 +92,7 @@ func TestExactlyOnce(t *testing.T) {
 			run.trouble(t, j)
 			n := j.orders.Stop(t)
 			checkInput(t, input, n)
-			j.output.Until(t, n, j.app.alive)
+			j.output.Until(t, n, j.app.Alive)
 			j.app.stop(t)
 			t.Logf("%d orders", n)
 			// One that read all along, and one that comes later.
