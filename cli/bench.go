@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 const benchLong = `Measure a Kafka broker, any one, from here. Each bench makes a topic of its own, and deletes
@@ -113,7 +115,7 @@ func parseSize(text string) (int, error) {
 	}
 	n, err := strconv.ParseUint(number, 10, 31)
 	if err != nil || n > benchSizeMost || int(n)*unit > benchSizeMost {
-		return 0, fmt.Errorf("%s is no size up to 64 MiB, such as 100, 4KiB or 1MiB", quoted(text))
+		return 0, fmt.Errorf("%s is no size up to 64 MiB, such as 100, 4KiB or 1MiB", words.Quoted(text))
 	}
 	return int(n) * unit, nil
 }
@@ -213,7 +215,7 @@ func (r *benchRun) delete(names []string) error {
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		if t.Topic != nil && t.ErrorCode != 3 { // that it is not there is what is wanted
-			failed = append(failed, refused("topic "+quoted(*t.Topic), t.ErrorCode, t.ErrorMessage))
+			failed = append(failed, refused("topic "+words.Quoted(*t.Topic), t.ErrorCode, t.ErrorMessage))
 		}
 	}
 	return errors.Join(failed...)

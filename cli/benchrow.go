@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // benchRow is what one thing that was done took: a line of the table.
@@ -54,7 +56,7 @@ func (b *benchRow) done(now time.Time, latency time.Duration, bytes int, err err
 func (b *benchRow) text() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	text := fmt.Sprintf("%s: %d, %s", b.what, b.mu.done, bytesText(b.mu.bytes))
+	text := fmt.Sprintf("%s: %d, %s", b.what, b.mu.done, words.Bytes(b.mu.bytes))
 	if b.mu.failed > 0 {
 		text += fmt.Sprintf(", %d failed", b.mu.failed)
 	}
@@ -124,7 +126,7 @@ func (r *benchRun) show() error {
 	}
 	err := r.flags.show(r.cmd.OutOrStdout(), report, func(p *printer) { p.bench(&report) })
 	if err == nil && failed > 0 {
-		err = fmt.Errorf("%s", counted(failed, "error", "errors"))
+		err = fmt.Errorf("%s", words.Counted(failed, "error", "errors"))
 	}
 	return err
 }
@@ -145,7 +147,7 @@ func (p *printer) bench(report *benchReport) {
 	})
 	for _, b := range report.Results {
 		if b.First != "" {
-			p.printf("the first error of %s: %s\n", b.What, shown(b.First))
+			p.printf("the first error of %s: %s\n", b.What, words.Shown(b.First))
 		}
 	}
 	if report.Interrupted {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // topic is what the cluster says of one.
@@ -45,7 +46,7 @@ func (c *client) topics(ctx context.Context, names []string) ([]topic, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(found, func(t topic) bool { return t.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("the broker has not answered for topic %s", quoted(name))
+			return nil, fmt.Errorf("the broker has not answered for topic %s", words.Quoted(name))
 		}
 		out = append(out, found[i])
 	}
@@ -64,7 +65,7 @@ func (c *client) metadata(ctx context.Context, names []string) ([]topic, error) 
 		if t.Topic == nil {
 			continue
 		}
-		err := refused("topic "+quoted(*t.Topic), t.ErrorCode, nil)
+		err := refused("topic "+words.Quoted(*t.Topic), t.ErrorCode, nil)
 		switch {
 		case err != nil && names == nil:
 			continue // it was deleted meanwhile, or is not for us to see
@@ -97,7 +98,7 @@ func (c *client) awaitTopics(ctx context.Context, names []string) ([]topic, erro
 				return nil, c.explain(context.Cause(ctx))
 			}
 			return nil, fmt.Errorf("%s made, but the broker does not know all of it yet: other brokers of the cluster may be away",
-				counted(len(names), "topic is", "topics are"))
+				words.Counted(len(names), "topic is", "topics are"))
 		}
 	}
 }
@@ -118,7 +119,7 @@ func (c *client) know(ctx context.Context, names []string) ([]topic, error) {
 			slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 }):
 			return nil, nil //nolint:nilnil // No topics, and no error: not yet.
 		case t.ErrorCode != 0:
-			return nil, refused("topic "+quoted(*t.Topic), t.ErrorCode, nil)
+			return nil, refused("topic "+words.Quoted(*t.Topic), t.ErrorCode, nil)
 		}
 		topics = append(topics, topicOf(t))
 	}
@@ -151,7 +152,7 @@ func topicOf(t *kmsg.MetadataResponseTopic) topic {
 		p := &t.Partitions[i]
 		var err error
 		if p.Leader < 0 {
-			err = refused(fmt.Sprintf("partition %s-%d", quoted(out.name), p.Partition), kerr.LeaderNotAvailable.Code, nil)
+			err = refused(fmt.Sprintf("partition %s-%d", words.Quoted(out.name), p.Partition), kerr.LeaderNotAvailable.Code, nil)
 		}
 		out.partitions = append(out.partitions, partition{
 			number: p.Partition, leader: p.Leader, replicas: p.Replicas, isr: p.ISR, refused: err,
@@ -170,12 +171,12 @@ func (c *client) noTopic(ctx context.Context, name string) error {
 			names[i] = all[i].name
 		}
 		if near := nearest(name, names); near != "" {
-			next = fmt.Sprintf("; did you mean %s?", quoted(near))
+			next = fmt.Sprintf("; did you mean %s?", words.Quoted(near))
 		} else if len(all) == 0 {
 			next = "; there are no topics yet"
 		}
 	}
-	return unknownTopic{fmt.Errorf("there is no topic %s%s (%s)", quoted(name), next, kerr.UnknownTopicOrPartition.Message)}
+	return unknownTopic{fmt.Errorf("there is no topic %s%s (%s)", words.Quoted(name), next, kerr.UnknownTopicOrPartition.Message)}
 }
 
 // unknownTopic says that there is no such topic.
@@ -197,9 +198,9 @@ func checkTopicNames(names []string) error {
 		case name == "":
 			return UsageError{fmt.Errorf("a topic's name is not empty")}
 		case slices.Contains(names[:i], name):
-			return UsageError{fmt.Errorf("topic %s is named twice", quoted(name))}
+			return UsageError{fmt.Errorf("topic %s is named twice", words.Quoted(name))}
 		case name == "." || name == ".." || len(name) > 249 || strings.ContainsFunc(name, notOfTopics):
-			return UsageError{fmt.Errorf("%s can not be the name of a topic: it has at most 249 letters (a-z, A-Z), digits, dots, underscores and dashes", quoted(name))}
+			return UsageError{fmt.Errorf("%s can not be the name of a topic: it has at most 249 letters (a-z, A-Z), digits, dots, underscores and dashes", words.Quoted(name))}
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 const consumeLong = `Print the records of topics: from the beginning of the log, up to what is its end now.
@@ -113,7 +115,7 @@ func (f *consume) plan(cmd *cobra.Command, now time.Time) (r reading, err error)
 	}
 	level := slices.Index(isolationWords[:], f.isolation)
 	if level < 0 {
-		return r, UsageError{fmt.Errorf("--isolation %s: must be %s", quoted(f.isolation), wordList(isolationWords[:]))}
+		return r, UsageError{fmt.Errorf("--isolation %s: must be %s", words.Quoted(f.isolation), wordList(isolationWords[:]))}
 	}
 	r.isolation = int8(level)
 	if r.partitions, err = parsePartitions(f.partitions); err != nil {
@@ -183,7 +185,7 @@ func only(topics []topic, numbers []int32) error {
 		t := &topics[i]
 		for _, n := range numbers {
 			if !slices.ContainsFunc(t.partitions, func(p partition) bool { return p.number == n }) {
-				return fmt.Errorf("topic %s has no partition %d: it has %s, from 0", quoted(t.name), n, counted(len(t.partitions), "partition", "partitions"))
+				return fmt.Errorf("topic %s has no partition %d: it has %s, from 0", words.Quoted(t.name), n, words.Counted(len(t.partitions), "partition", "partitions"))
 			}
 		}
 		t.partitions = slices.DeleteFunc(t.partitions, func(p partition) bool { return !slices.Contains(numbers, p.number) })

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mainstem-mq/mainstem/cli/doctor"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 const doctorLong = `Find out why clients cannot connect to a Kafka broker, and say it in words: whether its
@@ -99,10 +100,10 @@ func (p *printer) finding(f doctor.Finding) {
 	if f.Mark == doctor.Failure {
 		mark = strings.ToUpper(mark)
 	}
-	p.printf("%-*s  %-*s  %s\n", markWide, mark, checkWide, f.Check, shown(f.Text))
+	p.printf("%-*s  %-*s  %s\n", markWide, mark, checkWide, f.Check, words.Shown(f.Text))
 	for _, more := range []struct{ head, text string }{{"it means", f.Means}, {"to do", f.Next}} {
 		if more.text != "" {
-			p.printf("%*s  %s: %s\n", markWide+2+checkWide, "", more.head, shown(more.text))
+			p.printf("%*s  %s: %s\n", markWide+2+checkWide, "", more.head, words.Shown(more.text))
 		}
 	}
 }
@@ -112,5 +113,5 @@ func verdict(r *doctor.Report) error {
 	if r.Failures == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %s found", quoted(r.Address), counted(r.Failures, "failure was", "failures were"))
+	return fmt.Errorf("%s: %s found", words.Quoted(r.Address), words.Counted(r.Failures, "failure was", "failures were"))
 }

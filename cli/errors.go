@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 func portText(port int32) string { return strconv.Itoa(int(port)) }
@@ -49,7 +51,7 @@ func dialText(err error) string {
 	var op *net.OpError
 	switch {
 	case errors.As(err, &dns):
-		return "there is no host " + quoted(dns.Name)
+		return "there is no host " + words.Quoted(dns.Name)
 	case !errors.As(err, &op) || op.Op != "dial":
 		return ""
 	case op.Timeout():
@@ -177,7 +179,7 @@ func refused(of string, code int16, message *string) error {
 	}
 	r := refusal{of: of, code: code}
 	if message != nil {
-		r.text = shown(*message)
+		r.text = words.Shown(*message)
 	}
 	return r
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // readGroup prints what a group gives this member, and commits that: only what is
@@ -69,10 +71,10 @@ func (f *consume) leaveGroup(cmd *cobra.Command, m *member, records int64) error
 	err := m.CommitMarkedOffsets(ctx)
 	m.leave(ctx)
 	if err != nil {
-		return fmt.Errorf("group %s: what was printed last is not committed, and comes again: %w", quoted(m.group), m.explain(err))
+		return fmt.Errorf("group %s: what was printed last is not committed, and comes again: %w", words.Quoted(m.group), m.explain(err))
 	}
 	if f.shell.Terminal(cmd.ErrOrStderr()) {
-		return written(fmt.Fprintf(cmd.ErrOrStderr(), "mainstem: %s; group %s has committed them\n", counted(records, "record", "records"), quoted(m.group)))
+		return written(fmt.Fprintf(cmd.ErrOrStderr(), "mainstem: %s; group %s has committed them\n", words.Counted(records, "record", "records"), words.Quoted(m.group)))
 	}
 	return nil
 }
@@ -116,9 +118,9 @@ func groupError(c *client, group string, fetches kgo.Fetches) error {
 		if errors.As(e.Err, &session) {
 			if errors.Is(e.Err, kerr.InconsistentGroupProtocol) {
 				return fmt.Errorf("group %s is not for consumers of the classic protocol with range or roundrobin, as its members have another one (%s)",
-					quoted(group), kerr.InconsistentGroupProtocol.Message)
+					words.Quoted(group), kerr.InconsistentGroupProtocol.Message)
 			}
-			return fmt.Errorf("group %s: %w", quoted(group), c.explain(session.Err))
+			return fmt.Errorf("group %s: %w", words.Quoted(group), c.explain(session.Err))
 		}
 	}
 	return fetchError(c, fetches)

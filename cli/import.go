@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mainstem-mq/mainstem/cli/importer"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 const importLong = `Copy topics from any Kafka cluster (--from) to a Mainstem broker (-b), and keep: the
@@ -86,7 +87,7 @@ func (f *importTopics) check(cmd *cobra.Command) error {
 	}
 	for _, name := range f.topics {
 		if err := checkTopicNames([]string{strings.ReplaceAll(name, "*", "x")}); err != nil {
-			return UsageError{fmt.Errorf("--topics: %s can not be the name of a topic", quoted(name))}
+			return UsageError{fmt.Errorf("--topics: %s can not be the name of a topic", words.Quoted(name))}
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/cli/importer"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // importLineEvery is how often a line is printed where nobody looks at a terminal.
@@ -84,9 +85,9 @@ func importText(p *importer.Progress, took time.Duration) string {
 	}[p.Phase]
 	switch {
 	case p.Waiting != nil:
-		return text + ", waiting: " + shown(p.Waiting.Error())
+		return text + ", waiting: " + words.Shown(p.Waiting.Error())
 	case p.OpenedTxns > 0:
-		return fmt.Sprintf("waiting for open transactions of the source in %s", counted(p.OpenedTxns, "partition", "partitions"))
+		return fmt.Sprintf("waiting for open transactions of the source in %s", words.Counted(p.OpenedTxns, "partition", "partitions"))
 	case p.All == 0:
 		return text
 	}
@@ -95,7 +96,7 @@ func importText(p *importer.Progress, took time.Duration) string {
 		rate = int64(float64(p.Bytes) / took.Seconds())
 	}
 	text = fmt.Sprintf("%s, %.0f%% of the offsets of %s, %s, %s/s", text, 100*float64(p.Done)/float64(p.All),
-		counted(p.Partitions, "partition", "partitions"), bytesText(p.Bytes), bytesText(rate))
+		words.Counted(p.Partitions, "partition", "partitions"), words.Bytes(p.Bytes), words.Bytes(rate))
 	if p.StillGrowth {
 		text += ", the source is still written to"
 	}
@@ -124,28 +125,28 @@ func (p *printer) imported(r *importer.Report, well bool) {
 	p.rows([]string{"TOPIC", "PARTITION", "START", "END", "SOURCE END", "RECORDS COMPARED", "GONE AT SOURCE", "SHA-256"}, nil, len(lines), func(i int) (cells, more []string) {
 		x := &lines[i]
 		text := func(n int64) string { return strconv.FormatInt(n, 10) }
-		return []string{shown(x.topic), text(int64(x.Partition)), text(x.Start), text(x.End), text(x.SourceEnd), text(x.Records), text(x.Removed), x.Checksum[:16]}, nil
+		return []string{words.Shown(x.topic), text(int64(x.Partition)), text(x.Start), text(x.End), text(x.SourceEnd), text(x.Records), text(x.Removed), x.Checksum[:16]}, nil
 	})
 	if len(r.Groups) > 0 {
 		p.printf("\n")
 		p.rows([]string{"GROUP", "STATE AT SOURCE", "POSITIONS"}, nil, len(r.Groups), func(i int) (cells, more []string) {
 			g := &r.Groups[i]
-			return []string{quoted(g.Group), orDash(shown(g.State)), strconv.Itoa(g.Positions)}, nil
+			return []string{words.Quoted(g.Group), orDash(words.Shown(g.State)), strconv.Itoa(g.Positions)}, nil
 		})
 	}
 	if !well {
 		return
 	}
-	p.printf("\n%s of %s compared: the same on both sides.", counted(records, "record", "records"), counted(len(r.Topics), "topic", "topics"))
+	p.printf("\n%s of %s compared: the same on both sides.", words.Counted(records, "record", "records"), words.Counted(len(r.Topics), "topic", "topics"))
 	if later > 0 {
 		p.printf(" The source has older records in %s, which it did not have when they were copied: a broker of Apache Kafka that is killed forgets what was deleted in the last minute.",
-			counted(later, "partition", "partitions"))
+			words.Counted(later, "partition", "partitions"))
 	}
 	switch {
 	case r.Finished:
 		p.printf(" The topics are open for producers.\n")
 	case open > 0:
-		p.printf(" Open transactions of the source end the copy of %s early.\n", counted(open, "partition", "partitions"))
+		p.printf(" Open transactions of the source end the copy of %s early.\n", words.Counted(open, "partition", "partitions"))
 		fallthrough
 	default:
 		p.printf(" Run it again for what comes, and with --finish at the end.\n")

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // stdinName stands for the standard input among files.
@@ -22,7 +24,7 @@ type place struct {
 
 // String is a place for a sentence.
 func (p place) String() string {
-	name := quoted(p.file)
+	name := words.Quoted(p.file)
 	if p.file == stdinName {
 		name = "the standard input"
 	}
@@ -93,7 +95,7 @@ func openError(name string, err error) error {
 	if errors.As(err, &of) {
 		err = of.Err
 	}
-	return fmt.Errorf("%s: %w", quoted(name), err)
+	return fmt.Errorf("%s: %w", words.Quoted(name), err)
 }
 
 // input is one file.

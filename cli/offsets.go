@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // Times that ListOffsets takes for the two ends of a partition.
@@ -62,7 +63,7 @@ func (c *client) offsets(ctx context.Context, topics []topic, at int64, isolatio
 		t := &resp.Topics[i]
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
-			of := fmt.Sprintf("partition %s-%d", quoted(t.Topic), p.Partition)
+			of := fmt.Sprintf("partition %s-%d", words.Quoted(t.Topic), p.Partition)
 			out[model.TopicPartition{Topic: t.Topic, Partition: p.Partition}] = found{offset: p.Offset, refused: refused(of, p.ErrorCode, nil)}
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // parser makes records of lines.
@@ -59,7 +61,7 @@ func (p *parser) record(line []byte) (*kgo.Record, error) {
 }
 
 func (p *parser) tooLarge() error {
-	return fmt.Errorf("it is too large: topic %s takes at most %d bytes of a record with all that belongs to it (max.message.bytes)", quoted(p.topic), p.bytesMax)
+	return fmt.Errorf("it is too large: topic %s takes at most %d bytes of a record with all that belongs to it (max.message.bytes)", words.Quoted(p.topic), p.bytesMax)
 }
 
 // jsonInput is a record in JSON, as jsonRecord is, with values of all kinds.
@@ -121,7 +123,7 @@ func (p *parser) fromJSON(r *kgo.Record, line []byte) error {
 	}
 	if p.same {
 		if in.Partition == nil || *in.Partition < 0 || *in.Partition >= p.partitions {
-			return fmt.Errorf("it does not name a partition that topic %s has: 0 to %d (--partition same)", quoted(p.topic), p.partitions-1)
+			return fmt.Errorf("it does not name a partition that topic %s has: 0 to %d (--partition same)", words.Quoted(p.topic), p.partitions-1)
 		}
 		r.Partition = *in.Partition
 	}

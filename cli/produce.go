@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 const produceLong = `Write records to a topic: each line of the files, or of the standard input, is the value
@@ -101,7 +103,7 @@ func (f *produce) plan(cmd *cobra.Command, now time.Time) (w writing, err error)
 	given := cmd.Flags().Changed
 	switch {
 	case !slices.Contains(inputWords, f.input):
-		return w, UsageError{fmt.Errorf("-i %s: must be %s", quoted(f.input), wordList(inputWords))}
+		return w, UsageError{fmt.Errorf("-i %s: must be %s", words.Quoted(f.input), wordList(inputWords))}
 	case f.input == inputJSON && (given("key-delimiter") || given("null") || f.whole):
 		return w, UsageError{errors.New("-i json says of each record what its key and value are: it goes without --key-delimiter, --null and --whole")}
 	case f.keyDelimiter != "" && (f.whole || given("key")):
@@ -119,7 +121,7 @@ func (f *produce) plan(cmd *cobra.Command, now time.Time) (w writing, err error)
 	if f.partition != "" && !w.same {
 		n, err := strconv.ParseUint(f.partition, 10, 31)
 		if err != nil {
-			return w, UsageError{fmt.Errorf("--partition %s: must be the number of a partition, or %s", quoted(f.partition), samePartition)}
+			return w, UsageError{fmt.Errorf("--partition %s: must be the number of a partition, or %s", words.Quoted(f.partition), samePartition)}
 		}
 		w.partition = int32(n)
 	}
@@ -133,7 +135,7 @@ func (f *produce) plan(cmd *cobra.Command, now time.Time) (w writing, err error)
 	if f.timestamp != "" {
 		at, err := parseWhere(f.timestamp, now)
 		if err != nil || at.kind != atTime {
-			return w, UsageError{fmt.Errorf("--timestamp %s: must be a time such as 2026-11-22T13:00:00Z, @1795352400000 (in ms), or 15m for that long ago", quoted(f.timestamp))}
+			return w, UsageError{fmt.Errorf("--timestamp %s: must be a time such as 2026-11-22T13:00:00Z, @1795352400000 (in ms), or 15m for that long ago", words.Quoted(f.timestamp))}
 		}
 		w.timestamp = at.at
 	}
@@ -146,7 +148,7 @@ func (f *produce) transport(w *writing) error {
 	codecs := [...]kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()}
 	codec := slices.Index(codecWords[:], f.codec)
 	if codec < 0 {
-		return UsageError{fmt.Errorf("--codec %s: must be %s", quoted(f.codec), wordList(codecWords[:]))}
+		return UsageError{fmt.Errorf("--codec %s: must be %s", words.Quoted(f.codec), wordList(codecWords[:]))}
 	}
 	w.options = append(w.options, kgo.ProducerBatchCompression(codecs[codec]))
 	w.acked = true
@@ -159,7 +161,7 @@ func (f *produce) transport(w *writing) error {
 		w.acked = false
 		w.options = append(w.options, kgo.RequiredAcks(kgo.NoAck()), kgo.DisableIdempotentWrite())
 	default:
-		return UsageError{fmt.Errorf("--acks %s: must be %s", quoted(f.acks), wordList(ackWords[:]))}
+		return UsageError{fmt.Errorf("--acks %s: must be %s", words.Quoted(f.acks), wordList(ackWords[:]))}
 	}
 	if w.partition >= 0 || w.same {
 		w.options = append(w.options, kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -192,7 +194,7 @@ func (f *produce) run(cmd *cobra.Command, args []string) error {
 	}
 	w.topic, w.partitions = t.name, int32(len(t.partitions))
 	if w.partition >= w.partitions {
-		return fmt.Errorf("topic %s has no partition %d: it has %s, from 0", quoted(t.name), w.partition, counted(w.partitions, "partition", "partitions"))
+		return fmt.Errorf("topic %s has no partition %d: it has %s, from 0", words.Quoted(t.name), w.partition, words.Counted(w.partitions, "partition", "partitions"))
 	}
 	w.bytesMax = batchBytesDefault
 	if configs, err := c.configs(cmd.Context(), []topic{t}); err == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // tally counts what became of the records that were sent.
@@ -106,7 +107,7 @@ func (t *tally) watch(patience time.Duration, stop <-chan struct{}, giveUp func(
 func (t *tally) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Sprintf("%s, %s acknowledged", counted(t.mu.records, "record", "records"), bytesText(t.mu.bytes))
+	return fmt.Sprintf("%s, %s acknowledged", words.Counted(t.mu.records, "record", "records"), words.Bytes(t.mu.bytes))
 }
 
 // producePatience is after how many timeouts without any outcome records are given up:
@@ -200,7 +201,7 @@ func were(n int64) string {
 	if n == 1 {
 		return "1 record was"
 	}
-	return counted(n, "record", "records") + " were"
+	return words.Counted(n, "record", "records") + " were"
 }
 
 // why explains the error of a record.
@@ -230,14 +231,14 @@ func (f *produce) summary(cmd *cobra.Command, t *tally, w *writing) error {
 		}
 	}
 	return f.show(cmd.OutOrStdout(), s, func(p *printer) {
-		p.printf("%s (%s) ", counted(s.Records, "record", "records"), bytesText(s.Bytes))
+		p.printf("%s (%s) ", words.Counted(s.Records, "record", "records"), words.Bytes(s.Bytes))
 		switch {
 		case !w.acked:
-			p.printf("sent to topic %s, which nobody has acknowledged (--acks 0)\n", quoted(s.Topic))
+			p.printf("sent to topic %s, which nobody has acknowledged (--acks 0)\n", words.Quoted(s.Topic))
 		case len(s.Partitions) == 1 && s.Records == 1:
-			p.printf("written to %s-%d at offset %d\n", quoted(s.Topic), s.Partitions[0].Partition, s.Partitions[0].First)
+			p.printf("written to %s-%d at offset %d\n", words.Quoted(s.Topic), s.Partitions[0].Partition, s.Partitions[0].First)
 		default:
-			p.printf("written to %s of topic %s\n", counted(len(s.Partitions), "partition", "partitions"), quoted(s.Topic))
+			p.printf("written to %s of topic %s\n", words.Counted(len(s.Partitions), "partition", "partitions"), words.Quoted(s.Topic))
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // pollPatience is how long nothing comes before it is asked why.
@@ -68,7 +69,7 @@ func (f *consume) readPartitions(cmd *cobra.Command, c *client, topics []topic, 
 	}
 	if err == nil && held > 0 && (r.count == 0 || out.records < r.count) {
 		return written(fmt.Fprintf(x.notices, "mainstem: %s from the first open transaction on not shown (--isolation read_uncommitted shows them)\n",
-			counted(held, "offset", "offsets")))
+			words.Counted(held, "offset", "offsets")))
 	}
 	return err
 }
@@ -107,7 +108,7 @@ func (x *reader) run(ctx context.Context) error {
 		}
 		switch {
 		case over(ctx) && x.bounded && x.left():
-			return fmt.Errorf("interrupted after %s", counted(x.out.records, "record", "records"))
+			return fmt.Errorf("interrupted after %s", words.Counted(x.out.records, "record", "records"))
 		case over(ctx):
 			return nil
 		case !moved:
@@ -160,7 +161,7 @@ func (x *reader) progressText() string {
 	for _, s := range x.spans {
 		read, all = read+min(s.next, s.end)-s.start, all+s.end-s.start
 	}
-	return fmt.Sprintf("%s, %s, %.0f%% of the offsets", counted(x.out.records, "record", "records"), bytesText(x.out.bytes), 100*float64(read)/float64(max(all, 1)))
+	return fmt.Sprintf("%s, %s, %.0f%% of the offsets", words.Counted(x.out.records, "record", "records"), words.Bytes(x.out.bytes), 100*float64(read)/float64(max(all, 1)))
 }
 
 // idle asks why nothing comes: ends may have been reached without a record, brokers may
@@ -229,9 +230,9 @@ func fetchError(c *client, fetches kgo.Fetches) error {
 			continue // of the poll
 		case errors.Is(e.Err, kerr.OffsetOutOfRange):
 			return fmt.Errorf("partition %s-%d: what was to be read next is gone from the log (retention, or the topic is another one by now): begin again (%s)",
-				quoted(e.Topic), e.Partition, kerr.OffsetOutOfRange.Message)
+				words.Quoted(e.Topic), e.Partition, kerr.OffsetOutOfRange.Message)
 		case e.Topic != "":
-			return fmt.Errorf("partition %s-%d: %w", quoted(e.Topic), e.Partition, c.explain(e.Err))
+			return fmt.Errorf("partition %s-%d: %w", words.Quoted(e.Topic), e.Partition, c.explain(e.Err))
 		}
 		return c.explain(e.Err)
 	}

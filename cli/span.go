@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // span is what is to be read of a partition: from next to below end.
@@ -161,7 +162,7 @@ func (c *client) fetchOnce(ctx context.Context, t *topic, p partition, at int64,
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	of := fmt.Sprintf("partition %s-%d", quoted(t.name), p.number)
+	of := fmt.Sprintf("partition %s-%d", words.Quoted(t.name), p.number)
 	if err := refused(of, resp.ErrorCode, nil); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 const topicLong = `Create topics, look at them, delete them, change their settings.
@@ -133,7 +135,7 @@ func (p *printer) created(t createdTopic) {
 	case t.Partitions <= 0: // a broker from before Kafka 2.4 does not say
 		p.printf("topic %s is created\n", t.Topic)
 	default:
-		p.printf("topic %s is created: %s, replication factor %d\n", t.Topic, counted(t.Partitions, "partition", "partitions"), t.Replication)
+		p.printf("topic %s is created: %s, replication factor %d\n", t.Topic, words.Counted(t.Partitions, "partition", "partitions"), t.Replication)
 	}
 }
 
@@ -165,12 +167,12 @@ func (f *topicCreate) answers(names []string, resp *kmsg.CreateTopicsResponse) (
 type keyValue struct{ key, value string }
 
 // keyValues takes words of the form KEY=VALUE apart.
-func keyValues(flag string, words []string) ([]keyValue, error) {
-	out := make([]keyValue, 0, len(words))
-	for _, w := range words {
+func keyValues(flag string, args []string) ([]keyValue, error) {
+	out := make([]keyValue, 0, len(args))
+	for _, w := range args {
 		key, value, ok := strings.Cut(w, "=")
 		if !ok || key == "" {
-			return nil, UsageError{fmt.Errorf("%s %s: write it as KEY=VALUE", flag, quoted(w))}
+			return nil, UsageError{fmt.Errorf("%s %s: write it as KEY=VALUE", flag, words.Quoted(w))}
 		}
 		out = append(out, keyValue{key, value})
 	}
@@ -226,7 +228,7 @@ func (p *printer) doomed(topics []topicDetail) {
 				records += *x.Latest - *x.Earliest
 			}
 		}
-		return []string{quoted(t.Topic), fmt.Sprint(len(t.Partitions)), "at most " + fmt.Sprint(records), t.sizeText()}, nil
+		return []string{words.Quoted(t.Topic), fmt.Sprint(len(t.Partitions)), "at most " + fmt.Sprint(records), t.sizeText()}, nil
 	})
 }
 
@@ -269,7 +271,7 @@ func (f *flags) deleteTopics(cmd *cobra.Command, c *client, topics []topic) erro
 		if t.Topic == nil {
 			continue
 		}
-		if err := refused("topic "+quoted(*t.Topic), t.ErrorCode, t.ErrorMessage); err != nil {
+		if err := refused("topic "+words.Quoted(*t.Topic), t.ErrorCode, t.ErrorMessage); err != nil {
 			failed = append(failed, err)
 			continue
 		}
@@ -278,7 +280,7 @@ func (f *flags) deleteTopics(cmd *cobra.Command, c *client, topics []topic) erro
 	if len(done) > 0 {
 		failed = append(failed, f.show(cmd.OutOrStdout(), map[string]any{"topics": done}, func(p *printer) {
 			for _, t := range done {
-				p.printf("topic %s is deleted\n", quoted(t.Topic))
+				p.printf("topic %s is deleted\n", words.Quoted(t.Topic))
 			}
 		}))
 	}

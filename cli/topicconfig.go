@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // configDetail is one setting of a topic.
@@ -40,7 +42,7 @@ func (c *client) configs(ctx context.Context, topics []topic) (map[string][]conf
 	out := map[string][]configDetail{}
 	for i := range resp.Resources {
 		r := &resp.Resources[i]
-		if err := refused("settings of topic "+quoted(r.ResourceName), r.ErrorCode, r.ErrorMessage); err != nil {
+		if err := refused("settings of topic "+words.Quoted(r.ResourceName), r.ErrorCode, r.ErrorMessage); err != nil {
 			return nil, err
 		}
 		for j := range r.Configs {
@@ -84,7 +86,7 @@ func valueText(x *configDetail) string {
 	if x.Value == nil {
 		return "(secret)"
 	}
-	return shown(*x.Value)
+	return words.Shown(*x.Value)
 }
 
 const topicConfigLong = `Show or change the settings of a topic. It shows those that are not at their default,
@@ -155,7 +157,7 @@ func (f *topicConfig) run(cmd *cobra.Command, args []string) error {
 		}
 		return f.show(cmd.OutOrStdout(), map[string]any{"topic": args[0], "configs": list}, func(p *printer) {
 			if len(list) == 0 {
-				p.printf("all settings of topic %s are at their default (--all shows them)\n", quoted(args[0]))
+				p.printf("all settings of topic %s are at their default (--all shows them)\n", words.Quoted(args[0]))
 				return
 			}
 			p.configs(list)
@@ -170,7 +172,7 @@ func (p *printer) configs(list []configDetail) {
 		if value == "" {
 			value = `""`
 		}
-		return []string{shown(x.Name), value, x.Source}, []string{orDash(shown(x.Doc))}
+		return []string{words.Shown(x.Name), value, x.Source}, []string{orDash(words.Shown(x.Doc))}
 	})
 }
 
@@ -179,27 +181,27 @@ func changesOf(args []string) ([]kmsg.IncrementalAlterConfigsRequestResourceConf
 	if len(args) < 3 {
 		return nil, nil
 	}
-	words := make([]keyValue, 0, len(args)-2)
+	changes := make([]keyValue, 0, len(args)-2)
 	op := kmsg.IncrementalAlterConfigOpSet
 	if args[1] == "set" {
 		set, err := keyValues("set", args[2:])
 		if err != nil {
 			return nil, err
 		}
-		words = set
+		changes = set
 	} else {
 		op = kmsg.IncrementalAlterConfigOpDelete
 		for _, key := range args[2:] {
 			if strings.Contains(key, "=") {
-				return nil, UsageError{fmt.Errorf("unset %s: write the name of the setting alone", quoted(key))}
+				return nil, UsageError{fmt.Errorf("unset %s: write the name of the setting alone", words.Quoted(key))}
 			}
-			words = append(words, keyValue{key: key})
+			changes = append(changes, keyValue{key: key})
 		}
 	}
-	out := make([]kmsg.IncrementalAlterConfigsRequestResourceConfig, 0, len(words))
-	for i, w := range words {
-		if slices.ContainsFunc(words[:i], func(x keyValue) bool { return x.key == w.key }) {
-			return nil, UsageError{fmt.Errorf("%s is given twice", quoted(w.key))}
+	out := make([]kmsg.IncrementalAlterConfigsRequestResourceConfig, 0, len(changes))
+	for i, w := range changes {
+		if slices.ContainsFunc(changes[:i], func(x keyValue) bool { return x.key == w.key }) {
+			return nil, UsageError{fmt.Errorf("%s is given twice", words.Quoted(w.key))}
 		}
 		x := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		x.Name, x.Op = w.key, op
@@ -227,9 +229,9 @@ func (c *client) alter(ctx context.Context, t *topic, changes []kmsg.Incremental
 		return c.explain(err)
 	}
 	if len(resp.Resources) != 1 {
-		return fmt.Errorf("the broker has not answered for topic %s", quoted(t.name))
+		return fmt.Errorf("the broker has not answered for topic %s", words.Quoted(t.name))
 	}
-	return refused("topic "+quoted(t.name), resp.Resources[0].ErrorCode, resp.Resources[0].ErrorMessage)
+	return refused("topic "+words.Quoted(t.name), resp.Resources[0].ErrorCode, resp.Resources[0].ErrorMessage)
 }
 
 // knownConfigs refuses names that no setting has: a broker may take an unknown one to be
@@ -250,11 +252,11 @@ func (c *client) knownConfigs(ctx context.Context, t *topic, changes []kmsg.Incr
 		if slices.Contains(names, x.Name) {
 			continue
 		}
-		next := fmt.Sprintf("; `mainstem topic config %s --all` shows all", quoted(t.name))
+		next := fmt.Sprintf("; `mainstem topic config %s --all` shows all", words.Quoted(t.name))
 		if near := nearest(x.Name, names); near != "" {
 			next = fmt.Sprintf("; did you mean %s?", near)
 		}
-		return fmt.Errorf("topics have no setting %s%s (%s)", quoted(x.Name), next, kerr.InvalidConfig.Message)
+		return fmt.Errorf("topics have no setting %s%s (%s)", words.Quoted(x.Name), next, kerr.InvalidConfig.Message)
 	}
 	return nil
 }

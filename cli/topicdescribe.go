@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // topicSummary is a topic in a list.
@@ -91,11 +92,11 @@ func (p *printer) topics(list []topicSummary, hidden int) {
 		note := "-"
 		switch {
 		case t.Leaderless > 0:
-			note = counted(t.Leaderless, "partition", "partitions") + " without a leader"
+			note = words.Counted(t.Leaderless, "partition", "partitions") + " without a leader"
 		case t.Lagging > 0:
-			note = counted(t.Lagging, "partition", "partitions") + " with replicas that are behind"
+			note = words.Counted(t.Lagging, "partition", "partitions") + " with replicas that are behind"
 		}
-		return []string{quoted(t.Topic), strconv.Itoa(t.Partitions), strconv.Itoa(t.Replication), note}, []string{orDash(t.ID)}
+		return []string{words.Quoted(t.Topic), strconv.Itoa(t.Partitions), strconv.Itoa(t.Replication), note}, []string{orDash(t.ID)}
 	})
 }
 
@@ -216,11 +217,11 @@ func (t *topicDetail) sizeText() string {
 	if !known {
 		return "-"
 	}
-	return bytesText(sum)
+	return words.Bytes(sum)
 }
 
 func (p *printer) topic(t *topicDetail) {
-	p.printf("topic %s: %s, replication factor %d", quoted(t.Topic), counted(len(t.Partitions), "partition", "partitions"), t.Replication)
+	p.printf("topic %s: %s, replication factor %d", words.Quoted(t.Topic), words.Counted(len(t.Partitions), "partition", "partitions"), t.Replication)
 	if size := t.sizeText(); size != "-" {
 		p.printf(", %s", size)
 	}
@@ -235,7 +236,7 @@ func (p *printer) topic(t *topicDetail) {
 		p.printf(" none")
 	}
 	for _, x := range t.Configs {
-		p.printf(" %s=%s", shown(x.Name), valueText(&x))
+		p.printf(" %s=%s", words.Shown(x.Name), valueText(&x))
 	}
 	p.printf("\n\n")
 	p.rows([]string{"PARTITION", "LEADER", "REPLICAS", "IN SYNC", "EARLIEST", "LATEST", "SIZE"}, nil, len(t.Partitions), func(i int) (cells, more []string) {
@@ -245,7 +246,7 @@ func (p *printer) topic(t *topicDetail) {
 			leader = strconv.Itoa(int(x.Leader))
 		}
 		if x.Bytes != nil {
-			size = bytesText(*x.Bytes)
+			size = words.Bytes(*x.Bytes)
 		}
 		return []string{
 			strconv.Itoa(int(x.Partition)), leader, numberList(x.Replicas), numberList(x.ISR), offsetText(x.Earliest), offsetText(x.Latest), size,

@@ -1,57 +1,10 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
-
-// quoted is a name that somebody else chose, for a sentence or a table: as it is if
-// that leaves no doubt where it ends and does nothing to a terminal.
-func quoted(name string) string {
-	plain := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return r == ' ' || r == '"' || r == '\'' || r == '\\' || r == utf8.RuneError || !strconv.IsPrint(r)
-	})
-	if plain {
-		return name
-	}
-	return strconv.Quote(name)
-}
-
-// shown is a text that somebody else wrote, such as a broker's message, without what a
-// terminal would obey.
-func shown(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !strconv.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-// counted is a number and what it counts.
-func counted[N int | int32 | int64](n N, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// bytesText is a size for people.
-func bytesText(n int64) string {
-	const kibi, mebi, gibi = 1 << 10, 1 << 20, 1 << 30
-	switch {
-	case n >= 10*gibi:
-		return fmt.Sprintf("%.1f GiB", float64(n)/gibi)
-	case n >= mebi:
-		return fmt.Sprintf("%.1f MiB", float64(n)/mebi)
-	case n >= kibi:
-		return fmt.Sprintf("%.1f KiB", float64(n)/kibi)
-	}
-	return fmt.Sprintf("%d bytes", n)
-}
 
 // wordList joins words with commas and an "or".
 func wordList(words []string) string {

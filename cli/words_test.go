@@ -19,18 +19,6 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-func TestQuoted(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{"orders": "orders", "": `""`, "a b": `"a b"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`} {
-		if got := quoted(name); got != want {
-			t.Errorf("%q: %s, want %s", name, got, want)
-		}
-	}
-	if got := shown("a\x1b[2Jb\nc\xff"); got != "a?[2Jb?c?" {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestCheckTopicNames(t *testing.T) {
 	t.Parallel()
 	for _, names := range [][]string{{""}, {"."}, {".."}, {"a", "a"}, {"a/b"}, {"a b"}, {strings.Repeat("x", 250)}, {"é"}} {

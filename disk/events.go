@@ -3,6 +3,8 @@ package disk
 import (
 	"fmt"
 	"time"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // Event is a change worth a line in the broker's log.
@@ -42,10 +44,10 @@ func (e LevelChanged) String() string {
 	case Roomy:
 		return again + "the disk has enough room, " + s.Room()
 	case Low:
-		return fmt.Sprintf("%sthe disk is low, %s, below the warning of %s; retention is applied at once", again, s.Room(), Bytes(s.Limits.Warn))
+		return fmt.Sprintf("%sthe disk is low, %s, below the warning of %s; retention is applied at once", again, s.Room(), words.Bytes(s.Limits.Warn))
 	case Full:
 	}
-	why := ", below the limit of " + Bytes(s.Limits.Min)
+	why := ", below the limit of " + words.Bytes(s.Limits.Min)
 	if s.Held {
 		why = ", and the disk took no more"
 	}
@@ -53,10 +55,10 @@ func (e LevelChanged) String() string {
 }
 
 func (e BallastReleased) String() string {
-	return fmt.Sprintf("an operation found the disk full: the ballast gives %s back", Bytes(e.Bytes))
+	return fmt.Sprintf("an operation found the disk full: the ballast gives %s back", words.Bytes(e.Bytes))
 }
 
-func (e BallastRestored) String() string { return "the ballast holds " + Bytes(e.Bytes) }
+func (e BallastRestored) String() string { return "the ballast holds " + words.Bytes(e.Bytes) }
 
 func (e BallastFailed) String() string { return fmt.Sprintf("no ballast could be made: %v", e.Err) }
 
@@ -70,21 +72,4 @@ func (e SyncStalled) String() string {
 
 func (e SyncRecovered) String() string {
 	return fmt.Sprintf("the disk answers again after %v", e.Took.Round(time.Millisecond))
-}
-
-// Bytes is a number of bytes for people. What is compared with another number
-// must not look the same, so gibibytes and tebibytes begin at ten.
-func Bytes(n int64) string {
-	const kibi, gibi, tebi = 1 << 10, 1 << 30, 1 << 40
-	switch {
-	case n >= 10*tebi:
-		return fmt.Sprintf("%.1f TiB", float64(n)/tebi)
-	case n >= 10*gibi:
-		return fmt.Sprintf("%.1f GiB", float64(n)/gibi)
-	case n >= mebi:
-		return fmt.Sprintf("%.1f MiB", float64(n)/mebi)
-	case n >= kibi:
-		return fmt.Sprintf("%.1f KiB", float64(n)/kibi)
-	}
-	return fmt.Sprintf("%d bytes", n)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 const (
@@ -61,7 +62,7 @@ func (s *State) Room() string {
 	if s.Total == 0 {
 		return "free space not known"
 	}
-	return fmt.Sprintf("%s of %s free", Bytes(s.Free), Bytes(s.Total))
+	return fmt.Sprintf("%s of %s free", words.Bytes(s.Free), words.Bytes(s.Total))
 }
 
 // Guard looks at the disk.

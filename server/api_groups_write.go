@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -71,9 +72,9 @@ func (s *Server) deleteGroup(ctx context.Context, id string) error {
 	case protocol.GroupIDNotFound:
 		return noGroup(id)
 	case protocol.NonEmptyGroup:
-		return protocol.Errorf(code, "group %s got a member a moment ago: stop it first", Quoted(id))
+		return protocol.Errorf(code, "group %s got a member a moment ago: stop it first", words.Quoted(id))
 	default:
-		return protocol.Errorf(code, "group %s cannot be deleted now: %s", Quoted(id), code)
+		return protocol.Errorf(code, "group %s cannot be deleted now: %s", words.Quoted(id), code)
 	}
 }
 
@@ -117,7 +118,7 @@ func mustBeEmpty(v *coordinator.GroupView, deed string) error {
 	const shown = 3
 	var who []string
 	for i := range v.Members[:min(len(v.Members), shown)] {
-		who = append(who, Quoted(v.Members[i].ClientID+"@"+strings.TrimPrefix(v.Members[i].ClientHost, "/")))
+		who = append(who, words.Quoted(v.Members[i].ClientID+"@"+strings.TrimPrefix(v.Members[i].ClientHost, "/")))
 	}
 	if more := len(v.Members) - shown; more > 0 {
 		who = append(who, "and "+strconv.Itoa(more)+" more")
@@ -127,7 +128,7 @@ func mustBeEmpty(v *coordinator.GroupView, deed string) error {
 		names = " (" + strings.Join(who, ", ") + ")"
 	}
 	return protocol.Errorf(protocol.NonEmptyGroup, "group %s has %s%s: stop them, then %s%s",
-		Quoted(v.ID), counted(len(v.Members)+v.Newcomers, "member"), names, deed, staticNote(v.Members))
+		words.Quoted(v.ID), words.Counted(len(v.Members)+v.Newcomers, "member", "members"), names, deed, staticNote(v.Members))
 }
 
 // staticNote says that to stop a static member is not all: it stays one.
@@ -177,11 +178,11 @@ func (s *Server) reset(ctx context.Context, plan *ResetPlan) error {
 			case protocol.NoError:
 			case protocol.InvalidCommitOffsetSize:
 				return refuseNow("broadcast group %s got a member a moment ago, and now its members times the partitions are too many for one reset: "+
-					"reset some topics at a time; nothing was changed", Quoted(plan.Group))
+					"reset some topics at a time; nothing was changed", words.Quoted(plan.Group))
 			case protocol.UnknownMemberID:
-				return protocol.Errorf(protocol.NonEmptyGroup, "group %s got a member a moment ago: stop it first; nothing was changed", Quoted(plan.Group))
+				return protocol.Errorf(protocol.NonEmptyGroup, "group %s got a member a moment ago: stop it first; nothing was changed", words.Quoted(plan.Group))
 			default:
-				return protocol.Errorf(code, "%s-%d could not be set: %s; others of the group may have been", Quoted(resp.Topics[i].Topic), p.Partition, code)
+				return protocol.Errorf(code, "%s-%d could not be set: %s; others of the group may have been", words.Quoted(resp.Topics[i].Topic), p.Partition, code)
 			}
 		}
 	}

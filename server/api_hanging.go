@@ -9,6 +9,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -41,7 +42,7 @@ func (s *Server) apiAbortProducer(w http.ResponseWriter, r *http.Request) {
 func partitionOf(r *http.Request) (model.TopicPartition, error) {
 	n, err := strconv.ParseInt(r.PathValue("partition"), 10, 32)
 	if err != nil || n < 0 {
-		return model.TopicPartition{}, protocol.Errorf(protocol.InvalidRequest, "%s is not the number of a partition", Quoted(r.PathValue("partition")))
+		return model.TopicPartition{}, protocol.Errorf(protocol.InvalidRequest, "%s is not the number of a partition", words.Quoted(r.PathValue("partition")))
 	}
 	return model.TopicPartition{Topic: r.PathValue("topic"), Partition: int32(n)}, nil
 }
@@ -110,9 +111,9 @@ func (o *OpenTxnDetail) refusal() string {
 	case "":
 		return "the transaction began or ended a moment ago: try again"
 	case txn.Ongoing.String():
-		return "the transaction does not hang: it is that of " + Quoted(o.ID) + ", and `mainstem txn abort " + Quoted(o.ID) + "` ends it in all of its partitions"
+		return "the transaction does not hang: it is that of " + words.Quoted(o.ID) + ", and `mainstem txn abort " + words.Quoted(o.ID) + "` ends it in all of its partitions"
 	}
-	return "the transaction does not hang: it is that of " + Quoted(o.ID) + ", is decided, and its markers are tried until all partitions have them"
+	return "the transaction does not hang: it is that of " + words.Quoted(o.ID) + ", is decided, and its markers are tried until all partitions have them"
 }
 
 // coordinatorEpoch is that of the newest marker of a producer in a partition: what a

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -35,9 +36,9 @@ func checkQuery(raw string, parameters []string) error {
 	for _, name := range sorted(query) {
 		switch {
 		case len(parameters) == 0:
-			return protocol.Errorf(protocol.InvalidRequest, "there is no parameter %s: this takes none", Quoted(name))
+			return protocol.Errorf(protocol.InvalidRequest, "there is no parameter %s: this takes none", words.Quoted(name))
 		case !slices.Contains(parameters, name):
-			return protocol.Errorf(protocol.InvalidRequest, "there is no parameter %s: it must be of %s", Quoted(name), strings.Join(parameters, ", "))
+			return protocol.Errorf(protocol.InvalidRequest, "there is no parameter %s: it must be of %s", words.Quoted(name), strings.Join(parameters, ", "))
 		case len(query[name]) > 1:
 			return protocol.Errorf(protocol.InvalidRequest, "the parameter %s is there twice", name)
 		}
@@ -56,7 +57,7 @@ func listed(name, list string, known []string) ([]string, error) {
 		item = strings.TrimSpace(item)
 		i := slices.IndexFunc(known, func(value string) bool { return strings.EqualFold(item, value) })
 		if i < 0 {
-			return nil, protocol.Errorf(protocol.InvalidRequest, "%s %s is not known: it must be of %s", name, Quoted(item), strings.Join(known, ", "))
+			return nil, protocol.Errorf(protocol.InvalidRequest, "%s %s is not known: it must be of %s", name, words.Quoted(item), strings.Join(known, ", "))
 		}
 		wanted = append(wanted, known[i])
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/pattern"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -75,7 +76,7 @@ func txnFilterOf(query url.Values) (txn.Filter, error) {
 	if longer != "" {
 		d, ok := parseAgo(longer)
 		if !ok || d < time.Millisecond {
-			return f, protocol.Errorf(protocol.InvalidRequest, "longer=%s is not a span of time above 0, such as 5m or 1d12h", Quoted(longer))
+			return f, protocol.Errorf(protocol.InvalidRequest, "longer=%s is not a span of time above 0, such as 5m or 1d12h", words.Quoted(longer))
 		}
 		if len(f.States) == 0 {
 			return f, protocol.Errorf(protocol.InvalidRequest, "longer is for states in which a transaction is open: Ongoing, PrepareCommit, PrepareAbort")
@@ -85,7 +86,7 @@ func txnFilterOf(query url.Values) (txn.Filter, error) {
 	if text := query.Get("producer"); text != "" {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || id < 0 {
-			return f, protocol.Errorf(protocol.InvalidRequest, "producer=%s is not the number of a producer", Quoted(text))
+			return f, protocol.Errorf(protocol.InvalidRequest, "producer=%s is not the number of a producer", words.Quoted(text))
 		}
 		f.Producers = []model.ProducerID{model.ProducerID(id)}
 	}
@@ -211,15 +212,15 @@ func (s *Server) abortTxn(ctx context.Context, id string, req *TxnAbort, who str
 		return errNoTxn(id)
 	case protocol.InvalidTxnState:
 		if start != txn.AnyStart {
-			return notNow{protocol.Errorf(code, "the transaction of %s that began at %s is not open any more: nothing was aborted", Quoted(id), req.Started.UTC().Format(time.RFC3339))}
+			return notNow{protocol.Errorf(code, "the transaction of %s that began at %s is not open any more: nothing was aborted", words.Quoted(id), req.Started.UTC().Format(time.RFC3339))}
 		}
-		return notNow{protocol.Errorf(code, "%s has no transaction open: there is nothing to abort", Quoted(id))}
+		return notNow{protocol.Errorf(code, "%s has no transaction open: there is nothing to abort", words.Quoted(id))}
 	case protocol.ConcurrentTransactions:
-		return notNow{protocol.Errorf(code, "the transaction of %s is decided already and its markers are being written: `mainstem txn describe` shows how far that is", Quoted(id))}
+		return notNow{protocol.Errorf(code, "the transaction of %s is decided already and its markers are being written: `mainstem txn describe` shows how far that is", words.Quoted(id))}
 	case protocol.CoordinatorLoadInProgress, protocol.CoordinatorNotAvailable:
 		return errNoCoordinator(code)
 	}
-	return protocol.Errorf(code, "the transaction of %s was not aborted", Quoted(id))
+	return protocol.Errorf(code, "the transaction of %s was not aborted", words.Quoted(id))
 }
 
 func errNoCoordinator(code protocol.ErrorCode) error {
@@ -227,5 +228,5 @@ func errNoCoordinator(code protocol.ErrorCode) error {
 }
 
 func errNoTxn(id string) error {
-	return protocol.Errorf(protocol.TransactionalIDNotFound, "there is no transactional id %s", Quoted(id))
+	return protocol.Errorf(protocol.TransactionalIDNotFound, "there is no transactional id %s", words.Quoted(id))
 }

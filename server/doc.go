@@ -1,33 +1,40 @@
-// Package server is the broker's front: it listens, cuts the byte streams of
-// clients into Kafka requests, hands each to the handler of its API, and sends
-// the answers back in order.
+// Package server is the broker's front: it listens, cuts the byte streams of clients
+// into Kafka requests, hands each to the handler of its API, and sends the answers
+// back in order.
 //
 // Reading order: config.go, settings.go and server.go (what it is made of),
 // listener.go, sparing.go (the last descriptors are not for connections) and
 // connset.go (who may connect), conn.go and frame.go (reading), call.go and
-// pipeline.go (one request, and the order of answers), answers.go and weight.go
-// (the memory for answers), gather.go (outcomes from elsewhere), tasks.go (short
-// goroutines), throttle.go (quotas: who has to pause) and gone.go (who left meanwhile), clientmetrics.go (what clients push about themselves), loglimit.go (how many lines clients can cause), janitor.go (idle and stalled clients), stranded.go (those that do not come back), table.go (which APIs there
-// are), then one file per API, named by its key: each opens with its card.
+// pipeline.go (one request, and the order of answers), answers.go and weight.go (the
+// memory for answers), gather.go (outcomes from elsewhere), tasks.go (short
+// goroutines), throttle.go (quotas: who has to pause) and gone.go (who left
+// meanwhile), clientmetrics.go (what clients push about themselves), loglimit.go (how
+// many lines clients can cause), janitor.go (idle and stalled clients), stranded.go
+// (those that do not come back), table.go (which APIs there are), then one file per
+// API, named by its key: each opens with its card.
 //
 // Their helpers: fetchset.go (ready lists and long poll), fetchsession.go and
 // sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
-// txnverify.go, turnqueue.go (which batches the coordinator has to allow, and their order) is
-// 00_produce.go's, as is import.go (which requests are an importer's); distinct.go is for requests that name one thing again and again,
-// legacy.go and legacy_fetch.go serve clients from before Kafka 0.11, producerids.go gives out
+// txnverify.go, turnqueue.go (which batches the coordinator has to allow, and their
+// order) is 00_produce.go's, as is import.go (which requests are an importer's);
+// distinct.go is for requests that name one thing again and again, legacy.go and
+// legacy_fetch.go serve clients from before Kafka 0.11, producerids.go gives out
 // producer ids. The topics of coordinators are internaltopic.go, offsets.go (what
 // groups follow of the metadata), journal.go, journal_append.go and journal_load.go;
-// txnmarkers.go ends transactions in their partitions (txnrefusal.go: what those of groups have against it), txnmetrics.go and txnhanging.go count them. groupview.go is the metadata as
-// groups see it, notices.go is about what is not built, errors.go, metrics.go, http.go
-// and http_stranger.go are what is told to clients and operators.
+// txnmarkers.go ends transactions in their partitions (txnrefusal.go: what those of
+// groups have against it), txnmetrics.go and txnhanging.go count them. groupview.go
+// is the metadata as groups see it, notices.go is about what is not built, errors.go,
+// metrics.go, http.go and http_stranger.go are what is told to clients and operators.
 //
 // For operators: api.go (who may ask over HTTP), api_query.go, api_groups.go and
-// api_groups_write.go, api_rewind.go; api_txn.go, idpattern.go (transactional ids by pattern), opentxns.go (what holds partitions
-// back), txnlast.go (how the last one ended), api_hanging.go (what nobody else would end) and txnjson.go are about transactions; groupjson.go (what is shown of groups),
-// groupfilter.go, grouplag.go (how far behind they are), groupends.go (many of them
-// at once), grouplooks.go (looks at all of them, shared by who asks), groupwhy.go (what
-// holds them up), groupreset.go and groupresetto.go, grouprewind.go and groupmoves.go (moving what they
-// committed), groupcells.go (the members of a broadcast group), groupmetrics.go,
+// api_groups_write.go, api_rewind.go; api_txn.go, idpattern.go (transactional ids by
+// pattern), opentxns.go (what holds partitions back), txnlast.go (how the last one
+// ended), api_hanging.go (what nobody else would end) and txnjson.go are about
+// transactions; groupjson.go (what is shown of groups), groupfilter.go, grouplag.go
+// (how far behind they are), groupends.go (many of them at once), grouplooks.go
+// (looks at all of them, shared by who asks), groupwhy.go (what holds them up),
+// groupreset.go and groupresetto.go, grouprewind.go and groupmoves.go (moving what
+// they committed), groupcells.go (the members of a broadcast group), groupmetrics.go,
 // grouplabels.go, words.go.
 //
 // Invariants:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/replication"
 )
 
@@ -146,7 +147,7 @@ func (c *cellPlaces) plan(key partitionKey, part *replication.Partition, p *Rese
 			return err
 		}
 	}
-	note := "of all " + counted(c.cells, "member")
+	note := "of all " + words.Counted(c.cells, "member", "members")
 	switch {
 	case len(from) == 0:
 		note += ", which have committed nothing"

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -32,7 +33,7 @@ func groupFilterOf(query url.Values) (groupFilter, error) {
 	if text := query.Get("lagging"); text != "" {
 		lagging, err := strconv.ParseBool(text)
 		if err != nil {
-			return f, protocol.Errorf(protocol.InvalidRequest, "lagging=%s must be true or false", Quoted(text))
+			return f, protocol.Errorf(protocol.InvalidRequest, "lagging=%s must be true or false", words.Quoted(text))
 		}
 		f.lagging = lagging
 	}
@@ -48,7 +49,7 @@ func (f *groupFilter) apply(d *GroupDetail) error {
 	for _, name := range f.topics {
 		if !d.has(name) {
 			return protocol.Errorf(protocol.UnknownTopicOrPartition, "group %s has committed nothing of topic %s, and no member was given any of it",
-				Quoted(d.Group), Quoted(name))
+				words.Quoted(d.Group), words.Quoted(name))
 		}
 	}
 	d.PartitionLag = f.shown(d.PartitionLag, &d.Hidden)

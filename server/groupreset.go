@@ -12,6 +12,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -88,7 +89,7 @@ func (p *ResetPlan) fits(v *coordinator.GroupView) error {
 	}
 	if moved*len(v.Cells) > coordinator.ResetMax {
 		return refuseNow("%d partitions for %d members of broadcast group %s, also those that are away, are too many for one reset (%d at most): reset some topics at a time; nothing was changed",
-			moved, len(v.Cells), Quoted(v.ID), coordinator.ResetMax)
+			moved, len(v.Cells), words.Quoted(v.ID), coordinator.ResetMax)
 	}
 	return nil
 }
@@ -118,7 +119,7 @@ func (s *Server) planReset(ctx context.Context, v *coordinator.GroupView, req *R
 	}
 	if len(v.Cells) > 0 && strings.HasPrefix(req.To, "-") {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "each member of group %s has offsets of its own (broadcast), so there is no one place to go back from: "+
-			"reset them one by one, by their names in the list of groups", Quoted(v.ID))
+			"reset them one by one, by their names in the list of groups", words.Quoted(v.ID))
 	}
 	if req.Topics != nil && len(req.Topics) == 0 {
 		return nil, protocol.Errorf(protocol.InvalidRequest, "the list of topics is empty: leave topics out for all that the group has committed; nothing was changed")
@@ -177,7 +178,7 @@ func (s *Server) planOffsets(ctx context.Context, v *coordinator.GroupView, req 
 	}
 	for topic, partitions := range req.Offsets {
 		if named -= len(partitions); len(partitions) == 0 {
-			return nil, protocol.Errorf(protocol.InvalidRequest, "no partition of topic %s is named", Quoted(topic))
+			return nil, protocol.Errorf(protocol.InvalidRequest, "no partition of topic %s is named", words.Quoted(topic))
 		}
 	}
 	if named < 0 {
@@ -207,7 +208,7 @@ func (s *Server) resetPlaces(v *coordinator.GroupView, topics []string) (*resetP
 	for _, name := range topics {
 		t, ok := img.Topic(name)
 		if !ok || t.Name == cluster.OffsetsTopic {
-			return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s to read; nothing was changed", Quoted(name))
+			return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s to read; nothing was changed", words.Quoted(name))
 		}
 		for i := range t.Partitions {
 			at.keys = append(at.keys, partitionKey{name, int32(i)})

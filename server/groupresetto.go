@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -40,7 +41,7 @@ func parseReset(to string, now time.Time) (find resetTo, single bool, err error)
 		return nil, false, protocol.Errorf(protocol.InvalidRequest, "to=%s is a day; say from when on, and in which time zone: %sT00:00:00Z, or %sT00:00:00+02:00", to, to, to)
 	}
 	return nil, false, protocol.Errorf(protocol.InvalidRequest,
-		"to=%s is not earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long ago, in d, h, m and s), an offset, or -N for N records back", Quoted(to))
+		"to=%s is not earliest, latest, a time (2026-11-22T13:00:00Z, or 15m for so long ago, in d, h, m and s), an offset, or -N for N records back", words.Quoted(to))
 }
 
 // agoDaysMax bounds the days of "so long ago" to what a duration can hold.

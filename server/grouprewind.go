@@ -8,6 +8,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -84,7 +85,7 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	}
 	key := partitionKey{req.Topic, req.Partition}
 	if !slices.Contains(places.keys, key) {
-		return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "topic %s has no partition %d; nothing was changed", Quoted(req.Topic), req.Partition)
+		return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "topic %s has no partition %d; nothing was changed", words.Quoted(req.Topic), req.Partition)
 	}
 	at, count := places.committed[key], int64(1)
 	if req.Count != nil {
@@ -101,7 +102,7 @@ func (s *Server) planSkip(v *coordinator.GroupView, req *SkipRequest) (*RewindPl
 	switch {
 	case from == nil:
 		return nil, refuseNow("group %s has committed nothing for %s-%d: say which record to skip, by its offset",
-			Quoted(v.ID), Quoted(req.Topic), req.Partition)
+			words.Quoted(v.ID), words.Quoted(req.Topic), req.Partition)
 	case count == 0:
 		return nil, protocol.Errorf(protocol.InvalidRequest, "a count of 0 skips nothing")
 	case *from < 0 || count < 0:
@@ -141,15 +142,15 @@ func (s *Server) onlyMarkers(v *coordinator.GroupView, key partitionKey, from, c
 	case !between.Markers:
 		return nil
 	}
-	name := Quoted(key.topic) + "-" + strconv.Itoa(int(key.partition))
+	name := words.Quoted(key.topic) + "-" + strconv.Itoa(int(key.partition))
 	return refuseNow("from offset %d of %s on there is nothing to skip among the next %d: only markers, which end transactions and which no member of group %s is given. "+
-		"A record behind them is skipped by its own offset", from, name, count, Quoted(v.ID))
+		"A record behind them is skipped by its own offset", from, name, count, words.Quoted(v.ID))
 }
 
 // skippable refuses to skip count records from an offset on if there are none, or
 // if others would go with them.
 func skippable(v *coordinator.GroupView, p *ResetPartition, from, count int64) error {
-	name := Quoted(p.Topic) + "-" + strconv.Itoa(int(p.Partition))
+	name := words.Quoted(p.Topic) + "-" + strconv.Itoa(int(p.Partition))
 	if from >= p.End {
 		return refuseNow("there is no record %d of %s yet, so there is nothing to skip: it ends before %d", from, name, p.End)
 	}
@@ -157,12 +158,12 @@ func skippable(v *coordinator.GroupView, p *ResetPartition, from, count int64) e
 		return nil
 	}
 	if at := *p.Committed; from+count <= at {
-		return refuseNow("group %s is past record %d of %s already: it has committed %d", Quoted(v.ID), from+count-1, name, at)
+		return refuseNow("group %s is past record %d of %s already: it has committed %d", words.Quoted(v.ID), from+count-1, name, at)
 	}
 	if next := max(*p.Committed, p.LogStart); from > next {
 		return refuseNow("group %s has %s of %s to read before record %d, and would never get them: "+
 			"if they are to be skipped as well, say so with the offset %d and a count of %d",
-			Quoted(v.ID), counted(int(from-next), "record"), name, from, next, from-next+count)
+			words.Quoted(v.ID), words.Counted(int(from-next), "record", "records"), name, from, next, from-next+count)
 	}
 	return nil
 }
@@ -182,10 +183,10 @@ func rewindable(v *coordinator.GroupView) error {
 	switch {
 	case len(v.Cells) > 0:
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
-			"each member of group %s has all partitions and offsets of its own (broadcast): rewind them one by one, by their names in the list of groups", Quoted(v.ID))
+			"each member of group %s has all partitions and offsets of its own (broadcast): rewind them one by one, by their names in the list of groups", words.Quoted(v.ID))
 	case v.Kind == "classic" && len(v.Members) > 0 && v.ProtocolType != "consumer":
 		return protocol.Errorf(protocol.InconsistentGroupProtocol,
-			"the members of group %s speak %s, not the consumers' protocol: what they do with committed offsets is not known", Quoted(v.ID), Quoted(v.ProtocolType))
+			"the members of group %s speak %s, not the consumers' protocol: what they do with committed offsets is not known", words.Quoted(v.ID), words.Quoted(v.ProtocolType))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/mainstem-mq/mainstem/coordinator"
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // GroupWhy says in words how a group is, and what stands in its way.
@@ -71,7 +72,7 @@ func explain(v *coordinator.GroupView, f *groupFacts) GroupWhy {
 			what = "the partitions that move and go on with the rest, and get them again once nobody owns one of them"
 		}
 		e.add("rewind", "", time.Time{}, "a rewind began %s ago: the members give up %s; until then nothing that they commit for the partitions "+
-			"that move counts; `group rewind %s --undo` calls it off", SpanText(now.Sub(rewind.Started)), what, Quoted(v.ID))
+			"that move counts; `group rewind %s --undo` calls it off", words.Span(now.Sub(rewind.Started)), what, words.Quoted(v.ID))
 	}
 	if len(v.Members) > 0 {
 		e.silent()
@@ -114,13 +115,13 @@ func (e *explanation) blocked(b coordinator.Blocker) {
 	case coordinator.BlockedByJoin:
 		if m := e.members[b.Member]; m != nil && m.Instance != nil && m.Consumer == nil {
 			add("has not joined; %s; the others go on without it in %s; as a static member (%s) it keeps its place until its session ends",
-				e.heard(m), left, Quoted(*m.Instance))
+				e.heard(m), left, words.Quoted(*m.Instance))
 			return
 		}
 		add("has not joined; %s; %s. It joins with its next poll: is it busy with what it polled last (max.poll.interval.ms)?",
 			e.heard(e.members[b.Member]), out)
 	case coordinator.BlockedByNewcomer:
-		add("a client was given the member id %s and has not come back with it; given up in %s", Quoted(b.Member), left)
+		add("a client was given the member id %s and has not come back with it; given up in %s", words.Quoted(b.Member), left)
 	case coordinator.BlockedByLeader:
 		add("the leader has not sent the assignment; %s; %s", e.heard(e.members[b.Member]), out)
 	case coordinator.BlockedBySync:
@@ -143,7 +144,7 @@ func (e *explanation) unsettled(b coordinator.Blocker) {
 	case b.Kind == coordinator.BlockedByRevoke:
 		since := ""
 		if !b.Since.IsZero() {
-			since = " for " + SpanText(e.now.Sub(b.Since))
+			since = " for " + words.Span(e.now.Sub(b.Since))
 		}
 		add("has to give up %s%s and has not said that it did; %s; %s. It does with its next poll: "+
 			"is it busy with what it polled last (max.poll.interval.ms)?", setText(b.Partitions), since, e.heard(member), out)
@@ -162,16 +163,16 @@ func (e *explanation) instance(m *coordinator.MemberView) string {
 	if m.Instance == nil {
 		return ""
 	}
-	return " (" + Quoted(*m.Instance) + ")"
+	return " (" + words.Quoted(*m.Instance) + ")"
 }
 
 // called names a member as people know it: by its client and host.
 func (e *explanation) called(id string) string {
 	m := e.members[id]
 	if m == nil {
-		return "the member " + Quoted(id)
+		return "the member " + words.Quoted(id)
 	}
-	return fmt.Sprintf("%s at %s (member %s)", Quoted(m.ClientID), Quoted(strings.TrimPrefix(m.ClientHost, "/")), Quoted(id))
+	return fmt.Sprintf("%s at %s (member %s)", words.Quoted(m.ClientID), words.Quoted(strings.TrimPrefix(m.ClientHost, "/")), words.Quoted(id))
 }
 
 // setTopicsMax is how many topics a sentence names.
@@ -184,12 +185,12 @@ func setText(topics []coordinator.AssignedTopic) string {
 		n += len(t.Partitions)
 		switch {
 		case i < setTopicsMax:
-			names = append(names, Quoted(t.Topic)+" "+RangesText(t.Partitions))
+			names = append(names, words.Quoted(t.Topic)+" "+words.Ranges(t.Partitions))
 		case i == setTopicsMax:
 			names = append(names, "...")
 		}
 	}
-	return fmt.Sprintf("%s (%s)", counted(n, "partition"), strings.Join(names, "; "))
+	return fmt.Sprintf("%s (%s)", words.Counted(n, "partition", "partitions"), strings.Join(names, "; "))
 }
 
 // silent are members that may be gone: of a healthy one something is heard
@@ -203,7 +204,7 @@ func (e *explanation) silent() {
 		}
 		what := "is it gone?"
 		if m.Instance != nil {
-			what = fmt.Sprintf("static member (%s): nobody gets its partitions until then", Quoted(*m.Instance))
+			what = fmt.Sprintf("static member (%s): nobody gets its partitions until then", words.Quoted(*m.Instance))
 		}
 		e.add("silent", m.ID, m.Expires, "%s; out in %s; %s", e.heard(m), e.left(m.Expires), what)
 	}
@@ -241,10 +242,10 @@ func (e *explanation) idle(partitionsOf func(string) int) {
 		}
 		switch {
 		case n == 0:
-			e.add("unassigned", "", time.Time{}, "the topic %s does not exist, but members are subscribed to it", Quoted(topic))
+			e.add("unassigned", "", time.Time{}, "the topic %s does not exist, but members are subscribed to it", words.Quoted(topic))
 		case free > 0:
 			e.add("unassigned", "", time.Time{}, "%d of %d partitions of %s were given to nobody: "+
-				"was the topic made or grown a moment ago? Clients notice within metadata.max.age.ms", free, n, Quoted(topic))
+				"was the topic made or grown a moment ago? Clients notice within metadata.max.age.ms", free, n, words.Quoted(topic))
 		}
 	}
 }
@@ -257,7 +258,7 @@ func (e *explanation) pending(open map[model.ProducerID]*txn.View) {
 		if waited < pendingAfter {
 			continue
 		}
-		what := fmt.Sprintf("offsets of %s were committed %s ago in a transaction of producer %d", setText(p.Topics), SpanText(waited), p.Producer)
+		what := fmt.Sprintf("offsets of %s were committed %s ago in a transaction of producer %d", setText(p.Topics), words.Span(waited), p.Producer)
 		const waits = "a member that is given one of these partitions now gets no offset, and reads nothing, until that is over"
 		v := open[p.Producer]
 		if v == nil {
@@ -268,9 +269,9 @@ func (e *explanation) pending(open map[model.ProducerID]*txn.View) {
 		t := summarizeTxn(v)
 		ends := "it is decided, and its markers are being written"
 		if !t.AbortedAt.IsZero() {
-			ends = fmt.Sprintf("it is aborted in %s unless its producer ends it, or now by `mainstem txn abort %s`", e.left(t.AbortedAt), Quoted(t.ID))
+			ends = fmt.Sprintf("it is aborted in %s unless its producer ends it, or now by `mainstem txn abort %s`", e.left(t.AbortedAt), words.Quoted(t.ID))
 		}
-		e.add("transaction", "", t.AbortedAt, "%s (%s), which is not over: %s; %s", what, Quoted(t.ID), waits, ends)
+		e.add("transaction", "", t.AbortedAt, "%s (%s), which is not over: %s; %s", what, words.Quoted(t.ID), waits, ends)
 	}
 }
 
@@ -293,12 +294,12 @@ func (e *explanation) stuck(partitions []GroupPartition) {
 		}
 		if p.LastStable != nil && (p.barren || *p.Committed >= *p.LastStable) {
 			e.add("transaction", p.Member, time.Time{}, "%s-%d: %d records behind, all that it can be given of them behind offset %d, where a transaction is open: who reads committed data "+
-				"waits for its end; `mainstem txn list --open --topics %s` says whose it is, and what ends it", Quoted(p.Topic), p.Partition, p.Lag.Records, *p.LastStable, Quoted(p.Topic))
+				"waits for its end; `mainstem txn list --open --topics %s` says whose it is, and what ends it", words.Quoted(p.Topic), p.Partition, p.Lag.Records, *p.LastStable, words.Quoted(p.Topic))
 			continue
 		}
 		e.add("stuck", p.Member, time.Time{}, "%s-%d: %d records behind, and nothing was committed for %s, since offset %d: "+
 			"does the member process that record again and again, or not commit? If it commits in other partitions, it may only be slow",
-			Quoted(p.Topic), p.Partition, p.Lag.Records, SpanText(e.now.Sub(p.CommittedAt)), *p.Committed)
+			words.Quoted(p.Topic), p.Partition, p.Lag.Records, words.Span(e.now.Sub(p.CommittedAt)), *p.Committed)
 	}
 }
 
@@ -316,12 +317,12 @@ func (e *explanation) uncommitted(partitions []GroupPartition) {
 			continue
 		}
 		if n++; n == 1 {
-			first = fmt.Sprintf("%s-%d", Quoted(p.Topic), p.Partition)
+			first = fmt.Sprintf("%s-%d", words.Quoted(p.Topic), p.Partition)
 		}
 	}
 	if n > 0 {
 		e.add("uncommitted", "", time.Time{}, "nothing was ever committed for %s with records, such as %s: no lag counts them. "+
-			"Do the members commit (enable.auto.commit), or not get over the first records?", counted(n, "partition"), first)
+			"Do the members commit (enable.auto.commit), or not get over the first records?", words.Counted(n, "partition", "partitions"), first)
 	}
 }
 
@@ -330,9 +331,9 @@ func (e *explanation) summary(retention time.Duration) string {
 	v := e.view
 	since := ""
 	if !v.Since.IsZero() {
-		since = " for " + SpanText(e.now.Sub(v.Since))
+		since = " for " + words.Span(e.now.Sub(v.Since))
 	}
-	members := counted(len(v.Members), "member")
+	members := words.Counted(len(v.Members), "member", "members")
 	switch v.State {
 	case "PreparingRebalance":
 		waiting := 0
@@ -344,7 +345,7 @@ func (e *explanation) summary(retention time.Duration) string {
 		if waiting == 0 {
 			return fmt.Sprintf("rebalancing%s: %s so far", since, members)
 		}
-		return fmt.Sprintf("rebalancing%s: waits for %d of %s to join", since, waiting, counted(len(v.Members)+v.Newcomers, "member"))
+		return fmt.Sprintf("rebalancing%s: waits for %d of %s to join", since, waiting, words.Counted(len(v.Members)+v.Newcomers, "member", "members"))
 	case "CompletingRebalance":
 		return fmt.Sprintf("rebalancing%s: %s joined, generation %d waits for its assignment", since, members, v.Generation)
 	case "Assigning":
@@ -369,9 +370,9 @@ func (e *explanation) summary(retention time.Duration) string {
 		return text
 	case "Empty":
 		if v.ProtocolType == "" {
-			return fmt.Sprintf("no members, nobody ever joined; each committed offset goes %s after its commit (offsets.retention.minutes)", SpanText(retention))
+			return fmt.Sprintf("no members, nobody ever joined; each committed offset goes %s after its commit (offsets.retention.minutes)", words.Span(retention))
 		}
-		return fmt.Sprintf("no members%s; its offsets go %s after the last one left (offsets.retention.minutes)", since, SpanText(retention))
+		return fmt.Sprintf("no members%s; its offsets go %s after the last one left (offsets.retention.minutes)", since, words.Span(retention))
 	default:
 		return strings.ToLower(v.State) + since
 	}
@@ -393,7 +394,7 @@ func (e *explanation) heard(m *coordinator.MemberView) string {
 	if m == nil || m.Heard.IsZero() {
 		return "not heard of since the broker loaded the group"
 	}
-	return "last heard of " + SpanText(e.now.Sub(m.Heard)) + " ago"
+	return "last heard of " + words.Span(e.now.Sub(m.Heard)) + " ago"
 }
 
 // out says when a member is out: at the end of its session if it is not heard of,
@@ -410,5 +411,5 @@ func (e *explanation) left(until time.Time) string {
 	if until.IsZero() {
 		return "an unknown time"
 	}
-	return SpanText(until.Sub(e.now))
+	return words.Span(until.Sub(e.now))
 }

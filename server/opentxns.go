@@ -13,6 +13,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -44,7 +45,7 @@ func (s *Server) apiOpenTxns(w http.ResponseWriter, r *http.Request) {
 func (s *Server) openFilterOf(query url.Values) (wanted func(model.TopicPartition) bool, hanging bool, err error) {
 	if text := query.Get("hanging"); text != "" {
 		if hanging, err = strconv.ParseBool(text); err != nil {
-			return nil, false, protocol.Errorf(protocol.InvalidRequest, "hanging=%s must be true or false", Quoted(text))
+			return nil, false, protocol.Errorf(protocol.InvalidRequest, "hanging=%s must be true or false", words.Quoted(text))
 		}
 	}
 	if !query.Has("topics") {
@@ -56,7 +57,7 @@ func (s *Server) openFilterOf(query url.Values) (wanted func(model.TopicPartitio
 			continue
 		}
 		if _, ok := s.meta.Image().Topic(name); !ok {
-			return nil, false, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s", Quoted(name))
+			return nil, false, protocol.Errorf(protocol.UnknownTopicOrPartition, "there is no topic %s", words.Quoted(name))
 		}
 		topics[name] = true
 	}
@@ -197,10 +198,10 @@ func (o *OpenTxnDetail) ends() string {
 	switch {
 	case o.Hanging:
 		return fmt.Sprintf("nothing: the coordinator knows of no such transaction. `mainstem txn abort --topic %s --partition %d --producer %d` does",
-			Quoted(o.Topic), o.Partition, o.ProducerID)
+			words.Quoted(o.Topic), o.Partition, o.ProducerID)
 	case o.State == txn.Ongoing.String():
 		return fmt.Sprintf("its producer's commit or abort, a new producer of its id, its timeout at %s, or `mainstem txn abort %s`",
-			o.AbortedAt.Format(time.RFC3339), Quoted(o.ID))
+			o.AbortedAt.Format(time.RFC3339), words.Quoted(o.ID))
 	case o.State == txn.PrepareCommit.String():
 		return "it is decided to be committed, and the marker is tried until this partition has it"
 	case o.State == txn.PrepareAbort.String():

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainstem-mq/mainstem/coordinator/txn"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // TxnEnd is how a transaction ended.
@@ -90,7 +91,7 @@ func lastEndText(v *txn.View, end *TxnEnd) string {
 func (e *TxnEnd) by() string {
 	text := ""
 	if e.ByClientID != "" {
-		text += " client " + Quoted(e.ByClientID)
+		text += " client " + words.Quoted(e.ByClientID)
 	}
 	if e.ByClientHost != "" {
 		text += " at " + e.ByClientHost

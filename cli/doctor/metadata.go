@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // clusterView is the cluster as a broker describes it.
@@ -90,7 +92,7 @@ func (e *exam) metadata(ctx context.Context, at string, p *peer) *clusterView {
 		if c.id != "" {
 			text = "cluster " + c.id
 		}
-		e.ok(checkMetadata, fmt.Sprintf("%s, %d %s", text, len(c.brokers), plural(len(c.brokers), "broker", "brokers")))
+		e.ok(checkMetadata, text+", "+words.Counted(len(c.brokers), "broker", "brokers"))
 		return c
 	}
 	if errors.Is(err, errClosed) {
@@ -176,10 +178,3 @@ func (e *exam) latency(ctx context.Context, p *peer) {
 
 // slowRequest is more than any network takes on this planet.
 const slowRequest = 500 * time.Millisecond
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/log"
 )
 
@@ -16,10 +17,10 @@ func damageNote(d log.DamageStats) string {
 		return ""
 	}
 	note := fmt.Sprintf("%s of the log, %d bytes, the first at [%d, %d): reads of them answer CORRUPT_MESSAGE, the rest is served",
-		counted(d.Ranges, "damaged range", "damaged ranges"), d.Bytes, d.First.From, d.First.To)
+		words.Counted(d.Ranges, "damaged range", "damaged ranges"), d.Bytes, d.First.From, d.First.To)
 	if d.Refused > 0 {
 		note += fmt.Sprintf("; %s produce, because of damage in which the last records may have been",
-			counted(d.Refused, "partition refuses", "partitions refuse"))
+			words.Counted(d.Refused, "partition refuses", "partitions refuse"))
 	}
 	return note + "; stop the broker and run `mainstem log check`"
 }

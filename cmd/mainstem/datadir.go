@@ -16,6 +16,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/log"
 )
 
@@ -166,9 +167,9 @@ func roomToBegin(dir string, s disk.Settings, free, total int64) error {
 		less = fmt.Sprintf(", or make the files smaller: --set %s=%d", cluster.SegmentBytesKey, smaller.Segment)
 	}
 	return fmt.Errorf("the disk of %s has %s free, and a new data directory needs %s: the log's first file of %s (%s), a ballast of %s (%s), "+
-		"and %s that stay free (%s). Give a directory on a larger disk with --data-dir%s", dir, disk.Bytes(free), disk.Bytes(need),
-		disk.Bytes(s.Segment), cluster.SegmentBytesKey, disk.Bytes(l.Ballast), cluster.DiskBallastKey,
-		disk.Bytes(l.Min), cluster.DiskMinKey, less)
+		"and %s that stay free (%s). Give a directory on a larger disk with --data-dir%s", dir, words.Bytes(free), words.Bytes(need),
+		words.Bytes(s.Segment), cluster.SegmentBytesKey, words.Bytes(l.Ballast), cluster.DiskBallastKey,
+		words.Bytes(l.Min), cluster.DiskMinKey, less)
 }
 
 // segmentsMin is how many segments a disk should have room for: space is given
@@ -193,7 +194,7 @@ func smallDiskAdvice(total, segment int64) string {
 		return ""
 	}
 	return fmt.Sprintf("the disk of %s is small for files of %s, by which the log takes room and gives it back: restart with a smaller %s, such as %d",
-		disk.Bytes(total), disk.Bytes(segment), cluster.SegmentBytesKey, n)
+		words.Bytes(total), words.Bytes(segment), cluster.SegmentBytesKey, n)
 }
 
 // adviseOnDir adds to an error of the data directory what can be done about it.

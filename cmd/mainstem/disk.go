@@ -11,6 +11,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/disk"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/replication"
 )
@@ -87,7 +88,7 @@ func (b *broker) produceRefusal() *protocol.Error {
 		return nil
 	}
 	s := b.disk.State()
-	why := fmt.Sprintf("below the limit of %s (%s)", disk.Bytes(s.Limits.Min), cluster.DiskMinKey)
+	why := fmt.Sprintf("below the limit of %s (%s)", words.Bytes(s.Limits.Min), cluster.DiskMinKey)
 	if s.Held {
 		why = "and it took no more"
 	}
@@ -111,7 +112,7 @@ func (b *broker) growthRefusal(bytes int64) error {
 	return protocol.Errorf(protocol.KafkaStorageError,
 		"the broker's disk is full: %s, and what is left, up to %s (%s), is kept for deletions, commits and a start; nothing was created or changed. "+
 			"Free space, lower retention or delete topics, which go on; new topics are taken again by themselves when there is room",
-		s.Room(), disk.Bytes(s.Limits.Grow(s.Total)), cluster.DiskMinKey)
+		s.Room(), words.Bytes(s.Limits.Grow(s.Total)), cluster.DiskMinKey)
 }
 
 // diskRoom is what /readyz says of the room on the disk. The broker is ready
@@ -121,17 +122,17 @@ func (b *broker) diskRoom() (string, bool) {
 	if s.Total == 0 {
 		return "free space not known", false
 	}
-	room := fmt.Sprintf("%s, ballast %s", s.Room(), disk.Bytes(s.Ballast))
+	room := fmt.Sprintf("%s, ballast %s", s.Room(), words.Bytes(s.Ballast))
 	switch {
 	case s.Level == disk.Roomy:
 		return room, false
 	case s.Level == disk.Low:
-		return fmt.Sprintf("low: %s, below the warning of %s", room, disk.Bytes(s.Limits.Warn)), true
+		return fmt.Sprintf("low: %s, below the warning of %s", room, words.Bytes(s.Limits.Warn)), true
 	case s.Held:
 		return fmt.Sprintf("full: produce is refused since %s, the disk took no more; %s", clockTime(s.Since), room), true
 	}
 	return fmt.Sprintf("full: produce is refused since %s; %s, below the limit of %s",
-		clockTime(s.Since), room, disk.Bytes(s.Limits.Min)), true
+		clockTime(s.Since), room, words.Bytes(s.Limits.Min)), true
 }
 
 // diskAnswers fails while a sync does not come back.

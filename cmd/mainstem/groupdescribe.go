@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mainstem-mq/mainstem/cli"
-	"github.com/mainstem-mq/mainstem/disk"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -60,15 +60,15 @@ func newGroupDescribe(p process) *cobra.Command {
 }
 
 func (t *groupTable) describe(d *server.GroupDetail) {
-	t.printf("group %s: %s, ", server.Quoted(d.Group), d.Type)
+	t.printf("group %s: %s, ", words.Quoted(d.Group), d.Type)
 	if d.Mode == modeBroadcast {
 		t.printf("broadcast, ")
 	}
 	t.printf("%s", d.State)
 	if !d.Since.IsZero() {
-		t.printf(" for %s", server.SpanText(t.now.Sub(d.Since)))
+		t.printf(" for %s", words.Span(t.now.Sub(d.Since)))
 	}
-	t.printf(", %s", counted(d.Members, "member", "members"))
+	t.printf(", %s", words.Counted(d.Members, "member", "members"))
 	if d.ProtocolType != "" {
 		word := "generation"
 		if d.Type == consumerType {
@@ -84,7 +84,7 @@ func (t *groupTable) describe(d *server.GroupDetail) {
 			t.printf(" (assigned: %d)", d.AssignmentEpoch)
 		}
 	}
-	t.printf("\nlag: %s records, %s", lagText(&d.Lag), disk.Bytes(d.Lag.Bytes))
+	t.printf("\nlag: %s records, %s", lagText(&d.Lag), words.Bytes(d.Lag.Bytes))
 	switch {
 	case d.Lag.Markers:
 		t.printf(", all of them ends of transactions, which no consumer is given")
@@ -97,14 +97,14 @@ func (t *groupTable) describe(d *server.GroupDetail) {
 	t.printf("\n")
 	if d.Rewind.Phase == "emptying" {
 		t.printf("rewind: under way for %s; `mainstem group why %s` says whom it waits for\n",
-			server.SpanText(t.now.Sub(d.Rewind.Started)), server.Quoted(d.Group))
+			words.Span(t.now.Sub(d.Rewind.Started)), words.Quoted(d.Group))
 	}
 	if len(d.PartitionLag) > 0 {
 		t.printf("\n")
 		t.partitions(d)
 	}
 	if d.Hidden > 0 {
-		t.printf("\n%s left out\n", counted(d.Hidden, "partition", "partitions"))
+		t.printf("\n%s left out\n", words.Counted(d.Hidden, "partition", "partitions"))
 	}
 	if len(d.MemberList) > 0 {
 		t.printf("\n")
@@ -139,14 +139,14 @@ func (t *groupTable) cells(d *server.GroupDetail) {
 			if c.Member != "" {
 				atWork = "yes"
 			}
-			cells, more = []string{server.Quoted(c.Group), atWork}, []string{nameText(c.Member)}
+			cells, more = []string{words.Quoted(c.Group), atWork}, []string{nameText(c.Member)}
 			switch {
 			case p == nil:
 				return append(cells, "-", "-", "-", "-", lagText(&c.Lag), behindText(&c.Lag)), more
 			case p.Lag == nil:
-				return append(cells, server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10), "-", "-"), more
+				return append(cells, words.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10), "-", "-"), more
 			}
-			return append(cells, server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10),
+			return append(cells, words.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10),
 				lagText(p.Lag), behindText(p.Lag)), more
 		})
 }
@@ -158,14 +158,14 @@ func (t *groupTable) partitions(d *server.GroupDetail) {
 	}
 	t.rows(head, []string{"START", "GONE", "AGE OF COMMIT", "MEMBER"}, len(d.PartitionLag), func(i int) (cells, more []string) {
 		p := &d.PartitionLag[i]
-		cells = []string{server.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10)}
+		cells = []string{words.Quoted(p.Topic), strconv.Itoa(int(p.Partition)), numberText(p.Committed), strconv.FormatInt(p.End, 10)}
 		switch {
 		case p.Error != "":
 			cells = append(cells, "?", "?", "?")
 		case p.Lag == nil:
 			cells = append(cells, "-", "-", "-")
 		default:
-			cells = append(cells, lagText(p.Lag), disk.Bytes(p.Lag.Bytes), behindText(p.Lag))
+			cells = append(cells, lagText(p.Lag), words.Bytes(p.Lag.Bytes), behindText(p.Lag))
 		}
 		cells = append(cells, nameText(p.Client), hostText(p.Host))
 		if p.Rate != nil {
@@ -177,7 +177,7 @@ func (t *groupTable) partitions(d *server.GroupDetail) {
 	})
 	for i := range d.PartitionLag {
 		if p := &d.PartitionLag[i]; p.Error != "" {
-			t.printf("%s-%d: %s\n", server.Quoted(p.Topic), p.Partition, strings.ToValidUTF8(p.Error, "?"))
+			t.printf("%s-%d: %s\n", words.Quoted(p.Topic), p.Partition, strings.ToValidUTF8(p.Error, "?"))
 		}
 	}
 }
@@ -197,14 +197,14 @@ func (t *groupTable) members(d *server.GroupDetail) {
 			heard = t.ago(m.Heard) + " ago"
 		}
 		if !m.Expires.IsZero() {
-			left = server.SpanText(m.Expires.Sub(t.now))
+			left = words.Span(m.Expires.Sub(t.now))
 		}
 		client := nameText(m.Client)
 		if m.Member == d.Leader {
 			client += " (leader)"
 		}
 		cells = []string{client, hostText(m.Host), nameText(m.Instance), heard, assignedText(m.Assignment), lagText(&m.Lag)}
-		more = []string{left, subscribedText(m), server.Quoted(m.Member)}
+		more = []string{left, subscribedText(m), words.Quoted(m.Member)}
 		switch c := m.GroupConsumer; {
 		case d.Type != consumerType:
 		case c == nil: // a classic member of a broadcast group
@@ -224,10 +224,10 @@ func rateText(r *server.GroupRate) string {
 	case r.Drain == nil:
 		text += ": it does not catch up"
 	case *r.Drain > 0:
-		text += ": caught up in " + server.SpanText(time.Duration(*r.Drain*float64(time.Second)))
+		text += ": caught up in " + words.Span(time.Duration(*r.Drain*float64(time.Second)))
 	}
 	if r.Uncommitted > 0 {
-		text += ", not counting " + counted(r.Uncommitted, "partition", "partitions") + " that had nothing committed"
+		text += ", not counting " + words.Counted(r.Uncommitted, "partition", "partitions") + " that had nothing committed"
 	}
 	return text
 }
@@ -239,7 +239,7 @@ func assignedText(topics []server.AssignedTopic) string {
 	var all []string
 	for _, a := range topics {
 		if len(a.Partitions) > 0 {
-			all = append(all, server.Quoted(a.Topic)+" "+server.RangesText(a.Partitions))
+			all = append(all, words.Quoted(a.Topic)+" "+words.Ranges(a.Partitions))
 		}
 	}
 	if len(all) == 0 {
@@ -252,7 +252,7 @@ func assignedText(topics []server.AssignedTopic) string {
 func subscribedText(m *server.GroupMember) string {
 	text := topicsText(m.Subscription)
 	if m.GroupConsumer != nil && m.Pattern != "" {
-		text += " by " + server.Quoted(m.Pattern)
+		text += " by " + words.Quoted(m.Pattern)
 	}
 	return text
 }
@@ -263,7 +263,7 @@ func topicsText(topics []string) string {
 	}
 	quoted := make([]string, len(topics))
 	for i, name := range topics {
-		quoted[i] = server.Quoted(name)
+		quoted[i] = words.Quoted(name)
 	}
 	return strings.Join(quoted, ",")
 }

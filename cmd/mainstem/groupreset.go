@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -97,14 +98,14 @@ func (t *groupTable) plan(plan *server.ResetPlan) {
 		again, skipped, bytes = again+x.Again, skipped+x.Skipped, bytes+x.Bytes
 	}
 	if len(plan.Partitions) == 0 {
-		t.printf("group %s has committed nothing: name topics with --topics\n", server.Quoted(plan.Group))
+		t.printf("group %s has committed nothing: name topics with --topics\n", words.Quoted(plan.Group))
 		return
 	}
 	t.rows([]string{"TOPIC", "PARTITION", "COMMITTED", "TO", "AGAIN", "BYTES", "SKIPPED", "NOTE"}, []string{"START", "END"},
 		len(plan.Partitions), func(i int) (cells, more []string) {
 			x := &plan.Partitions[i]
 			return []string{
-				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.To),
+				words.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), numberText(x.Committed), numberText(x.To),
 				strconv.FormatInt(x.Again, 10), aboutBytes(x.Bytes), strconv.FormatInt(x.Skipped, 10), noteText(x.Note),
 			}, []string{strconv.FormatInt(x.LogStart, 10), strconv.FormatInt(x.End, 10)}
 		})
@@ -115,8 +116,8 @@ func (t *groupTable) plan(plan *server.ResetPlan) {
 	if plan.DryRun {
 		done = "would be moved (dry run)"
 	}
-	t.printf("group %s: %s %s; %s again (%s), %s skipped\n", server.Quoted(plan.Group), counted(moved, "partition", "partitions"), done,
-		counted(again, "record", "records"), aboutBytes(bytes), counted(skipped, "record", "records"))
+	t.printf("group %s: %s %s; %s again (%s), %s skipped\n", words.Quoted(plan.Group), words.Counted(moved, "partition", "partitions"), done,
+		words.Counted(again, "record", "records"), aboutBytes(bytes), words.Counted(skipped, "record", "records"))
 }
 
 func noteText(note string) string {
@@ -145,11 +146,11 @@ func newGroupDelete(p process) *cobra.Command {
 				return err
 			}
 			if !yes && s.Members > 0 { // nobody need be asked
-				return fmt.Errorf("group %s has %s: stop them, then delete it", server.Quoted(s.Group), counted(s.Members, "member", "members"))
+				return fmt.Errorf("group %s has %s: stop them, then delete it", words.Quoted(s.Group), words.Counted(s.Members, "member", "members"))
 			}
 			if !yes {
-				if err := printf(cmd.ErrOrStderr(), "group %s, %s, has offsets committed for %s\n", server.Quoted(s.Group), s.State,
-					counted(s.Partitions, "partition", "partitions")); err != nil {
+				if err := printf(cmd.ErrOrStderr(), "group %s, %s, has offsets committed for %s\n", words.Quoted(s.Group), s.State,
+					words.Counted(s.Partitions, "partition", "partitions")); err != nil {
 					return err
 				}
 				if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), false); err != nil {
@@ -158,7 +159,7 @@ func newGroupDelete(p process) *cobra.Command {
 			}
 			var deleted server.GroupDeleted
 			return f.show(cmd, p, request{method: http.MethodDelete, path: groupPath(args[0])}, &deleted, func(t *groupTable) {
-				t.printf("group %s is deleted\n", server.Quoted(deleted.Group))
+				t.printf("group %s is deleted\n", words.Quoted(deleted.Group))
 			})
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mainstem-mq/mainstem/cli"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -213,7 +214,7 @@ func (f *rewinding) undo(cmd *cobra.Command, p process, group string) error {
 	}
 	if now.ID == "" {
 		return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) {
-			t.printf("group %s: the rewind is called off\n", server.Quoted(now.Group))
+			t.printf("group %s: the rewind is called off\n", words.Quoted(now.Group))
 		})
 	}
 	return f.await(cmd, p, group, now.ID)
@@ -236,13 +237,13 @@ func (f *rewinding) await(cmd *cobra.Command, p process, group, id string) error
 		raw, err := f.ask(ctx, p, request{path: groupPath(group) + "/rewind"}, &now)
 		switch {
 		case err != nil && (f.wait <= 0 || !errors.As(err, new(passing))):
-			return fmt.Errorf("the %s of group %s was begun and goes on, but it cannot be looked at: %w", f.word(), server.Quoted(group), err)
+			return fmt.Errorf("the %s of group %s was begun and goes on, but it cannot be looked at: %w", f.word(), words.Quoted(group), err)
 		case err != nil:
 			if ctx.Err() == nil {
 				last = err
 			}
 		case now.ID != id:
-			return fmt.Errorf("the %s of group %s was followed by another one, or undone", f.word(), server.Quoted(group))
+			return fmt.Errorf("the %s of group %s was followed by another one, or undone", f.word(), words.Quoted(group))
 		case now.Phase == "done" || f.wait <= 0:
 			return f.print(cmd.OutOrStdout(), raw, func(t *groupTable) { t.rewound(&now, f.word()) })
 		default:
@@ -279,8 +280,8 @@ func (f *rewinding) unfinished(out io.Writer, seen []byte) error {
 func (f *rewinding) late(group string, unanswered error) error {
 	if unanswered != nil {
 		return notInTime{fmt.Errorf("the %s of group %s was begun and goes on, but after %s it is not known how far it is: %w",
-			f.word(), server.Quoted(group), f.wait, unanswered)}
+			f.word(), words.Quoted(group), f.wait, unanswered)}
 	}
 	return notInTime{fmt.Errorf("group %s has not given up its partitions within %s; the %s goes on: `mainstem group why %s` says whom it waits for, `mainstem group rewind %s --undo` calls it off",
-		server.Quoted(group), f.wait, f.word(), server.Quoted(group), server.Quoted(group))}
+		words.Quoted(group), f.wait, f.word(), words.Quoted(group), words.Quoted(group))}
 }

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/mainstem-mq/mainstem/disk"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -66,13 +66,13 @@ func (t *groupTable) list(l *server.GroupList, filtered bool) {
 				state += " (rewind)"
 			}
 			return []string{
-				server.Quoted(g.Group), g.Type, nameText(g.Mode), state, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
+				words.Quoted(g.Group), g.Type, nameText(g.Mode), state, strconv.Itoa(g.Members), strconv.Itoa(g.Partitions), lagText(&g.Lag), behindText(&g.Lag),
 			}, []string{bytesText(&g.Lag), protocolText(g), generation, t.ago(g.Since)}
 		})
 }
 
 func (t *groupTable) why(w *server.GroupWhy) {
-	t.printf("group %s: %s\n", server.Quoted(w.Group), w.Summary)
+	t.printf("group %s: %s\n", words.Quoted(w.Group), w.Summary)
 	for i := range w.Reasons {
 		r := &w.Reasons[i]
 		who := ""
@@ -88,7 +88,7 @@ func (t *groupTable) ago(at time.Time) string {
 	if at.IsZero() {
 		return "-"
 	}
-	return server.SpanText(t.now.Sub(at))
+	return words.Span(t.now.Sub(at))
 }
 
 func protocolText(g *server.GroupSummary) string {
@@ -98,9 +98,9 @@ func protocolText(g *server.GroupSummary) string {
 	case g.ProtocolType == "consumer": // as nearly all are: the assignor says more
 		return nameText(g.Protocol)
 	case g.Protocol == "":
-		return server.Quoted(g.ProtocolType)
+		return words.Quoted(g.ProtocolType)
 	}
-	return server.Quoted(g.ProtocolType) + "/" + server.Quoted(g.Protocol)
+	return words.Quoted(g.ProtocolType) + "/" + words.Quoted(g.Protocol)
 }
 
 // lagText is a number of records; with ~ there are no more than that.
@@ -118,7 +118,7 @@ func bytesText(l *server.Lag) string {
 	if l.Unmeasured {
 		return unmeasured
 	}
-	return disk.Bytes(l.Bytes)
+	return words.Bytes(l.Bytes)
 }
 
 func behindText(l *server.Lag) string {
@@ -128,7 +128,7 @@ func behindText(l *server.Lag) string {
 	case l.Unmeasured:
 		return unmeasured
 	}
-	return server.SpanText(time.Duration(l.Seconds * float64(time.Second)))
+	return words.Span(time.Duration(l.Seconds * float64(time.Second)))
 }
 
 func numberText(n *int64) string {
@@ -142,7 +142,7 @@ func nameText(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return server.Quoted(s)
+	return words.Quoted(s)
 }
 
 // hostText leaves out the slash that Kafka puts before an address.

@@ -7,6 +7,7 @@ import (
 	"github.com/mainstem-mq/mainstem/cluster"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/log"
 )
 
@@ -51,5 +52,5 @@ func adopt(fsys vfs.FS, dir string, ids []model.PartitionID, out io.Writer) erro
 	if err := cluster.Adopt(fsys, dir, ids); err != nil {
 		return fmt.Errorf("make topics for the unknown partitions: %w", err)
 	}
-	return printf(out, "%s made; copy their records to where they belong, and delete them\n", counted(len(ids), "topic", "topics"))
+	return printf(out, "%s made; copy their records to where they belong, and delete them\n", words.Counted(len(ids), "topic", "topics"))
 }

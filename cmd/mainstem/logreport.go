@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"text/tabwriter"
 
-	"github.com/mainstem-mq/mainstem/disk"
 	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/log"
 )
 
@@ -54,14 +54,14 @@ func printReport(out io.Writer, r *log.CheckReport) error {
 	if r.Clean {
 		ended = "stopped cleanly"
 	}
-	p.printf("%s: %s, %s; %s of %s\n", r.Dir, counted(r.Segments, "segment", "segments"), disk.Bytes(r.Bytes),
-		counted(r.Batches, "batch", "batches"), counted(r.Partitions, "partition", "partitions"))
+	p.printf("%s: %s, %s; %s of %s\n", r.Dir, words.Counted(r.Segments, "segment", "segments"), words.Bytes(r.Bytes),
+		words.Counted(r.Batches, "batch", "batches"), words.Counted(r.Partitions, "partition", "partitions"))
 	if r.ColdSegments > 0 {
-		p.printf("cold log, of what was moved from old segments: %s, %s; %s\n", counted(r.ColdSegments, "segment", "segments"),
-			disk.Bytes(r.ColdBytes), counted(r.ColdBatches, "batch", "batches"))
+		p.printf("cold log, of what was moved from old segments: %s, %s; %s\n", words.Counted(r.ColdSegments, "segment", "segments"),
+			words.Bytes(r.ColdBytes), words.Counted(r.ColdBatches, "batch", "batches"))
 	}
 	p.printf("the log ends at %d and is known to be durable up to %d; the last broker %s; %s\n",
-		r.End, r.Synced, ended, counted(r.UncleanStarts, "unclean start", "unclean starts"))
+		r.End, r.Synced, ended, words.Counted(r.UncleanStarts, "unclean start", "unclean starts"))
 	var damage, notes []log.Finding
 	for _, f := range r.Findings {
 		if f.Severity == log.SeverityDamage {
@@ -89,20 +89,12 @@ func printReport(out io.Writer, r *log.CheckReport) error {
 	if len(damage) == 0 {
 		p.printf("\nno damage\n")
 	} else {
-		p.printf("\n%s of damage\n", counted(len(damage), "finding", "findings"))
+		p.printf("\n%s of damage\n", words.Counted(len(damage), "finding", "findings"))
 	}
 	if p.err != nil {
 		return fmt.Errorf("write output: %w", p.err)
 	}
 	return nil
-}
-
-// counted is a number and what it counts.
-func counted[N int | int64 | uint32 | uint64](n N, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // findings prints each finding, and what can be done below those it is good for.

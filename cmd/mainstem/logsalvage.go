@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mainstem-mq/mainstem/internal/vfs"
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/log"
 )
 
@@ -170,7 +171,7 @@ func printPlan(out io.Writer, dir string, plan *log.SalvagePlan, report *log.Che
 	p.lost("LOST FOR GOOD", plan.Lost)
 	if len(report.Waiting) > 0 {
 		p.printf("\n%s may have had more at the end in the damage; nobody can tell. Appends go on here, and offsets are given again:\n",
-			counted(len(report.Waiting), "partition", "partitions"))
+			words.Counted(len(report.Waiting), "partition", "partitions"))
 		p.table("GO ON", "TOPIC\tPARTITION\tAT OFFSET", len(report.Waiting), func(w io.Writer, i int) error {
 			x := &report.Waiting[i]
 			_, err := fmt.Fprintf(w, "  %s\t%s\t%d\n", topicText(x.Topic, x.Partition), indexText(x.Index), x.End)

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mainstem-mq/mainstem/disk"
+	"github.com/mainstem-mq/mainstem/internal/words"
 )
 
 // isTerminal reports whether somebody looks at w.
@@ -53,10 +53,10 @@ func (b *progressBar) show(read, total int64) {
 	part := float64(read) / float64(max(total, 1))
 	full := int(part * progressWidth)
 	line := fmt.Sprintf("checking [%s%s] %3.0f%%  %s of %s", strings.Repeat("#", full), strings.Repeat(".", progressWidth-full),
-		100*part, disk.Bytes(read), disk.Bytes(total))
+		100*part, words.Bytes(read), words.Bytes(total))
 	if took := now.Sub(b.begun).Seconds(); took > 1 {
 		rate := float64(read) / took
-		line += fmt.Sprintf("  %s/s, %v left", disk.Bytes(int64(rate)), time.Duration(float64(total-read)/max(rate, 1)*float64(time.Second)).Round(time.Second))
+		line += fmt.Sprintf("  %s/s, %v left", words.Bytes(int64(rate)), time.Duration(float64(total-read)/max(rate, 1)*float64(time.Second)).Round(time.Second))
 	}
 	b.line(line)
 }

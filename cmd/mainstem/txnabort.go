@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -84,7 +85,7 @@ func (a *txnAbort) id(cmd *cobra.Command, p process, id string) error {
 			return err
 		}
 		if d.AbortedAt.IsZero() {
-			return fmt.Errorf("%s is in %s, and only an Ongoing transaction can be aborted: %s", server.Quoted(id), d.State, d.Why)
+			return fmt.Errorf("%s is in %s, and only an Ongoing transaction can be aborted: %s", words.Quoted(id), d.State, d.Why)
 		}
 		if err := a.agreed(cmd, raw, func(t *groupTable) { t.txn(&d) }); err != nil {
 			return err
@@ -94,7 +95,7 @@ func (a *txnAbort) id(cmd *cobra.Command, p process, id string) error {
 	var done server.TxnAborted
 	r := request{method: http.MethodPost, path: txnPath(id) + "/abort", body: &req}
 	return a.show(cmd, p, r, &done, func(t *groupTable) {
-		t.printf("the transaction of %s is aborted\n", server.Quoted(done.ID))
+		t.printf("the transaction of %s is aborted\n", words.Quoted(done.ID))
 	})
 }
 
@@ -119,7 +120,7 @@ func (a *txnAbort) hanging(cmd *cobra.Command, p process) error {
 	var done server.ProducerAborted
 	return a.show(cmd, p, request{method: http.MethodPost, path: path, body: &req}, &done, func(t *groupTable) {
 		t.printf("the transaction of producer %d in %s-%d is aborted; who reads committed data gets what is below offset %s\n",
-			done.Aborted.ProducerID, server.Quoted(a.topic), a.partition, strconv.FormatInt(done.LastStable, 10))
+			done.Aborted.ProducerID, words.Quoted(a.topic), a.partition, strconv.FormatInt(done.LastStable, 10))
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mainstem-mq/mainstem/internal/words"
 	"github.com/mainstem-mq/mainstem/server"
 )
 
@@ -22,7 +23,7 @@ func (t *groupTable) txns(l *server.TxnList, some bool) {
 	t.rows([]string{"TRANSACTIONAL ID", "STATE", "PARTITIONS", "OPEN", "ENDS"}, []string{"PRODUCER", "EPOCH", "TIMEOUT", "UNMARKED", "WAITING", "UPDATED", "CLIENT", "HOST"},
 		len(l.Transactions), func(i int) (cells, more []string) {
 			x := &l.Transactions[i]
-			return []string{server.Quoted(x.ID), x.State, strconv.Itoa(x.Partitions), t.openSince(x), t.ends(x.AbortedAt)}, []string{
+			return []string{words.Quoted(x.ID), x.State, strconv.Itoa(x.Partitions), t.openSince(x), t.ends(x.AbortedAt)}, []string{
 				strconv.FormatInt(x.ProducerID, 10), strconv.Itoa(int(x.ProducerEpoch)), timeoutText(x),
 				strconv.Itoa(x.Unmarked), strconv.Itoa(x.Waiting), t.ago(x.Updated), nameText(x.ClientID), hostText(x.ClientHost),
 			}
@@ -30,7 +31,7 @@ func (t *groupTable) txns(l *server.TxnList, some bool) {
 }
 
 func (t *groupTable) txn(d *server.TxnDetail) {
-	t.printf("transactional id %s: %s, producer %d epoch %d, timeout %s\n", server.Quoted(d.ID), d.State, d.ProducerID, d.ProducerEpoch, timeoutText(&d.TxnSummary))
+	t.printf("transactional id %s: %s, producer %d epoch %d, timeout %s\n", words.Quoted(d.ID), d.State, d.ProducerID, d.ProducerEpoch, timeoutText(&d.TxnSummary))
 	if d.ClientID != "" || d.ClientHost != "" {
 		t.printf("its producer is client %s at %s\n", nameText(d.ClientID), hostText(d.ClientHost))
 	}
@@ -49,7 +50,7 @@ func (t *groupTable) txn(d *server.TxnDetail) {
 	t.rows([]string{"TOPIC", "PARTITION", "FIRST", "HELD BACK", "SINCE", "NOTE"}, []string{"STABLE", "END"},
 		len(d.PartitionList), func(i int) (cells, more []string) {
 			x := &d.PartitionList[i]
-			cells = []string{server.Quoted(x.Topic), strconv.Itoa(int(x.Partition))}
+			cells = []string{words.Quoted(x.Topic), strconv.Itoa(int(x.Partition))}
 			if x.Open == nil {
 				note := "nothing open"
 				if x.Deleted {
@@ -86,7 +87,7 @@ func (t *groupTable) openTxns(l *server.OpenTxnList, asked openAsked) {
 		len(l.Open), func(i int) (cells, more []string) {
 			x := &l.Open[i]
 			cells = []string{
-				server.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), strconv.FormatInt(x.First, 10), heldBack(x), t.ago(x.Since),
+				words.Quoted(x.Topic), strconv.Itoa(int(x.Partition)), strconv.FormatInt(x.First, 10), heldBack(x), t.ago(x.Since),
 				strconv.FormatInt(x.ProducerID, 10), nameText(x.ID), nameText(x.State), t.openEnds(x), openNote(x, nil),
 			}
 			return cells, []string{
@@ -96,7 +97,7 @@ func (t *groupTable) openTxns(l *server.OpenTxnList, asked openAsked) {
 		})
 	for i := range l.Open {
 		if x := &l.Open[i]; x.Hanging && !asked.preview && t.err == nil {
-			t.printf("\na hanging transaction is ended by: mainstem txn abort --topic %s --partition %d --producer %d\n", server.Quoted(x.Topic), x.Partition, x.ProducerID)
+			t.printf("\na hanging transaction is ended by: mainstem txn abort --topic %s --partition %d --producer %d\n", words.Quoted(x.Topic), x.Partition, x.ProducerID)
 			break // one shows how
 		}
 	}
@@ -131,11 +132,11 @@ func (t *groupTable) ends(at time.Time) string {
 	case !at.After(t.now):
 		return "now"
 	}
-	return "in " + server.SpanText(at.Sub(t.now))
+	return "in " + words.Span(at.Sub(t.now))
 }
 
 func timeoutText(x *server.TxnSummary) string {
-	return server.SpanText(time.Duration(x.TimeoutSeconds * float64(time.Second)))
+	return words.Span(time.Duration(x.TimeoutSeconds * float64(time.Second)))
 }
 
 // heldBack is how many records who reads committed data does not get yet, because
@@ -162,7 +163,7 @@ func openNote(o, by *server.OpenTxnDetail) string {
 
 func heldByText(by *server.OpenTxnDetail) string {
 	if by.ID != "" && !by.Hanging {
-		return "behind that of " + server.Quoted(by.ID)
+		return "behind that of " + words.Quoted(by.ID)
 	}
 	text := fmt.Sprintf("behind that of producer %d", by.ProducerID)
 	if by.Hanging {
