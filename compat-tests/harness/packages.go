@@ -132,11 +132,11 @@ func Python(ctx context.Context, pinned string) (string, error) {
 	return filepath.Join(dir, "bin", "python"), nil
 }
 
-// Node installs a package from npm, as NAME@VERSION, and returns the directory
-// for $NODE_PATH.
+// Node installs packages from npm, as NAME@VERSION with spaces in between, and returns
+// the directory for $NODE_PATH.
 func Node(ctx context.Context, pinned string) (string, error) {
 	dir, err := install("node", pinned, func(dir string) error {
-		return command(ctx, dir, "npm", "install", "--no-package-lock", "--no-save", "--no-audit", "--no-fund", "--prefix", dir, pinned)
+		return command(ctx, dir, append([]string{"npm", "install", "--no-package-lock", "--no-save", "--no-audit", "--no-fund", "--prefix", dir}, strings.Fields(pinned)...)...)
 	})
 	if err != nil {
 		return "", fmt.Errorf("install %s (needs Node.js with npm): %w", pinned, err)

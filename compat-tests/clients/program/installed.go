@@ -39,6 +39,18 @@ func Node(t *testing.T, folder, script string) (command, env []string) {
 	return []string{"node", script}, []string{"NODE_PATH=" + modules}
 }
 
+// NodeOf is Node for a client that wants another Node.js than the machine has: it is
+// installed, too.
+func NodeOf(t *testing.T, folder, script, nodeVersion string) (command, env []string) {
+	t.Helper()
+	name, version := Installed(t, folder)
+	modules, err := harness.Node(testbroker.Context(t, installTime), name+"@"+version+" node@"+nodeVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{filepath.Join(modules, ".bin", "node"), script}, []string{"NODE_PATH=" + modules}
+}
+
 // Go is the command of a program of this module.
 func Go(t *testing.T, pkg string) (command []string) {
 	t.Helper()

@@ -1,0 +1,3 @@
+// Package platformatic plays the scenarios of clients/everyday with @platformatic/kafka
+// (testdata/everyday.js).
+package platformatic
