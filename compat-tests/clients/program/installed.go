@@ -11,8 +11,9 @@ import (
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
-// installTime is how long a package registry may need.
-const installTime = 5 * time.Minute
+// installTime is how long a package registry may need, and a compiler of what comes as
+// source.
+const installTime = 20 * time.Minute
 
 // Python is the command of a program in Python, and what it wants in the
 // environment: the package that the folder's VERSION names is installed for it, and
