@@ -6,7 +6,7 @@
 // (Apache Kafka from Maven Central), conn.go (a bare connection), txnbatch.go (what
 // no client would send), advertised.go (what a broker offers), ready.go (when a broker counts as up), usage.go (what
 // a process costs), tools.go (kcat and Kafka's command line tools), packages.go
-// (client libraries from their registries, programs that use them), gomodule.go, registries.go and
+// (client libraries from their registries, programs that use them), gomodule.go, cargo.go, registries.go and
 // debian.go (programs of others, from Maven, Go modules and Debian), dirs.go
 // (cache, scratch directories, free ports).
 //

@@ -95,7 +95,7 @@ func grow(w *world) {
 	written := makeRecords("grown", 9)
 	// One that has been there would ask for metadata in its own time.
 	w.start().must("produce", topic, None, false, words(written))
-	if err := same(recordsOf(w.read(topic)), written, w.times()); err != nil {
+	if err := w.same(recordsOf(w.read(topic)), written, w.times()); err != nil {
 		w.t.Errorf("franz-go reads what the client wrote: %v", err)
 	}
 }

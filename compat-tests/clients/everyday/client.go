@@ -13,6 +13,7 @@ const (
 
 	Timestamps Feature = "timestamps" // that the program sets
 	Empty      Feature = "empty"      // values and keys, told from null
+	HeaderSeq  Feature = "header-seq" // the order of headers
 	AppendTime Feature = "append-time"
 	Idempotent Feature = "idempotent"
 	Create     Feature = "create"

@@ -42,7 +42,7 @@ func codecs(w *world, codec Feature) {
 	}
 	s.must("produce", topic, codec, false, words(written))
 	read := w.read(topic)
-	if err := same(recordsOf(read), written, w.times()); err != nil {
+	if err := w.same(recordsOf(read), written, w.times()); err != nil {
 		w.t.Errorf("franz-go reads what the client wrote: %v", err)
 	}
 	for _, r := range read {
@@ -53,7 +53,7 @@ func codecs(w *world, codec Feature) {
 	w.produce(other, written, kgo.ProducerBatchCompression(franzCodecs[codec].codec))
 	for _, t := range []string{topic, other} {
 		got := s.must("read", t, partitions, len(written), "uncommitted").Records
-		if err := same(got, written, w.times() || t == other); err != nil {
+		if err := w.same(got, written, w.times() || t == other); err != nil {
 			w.t.Errorf("the client reads %s: %v", t, err)
 		}
 	}
@@ -68,10 +68,10 @@ func tombstones(w *world) {
 		written[i].Timestamp = firstTime()
 	}
 	s.must("produce", topic, None, false, words(written))
-	if err := same(recordsOf(w.read(topic)), written, w.times()); err != nil {
+	if err := w.same(recordsOf(w.read(topic)), written, w.times()); err != nil {
 		w.t.Errorf("franz-go reads what the client wrote: %v", err)
 	}
-	if err := same(s.must("read", topic, partitions, len(written), "uncommitted").Records, written, w.times()); err != nil {
+	if err := w.same(s.must("read", topic, partitions, len(written), "uncommitted").Records, written, w.times()); err != nil {
 		w.t.Errorf("the client reads what it wrote: %v", err)
 	}
 }
@@ -84,7 +84,7 @@ func timestamps(w *world) {
 	written := makeRecords("time", 9)
 	s.must("produce", topic, None, false, words(written))
 	read := w.read(topic)
-	if err := same(recordsOf(read), written, false); err != nil {
+	if err := w.same(recordsOf(read), written, false); err != nil {
 		w.t.Errorf("franz-go reads what the client wrote: %v", err)
 	}
 	byOffset := map[string]int64{}
@@ -112,7 +112,7 @@ func idempotent(w *world) {
 	w.shared.Restart(w.t)
 	s.answer("produce")
 	read := w.read(topic)
-	if err := same(recordsOf(read), written, w.times()); err != nil {
+	if err := w.same(recordsOf(read), written, w.times()); err != nil {
 		w.t.Errorf("franz-go reads what the client wrote: %v", err)
 	}
 	for _, r := range read {

@@ -34,7 +34,7 @@ func resume(w *world, protocol string) {
 
 func (w *world) take(s *session, want []record, when string) {
 	w.t.Helper()
-	if err := same(s.must("take", len(want)).Records, want, true); err != nil {
+	if err := w.same(s.must("take", len(want)).Records, want, true); err != nil {
 		w.t.Errorf("what is taken %s: %v", when, err)
 	}
 }

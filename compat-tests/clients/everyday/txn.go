@@ -16,14 +16,14 @@ func transactions(w *world) {
 	// The markers that end a transaction take offsets too, and a coordinator that comes
 	// back may write one again: records are compared by their order.
 	committed := slices.Concat(numbered(first, 0), numbered(second, 20))
-	if err := same(ranked(recordsOf(w.read(topic)), committed), committed, w.times()); err != nil {
+	if err := w.same(ranked(recordsOf(w.read(topic)), committed), committed, w.times()); err != nil {
 		w.t.Errorf("franz-go reads what is committed: %v", err)
 	}
-	if err := same(ranked(s.must("read", topic, partitions, len(committed), "committed").Records, committed), committed, w.times()); err != nil {
+	if err := w.same(ranked(s.must("read", topic, partitions, len(committed), "committed").Records, committed), committed, w.times()); err != nil {
 		w.t.Errorf("the client reads what is committed: %v", err)
 	}
 	all := slices.Concat(committed, numbered(aborted, 10))
-	if err := same(ranked(s.must("read", topic, partitions, len(all), "uncommitted").Records, all), all, w.times()); err != nil {
+	if err := w.same(ranked(s.must("read", topic, partitions, len(all), "uncommitted").Records, all), all, w.times()); err != nil {
 		w.t.Errorf("the client reads all: %v", err)
 	}
 }

@@ -96,3 +96,13 @@ func GoModule(t *testing.T, folder string) (command []string) {
 	}
 	return []string{bin}
 }
+
+// Cargo is the command of a program in Rust, whose package has this name.
+func Cargo(t *testing.T, folder, name string) (command []string) {
+	t.Helper()
+	bin, err := harness.Cargo(testbroker.Context(t, installTime), folder, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{bin}
+}

@@ -1,0 +1,2 @@
+// Package rskafka plays the scenarios of clients/everyday with rskafka (program).
+package rskafka
