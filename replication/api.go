@@ -68,7 +68,6 @@ type ReadResult struct {
 	HighWatermark model.Offset
 	LastStable    model.Offset
 	LogStart      model.Offset
-	Epoch         model.LeaderEpoch // the partition's current epoch, for KIP-951 hints
 	// Diverging, if set, tells the client from where its log differs (KIP-320).
 	Diverging *EpochEnd
 	// Aborted are the aborted transactions among what was read, ascending by

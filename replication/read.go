@@ -13,7 +13,7 @@ import (
 // Read adds whole batches to out. It may block on the disk for cold data.
 func (p *Partition) Read(r ReadRequest, out *span.List) ReadResult {
 	o := p.Offsets()
-	res := ReadResult{HighWatermark: o.HighWatermark, LastStable: o.LastStable, LogStart: o.LogStart, Epoch: p.epoch}
+	res := ReadResult{HighWatermark: o.HighWatermark, LastStable: o.LastStable, LogStart: o.LogStart}
 	if res.Err = p.readRefusal(&r, &o, &res); res.Err != nil || res.Diverging != nil {
 		return res
 	}

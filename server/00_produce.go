@@ -1,11 +1,13 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 	"github.com/mainstem-mq/mainstem/protocol/batch"
 	"github.com/mainstem-mq/mainstem/replication"
@@ -42,11 +44,15 @@ import (
 //     Those of a transaction keep their order: see txnverify.go.
 
 // produceCall is a Produce request whose batches are on their way.
-type produceCall struct{ gather }
+type produceCall struct {
+	gather
+
+	answer *kmsg.ProduceResponse // gather's
+}
 
 func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 	resp := &kmsg.ProduceResponse{}
-	p := &produceCall{gather{call: c, resp: resp, left: 1}}
+	p := &produceCall{gather: gather{call: c, resp: resp, left: 1}, answer: resp}
 	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
 	for i := range req.Topics {
 		t := &resp.Topics[i]
@@ -69,13 +75,13 @@ func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
 			b, err := s.produceBatch(req, t, &t.Partitions[j], refusal, seen)
-			slot := &resp.Topics[i].Partitions[j]
+			topic := &resp.Topics[i]
+			slot := &topic.Partitions[j]
 			if err != nil {
-				p.settle(slot, b.part, replication.AppendResult{Err: err, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
+				p.settle(topic, slot, replication.AppendResult{Err: err, BaseOffset: -1, LogAppendTime: -1, LogStart: -1})
 				continue
 			}
-			part := b.part
-			b.done = func(r replication.AppendResult) { p.settle(slot, part, r) }
+			b.done = func(r replication.AppendResult) { p.settle(topic, slot, r) }
 			send(c, tx, b)
 		}
 	}
@@ -151,6 +157,9 @@ func refuseBatch(req *kmsg.ProduceRequest, part *replication.Partition, rp *kmsg
 	return nil
 }
 
+// produceTopicIDs is the version from which requests name topics by their ids.
+const produceTopicIDs = 13
+
 // produceTarget finds the partition that a batch is for.
 func (s *Server) produceTarget(
 	req *kmsg.ProduceRequest, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition,
@@ -161,7 +170,7 @@ func (s *Server) produceTarget(
 	}
 	var part *replication.Partition
 	var err *protocol.Error
-	if req.Version >= 13 {
+	if req.Version >= produceTopicIDs {
 		part, err = s.partitions.FindByID(t.TopicID, rp.Partition)
 	} else {
 		part, err = s.partitions.Find(t.Topic, rp.Partition)
@@ -190,20 +199,20 @@ func codecOf(records []byte) batch.Codec {
 }
 
 // settle notes the fate of one batch; it runs on any goroutine.
-func (p *produceCall) settle(slot *kmsg.ProduceResponseTopicPartition, part *replication.Partition, r replication.AppendResult) {
+func (p *produceCall) settle(topic *kmsg.ProduceResponseTopic, slot *kmsg.ProduceResponseTopicPartition, r replication.AppendResult) {
 	if !p.note() {
 		return
 	}
 	slot.BaseOffset, slot.LogAppendTime, slot.LogStartOffset = int64(r.BaseOffset), r.LogAppendTime, int64(r.LogStart)
 	slot.ErrorCode = 0
 	if r.Err != nil {
-		p.describe(slot, part, &r)
+		p.describe(topic, slot, &r)
 	}
 	p.noted()
 }
 
 // describe fills the fields of a partition that went wrong.
-func (p *produceCall) describe(slot *kmsg.ProduceResponseTopicPartition, part *replication.Partition, r *replication.AppendResult) {
+func (p *produceCall) describe(topic *kmsg.ProduceResponseTopic, slot *kmsg.ProduceResponseTopicPartition, r *replication.AppendResult) {
 	slot.ErrorCode = int16(oldCode(protocol.ErrorCode(p.call.failed(r.Err.Code)), p.call.header.Version, produceStorage))
 	slot.ErrorMessage = protocol.MessageOf(r.Err)
 	for _, bad := range r.RecordErrors {
@@ -213,11 +222,30 @@ func (p *produceCall) describe(slot *kmsg.ProduceResponseTopicPartition, part *r
 		}
 		slot.ErrorRecords = append(slot.ErrorRecords, e)
 	}
-	if r.Err.Code != protocol.NotLeaderOrFollower || part == nil {
+	if r.Err.Code == protocol.NotLeaderOrFollower && p.call.header.Version >= produceHints {
+		p.hint(topic, slot)
+	}
+}
+
+// produceHints is the version from which an answer names the leader to a client that
+// asked the wrong broker.
+const produceHints = 10
+
+// hint names the leader of a partition, and where it is.
+func (p *produceCall) hint(topic *kmsg.ProduceResponseTopic, slot *kmsg.ProduceResponseTopicPartition) {
+	s, version := p.call.conn.srv, p.call.header.Version
+	leader := s.leaderHint(topicNamed(s.meta.Image(), topic.Topic, topic.TopicID, version >= produceTopicIDs), slot.Partition)
+	if leader == nil {
 		return
 	}
-	o := part.Topic().Partitions[part.Index()]
-	slot.CurrentLeader.LeaderID, slot.CurrentLeader.LeaderEpoch = int32(o.Leader), int32(part.Offsets().Epoch)
+	slot.CurrentLeader.LeaderID, slot.CurrentLeader.LeaderEpoch = int32(leader.Leader), int32(leader.Epoch)
+	at := func(b kmsg.ProduceResponseBroker) bool { return b.NodeID == int32(leader.Leader) }
+	if slices.ContainsFunc(p.answer.Brokers, at) {
+		return
+	}
+	for _, e := range s.leaderEndpoints(p.call.conn.listener, []model.BrokerID{leader.Leader}) {
+		p.answer.Brokers = append(p.answer.Brokers, kmsg.ProduceResponseBroker{NodeID: int32(e.Node), Host: e.Host, Port: e.Port, Rack: e.Rack})
+	}
 }
 
 // unsettled is the answer for a batch as long as nothing is known of it.

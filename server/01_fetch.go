@@ -2,6 +2,7 @@ package server
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -26,10 +27,10 @@ import (
 //   - v10: zstd may be in the answer; before, Kafka refuses such topics. Here
 //     the batches are sent as they are, as the client chose the codec
 //   - v11: rack of the client, preferred read replica (KIP-392)
-//   - v12: flexible; last fetched epoch, diverging epoch, current leader
+//   - v12: flexible; last fetched epoch, diverging epoch
 //   - v13: topic ids instead of names (KIP-516)
 //   - v15: the replica's state moves into a tag (KIP-903)
-//   - v16: addresses of new leaders (KIP-951)
+//   - v16: the current leader and its address (KIP-951)
 //   - v17, v18: fields of followers only
 //
 // Differs from Kafka:
@@ -60,8 +61,9 @@ type fetchCall struct {
 
 	old           *oldFetch // of a client that knows no record batches, else nil
 	readCommitted bool
-	owes          bool // the client has taken more than its quota: no records
-	subscribed    bool // sessionless and parked: the parts hear of news until answered
+	owes          bool             // the client has taken more than its quota: no records
+	leaders       []model.BrokerID // that the answer's hints name
+	subscribed    bool             // sessionless and parked: the parts hear of news until answered
 
 	// Guarded by set.mu.
 	timer    interface{ Stop() bool }
@@ -238,20 +240,14 @@ func (f *fetchCall) answer(c *call) {
 	e.Begin(c.conn.fetchArena[:0], f.version, protocol.FetchHead{
 		Correlation: c.header.Correlation, ThrottleMillis: c.throttleMillis(), Error: f.code, SessionID: id, Topics: countTopics(results),
 	})
-	hinted := false
 	for i := range results {
 		r := &results[i]
 		if i == 0 || !results[i-1].part.sameTopic(r.part) {
 			e.Topic(r.part.topic.name, r.part.topic.id, countPartitions(results[i:]))
 		}
-		hinted = hinted || r.head.CurrentLeader != nil
 		e.Partition(r.head, r.data.Len())
 	}
-	var endpoints []protocol.NodeEndpoint
-	if hinted {
-		endpoints = f.srv.endpoints(c.conn.listener)
-	}
-	buf, cuts := e.End(endpoints)
+	buf, cuts := e.End(f.srv.leaderEndpoints(c.conn.listener, f.leaders))
 	c.conn.keepArena(buf)
 	if c.mem.share != nil {
 		c.mem.share.Resize(int64(cap(buf) + f.old.size()))
@@ -360,6 +356,7 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 	part, err := q.owner.resolve(f.srv.partitions, q.part, f.session != nil)
 	if err != nil {
 		r.head.Error = protocol.ErrorCode(f.call.failed(err.Code))
+		f.hint(q.owner, err.Code, r)
 		return turnLast
 	}
 	req := q.ask.request()
@@ -381,10 +378,7 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 		f.tellUnfit(part, res.Err)
 		code := q.owner.lost(part, res.Err.Code, f.session != nil)
 		r.head.Error = oldCode(protocol.ErrorCode(f.call.failed(code)), f.version, fetchStorage)
-		if code == protocol.NotLeaderOrFollower || code == protocol.FencedLeaderEpoch {
-			leader := part.Topic().Partitions[part.Index()].Leader
-			r.head.CurrentLeader = &protocol.LeaderHint{Leader: leader, Epoch: res.Epoch}
-		}
+		f.hint(q.owner, code, r)
 		return turnLast
 	}
 	f.call.conn.hasRead(part, req.From, &res, req.Reader.FromDisk-before)
@@ -393,7 +387,7 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 		r.head.Aborted = append(r.head.Aborted, protocol.AbortedTransaction{ProducerID: a.Producer, FirstOffset: a.First})
 	}
 	if d := res.Diverging; d != nil {
-		r.head.DivergingEpoch = &protocol.EpochEndOffset{Epoch: d.Epoch, EndOffset: d.End}
+		r.head.DivergingEpoch, r.head.Aborted = &protocol.EpochEndOffset{Epoch: d.Epoch, EndOffset: d.End}, nil // nothing was read
 		return turnLast
 	}
 	switch {
@@ -403,6 +397,25 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 		return turnFirst
 	}
 	return turnNone
+}
+
+// fetchHints is the version from which an answer names the leader to a client that
+// asked the wrong broker, or as of a leadership that is over. The field is there from
+// v12 on, for replicas of the metadata.
+const fetchHints = 16
+
+func (f *fetchCall) hint(p *fetchPart, code protocol.ErrorCode, r *fetchResult) {
+	if f.version < fetchHints || code != protocol.NotLeaderOrFollower && code != protocol.FencedLeaderEpoch {
+		return
+	}
+	leader := f.srv.leaderHint(topicNamed(f.srv.meta.Image(), p.topic.name, p.topic.id, p.topic.byID), p.index)
+	if leader == nil {
+		return
+	}
+	r.head.CurrentLeader = leader
+	if !slices.Contains(f.leaders, leader.Leader) {
+		f.leaders = append(f.leaders, leader.Leader)
+	}
 }
 
 // end is the offset up to which the client may read.

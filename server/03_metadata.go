@@ -229,6 +229,3 @@ func (s *Server) brokers(l *listener, img *cluster.Image) []protocol.NodeEndpoin
 	}
 	return all
 }
-
-// endpoints are where the leaders named by hints are reached.
-func (s *Server) endpoints(l *listener) []protocol.NodeEndpoint { return s.brokers(l, s.meta.Image()) }

@@ -14,10 +14,11 @@
 // API, named by its key: each opens with its card.
 //
 // Their helpers: fetchset.go (ready lists and long poll), fetchsession.go and
-// sessioncache.go (KIP-227) and backfill.go (who reads old data) are 01_fetch.go's,
-// txnverify.go, turnqueue.go (which batches the coordinator has to allow, and their
-// order) is 00_produce.go's, as is import.go (which requests are an importer's);
-// distinct.go is for requests that name one thing again and again, legacy.go and
+// sessioncache.go (KIP-227), backfill.go (who reads old data) and leaderhint.go (whom
+// to ask instead, KIP-951) are 01_fetch.go's; this last one, txnverify.go and
+// turnqueue.go (which batches the coordinator has to allow, and their order) are
+// 00_produce.go's, as is import.go (which requests are an importer's); distinct.go is
+// for requests that name one thing again and again, legacy.go and
 // legacy_fetch.go serve clients from before Kafka 0.11, producerids.go gives out
 // producer ids. The topics of coordinators are internaltopic.go, offsets.go (what
 // groups follow of the metadata), journal.go, journal_append.go and journal_load.go;

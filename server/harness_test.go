@@ -69,6 +69,9 @@ type options struct {
 	told func(txn.Event)
 	// hook sees what the log does to the disk; every, what all of the broker does.
 	hook, every vfs.Hook
+	// node is which broker its partitions take themselves for; 1 is the one that the
+	// metadata knows.
+	node model.BrokerID
 	// refusal is why produce is refused, or nil.
 	refusal func() *protocol.Error
 	// tune changes the server before it starts.
@@ -120,7 +123,7 @@ func newBroker(tb testing.TB, o options) *broker {
 	must(tb, err)
 	b.meta.SetUncleanStarts(b.log.UncleanStarts())
 	partitions := replication.NewPartitions(replication.Env{
-		Log: b.log, Clock: o.clock, Node: 1, Image: b.meta.Image,
+		Log: b.log, Clock: o.clock, Node: cmp.Or(o.node, 1), Image: b.meta.Image,
 		Settings:             func(tp *cluster.Topic) *cluster.TopicSettings { return resolver.TopicSettings(b.meta.Image(), tp) },
 		ProducerExpirationMs: func() int64 { return 86400000 },
 	})

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"slices"
+
+	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/internal/model"
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// leaderHint tells a client that asked the wrong broker, or as of a leadership that
+// is over, whom to ask for a partition (KIP-951): it is what Metadata would answer,
+// and spares the client that request. Nil: the topic is gone meanwhile.
+//
+// One broker leads all of its partitions, so NOT_LEADER_OR_FOLLOWER waits for the
+// cluster. FENCED_LEADER_EPOCH is what clients from before an unclean start hear.
+func (s *Server) leaderHint(t *cluster.Topic, index int32) *protocol.LeaderHint {
+	if t == nil || index < 0 || int(index) >= len(t.Partitions) {
+		return nil
+	}
+	p := &t.Partitions[index]
+	return &protocol.LeaderHint{Leader: p.Leader, Epoch: s.partitions.LeaderEpoch(p)}
+}
+
+// leaderEndpoints are where a client of a listener reaches the leaders that hints of
+// one answer name. Of one that is not there a hint says no more than its id.
+func (s *Server) leaderEndpoints(l *listener, named []model.BrokerID) []protocol.NodeEndpoint {
+	if len(named) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(s.brokers(l, s.meta.Image()), func(e protocol.NodeEndpoint) bool { return !slices.Contains(named, e.Node) })
+}
+
+// topicNamed finds a topic as requests name it: by id in newer versions, by name before.
+func topicNamed(img *cluster.Image, name string, id model.TopicID, byID bool) *cluster.Topic {
+	var t *cluster.Topic
+	if byID {
+		t, _ = img.TopicByID(id)
+	} else {
+		t, _ = img.Topic(name)
+	}
+	return t
+}
