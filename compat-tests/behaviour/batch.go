@@ -171,8 +171,8 @@ func (w *talk) showBatches(raw []byte, indent string) string {
 		if b.ProducerID >= 0 {
 			producer = "<id>"
 		}
-		fmt.Fprintf(&out, "%soffsets %d to %d, epoch %d, attributes %#x, producer %s epoch %d sequence %d, time %s to %s, %d records, crc %s\n",
-			indent, b.FirstOffset, b.FirstOffset+int64(b.LastOffsetDelta), b.PartitionLeaderEpoch, b.Attributes,
+		fmt.Fprintf(&out, "%soffsets %d to %d, epoch %s, attributes %#x, producer %s epoch %d sequence %d, time %s to %s, %d records, crc %s\n",
+			indent, b.FirstOffset, b.FirstOffset+int64(b.LastOffsetDelta), w.epoch(b.PartitionLeaderEpoch), b.Attributes,
 			producer, b.ProducerEpoch, b.FirstSequence, w.moment(b.FirstTimestamp), w.moment(b.MaxTimestamp), b.NumRecords, crc)
 		if b.Attributes&control != 0 {
 			fmt.Fprintf(&out, "%s  %s\n", indent, marker(b.Records))

@@ -74,7 +74,11 @@ func replay(t *testing.T, file string) {
 		}
 	}
 	w := newTalk(shared.Addr())
-	t.Cleanup(w.close)
+	t.Cleanup(func() {
+		if err := w.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := w.warm(); err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,12 @@ import (
 type mask int
 
 const (
-	hidden mask = iota + 1 // Not at all.
-	id                     // By its saved name, else <id>; none stays as it is.
-	node                   // <node>; -1 stays.
-	moment                 // T+n for times a conversation set, else <time>; negative stays.
-	some                   // <some> unless zero.
+	hidden     mask = iota + 1 // Not at all.
+	id                         // By its saved name, else <id>; none stays as it is.
+	node                       // <node>; -1 stays.
+	moment                     // T+n for times a conversation set, else <time>; negative stays.
+	some                       // <some> unless zero.
+	leadership                 // $epoch if it is the saved one, else as it is.
 )
 
 // masks are by field name, or by the name with its struct's where that is another thing.
@@ -37,6 +38,7 @@ var masks = map[string]mask{
 	"DeltaTemporality": hidden, // each broker wants what its receiver of metrics can use
 
 	"ProduceResponseTopicPartitionCurrentLeader.LeaderID": node, "FetchResponseTopicPartitionCurrentLeader.LeaderID": node,
+	"LeaderEpoch": leadership, "FetchResponseTopicPartitionDivergingEpoch.Epoch": leadership,
 	// How far a quorum has come, and when, is each broker's own.
 	"ReplicaID": node, "ReplicaDirectoryID": some, "LastFetchTimestamp": moment, "LastCaughtUpTimestamp": moment,
 	"DescribeQuorumResponseTopicPartition.LeaderID": node, "DescribeQuorumResponseTopicPartition.LeaderEpoch": hidden,
@@ -175,6 +177,8 @@ func (p *printer) value(name string, f reflect.Value, m mask) string {
 		return p.w.moment(f.Int())
 	case some:
 		return "<some>"
+	case leadership:
+		return p.w.epoch(int32(f.Int()))
 	case hidden:
 	}
 	switch f.Kind() {
@@ -201,6 +205,15 @@ func nodes(f reflect.Value) string {
 		return strconv.FormatInt(f.Int(), 10)
 	}
 	return "<node>"
+}
+
+// epoch shows a leader epoch: brokers raise it by as much as they like, so a
+// conversation saves a new one as epoch.
+func (w *talk) epoch(n int32) string {
+	if saved, ok := w.saved["epoch"]; ok && saved.CanInt() && saved.Int() == int64(n) {
+		return "$epoch"
+	}
+	return strconv.Itoa(int(n))
 }
 
 // moment shows a time: relative to the conversation's T if it set it.

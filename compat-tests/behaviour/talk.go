@@ -14,6 +14,8 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 )
 
 // talk is one conversation: its connections and what it saved.
@@ -22,7 +24,8 @@ type talk struct {
 	base  int64 // The T of times, in milliseconds.
 	conns map[string]*conn
 	saved map[string]reflect.Value
-	order []string // Names of saved in the order they were saved.
+	order []string       // Names of saved in the order they were saved.
+	own   harness.Broker // Of this conversation alone, if it asked for one.
 }
 
 func newTalk(addr string) *talk {
@@ -55,10 +58,13 @@ func (w *talk) warm() error {
 	return nil
 }
 
-func (w *talk) close() {
-	for _, c := range w.conns {
-		c.close()
+// close ends the conversation, with the broker that was started for it.
+func (w *talk) close() error {
+	w.forgetConns()
+	if w.own == nil {
+		return nil
 	}
+	return w.own.Remove()
 }
 
 func (w *talk) conn(name string) *conn {
@@ -101,6 +107,12 @@ func (w *talk) do(d *datadriven.TestData) string {
 		out = "ok\n"
 	case "create":
 		out, err = w.create(d)
+	case "broker":
+		err = w.startOwn()
+		out = "ok\n"
+	case "restart":
+		err = w.restart(d)
+		out = "ok\n"
 	case "raw":
 		out, err = w.raw(d)
 	case "close":
