@@ -4,7 +4,7 @@ import "slices"
 
 // adminLayouts describes what admin clients send.
 func adminLayouts() []layout {
-	return slices.Concat(topicLayouts(), configLayouts(), clusterLayouts(), quotaLayouts(), telemetryLayouts())
+	return slices.Concat(topicLayouts(), configLayouts(), clusterLayouts(), quotaLayouts(), scramLayouts(), telemetryLayouts())
 }
 
 func quotaLayouts() []layout {
@@ -19,6 +19,12 @@ func quotaLayouts() []layout {
 				array("Ops", text("Key"), i64("Value"), boolean("Remove"))),
 			boolean("ValidateOnly"),
 		}},
+	}
+}
+
+func scramLayouts() []layout {
+	return []layout{
+		{KeyDescribeUserScramCredentials, 0, 0, []field{array("Users", text("Name")).nullable(0)}},
 	}
 }
 

@@ -74,7 +74,8 @@ func as[R kmsg.Request](req kmsg.Request) R {
 // versions are the business of protocol.Key.
 //
 // Not served, and so not advertised:
-// security, share and streams groups, and all that only brokers ask each other.
+// security (but for what is true without it: no user has SCRAM credentials), share
+// and streams groups, and all that only brokers ask each other.
 func rows() []api {
 	return []api{
 		{key: protocol.KeyProduce, min: 0, max: 13, handle: typed((*Server).produce), ratio: producedRatio},
@@ -113,6 +114,7 @@ func rows() []api {
 		{key: protocol.KeyOffsetDelete, min: 0, max: 0, handle: typed((*Server).offsetDelete)},
 		{key: protocol.KeyDescribeClientQuotas, min: 0, max: 1, handle: typed((*Server).describeClientQuotas), weigher: weighed((*Server).weighClientQuotas)},
 		{key: protocol.KeyAlterClientQuotas, min: 0, max: 1, handle: typed((*Server).alterClientQuotas)},
+		{key: protocol.KeyDescribeUserScramCredentials, min: 0, max: 0, handle: typed((*Server).describeUserScramCredentials), weigher: weighed((*Server).weighScramCredentials)},
 		{key: protocol.KeyDescribeQuorum, min: 0, max: 2, handle: typed((*Server).describeQuorum)},
 		{key: protocol.KeyUpdateFeatures, min: 0, max: 2, handle: typed((*Server).updateFeatures)},
 		{key: protocol.KeyDescribeCluster, min: 0, max: 2, handle: typed((*Server).describeCluster)},

@@ -25,6 +25,7 @@ const (
 	listedGroupWeight    = 512
 	listedResourceWeight = 448
 	refusedWeight        = 1536 // a partition with a message
+	scramWeight          = 640  // a user with a message
 	// The ratios are for all other answers: so much for each byte that the
 	// decoded request takes.
 	producedRatio = 3

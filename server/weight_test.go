@@ -144,7 +144,12 @@ func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
 		}
 		moves.Topics = append(moves.Topics, m)
 	}
+	users := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
+	for i := range 3000 {
+		users.Users = append(users.Users, kmsg.DescribeUserSCRAMCredentialsRequestUser{Name: fmt.Sprint("user", i)})
+	}
 	return map[string]kmsg.Request{
+		"DescribeUserScramCredentials": users,
 		"ElectLeaders": elections, "AlterPartitionReassignments": moves,
 		"DescribeProducers": producers, "WriteTxnMarkers": markers,
 		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": listed, "DescribeLogDirs": sizes,

@@ -1,0 +1,37 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/protocol"
+)
+
+// TestScramCredentials: nobody has any, and who is named is told so once.
+func TestScramCredentials(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	describe := func(names ...string) (out []string) {
+		req := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
+		for _, n := range names {
+			req.Users = append(req.Users, kmsg.DescribeUserSCRAMCredentialsRequestUser{Name: n})
+		}
+		resp := ask[*kmsg.DescribeUserSCRAMCredentialsResponse](c, 0, req)
+		for _, r := range resp.Results {
+			if len(r.CredentialInfos) > 0 || r.ErrorMessage == nil || !strings.Contains(*r.ErrorMessage, `"`+r.User+`"`) {
+				t.Errorf("%+v", r)
+			}
+			out = append(out, r.User+" "+protocol.ErrorCode(r.ErrorCode).String())
+		}
+		return out
+	}
+	if d := cmp.Diff([]string(nil), describe()); d != "" {
+		t.Error(d)
+	}
+	want := []string{"b DUPLICATE_RESOURCE", "a RESOURCE_NOT_FOUND"}
+	if d := cmp.Diff(want, describe("b", "a", "b", "b")); d != "" {
+		t.Error(d)
+	}
+}
