@@ -65,6 +65,57 @@ func TestConfigsFound(t *testing.T) {
 	}
 }
 
+// TestUsers: kafka-configs sets, shows and removes quotas of users. What it shows of them it
+// asks twice: their quotas, and then their passwords (SCRAM), of which there are none.
+func TestUsers(t *testing.T) {
+	name := shared.Name(t)
+	users := []string{"--entity-type", "users"}
+	one := append(users, "--entity-name", name)
+	shows := func(what string, entities []string, want string) {
+		t.Helper()
+		testbroker.Eventually(t, 10*time.Second, func() error {
+			if out := run(t, "", kafkaConfigs, append(entities, "--describe")...); out != want {
+				return fmt.Errorf("%s: %q, want %q", what, out, want)
+			}
+			return nil
+		})
+	}
+	shows("nobody", users, "")
+	shows("a user who has nothing", one, "")
+	run(t, "", kafkaConfigs, append(one, "--alter", "--add-config", "producer_byte_rate=500000")...)
+	quota := "Quota configs for user-principal '" + name + "' are producer_byte_rate=500000.0\n"
+	shows("all users", users, quota)
+	shows("one user", one, quota)
+	run(t, "", kafkaConfigs, append(one, "--alter", "--delete-config", "producer_byte_rate")...)
+	shows("nobody any more", users, "")
+}
+
+// TestPasswords: kafka-configs gives a user a password (SCRAM), and takes it away; Mainstem has
+// no security yet, and the tool says what is missing.
+func TestPasswords(t *testing.T) {
+	one := []string{"--entity-type", "users", "--entity-name", shared.Name(t)}
+	set := append(append([]string{"--bootstrap-server", shared.Addr()}, one...), "--alter", "--add-config", "SCRAM-SHA-256=[iterations=8192,password=secret]")
+	out := try(t, "", kafkaConfigs, set...)
+	if shared.Broker().Target() == harness.Mainstem {
+		contains(t, "a password", out.Stdout+out.Stderr, "does not support ALTER_USER_SCRAM_CREDENTIALS")
+		return
+	}
+	contains(t, "a password", out.Stdout, "Completed updating config for user")
+	testbroker.Eventually(t, 10*time.Second, func() error {
+		if out := run(t, "", kafkaConfigs, append(one, "--describe")...); !strings.Contains(out, "SCRAM-SHA-256=iterations=8192") {
+			return fmt.Errorf("described: %s", out)
+		}
+		return nil
+	})
+	run(t, "", kafkaConfigs, append(one, "--alter", "--delete-config", "SCRAM-SHA-256")...)
+	testbroker.Eventually(t, 10*time.Second, func() error {
+		if out := run(t, "", kafkaConfigs, append(one, "--describe")...); strings.Contains(out, "SCRAM") {
+			return fmt.Errorf("removed, and still there: %s", out)
+		}
+		return nil
+	})
+}
+
 // TestStreamsReset: kafka-streams-application-reset puts an application's input back to its
 // beginning.
 func TestStreamsReset(t *testing.T) {
