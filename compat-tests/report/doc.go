@@ -7,6 +7,6 @@
 // that. The tests here see that both stand for what the folders have.
 //
 // Files in reading order: main.go, read.go (events), allow.go, judge.go; result.go (what is
-// kept), folder.go (a client: its version, the titles of its tests), findings.go,
+// kept), checkout.go (the commit that it is of), folder.go (a client: its version, the titles of its tests), findings.go,
 // matrix.go (what is wrong with results), page.go.
 package main

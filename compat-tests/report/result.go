@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
 
 // resultsDir has the results, one file for each folder and target, which are committed.
@@ -155,22 +153,4 @@ func (r *result) of(name string) (verdict, bool) {
 		}
 		name = name[:end]
 	}
-}
-
-// checkedOut is the commit of the source, with a plus if more than results were changed
-// since, and the day.
-func checkedOut(root string) (commit, date string, err error) {
-	git := func(args ...string) (string, error) {
-		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
-		return strings.TrimSpace(string(out)), err
-	}
-	date = time.Now().UTC().Format(time.DateOnly)
-	if commit, err = git("rev-parse", "--short=10", "HEAD"); err != nil {
-		return "", "", fmt.Errorf("a result names its commit: %w", err)
-	}
-	changed, err := git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude)"+resultsDir)
-	if changed != "" {
-		commit += "+"
-	}
-	return commit, date, err
 }
