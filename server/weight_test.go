@@ -149,11 +149,10 @@ func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
 		users.Users = append(users.Users, kmsg.DescribeUserSCRAMCredentialsRequestUser{Name: fmt.Sprint("user", i)})
 	}
 	return map[string]kmsg.Request{
-		"DescribeUserScramCredentials": users,
 		"ElectLeaders": elections, "AlterPartitionReassignments": moves,
 		"DescribeProducers": producers, "WriteTxnMarkers": markers,
 		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": listed, "DescribeLogDirs": sizes,
 		"OffsetFetch": offsets, "ListGroups": groups, "CreateTopics": create, "DescribeTopicPartitions": partitions, "Produce": produce,
-		"OffsetCommit": commit, "OffsetCommit with metadata": noted, "ListConfigResources": resources,
+		"OffsetCommit": commit, "OffsetCommit with metadata": noted, "ListConfigResources": resources, "DescribeUserScramCredentials": users,
 	}
 }
