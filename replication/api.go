@@ -56,6 +56,8 @@ type ReadRequest struct {
 	CurrentEpoch     model.LeaderEpoch
 	LastFetchedEpoch model.LeaderEpoch
 	Reader           *Reader // who asks; nil: nobody in particular
+	// Replica is that who asks says it is a replica of the partition. None has any.
+	Replica bool
 }
 
 // Reader is who reads: the disk is shared fairly among readers.

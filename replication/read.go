@@ -65,6 +65,9 @@ func (p *Partition) readRefusal(r *ReadRequest, o *Offsets, res *ReadResult) *pr
 	if err := p.checkEpoch(r.CurrentEpoch); err != nil {
 		return err
 	}
+	if r.Replica {
+		return p.refuseReplica(r.CurrentEpoch)
+	}
 	if r.LastFetchedEpoch >= 0 {
 		end := p.epochEnd(r.LastFetchedEpoch)
 		if end.End < 0 {
@@ -101,6 +104,16 @@ func (p *Partition) checkEpoch(current model.LeaderEpoch) *protocol.Error {
 		return protocol.Errorf(protocol.UnknownLeaderEpoch,
 			"leader epoch %d is not known here yet, it is %d: retry", current, p.epoch)
 	}
+}
+
+// refuseReplica has somebody who takes itself for a replica ask for metadata again. If
+// it knows the leader's epoch, that must have other replicas than are known here.
+func (p *Partition) refuseReplica(current model.LeaderEpoch) *protocol.Error {
+	code := protocol.NotLeaderOrFollower
+	if current >= 0 {
+		code = protocol.UnknownLeaderEpoch
+	}
+	return protocol.Errorf(code, "the partition has no replica but its leader: read as a consumer (replica id -1), or refresh metadata")
 }
 
 // Available is how many bytes a Read from an offset could give now, at most

@@ -61,6 +61,7 @@ type fetchCall struct {
 
 	old           *oldFetch // of a client that knows no record batches, else nil
 	readCommitted bool
+	replica       bool             // who asks says that it is one
 	owes          bool             // the client has taken more than its quota: no records
 	leaders       []model.BrokerID // that the answer's hints name
 	subscribed    bool             // sessionless and parked: the parts hear of news until answered
@@ -79,6 +80,7 @@ type fetchResult struct {
 
 func (s *Server) fetch(c *call, req *kmsg.FetchRequest) {
 	f := &fetchCall{srv: s, call: c, version: req.Version, readCommitted: req.IsolationLevel == 1}
+	f.replica = req.ReplicaID >= 0 || req.ReplicaState.ID >= 0 // the second from v15 on
 	f.maxBytes = min(int(req.MaxBytes), s.settings.fetchBytesMax(), c.fetchRoom())
 	f.minBytes = min(int(req.MinBytes), f.maxBytes)
 	if err := s.sessions.enter(f, req); err != nil {
@@ -196,7 +198,7 @@ func (f *fetchCall) enoughOf(parts []waitingPart) bool {
 			return true // an error
 		}
 		o := q.part.Offsets()
-		if q.part.Refuses(q.ask.request(), o) {
+		if q.part.Refuses(f.request(&q.ask), o) {
 			return true
 		}
 		if q.ask.from < f.end(o.HighWatermark, o.LastStable) {
@@ -359,7 +361,7 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 		f.hint(q.owner, err.Code, r)
 		return turnLast
 	}
-	req := q.ask.request()
+	req := f.request(&q.ask)
 	req.MaxBytes, req.MinOne, req.ReadCommitted = max(min(int(q.ask.maxBytes), room), 0), first, f.readCommitted
 	if f.owes {
 		req.MaxBytes, req.MinOne = 0, false
@@ -413,7 +415,8 @@ func (f *fetchCall) hint(p *fetchPart, code protocol.ErrorCode, r *fetchResult) 
 		return
 	}
 	r.head.CurrentLeader = leader
-	if !slices.Contains(f.leaders, leader.Leader) {
+	// A replica knows where the others are.
+	if !f.replica && !slices.Contains(f.leaders, leader.Leader) {
 		f.leaders = append(f.leaders, leader.Leader)
 	}
 }
@@ -488,8 +491,8 @@ type fetchAsk struct {
 }
 
 // request asks for what is there; how much of it is the answer's affair.
-func (a *fetchAsk) request() replication.ReadRequest {
-	return replication.ReadRequest{From: a.from, CurrentEpoch: a.currentEpoch, LastFetchedEpoch: a.lastEpoch}
+func (f *fetchCall) request(a *fetchAsk) replication.ReadRequest {
+	return replication.ReadRequest{From: a.from, CurrentEpoch: a.currentEpoch, LastFetchedEpoch: a.lastEpoch, Replica: f.replica}
 }
 
 func askOf(p *kmsg.FetchRequestTopicPartition, version int16) fetchAsk {

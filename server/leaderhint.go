@@ -13,7 +13,8 @@ import (
 // and spares the client that request. Nil: the topic is gone meanwhile.
 //
 // One broker leads all of its partitions, so NOT_LEADER_OR_FOLLOWER waits for the
-// cluster. FENCED_LEADER_EPOCH is what clients from before an unclean start hear.
+// cluster, but for who takes itself for a replica. FENCED_LEADER_EPOCH is what clients
+// from before an unclean start hear.
 func (s *Server) leaderHint(t *cluster.Topic, index int32) *protocol.LeaderHint {
 	if t == nil || index < 0 || int(index) >= len(t.Partitions) {
 		return nil

@@ -151,4 +151,15 @@ func TestLeaderHintsFenced(t *testing.T) {
 	if got := c.metadataOf("t")[0].LeaderEpoch; got != 1 {
 		t.Errorf("Metadata says epoch %d, and the hints 1", got)
 	}
+	// Who takes itself for a replica is sent away too, but the epoch counts first.
+	req := fetchRequest("t", 0, 0)
+	req.Topics[0].TopicID, req.ReplicaState.ID = id, 77
+	for epoch, want := range map[int32]string{-1: "NOT_LEADER_OR_FOLLOWER", 0: "FENCED_LEADER_EPOCH", 1: "UNKNOWN_LEADER_EPOCH"} {
+		req.Topics[0].Partitions[0].CurrentLeaderEpoch = epoch
+		resp := ask[*kmsg.FetchResponse](c, 18, req)
+		p := resp.Topics[0].Partitions[0]
+		if got := protocol.ErrorCode(p.ErrorCode).String(); got != want || len(p.RecordBatches) > 0 || len(resp.Brokers) > 0 {
+			t.Errorf("a replica with epoch %d: %s with %d bytes and brokers %v, expected %s", epoch, got, len(p.RecordBatches), resp.Brokers, want)
+		}
+	}
 }

@@ -104,7 +104,7 @@ func (f *fetchCall) passMarkers(p *fetchPart) {
 	if n := p.part.Available(p.ask.from, fewBytes+1, false); n == 0 || n > fewBytes {
 		return
 	}
-	req := p.ask.request()
+	req := f.request(&p.ask)
 	req.MaxBytes, req.MinOne = fewBytes, true
 	res := f.readRaw(p.part, req)
 	if res.Err != nil {
