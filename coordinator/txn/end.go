@@ -109,6 +109,17 @@ func decideEndBumping(tx *transaction, e ending, now int64, fresh newID) (to cha
 	return to, true, ended{protocol.NoError, to.successor()}
 }
 
+// hastens reports whether the commit of a transaction that has not begun may have
+// overtaken its first batch. Java's producer (4.2) looks whether a batch waits to be
+// sent before it looks for an EndTxn to send, and the application may send and commit
+// between the two looks. Kafka answers then, as a rule, that the transaction before is
+// still being ended, and the producer comes again, behind its batch. Here that has
+// ended by then, and INVALID_TXN_STATE would be the producer's end: so it is told to
+// come again, once.
+func (e *ending) hastens(tx *transaction) bool {
+	return e.bumps && e.commit && e.who == tx.who() && !tx.hasty
+}
+
 // prepareBumping decides the end of a transaction and raises the epoch of its
 // producer. After the last epoch that a client gets there is another producer id; ok
 // is false if none is there.

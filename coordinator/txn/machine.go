@@ -93,7 +93,7 @@ func (m *machine) write(s *step, id string, to change) *transaction {
 	s.Record(record(id, &to.value))
 	shard.Apply(m, s)
 	tx := m.ids[id]
-	tx.lastEpoch, tx.whole = to.lastEpoch, tx.whole || before == nil
+	tx.lastEpoch, tx.whole, tx.hasty = to.lastEpoch, tx.whole || before == nil, false
 	m.watch(s, tx)
 	m.scheduleExpiry(s)
 	return tx

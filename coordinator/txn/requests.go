@@ -155,6 +155,10 @@ func (m *machine) end(s *step, r *request, e ending, answer func(ended)) {
 		m.decided(s, tx, ByClient)
 		return
 	}
+	if tx := m.ids[r.id]; result.code == protocol.InvalidTxnState && e.hastens(tx) {
+		tx.hasty = true
+		result = refused(protocol.ConcurrentTransactions)
+	}
 	s.refused(r.id, m.ids[r.id], e.who, result.code)
 	s.accept(r, func() { answer(result) })
 }

@@ -142,6 +142,7 @@ type transaction struct {
 	why       Reason     // of the decision
 	markers   *markerJob // while prepared
 	waiting   []*request // until the transaction is over
+	hasty     bool       // since the last record its producer asked to commit what had not begun
 	past
 }
 
