@@ -91,8 +91,10 @@ func (p *Partition) advanceAndUnlock(end model.Offset) {
 	ready := p.mu.waiters.takeUpTo(end)
 	listeners := p.mu.listeners
 	p.mu.Unlock()
+	// Readers first: a session looks only at partitions with news, and who was
+	// acknowledged may ask in one at once, without waiting.
+	p.notify(listeners)
 	if len(ready) > 0 {
 		succeedAll(ready, p.log.Start())
 	}
-	p.notify(listeners)
 }
