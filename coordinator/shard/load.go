@@ -31,12 +31,10 @@ func (sh *shard[M, S]) load(journal Journal, first func(error)) {
 			}
 			return nil
 		})
-		sh.control(func() {
-			err := sh.loaded(epoch, m, started, err)
-			if first != nil {
-				first(err)
-			}
-		})
+		sh.controlAndWait(func() { err = sh.loaded(epoch, m, started, err) })
+		if first != nil {
+			first(err) // behind the turn: where nobody else asks, the shard is at rest
+		}
 	})
 	if !ok && first != nil {
 		first(ErrUnloaded)
