@@ -43,8 +43,11 @@ type saramaClient struct {
 }
 
 func (s saramaClient) config(codec string, fetchBytes int) *sarama.Config {
+	// snippet: config
 	c := sarama.NewConfig()
-	c.Version, c.ClientID = s.version, "old-sarama"
+	c.Version = s.version // such as sarama.V0_8_2_0
+	// snippet: end
+	c.ClientID = "old-sarama"
 	c.Producer.Compression = map[string]sarama.CompressionCodec{
 		"": sarama.CompressionNone, "none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP,
 		"snappy": sarama.CompressionSnappy, "lz4": sarama.CompressionLZ4,

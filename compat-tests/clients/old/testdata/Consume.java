@@ -7,6 +7,7 @@ import org.apache.kafka.common.TopicPartition;
 /** Consume BOOTSTRAP TOPIC GROUP COUNT FETCHBYTES: reads as a member of a group until it has COUNT records, commits, and says what it had. */
 public class Consume {
     public static void main(String[] args) throws Exception {
+        // snippet: settings
         Properties p = new Properties();
         p.put("bootstrap.servers", args[0]);
         p.put("group.id", args[2]);
@@ -16,6 +17,7 @@ public class Consume {
         p.put("max.partition.fetch.bytes", args[4]);
         p.put("key.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
         p.put("value.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
+        // snippet: end
         KafkaConsumer<String, String> consumer = new KafkaConsumer<String, String>(p);
         consumer.subscribe(Arrays.asList(args[1]));
         int count = Integer.parseInt(args[3]);

@@ -9,6 +9,7 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 /** Produce BOOTSTRAP TOPIC CODEC ACKS COUNT: sends records with the values CODEC-0, CODEC-1 and so on, and says where they went. */
 public class Produce {
     public static void main(String[] args) throws Exception {
+        // snippet: settings
         Properties p = new Properties();
         p.put("bootstrap.servers", args[0]);
         p.put("compression.type", args[2]);
@@ -18,6 +19,7 @@ public class Produce {
         p.put("client.id", "old-producer");
         p.put("key.serializer", "org.apache.kafka.common.serialization.StringSerializer");
         p.put("value.serializer", "org.apache.kafka.common.serialization.StringSerializer");
+        // snippet: end
         KafkaProducer<String, String> producer = new KafkaProducer<String, String>(p);
         List<Future<RecordMetadata>> sent = new ArrayList<Future<RecordMetadata>>();
         int count = Integer.parseInt(args[4]);

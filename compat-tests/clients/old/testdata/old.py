@@ -8,9 +8,11 @@ from kafka import KafkaConsumer, KafkaProducer
 
 
 def produce(version, bootstrap, topic, codec, count):
+    # snippet: producer
     producer = KafkaProducer(
         bootstrap_servers=bootstrap, api_version=version, acks='all', linger_ms=20, client_id='old-python',
         compression_type=None if codec == 'none' else codec)
+    # snippet: end
     sent = []
     for i in range(int(count)):
         key = None if i % 3 == 0 else b'key-%d' % i
@@ -23,10 +25,12 @@ def produce(version, bootstrap, topic, codec, count):
 
 
 def consume(version, bootstrap, topic, group, count, fetch_bytes):
+    # snippet: consumer
     consumer = KafkaConsumer(
         topic, bootstrap_servers=bootstrap, api_version=version, group_id=group,
         auto_offset_reset='earliest', enable_auto_commit=False, client_id='old-python',
         max_partition_fetch_bytes=int(fetch_bytes))
+    # snippet: end
     left = int(count)
     for m in consumer:
         text = ['null' if b is None else b.decode() for b in (m.key, m.value)]
