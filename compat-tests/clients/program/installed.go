@@ -32,24 +32,26 @@ func Python(t *testing.T, folder, script, modules string, more ...string) (comma
 // Node is the same for Node.js.
 func Node(t *testing.T, folder, script string) (command, env []string) {
 	t.Helper()
-	name, version := Installed(t, folder)
-	modules, err := harness.Node(testbroker.Context(t, installTime), name+"@"+version)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{"node", script}, []string{"NODE_PATH=" + modules}
+	return []string{"node", script}, []string{"NODE_PATH=" + npmModules(t, folder)}
 }
 
 // NodeOf is Node for a client that wants another Node.js than the machine has: it is
 // installed, too.
 func NodeOf(t *testing.T, folder, script, nodeVersion string) (command, env []string) {
 	t.Helper()
+	dir := npmModules(t, folder, "node@"+nodeVersion)
+	return []string{filepath.Join(dir, ".bin", "node"), script}, []string{"NODE_PATH=" + dir}
+}
+
+// npmModules is where npm installed the package that the folder's VERSION names, and more.
+func npmModules(t *testing.T, folder string, more ...string) string {
+	t.Helper()
 	name, version := Installed(t, folder)
-	modules, err := harness.Node(testbroker.Context(t, installTime), name+"@"+version+" node@"+nodeVersion)
+	dir, err := harness.Node(testbroker.Context(t, installTime), strings.Join(append([]string{name + "@" + version}, more...), " "))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{filepath.Join(modules, ".bin", "node"), script}, []string{"NODE_PATH=" + modules}
+	return dir
 }
 
 // Go is the command of a program of this module.

@@ -6,7 +6,6 @@ const { setTimeout } = require('timers/promises')
 const { AdminClient, KafkaJS } = require('@confluentinc/kafka-javascript')
 const { bootstrap, read, serve, Taker } = require(path.join(__dirname, '..', '..', 'everyday', 'javascript', 'everyday.js'))
 
-
 // snippet: client
 const kafka = new KafkaJS.Kafka({ 'bootstrap.servers': bootstrap })
 // snippet: end
