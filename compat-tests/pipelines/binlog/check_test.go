@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCheck: a tape on which something is missing, changed or in disorder is found out.
+// TestCheck: changes of which something is missing, altered or in disorder is found out.
 func TestCheck(t *testing.T) {
 	h := newHistory(1)
 	h.insertAll()
@@ -33,15 +33,15 @@ func TestCheck(t *testing.T) {
 		{"changed", func() []change { l := only(); l[1].row.Balance++; return l }, false, false},
 		{"other op", func() []change { l := only(); l[0].op = "u"; return l }, false, false},
 	} {
-		tp := copyOf(h)
-		tp.changes = slices.DeleteFunc(tp.changes, func(x change) bool { return x.row.ID == busy })
-		tp.changes = append(tp.changes, c.change()...)
+		cs := copyOf(h)
+		cs.list = slices.DeleteFunc(cs.list, func(x change) bool { return x.row.ID == busy })
+		cs.list = append(cs.list, c.change()...)
 		for _, repeats := range []bool{false, true} {
 			want := c.once
 			if repeats {
 				want = c.repeat
 			}
-			if _, err := tp.check(h, repeats); (err == nil) != want {
+			if _, err := cs.check(h, repeats); (err == nil) != want {
 				t.Errorf("%s, repeats %t: %v", c.name, repeats, err)
 			}
 		}

@@ -63,7 +63,7 @@ func debezium(t *testing.T, repeats bool, worker []string, connector map[string]
 		w.Stop,
 	} {
 		l := write(t, db, h, 150)
-		at := tp.length()
+		at := tp.length(t)
 		tp.until(t, at+40)
 		shared.Restart(t)
 		tp.until(t, at+120)

@@ -5,7 +5,7 @@
 // of a row in their order, and the table made from the topic must be the database's.
 //
 // Files in reading order: main_test.go (the shared broker), mariadb_test.go (the
-// database), row_test.go (what is written to it, and must be in the topic), tape_test.go
-// (what is in the topic), check_test.go (that a tape that lacks something is found out),
-// load_test.go (the load, and the troubles while it runs), reader_test.go, debezium_test.go.
+// database), row_test.go (what is written to it, and must be in the topic), changes_test.go
+// (what is in the topic), check_test.go (that a topic that lacks something is found
+// out), load_test.go (the load, and the troubles while it runs), reader_test.go, debezium_test.go.
 package binlog

@@ -36,7 +36,7 @@ func TestReader(t *testing.T) {
 	tp.until(t, ids)
 	for round := range 3 {
 		l := write(t, db, h, 150)
-		at := tp.length()
+		at := tp.length(t)
 		tp.until(t, at+40)
 		shared.Restart(t)
 		tp.until(t, at+120)

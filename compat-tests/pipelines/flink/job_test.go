@@ -38,7 +38,7 @@ func (j *job) start(t *testing.T) {
 	if last := j.lastCheckpoint(t); last != "" {
 		command = append(slices.Clone(command), "execution.state-recovery.path=file://"+last)
 	}
-	j.App.Start(t, command)
+	j.Start(t, command)
 }
 
 // lastCheckpoint is the newest one that is whole, or "". Its name is RUN/chk-NUMBER, and

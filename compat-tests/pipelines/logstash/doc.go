@@ -5,5 +5,5 @@
 //
 // Files in reading order: main_test.go (the shared broker), settings_test.go (from
 // testdata/logstash.conf to the properties of the clients), topic_test.go (which events
-// are in a topic), check_test.go (that a loss is found), logstash_test.go.
+// are in a topic, by package tape, which shows that a loss is found), logstash_test.go.
 package logstash

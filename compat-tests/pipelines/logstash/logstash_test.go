@@ -1,15 +1,10 @@
 package logstash
 
 import (
-	"errors"
-	"fmt"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
@@ -71,38 +66,5 @@ func pipeline(t *testing.T, jars string, inputDefaults, outputDefaults map[strin
 	p.Signal(t, syscall.SIGTERM)
 	<-p.Ended()
 	from.committed(t, input["group_id"])
-	t.Logf("%d events, %d of them arrived again", from.written, to.repeats())
+	t.Logf("%d events, %d of them arrived again", from.written, to.events.Repeats(t))
 }
-
-// committed checks that a pipeline that ended well has committed all that it read.
-func (tp *topic) committed(t *testing.T, group string) {
-	t.Helper()
-	adm := kadm.NewClient(shared.Client(t))
-	ctx := testbroker.Context(t, time.Minute)
-	commits, err := adm.FetchOffsets(ctx, group)
-	ends, endsErr := adm.ListEndOffsets(ctx, tp.name)
-	if err := errors.Join(err, endsErr, ends.Error()); err != nil {
-		t.Fatal(err)
-	}
-	ends.Each(func(end kadm.ListedOffset) {
-		if at, _ := commits.Lookup(end.Topic, end.Partition); at.At != end.Offset {
-			t.Errorf("partition %d ends at %d, and %d is committed", end.Partition, end.Offset, at.At)
-		}
-	})
-}
-
-// write sends events.
-func (tp *topic) write(t *testing.T, events int) {
-	t.Helper()
-	records := make([]*kgo.Record, 0, events)
-	for range events {
-		tp.written++
-		records = append(records, &kgo.Record{Topic: tp.name, Value: []byte(event(tp.written))})
-	}
-	if err := shared.Client(t, kgo.RecordPartitioner(kgo.RoundRobinPartitioner())).ProduceSync(testbroker.Context(t, arrival), records...).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// event is the text of an event.
-func event(n int) string { return fmt.Sprintf("event %d of many, für alle: 東京", n) }

@@ -4,6 +4,7 @@
 // stopped and started. Every line must be in the topic.
 //
 // Files in reading order: main_test.go (the shared broker), shipper_test.go (what a
-// shipper is, and how its settings are made from testdata), topic_test.go (which lines
-// are in the topic), check_test.go (that a loss is found), shippers_test.go (the scenario, and the shippers).
+// shipper is, and how its settings are made from testdata), shippers_test.go (the
+// scenario, and the shippers), number_test.go. Which lines are in the topic is for
+// package tape, which shows that a loss is found.
 package shippers

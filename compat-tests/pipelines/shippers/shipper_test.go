@@ -12,6 +12,7 @@ import (
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+	"github.com/mainstem-mq/mainstem/compat-tests/pipelines/tape"
 )
 
 const (
@@ -43,12 +44,12 @@ type shipper struct {
 // run is a shipper at work in a test.
 type run struct {
 	shipper
-	topic *topic
-	file  string
-	lines int // written so far
-	argv  []string
-	env   []string
-	now   *program.Program
+	arrived *tape.Numbered
+	file    string
+	lines   int // written so far
+	argv    []string
+	env     []string
+	now     *program.Program
 }
 
 // prepare installs a shipper and makes its settings.
@@ -59,7 +60,8 @@ func prepare(t *testing.T, s shipper) *run {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	r := &run{shipper: s, topic: newTopic(t, s.number), file: filepath.Join(dir, filepath.Base(s.log)), env: env}
+	topic := shared.Topic(t, 1, nil)
+	r := &run{shipper: s, arrived: tape.RecordNumbered(t, shared.Addr(), topic, s.number), file: filepath.Join(dir, filepath.Base(s.log)), env: env}
 	text, err := os.ReadFile(filepath.Join("testdata", s.conf))
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +74,7 @@ func prepare(t *testing.T, s shipper) *run {
 		settings = strings.ReplaceAll(settings, from, to)
 	}
 	replace("localhost:9092", shared.Addr())
-	replace(`"logs"`, `"`+r.topic.name+`"`)
+	replace(`"logs"`, `"`+topic+`"`)
 	replace(s.log, r.file)
 	for from, to := range s.places(root, dir) {
 		replace(from, to)
@@ -107,4 +109,10 @@ func (r *run) write(t *testing.T, lines int) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// has waits until the lines from first to the last that was written are in the topic.
+func (r *run) has(t *testing.T, first int) {
+	t.Helper()
+	r.arrived.Has(t, first, r.lines, arrival)
 }

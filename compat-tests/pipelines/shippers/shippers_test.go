@@ -25,13 +25,13 @@ func scenario(t *testing.T, s shipper) {
 	first := 0
 	testbroker.Eventually(t, arrival, func() error {
 		r.write(t, 1)
-		if first = r.topic.first(); first == 0 {
+		if first = r.arrived.First(t); first == 0 {
 			return errors.New("no line arrived")
 		}
 		return nil
 	})
 	r.write(t, 1000)
-	r.topic.has(t, first, r.lines)
+	r.has(t, first)
 	for range 2 {
 		r.write(t, 1000)
 		// Some of these are under way.
@@ -39,7 +39,7 @@ func scenario(t *testing.T, s shipper) {
 		r.write(t, 500)
 		shared.Restart(t)
 		r.write(t, 500)
-		r.topic.has(t, first, r.lines)
+		r.has(t, first)
 	}
 	if !s.forgets {
 		r.now.Signal(t, syscall.SIGTERM)
@@ -47,9 +47,9 @@ func scenario(t *testing.T, s shipper) {
 		r.write(t, 500)
 		r.start(t)
 		r.write(t, 500)
-		r.topic.has(t, first, r.lines)
+		r.has(t, first)
 	}
-	t.Logf("%d lines from %d on, %d of them arrived again", r.lines, first, r.topic.repeats())
+	t.Logf("%d lines from %d on, %d of them arrived again", r.lines, first, r.arrived.Repeats(t))
 }
 
 // debian is a shipper of Debian's packages.
@@ -114,8 +114,8 @@ func TestSyslogNG(t *testing.T) {
 	})
 }
 
-// TestCollectd: what it ships are values, so the lines are of a table: a time, which
-// must grow, and a number.
+// TestCollectd: collectd. What it ships are values, so the lines are of a table: a time,
+// which must grow, and a number.
 func TestCollectd(t *testing.T) {
 	begin := time.Now().UnixMilli()
 	scenario(t, shipper{

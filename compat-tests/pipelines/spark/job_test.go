@@ -45,7 +45,7 @@ func newJob(t *testing.T, input, output string) *job {
 // start runs the job, from its checkpoint if there is one.
 func (j *job) start(t *testing.T) {
 	t.Helper()
-	j.App.Start(t, j.command)
+	j.Start(t, j.command)
 	j.Says(t, tape.CatchUp, func(said []string) error {
 		if !slices.Contains(said, "running") {
 			return errors.New("the job does not run yet")

@@ -34,7 +34,7 @@ func newApp(t *testing.T, name, input, output string) *app {
 // start runs the application.
 func (a *app) start(t *testing.T) {
 	t.Helper()
-	a.App.Start(t, a.command)
+	a.Start(t, a.command)
 }
 
 // killAndForget ends the application as the loss of its machine would.

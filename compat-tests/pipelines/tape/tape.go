@@ -97,7 +97,7 @@ func (tp *Tape) Records() []*kgo.Record {
 func (tp *Tape) Until(t *testing.T, count int, alive func() error) {
 	t.Helper()
 	testbroker.Eventually(t, CatchUp, func() error {
-		if err := errors.Join(tp.failed(), alive()); err != nil {
+		if err := errors.Join(tp.Err(), alive()); err != nil {
 			t.Fatal(err)
 		}
 		if n := tp.Len(); n < count {
@@ -107,7 +107,9 @@ func (tp *Tape) Until(t *testing.T, count int, alive func() error) {
 	})
 }
 
-func (tp *Tape) failed() error {
+// Err is what went wrong for good while the topic was read: records that are not there
+// any more, or an answer that no repetition will change.
+func (tp *Tape) Err() error {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	return tp.mu.err

@@ -1,45 +1,44 @@
 package binlog
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
-	"sync"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
+	"github.com/mainstem-mq/mainstem/compat-tests/pipelines/tape"
 )
 
-// tape is what is in a topic, as it comes in.
-type tape struct {
-	mu      sync.Mutex
-	changes []change
-	deleted map[int]bool // by id: the newest record is a tombstone
-	err     error
-}
+// topic is what a pipeline writes to, as it comes in.
+type topic struct{ tape *tape.Tape }
 
 // record begins to read a topic, as committed, until the test ends.
-func record(t *testing.T, topic string) *tape {
+func record(t *testing.T, name string) topic {
 	t.Helper()
-	cl := shared.Client(t, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	tp := &tape{deleted: map[int]bool{}}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for ctx.Err() == nil {
-			// What goes wrong while the broker is away is tried again.
-			cl.PollFetches(ctx).EachRecord(tp.add)
+	return topic{tape.Record(t, shared.Addr(), name)}
+}
+
+// changes are those in a topic, in the order in which they are there.
+type changes struct {
+	list    []change
+	deleted map[int]bool // by id: the newest record is a tombstone
+}
+
+// changesIn reads the changes of some records.
+func changesIn(records []*kgo.Record) (changes, error) {
+	cs := changes{deleted: map[int]bool{}}
+	for _, r := range records {
+		if err := cs.add(r); err != nil {
+			return changes{}, fmt.Errorf("offset %d, key %q, value %s: %w", r.Offset, r.Key, r.Value, err)
 		}
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
-	return tp
+	}
+	return cs, nil
 }
 
 // envelope is how Debezium, and the light reader, write a change.
@@ -48,32 +47,28 @@ type envelope struct {
 	Before, After *row
 }
 
-func (tp *tape) add(r *kgo.Record) {
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
+func (cs *changes) add(r *kgo.Record) error {
 	id, err := keyOf(r.Key)
 	if err != nil {
-		tp.err = fmt.Errorf("offset %d has the key %q: %w", r.Offset, r.Key, err)
-		return
+		return err
 	}
-	tp.deleted[id] = r.Value == nil
+	cs.deleted[id] = r.Value == nil
 	if r.Value == nil {
-		return
+		return nil
 	}
 	var e envelope
 	if err := json.Unmarshal(r.Value, &e); err != nil {
-		tp.err = fmt.Errorf("offset %d: %w: %s", r.Offset, err, r.Value)
-		return
+		return err
 	}
 	now := e.After
 	if e.Op == "d" {
 		now = e.Before
 	}
 	if now == nil {
-		tp.err = fmt.Errorf("offset %d has no row: %s", r.Offset, r.Value)
-		return
+		return errors.New("it has no row")
 	}
-	tp.changes = append(tp.changes, change{e.Op, *now})
+	cs.list = append(cs.list, change{e.Op, *now})
+	return nil
 }
 
 // keyOf is the id in a key: alone, or as Debezium has it.
@@ -85,32 +80,36 @@ func keyOf(key []byte) (int, error) {
 	return strconv.Atoi(string(key))
 }
 
-// length is how many changes there are.
-func (tp *tape) length() int {
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
-	return len(tp.changes)
+// changes are those that were read so far.
+func (tp topic) changes(t *testing.T) changes {
+	t.Helper()
+	cs, err := changesIn(tp.tape.Records())
+	if err := errors.Join(tp.tape.Err(), err); err != nil {
+		t.Fatal(err)
+	}
+	return cs
 }
 
-// until waits until the tape is so long, while the writer goes on.
-func (tp *tape) until(t *testing.T, count int) {
+// length is how many changes there are.
+func (tp topic) length(t *testing.T) int {
+	t.Helper()
+	return len(tp.changes(t).list)
+}
+
+// until waits until there are so many changes, while the writer goes on.
+func (tp topic) until(t *testing.T, count int) {
 	t.Helper()
 	testbroker.Eventually(t, troubleTime, func() error {
-		tp.mu.Lock()
-		defer tp.mu.Unlock()
-		if tp.err != nil {
-			t.Fatal(tp.err)
-		}
-		if len(tp.changes) < count {
-			return fmt.Errorf("%d changes of %d are in the topic", len(tp.changes), count)
+		if n := tp.length(t); n < count {
+			return fmt.Errorf("%d changes of %d are in the topic", n, count)
 		}
 		return nil
 	})
 }
 
-// whole waits until the table made from the tape is the database's, and then checks
-// all of the tape.
-func (tp *tape) whole(t *testing.T, h *history, db *mariaDB, repeats bool) {
+// whole waits until the table made from the topic is the database's, and then checks
+// all of the topic.
+func (tp topic) whole(t *testing.T, h *history, db *mariaDB, repeats bool) {
 	t.Helper()
 	want, err := db.rows(t)
 	if err != nil {
@@ -119,13 +118,12 @@ func (tp *tape) whole(t *testing.T, h *history, db *mariaDB, repeats bool) {
 	if made := h.rows(); !reflect.DeepEqual(made, want) {
 		t.Fatalf("the database has %v, expected %v", want, made)
 	}
-	testbroker.Eventually(t, troubleTime, func() error { return tp.complete(h) })
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
-	if got := tp.rows(); !reflect.DeepEqual(got, want) {
+	testbroker.Eventually(t, troubleTime, func() error { return tp.changes(t).complete(h) })
+	cs := tp.changes(t)
+	if got := cs.rows(); !reflect.DeepEqual(got, want) {
 		t.Errorf("the table made from the topic has %v, the database has %v", got, want)
 	}
-	again, err := tp.check(h, repeats)
+	again, err := cs.check(h, repeats)
 	if err != nil {
 		t.Error(err)
 	}
@@ -134,28 +132,26 @@ func (tp *tape) whole(t *testing.T, h *history, db *mariaDB, repeats bool) {
 
 // complete tells what is not there yet: the last change of each id, and after a
 // delete its tombstone.
-func (tp *tape) complete(h *history) error {
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
+func (cs changes) complete(h *history) error {
 	last := map[int]int{}
-	for _, c := range tp.changes {
+	for _, c := range cs.list {
 		last[c.row.ID] = c.number()
 	}
 	for id, changes := range h.changes {
 		if last[id] != len(changes) {
-			return fmt.Errorf("row %d: change %d of %d is the last in the topic (%d changes of %d in all)", id, last[id], len(changes), len(tp.changes), h.count)
+			return fmt.Errorf("row %d: change %d of %d is the last in the topic (%d changes of %d in all)", id, last[id], len(changes), len(cs.list), h.count)
 		}
-		if gone := changes[len(changes)-1].op == "d"; gone != tp.deleted[id] {
-			return fmt.Errorf("row %d: deleted %t, and its last record is a tombstone: %t", id, gone, tp.deleted[id])
+		if gone := changes[len(changes)-1].op == "d"; gone != cs.deleted[id] {
+			return fmt.Errorf("row %d: deleted %t, and its last record is a tombstone: %t", id, gone, cs.deleted[id])
 		}
 	}
-	return tp.err
+	return nil
 }
 
 // rows is the table that whoever applies the topic has.
-func (tp *tape) rows() map[int]row {
+func (cs changes) rows() map[int]row {
 	all := map[int]row{}
-	for _, c := range tp.changes {
+	for _, c := range cs.list {
 		if c.op == "d" {
 			delete(all, c.row.ID)
 		} else {
@@ -168,9 +164,9 @@ func (tp *tape) rows() map[int]row {
 // check compares each change with the one that was made. Those of an id come one by
 // one in their order; where a reader may begin again from an earlier position, after
 // one comes the next or an earlier one. It returns how many were there before.
-func (tp *tape) check(h *history, repeats bool) (again int, err error) {
+func (cs changes) check(h *history, repeats bool) (again int, err error) {
 	last := map[int]int{}
-	for i, c := range tp.changes {
+	for i, c := range cs.list {
 		id, n := c.row.ID, c.number()
 		made := h.changes[id]
 		switch {
@@ -193,11 +189,10 @@ func (tp *tape) check(h *history, repeats bool) (again int, err error) {
 	return again, err
 }
 
-// copyOf is a tape of a history without a broker.
-func copyOf(h *history) *tape {
-	tp := &tape{}
+// copyOf is a history as it would be in a topic.
+func copyOf(h *history) (cs changes) {
 	for id := range h.changes {
-		tp.changes = append(tp.changes, slices.Clone(h.changes[id])...)
+		cs.list = append(cs.list, slices.Clone(h.changes[id])...)
 	}
-	return tp
+	return cs
 }
