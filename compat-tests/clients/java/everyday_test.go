@@ -37,3 +37,5 @@ func Test2_8(t *testing.T) {
 func Test3_9(t *testing.T) { play(t, "kafka-clients-3.9", nil) }
 
 func Test4_2(t *testing.T) { play(t, "kafka", nil) }
+
+func Test4_4(t *testing.T) { play(t, "kafka-clients-4.4", nil) }
