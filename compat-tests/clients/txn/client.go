@@ -43,6 +43,7 @@ func Clients() []Client {
 	}
 	return []Client{
 		{Name: "java", Program: inJava("kafka"), Members: true, Bumps: true},
+		{Name: "java-4.4", Program: inJava("kafka-clients-4.4"), Members: true, Bumps: true},
 		{Name: "java-3.9", Program: inJava("kafka-clients-3.9"), Members: true},
 		{Name: "franzgo", Program: inGo("franzgo"), Members: true, Bumps: true, Quick: true},
 		{Name: "sarama", Program: inGo("sarama"), Members: true},
