@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -34,13 +35,13 @@ func (s *Server) describeLogDirs(c *call, req *kmsg.DescribeLogDirsRequest) {
 	img := s.meta.Image()
 	if req.Topics == nil {
 		for _, t := range img.TopicsByName() {
-			d.Topics = append(d.Topics, s.topicSizes(t, nil))
+			d.Topics = s.appendSizes(d.Topics, t, func(int32) bool { return true })
 		}
 	}
-	for _, asked := range distinct(req.Topics, func(t kmsg.DescribeLogDirsRequestTopic) string { return t.Topic }) {
-		if t, ok := img.Topic(asked.Topic); ok {
-			slices.Sort(asked.Partitions)
-			d.Topics = append(d.Topics, s.topicSizes(t, asked.Partitions))
+	wanted := wantedSizes(req)
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if t, ok := img.Topic(name); ok {
+			d.Topics = s.appendSizes(d.Topics, t, wanted[name].has)
 		}
 	}
 	resp.Dirs = append(resp.Dirs, d)
@@ -48,13 +49,36 @@ func (s *Server) describeLogDirs(c *call, req *kmsg.DescribeLogDirsRequest) {
 	c.answer(resp)
 }
 
-// topicSizes lists the partitions that are led here and wanted, which is in
-// order; nil means all.
-func (s *Server) topicSizes(t *cluster.Topic, wanted []int32) kmsg.DescribeLogDirsResponseDirTopic {
+// indexes is a set of partitions of a topic.
+type indexes map[int32]struct{}
+
+func (x indexes) has(index int32) bool {
+	_, ok := x[index]
+	return ok
+}
+
+// wantedSizes is what a request asks for, which may name a topic more than once. A
+// topic without partitions is none.
+func wantedSizes(req *kmsg.DescribeLogDirsRequest) map[string]indexes {
+	wanted := map[string]indexes{}
+	for _, t := range req.Topics {
+		for _, index := range t.Partitions {
+			if wanted[t.Topic] == nil {
+				wanted[t.Topic] = indexes{}
+			}
+			wanted[t.Topic][index] = struct{}{}
+		}
+	}
+	return wanted
+}
+
+// appendSizes lists the partitions of a topic that are led here and wanted, if there
+// are any.
+func (s *Server) appendSizes(topics []kmsg.DescribeLogDirsResponseDirTopic, t *cluster.Topic, wanted func(index int32) bool) []kmsg.DescribeLogDirsResponseDirTopic {
 	out := kmsg.DescribeLogDirsResponseDirTopic{Topic: t.Name}
 	for i := range t.Partitions {
 		index := t.Partitions[i].Index
-		if _, ok := slices.BinarySearch(wanted, index); wanted != nil && !ok {
+		if !wanted(index) {
 			continue
 		}
 		p, err := s.partitions.FindByID(t.ID, index)
@@ -63,5 +87,8 @@ func (s *Server) topicSizes(t *cluster.Topic, wanted []int32) kmsg.DescribeLogDi
 		}
 		out.Partitions = append(out.Partitions, kmsg.DescribeLogDirsResponseDirTopicPartition{Partition: index, Size: p.Bytes()})
 	}
-	return out
+	if len(out.Partitions) == 0 {
+		return topics
+	}
+	return append(topics, out)
 }

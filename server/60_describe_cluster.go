@@ -15,13 +15,16 @@ import (
 // Differs from Kafka: asking a broker for controllers is refused as in Kafka;
 // there is no separate controller port here.
 func (s *Server) describeCluster(c *call, req *kmsg.DescribeClusterRequest) {
-	const brokersType = 1
+	const brokersType, controllersType = 1, 2
 	img := s.meta.Image()
 	resp := kmsg.NewPtrDescribeClusterResponse()
 	resp.ClusterID, resp.EndpointType = img.ClusterID, brokersType
 	resp.ClusterAuthorizedOperations = operationsNotAsked
 	if req.Version >= 1 && req.EndpointType != brokersType {
-		err := protocol.Errorf(protocol.MismatchedEndpointType, "this is a broker: ask with endpoint type %d", brokersType)
+		err := protocol.Errorf(protocol.UnsupportedEndpointType, "there is no endpoint type %d: ask with %d, for brokers", req.EndpointType, brokersType)
+		if req.EndpointType == controllersType {
+			err = protocol.Errorf(protocol.MismatchedEndpointType, "this is a broker: ask with endpoint type %d", brokersType)
+		}
 		resp.ErrorCode, resp.ErrorMessage = c.failed(err.Code), &err.Message
 		c.answer(resp)
 		return

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/cluster"
+	"github.com/mainstem-mq/mainstem/protocol"
 )
 
 // DescribeTopicPartitions (key 75), version 0 (KIP-966).
@@ -26,8 +27,8 @@ func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartiti
 	}
 	from := int32(0)
 	if cur := req.Cursor; cur != nil {
-		if cur.Partition < 0 {
-			c.refuse("DescribeTopicPartitions with a negative cursor")
+		if !cursorFits(req) {
+			refuseCursor(c, req)
 			return
 		}
 		i, found := slices.BinarySearch(names, cur.Topic)
@@ -36,14 +37,14 @@ func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartiti
 		}
 	}
 	for _, name := range names {
+		if room == 0 {
+			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: from}
+			break
+		}
 		t, ok := img.Topic(name)
 		if !ok {
 			resp.Topics = append(resp.Topics, unknownDescribed(c, name))
 			continue
-		}
-		if room == 0 {
-			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: from}
-			break
 		}
 		d := s.describeTopic(t, from, room)
 		resp.Topics = append(resp.Topics, d)
@@ -53,6 +54,31 @@ func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartiti
 			break
 		}
 		from = 0
+	}
+	c.answer(resp)
+}
+
+// cursorFits reports whether a request's cursor can be of the answer before it: a
+// partition of a topic that is asked for, be it there or not.
+func cursorFits(req *kmsg.DescribeTopicPartitionsRequest) bool {
+	if req.Cursor.Partition < 0 {
+		return false
+	}
+	return len(req.Topics) == 0 || slices.ContainsFunc(req.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == req.Cursor.Topic })
+}
+
+// refuseCursor gives each topic as it was asked for an error. The answer has no other
+// place for one, so that who asks for all topics loses the connection.
+func refuseCursor(c *call, req *kmsg.DescribeTopicPartitionsRequest) {
+	if len(req.Topics) == 0 {
+		c.refuse("DescribeTopicPartitions with a negative cursor")
+		return
+	}
+	resp := kmsg.NewPtrDescribeTopicPartitionsResponse()
+	for i := range req.Topics {
+		t := kmsg.NewDescribeTopicPartitionsResponseTopic()
+		t.Topic, t.ErrorCode = &req.Topics[i].Topic, c.failed(protocol.InvalidRequest)
+		resp.Topics = append(resp.Topics, t)
 	}
 	c.answer(resp)
 }
