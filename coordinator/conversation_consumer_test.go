@@ -154,33 +154,33 @@ func (c *conversation) reshape(t *testing.T, d *datadriven.TestData) {
 
 func (h *shapedTopics) setRules(t *testing.T, d *datadriven.TestData) {
 	t.Helper()
-	a := arguments{t, d}
+	a := argumentsOf(t, d)
 	rules := maps.Clone(h.rules)
 	if rules == nil {
 		rules = map[string]Rules{}
 	}
 	ms := func(name string) time.Duration { return time.Duration(a.millis(name, 0)) * time.Millisecond }
-	rules[a.text("g", "g")] = Rules{Session: ms("session"), Heartbeat: ms("heartbeat"), Assignor: a.text("assignor", "")}
+	rules[a.Text("g", "g")] = Rules{Session: ms("session"), Heartbeat: ms("heartbeat"), Assignor: a.Text("assignor", "")}
 	h.rules = rules
 }
 
 func (a arguments) beat() *kmsg.ConsumerGroupHeartbeatRequest {
-	a.t.Helper()
+	a.T.Helper()
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 	req.Version = int16(a.number("v", 1))
-	req.Group, req.MemberID, req.MemberEpoch = a.text("g", "g"), a.text("member", ""), int32(a.number("epoch", 0))
+	req.Group, req.MemberID, req.MemberEpoch = a.Text("g", "g"), a.Text("member", ""), int32(a.number("epoch", 0))
 	req.InstanceID, req.RackID, req.ServerAssignor = a.optional("instance"), a.optional("rack"), a.optional("assignor")
 	req.SubscribedTopicRegex = a.optional("regex")
 	req.RebalanceTimeoutMillis = -1
-	if a.has("rebalance") || req.MemberEpoch == 0 {
+	if a.Has("rebalance") || req.MemberEpoch == 0 {
 		req.RebalanceTimeoutMillis = a.millis("rebalance", 30*time.Second)
 	}
-	if a.has("topics") || req.MemberEpoch == 0 && !a.has("regex") {
-		req.SubscribedTopicNames = append([]string{}, a.list("topics")...)
+	if a.Has("topics") || req.MemberEpoch == 0 && !a.Has("regex") {
+		req.SubscribedTopicNames = append([]string{}, a.List("topics")...)
 	}
-	if a.has("owned") || req.MemberEpoch == 0 {
+	if a.Has("owned") || req.MemberEpoch == 0 {
 		req.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
-		owned := seedPartitions(a.t, a.list("owned"))
+		owned := seedPartitions(a.T, a.List("owned"))
 		for _, topic := range owned.topics() {
 			req.Topics = append(req.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: topic, Partitions: owned[topic]})
 		}

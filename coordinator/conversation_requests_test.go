@@ -2,9 +2,6 @@ package coordinator
 
 import (
 	"encoding/binary"
-	"fmt"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,92 +9,39 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 )
 
-// arguments reads a command's arguments by name.
-type arguments struct {
-	t *testing.T
-	d *datadriven.TestData
-}
+// arguments are those of a command to groups.
+type arguments struct{ shardtest.Arguments }
 
-func (a arguments) list(name string) []string {
-	for _, arg := range a.d.CmdArgs {
-		if arg.Key == name {
-			vals := slices.Clone(arg.Vals)
-			for i := range vals {
-				vals[i] = strange(vals[i])
-			}
-			return vals
-		}
-	}
-	return nil
-}
-
-// odd is a name that no sane client has.
-const odd = "a b%2F/\x00\n\u2603\xff"
-
-// strange makes names that cannot stand in a conversation: LONG and a number for
-// so many letters, and ODD.
-func strange(value string) string {
-	if n, err := strconv.Atoi(strings.TrimPrefix(value, "LONG")); err == nil && strings.HasPrefix(value, "LONG") {
-		return strings.Repeat("x", n)
-	}
-	return strings.ReplaceAll(value, "ODD", odd)
-}
-
-var longName = regexp.MustCompile("x{1000,}")
-
-// plain is the text of a conversation for one with strange names.
-func plain(text string) string {
-	text = longName.ReplaceAllStringFunc(text, func(s string) string { return fmt.Sprintf("LONG%d", len(s)) })
-	return strings.ReplaceAll(text, odd, "ODD")
-}
-
-func (a arguments) has(name string) bool { return a.d.HasArg(name) }
-
-func (a arguments) text(name, otherwise string) string {
-	if v := a.list(name); len(v) > 0 {
-		return v[0]
-	}
-	return otherwise
+func argumentsOf(t *testing.T, d *datadriven.TestData) arguments {
+	return arguments{shardtest.Arguments{T: t, D: d}}
 }
 
 func (a arguments) optional(name string) *string {
-	if !a.has(name) {
+	if !a.Has(name) {
 		return nil
 	}
-	s := a.text(name, "")
+	s := a.Text(name, "")
 	return &s
 }
 
 func (a arguments) number(name string, otherwise int) int {
-	a.t.Helper()
-	if !a.has(name) {
-		return otherwise
-	}
-	n, err := strconv.Atoi(a.text(name, ""))
-	if err != nil {
-		a.d.Fatalf(a.t, "%s: %v", name, err)
-	}
-	return n
+	a.T.Helper()
+	return int(a.Number(name, int64(otherwise)))
 }
 
 func (a arguments) millis(name string, otherwise time.Duration) int32 {
-	a.t.Helper()
-	if a.has(name) {
-		span, err := time.ParseDuration(a.text(name, ""))
-		if err != nil {
-			a.d.Fatalf(a.t, "%s: %v", name, err)
-		}
-		otherwise = span
-	}
-	return int32(otherwise.Milliseconds())
+	a.T.Helper()
+	return int32(a.Span(name, otherwise).Milliseconds())
 }
 
 // pairs reads NAME:VALUE items.
 func (a arguments) pairs(name string) [][2]string {
 	var out [][2]string
-	for _, item := range a.list(name) {
+	for _, item := range a.List(name) {
 		key, value, _ := strings.Cut(item, ":")
 		out = append(out, [2]string{key, value})
 	}
@@ -105,10 +49,10 @@ func (a arguments) pairs(name string) [][2]string {
 }
 
 func (a arguments) partition(s string) int32 {
-	a.t.Helper()
+	a.T.Helper()
 	n, err := strconv.Atoi(s)
 	if err != nil {
-		a.d.Fatalf(a.t, "%v", err)
+		a.D.Fatalf(a.T, "%v", err)
 	}
 	return int32(n)
 }
@@ -116,11 +60,11 @@ func (a arguments) partition(s string) int32 {
 // request sends one request; its answer is said whenever it comes.
 func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	t.Helper()
-	a := arguments{t, d}
+	a := argumentsOf(t, d)
 	c.requests++
-	tag := a.text("as", "#"+strconv.Itoa(c.requests))
+	tag := a.Text("as", "#"+strconv.Itoa(c.requests))
 	caller := Caller{
-		ClientID: a.text("client", "c"), ClientHost: a.text("host", "/127.0.0.1"), Session: c.session(a.text("conn", "")),
+		ClientID: a.Text("client", "c"), ClientHost: a.Text("host", "/127.0.0.1"), Session: c.session(a.Text("conn", "")),
 	}
 	if c.requestTxn(t, a, tag, caller) {
 		return
@@ -141,25 +85,25 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 	case "fetch":
 		c.groups.FetchOffsets(sent(t, a.fetch()), caller, reply(c, tag, fetchText))
 	case "describe":
-		c.groups.DescribeGroups(&kmsg.DescribeGroupsRequest{Version: int16(a.number("v", 6)), Groups: a.list("g")},
+		c.groups.DescribeGroups(&kmsg.DescribeGroupsRequest{Version: int16(a.number("v", 6)), Groups: a.List("g")},
 			reply(c, tag, describeText))
 	case "describe-consumer":
-		c.groups.DescribeConsumerGroups(sent(t, &kmsg.ConsumerGroupDescribeRequest{Version: int16(a.number("v", 1)), Groups: a.list("g")}),
+		c.groups.DescribeConsumerGroups(sent(t, &kmsg.ConsumerGroupDescribeRequest{Version: int16(a.number("v", 1)), Groups: a.List("g")}),
 			reply(c, tag, describeConsumerText))
 	case "list":
 		c.groups.ListGroups(&kmsg.ListGroupsRequest{
-			Version: 5, StatesFilter: a.list("states"), TypesFilter: a.list("types"),
+			Version: 5, StatesFilter: a.List("states"), TypesFilter: a.List("types"),
 		}, reply(c, tag, listText))
 	case "delete":
-		c.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Version: 3, Groups: a.list("g")}, reply(c, tag, deleteText))
+		c.groups.DeleteGroups(&kmsg.DeleteGroupsRequest{Version: 3, Groups: a.List("g")}, reply(c, tag, deleteText))
 	case "delete-offsets":
 		c.groups.DeleteOffsets(sent(t, a.deleteOffsets()), reply(c, tag, deleteOffsetsText))
 	case "rewind", "undo", "plan-undo", "rewound":
 		c.rewind(d.Cmd, tag, a)
 	case "inspect":
-		c.inspect(tag, a.list("g"))
+		c.inspect(tag, a.List("g"))
 	case "drop-topics":
-		c.groups.DropTopics(a.list("topics"), reply(c, tag, func(err error) string {
+		c.groups.DropTopics(a.List("topics"), reply(c, tag, func(err error) string {
 			if err != nil {
 				return err.Error()
 			}
@@ -172,19 +116,13 @@ func (c *conversation) request(t *testing.T, d *datadriven.TestData) {
 
 // reply says an answer and insists that it is the only one.
 func reply[R any](c *conversation, tag string, text func(R) string) func(R) {
-	c.lines.Lock()
-	defer c.lines.Unlock()
-	c.open[tag] = true
+	c.open.Ask(tag)
 	return func(r R) {
-		c.lines.Lock()
-		again := !c.open[tag]
-		delete(c.open, tag)
-		c.lines.Unlock()
-		if again {
-			c.say("%s ANSWERED TWICE", tag)
+		if !c.open.Answer(tag) {
+			c.lines.Say("%s ANSWERED TWICE", tag)
 		}
 		r = travelled(c, r)
-		c.say("%s %s", tag, text(r))
+		c.lines.Say("%s %s", tag, text(r))
 	}
 }
 
@@ -212,7 +150,7 @@ func travelled[R any](c *conversation, r R) R {
 	arrived := resp.RequestKind().ResponseKind()
 	arrived.SetVersion(resp.GetVersion())
 	if err := arrived.ReadFrom(resp.AppendTo(nil)); err != nil {
-		c.say("an answer that cannot be read: %v", err)
+		c.lines.Say("an answer that cannot be read: %v", err)
 	}
 	out, _ := any(arrived).(R)
 	return out
@@ -221,16 +159,16 @@ func travelled[R any](c *conversation, r R) R {
 func (a arguments) join() *kmsg.JoinGroupRequest {
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Version = int16(a.number("v", 9))
-	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.Group, req.MemberID, req.InstanceID = a.Text("g", "g"), a.Text("member", ""), a.optional("instance")
 	req.SessionTimeoutMillis = a.millis("session", 10*time.Second)
 	req.RebalanceTimeoutMillis = a.millis("rebalance", time.Minute)
-	req.ProtocolType, req.Reason = a.text("type", "consumer"), a.optional("reason")
-	if a.has("topics") {
-		metadata := owning(subscription(a.list("topics")), a.list("owns"))
-		if a.has("holds") || a.has("rack") {
-			metadata = racked(holding(a.list("topics"), a.list("holds")), int32(a.number("of", -1)), a.text("rack", ""))
+	req.ProtocolType, req.Reason = a.Text("type", "consumer"), a.optional("reason")
+	if a.Has("topics") {
+		metadata := owning(subscription(a.List("topics")), a.List("owns"))
+		if a.Has("holds") || a.Has("rack") {
+			metadata = racked(holding(a.List("topics"), a.List("holds")), int32(a.number("of", -1)), a.Text("rack", ""))
 		}
-		names := a.list("offers")
+		names := a.List("offers")
 		if names == nil {
 			names = []string{"range"}
 		}
@@ -241,7 +179,7 @@ func (a arguments) join() *kmsg.JoinGroupRequest {
 	for _, p := range a.pairs("protocols") {
 		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: p[0], Metadata: []byte(p[1])})
 	}
-	if !a.has("topics") && !a.has("protocols") {
+	if !a.Has("topics") && !a.Has("protocols") {
 		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("m")}}
 	}
 	return req
@@ -293,10 +231,10 @@ func subscription(topics []string) []byte {
 func (a arguments) sync() *kmsg.SyncGroupRequest {
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Version = int16(a.number("v", 5))
-	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.Group, req.MemberID, req.InstanceID = a.Text("g", "g"), a.Text("member", ""), a.optional("instance")
 	req.Generation = int32(a.number("gen", -1))
-	protocolType, name := a.text("type", "consumer"), a.text("protocol", "range")
-	if !a.has("untyped") {
+	protocolType, name := a.Text("type", "consumer"), a.Text("protocol", "range")
+	if !a.Has("untyped") {
 		req.ProtocolType, req.Protocol = &protocolType, &name
 	}
 	for _, p := range a.pairs("assign") {
@@ -315,15 +253,15 @@ func (a arguments) sync() *kmsg.SyncGroupRequest {
 func (a arguments) heartbeat() *kmsg.HeartbeatRequest {
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Version = 4
-	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.Group, req.MemberID, req.InstanceID = a.Text("g", "g"), a.Text("member", ""), a.optional("instance")
 	req.Generation = int32(a.number("gen", -1))
 	return req
 }
 
 func (a arguments) leave() *kmsg.LeaveGroupRequest {
 	req := kmsg.NewPtrLeaveGroupRequest()
-	req.Version, req.Group = int16(a.number("v", 5)), a.text("g", "g")
-	for _, item := range a.list("members") {
+	req.Version, req.Group = int16(a.number("v", 5)), a.Text("g", "g")
+	for _, item := range a.List("members") {
 		id, instance, static := strings.Cut(item, "/")
 		m := kmsg.LeaveGroupRequestMember{MemberID: id, Reason: a.optional("reason")}
 		if static {
@@ -338,13 +276,13 @@ func (a arguments) leave() *kmsg.LeaveGroupRequest {
 func (a arguments) commit() *kmsg.OffsetCommitRequest {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Version = int16(a.number("v", 9))
-	req.Group, req.MemberID, req.InstanceID = a.text("g", "g"), a.text("member", ""), a.optional("instance")
+	req.Group, req.MemberID, req.InstanceID = a.Text("g", "g"), a.Text("member", ""), a.optional("instance")
 	req.Generation = int32(a.number("gen", -1))
-	if a.has("retention") {
+	if a.Has("retention") {
 		req.RetentionTimeMillis = int64(a.millis("retention", 0))
 	}
 	topic := kmsg.NewOffsetCommitRequestTopic()
-	topic.Topic = a.text("topic", "t")
+	topic.Topic = a.Text("topic", "t")
 	for _, p := range a.pairs("offsets") {
 		part := kmsg.NewOffsetCommitRequestTopicPartition()
 		part.Partition, part.Offset = a.partition(p[0]), int64(a.partition(p[1]))
@@ -358,8 +296,8 @@ func (a arguments) commit() *kmsg.OffsetCommitRequest {
 
 func (a arguments) fetch() *kmsg.OffsetFetchRequest {
 	req := kmsg.NewPtrOffsetFetchRequest()
-	req.Version, req.RequireStable = int16(a.number("v", 9)), a.has("stable")
-	groups := a.list("g")
+	req.Version, req.RequireStable = int16(a.number("v", 9)), a.Has("stable")
+	groups := a.List("g")
 	if groups == nil {
 		groups = []string{"g"}
 	}
@@ -382,9 +320,9 @@ func (a arguments) fetch() *kmsg.OffsetFetchRequest {
 
 func (a arguments) deleteOffsets() *kmsg.OffsetDeleteRequest {
 	req := kmsg.NewPtrOffsetDeleteRequest()
-	req.Group = a.text("g", "g")
-	topic := kmsg.OffsetDeleteRequestTopic{Topic: a.text("topic", "t")}
-	for _, p := range a.list("partitions") {
+	req.Group = a.Text("g", "g")
+	topic := kmsg.OffsetDeleteRequestTopic{Topic: a.Text("topic", "t")}
+	for _, p := range a.List("partitions") {
 		topic.Partitions = append(topic.Partitions, kmsg.OffsetDeleteRequestTopicPartition{Partition: a.partition(p)})
 	}
 	req.Topics = append(req.Topics, topic)

@@ -9,10 +9,10 @@ import (
 // rewind asks for a rewind, an undo, or how it goes.
 func (c *conversation) rewind(what, tag string, a arguments) {
 	done := reply(c, tag, func(s RewindStatus) string { return what + ": " + rewindText(s) })
-	group := a.text("g", "g")
+	group := a.Text("g", "g")
 	switch what {
 	case "rewind":
-		req := RewindRequest{Group: group, ID: a.text("id", "r")}
+		req := RewindRequest{Group: group, ID: a.Text("id", "r")}
 		for _, item := range a.pairs("marks") { // T/P:OFFSET
 			topic, partition, _ := strings.Cut(item[0], "/")
 			if n := len(req.Marks); n == 0 || req.Marks[n-1].Topic != topic {
@@ -23,9 +23,9 @@ func (c *conversation) rewind(what, tag string, a arguments) {
 		}
 		c.groups.Rewind(req, done)
 	case "undo":
-		c.groups.UndoRewind(group, a.text("id", ""), a.text("new", "u"), done)
+		c.groups.UndoRewind(group, a.Text("id", ""), a.Text("new", "u"), done)
 	case "plan-undo":
-		c.groups.PlanUndo(group, a.text("id", ""), reply(c, tag, func(s RewindStatus) string { return what + ": " + rewindText(s) + undoText(s) }))
+		c.groups.PlanUndo(group, a.Text("id", ""), reply(c, tag, func(s RewindStatus) string { return what + ": " + rewindText(s) + undoText(s) }))
 	default:
 		c.groups.RewindStatus(group, done)
 	}

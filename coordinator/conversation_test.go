@@ -2,12 +2,8 @@ package coordinator
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
-	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +11,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -71,26 +68,11 @@ func TestConversations(t *testing.T) {
 	eachConversation(t, func(t *testing.T, talk *conversation, d *datadriven.TestData) string { return talk.play(t, d) })
 }
 
-// eachConversation plays testdata/*.txt, each by itself. play returns what has to
-// be the command's planned output.
+// eachConversation plays testdata/*.txt. play returns what has to be the command's
+// planned output.
 func eachConversation(t *testing.T, play func(*testing.T, *conversation, *datadriven.TestData) string) {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no conversations: %v", err)
-	}
-	for _, path := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				talk := newConversation(t, nil)
-				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return play(t, talk, d) })
-				talk.shut()
-				for tag := range talk.open {
-					t.Errorf("request %s was never answered", tag)
-				}
-			})
-		})
-	}
+	shardtest.Conversations(t, func(t *testing.T) *conversation { return newConversation(t, nil) }, play, (*conversation).end)
 }
 
 // conversation drives one coordinator and writes down what it does.
@@ -103,14 +85,11 @@ type conversation struct {
 	suffixes int
 	topics   map[string]int // how often each was deleted and made; odd: it is gone
 	shaped   shapedTopics
-	lines    struct {
-		sync.Mutex
-		text []string
-	}
+	lines    shardtest.Lines
 	starts   map[string]int64 // log starts, by topic-partition
 	modes    map[string]bool  // broadcast or not, by group; "": of the others
 	sessions map[string]*Session
-	open     map[string]bool // requests that have no answer yet
+	open     shardtest.Requests
 	guards   map[string]TxnGuard
 }
 
@@ -119,7 +98,7 @@ func newConversation(t *testing.T, change func(*Config)) *conversation {
 	c := &conversation{
 		clock:  clock.NewManual(time.UnixMilli(1_000_000)),
 		starts: map[string]int64{}, modes: map[string]bool{}, sessions: map[string]*Session{},
-		config: DefaultConfig(), open: map[string]bool{}, topics: map[string]int{}, guards: map[string]TxnGuard{},
+		config: DefaultConfig(), topics: map[string]int{}, guards: map[string]TxnGuard{},
 	}
 	c.config.Shards = 1
 	if change != nil {
@@ -131,7 +110,7 @@ func newConversation(t *testing.T, change func(*Config)) *conversation {
 		})
 	}
 	c.start(t)
-	c.taken()
+	c.lines.Taken()
 	return c
 }
 
@@ -140,7 +119,7 @@ func (c *conversation) start(t *testing.T) {
 	groups, err := New(func() Config { return c.config }, Env{
 		Clock:        c.clock,
 		Journals:     func(shard int32) Journal { return c.journals[shard] },
-		Events:       func(e Event) { c.say("  * %s", eventText(e)) },
+		Events:       func(e Event) { c.lines.Say("  * %s", eventText(e)) },
 		View:         c.view,
 		LogStart:     func(topic string, partition int32) int64 { return c.starts[topic+"-"+strconv.Itoa(int(partition))] },
 		MemberSuffix: func() string { c.suffixes++; return strconv.Itoa(c.suffixes) },
@@ -165,10 +144,10 @@ func (c *conversation) session(name string) *Session {
 }
 
 func (c *conversation) switchMode(a arguments) {
-	group := a.text("g", "")
-	c.modes[group] = a.text("to", "") == "broadcast"
+	group := a.Text("g", "")
+	c.modes[group] = a.Text("to", "") == "broadcast"
 	switch {
-	case a.has("quietly"):
+	case a.Has("quietly"):
 	case group == "":
 		c.groups.RulesChanged(nil)
 	default:
@@ -194,35 +173,22 @@ func (c *conversation) load() {
 	for i := range c.journals {
 		go func() {
 			if err := c.groups.Load(int32(i)); err != nil {
-				c.say("load %d: %v", i, err)
+				c.lines.Say("load %d: %v", i, err)
 			}
 		}()
 		synctest.Wait()
 	}
 }
 
+// end returns the requests that were never answered.
+func (c *conversation) end() []string {
+	c.shut()
+	return c.open.Open()
+}
+
 func (c *conversation) shut() {
 	c.groups.Close()
 	synctest.Wait()
-}
-
-func (c *conversation) say(format string, args ...any) {
-	c.lines.Lock()
-	defer c.lines.Unlock()
-	c.lines.text = append(c.lines.text, plain(fmt.Sprintf(format, args...)))
-}
-
-// taken returns what was said and forgets it.
-func (c *conversation) taken() string {
-	synctest.Wait()
-	c.lines.Lock()
-	defer c.lines.Unlock()
-	text := c.lines.text
-	c.lines.text = nil
-	if len(text) == 0 {
-		return "ok\n"
-	}
-	return strings.Join(text, "\n") + "\n"
 }
 
 func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
@@ -241,7 +207,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		}
 		c.restart(t)
 		c.suffixes, c.requests = 0, 0
-		c.taken()
+		c.lines.Taken()
 		return "ok\n"
 	case "config":
 		setConfig(t, d, &c.config)
@@ -249,7 +215,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		c.reshape(t, d)
 	case "rules":
 		c.shaped.setRules(t, d)
-		c.groups.RulesChanged([]string{arguments{t, d}.text("g", "g")})
+		c.groups.RulesChanged([]string{argumentsOf(t, d).Text("g", "g")})
 	case "seed":
 		c.seed(t, d)
 	case "advance":
@@ -257,9 +223,11 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		if err != nil {
 			d.Fatalf(t, "%v", err)
 		}
-		c.advance(by)
+		shardtest.Advance(c.clock, by)
 	case "journal":
-		c.journal(t, d)
+		for _, j := range c.journals {
+			shardtest.Disturb(shardtest.Arguments{T: t, D: d}, j)
+		}
 	case "load":
 		c.load()
 	case "unload":
@@ -269,11 +237,11 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 	case "close":
 		c.groups.Close()
 	case "hang-up":
-		name := arguments{t, d}.text("conn", "")
+		name := argumentsOf(t, d).Text("conn", "")
 		c.session(name).Close()
 		delete(c.sessions, name)
 	case "mode":
-		c.switchMode(arguments{t, d})
+		c.switchMode(argumentsOf(t, d))
 	case "trim":
 		for _, arg := range d.CmdArgs {
 			start, err := strconv.ParseInt(arg.Vals[0], 10, 64)
@@ -291,13 +259,13 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 			c.sayRecords(i, j.All())
 		}
 	case "metrics":
-		c.say("%s", metricsText(c.groups.Metrics()))
+		c.lines.Say("%s", metricsText(c.groups.Metrics()))
 	case "timers":
-		c.say("%d of the clock", c.clock.Pending())
+		c.lines.Say("%d of the clock", c.clock.Pending())
 	default:
 		c.request(t, d)
 	}
-	text := c.taken()
+	text := c.lines.Taken()
 	for i := range c.groups.shards.Len() {
 		m := c.groups.machine(i)
 		if m == nil {
@@ -311,70 +279,13 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 }
 
 func (c *conversation) sayRecords(shard int, records []Record) {
-	prefix := ""
-	if len(c.journals) > 1 {
-		prefix = fmt.Sprintf("%d ", shard)
-	}
-	for _, r := range records {
-		c.say("%sappend %s", prefix, recordText(r))
-	}
+	c.lines.SayRecords(shard, len(c.journals), records, recordText)
 }
 
 func (c *conversation) restart(t *testing.T) {
 	t.Helper()
 	c.shut()
 	c.start(t)
-}
-
-// advance stops at each timer, so that loads which one starts end before the next.
-func (c *conversation) advance(by time.Duration) {
-	end := c.clock.Now().Add(by)
-	for {
-		next, ok := c.clock.Next()
-		if !ok || next.After(end) {
-			break
-		}
-		c.clock.Advance(max(next.Sub(c.clock.Now()), 0))
-		synctest.Wait()
-	}
-	c.clock.Set(end)
-	synctest.Wait()
-}
-
-func (c *conversation) journal(t *testing.T, d *datadriven.TestData) {
-	t.Helper()
-	for _, j := range c.journals {
-		switch what := d.CmdArgs[0].Key; what {
-		case "hold", "flow":
-			j.Set(func(j *shard.MemoryState) { j.Hold = what == "hold" })
-			if what == "flow" {
-				j.Release(-1)
-			}
-		case "release":
-			n := -1
-			d.MaybeScanArgs(t, "n", &n)
-			j.Release(n)
-		case "lose": // all is answered before the shard has loaded again
-			gate := make(chan struct{})
-			j.Set(func(j *shard.MemoryState) { j.Gate = gate })
-			j.Lose()
-			synctest.Wait()
-			j.Set(func(j *shard.MemoryState) { j.Gate = nil })
-			close(gate)
-		case "refuse", "accept":
-			j.Set(func(j *shard.MemoryState) { j.Refuse = what == "refuse" })
-		case "break-load":
-			j.Set(func(j *shard.MemoryState) { j.LoadErr = shard.ErrMemory })
-		case "heal-load":
-			j.Set(func(j *shard.MemoryState) { j.LoadErr = nil })
-		case "close-gate":
-			j.Set(func(j *shard.MemoryState) { j.Gate = make(chan struct{}) })
-		case "open-gate":
-			j.Set(func(j *shard.MemoryState) { close(j.Gate); j.Gate = nil })
-		default:
-			d.Fatalf(t, "journal %s?", what)
-		}
-	}
 }
 
 func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {

@@ -16,21 +16,21 @@ import (
 func (c *conversation) requestTxn(t *testing.T, a arguments, tag string, caller Caller) bool {
 	t.Helper()
 	who := TxnProducer{model.ProducerID(a.number("p", 1)), model.ProducerEpoch(a.number("pe", 0))}
-	group := a.text("g", "g")
-	switch a.d.Cmd {
+	group := a.Text("g", "g")
+	switch a.D.Cmd {
 	case "verify":
-		c.verify(group, who, a.text("guard", ""), func(needed bool, code protocol.ErrorCode) {
-			c.say("%s verify: %s needed=%v", tag, codeText(int16(code)), needed)
+		c.verify(group, who, a.Text("guard", ""), func(needed bool, code protocol.ErrorCode) {
+			c.lines.Say("%s verify: %s needed=%v", tag, codeText(int16(code)), needed)
 		})
 	case "txn-commit":
-		if !a.has("guard") {
+		if !a.Has("guard") {
 			c.verify(group, who, "", func(bool, protocol.ErrorCode) {})
 		}
-		c.groups.CommitTxnOffsets(sent(t, a.txnCommit(who)), c.guards[a.text("guard", "")], caller, reply(c, tag, txnCommitText))
+		c.groups.CommitTxnOffsets(sent(t, a.txnCommit(who)), c.guards[a.Text("guard", "")], caller, reply(c, tag, txnCommitText))
 	case "release":
-		c.groups.ReleaseTxn(group, who, c.guards[a.text("guard", "")])
+		c.groups.ReleaseTxn(group, who, c.guards[a.Text("guard", "")])
 	case "guards":
-		c.say("%d", len(c.groups.machine(0).guards))
+		c.lines.Say("%d", len(c.groups.machine(0).guards))
 	case "end":
 		c.ended(a, tag, who)
 	default:
@@ -48,8 +48,8 @@ func (c *conversation) verify(group string, who TxnProducer, name string, done f
 }
 
 func (c *conversation) ended(a arguments, tag string, who TxnProducer) {
-	c.groups.EndTransaction(int32(a.number("shard", 0)), who, !a.has("abort"), int32(a.number("ce", 0)), a.has("bumped"), func(code protocol.ErrorCode) {
-		c.say("%s end: %s", tag, codeText(int16(code)))
+	c.groups.EndTransaction(int32(a.number("shard", 0)), who, !a.Has("abort"), int32(a.number("ce", 0)), a.Has("bumped"), func(code protocol.ErrorCode) {
+		c.lines.Say("%s end: %s", tag, codeText(int16(code)))
 	})
 }
 

@@ -44,7 +44,7 @@ func TestConversationsReloaded(t *testing.T) {
 		r.astray = r.astray || removals(got) != removals(d.Expected) || toldEpochs(got) != toldEpochs(d.Expected)
 		if atRest(talk) && d.Cmd != "close" && d.Cmd != "unload" {
 			talk.restart(t)
-			loading := talk.taken()
+			loading := talk.lines.Taken()
 			r.astray = r.astray || strings.Contains(loading, OffsetsDropped.String())
 			got += loading
 		}

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -30,7 +31,7 @@ const consumerSeedsMin = 500
 // no two members may work on the same partition. When all is quiet the groups
 // come to rest, and when nobody is heard of they are empty.
 func TestRandomConsumers(t *testing.T) {
-	defaultSeeds(t, consumerSeedsMin)
+	shardtest.Flags(t, map[string]int{"rapid.checks": consumerSeedsMin})
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func(w *consumerWorld) {
 			rt.Repeat(map[string]func(*rapid.T){
@@ -46,29 +47,13 @@ func TestRandomConsumers(t *testing.T) {
 	})
 }
 
-// inBubble plays a random conversation in a bubble of its own. What fails is passed
-// on outside of it, so that rapid can make it smaller.
+// inBubble plays a random conversation in a bubble of its own.
 func inBubble(t *testing.T, rt *rapid.T, play func(*consumerWorld)) {
 	t.Helper()
-	var failure any
-	synctest.Test(t, func(*testing.T) {
-		var w *consumerWorld
-		defer func() {
-			if failure = recover(); failure != nil && w != nil {
-				w.journal.Release(-1)
-				w.groups.Close()
-			}
-		}()
-		w = newConsumerWorld(rt)
-		play(w)
+	shardtest.Bubble(t, func() *consumerWorld { return newConsumerWorld(rt) }, play, func(w *consumerWorld) {
+		w.journal.Release(-1)
+		w.groups.Close()
 	})
-	switch {
-	case failure == nil:
-	case fmt.Sprintf("%T", failure) == "rapid.invalidData":
-		panic(failure) // rapid ran out of draws: it tells that from a failure by the line
-	default:
-		panic(failure)
-	}
 }
 
 // client is a member of a consumer group as a library has it. It lets go of
@@ -414,7 +399,7 @@ func (w *consumerWorld) reshape(rt *rapid.T) {
 
 func (w *consumerWorld) restart(rt *rapid.T) {
 	w.groups.Close()
-	w.settleJournal(rt)
+	shardtest.Settle(rt, w.journal)
 	w.journal.Set(func(j *shard.MemoryState) { j.Broken, j.LoadErr = false, nil })
 	w.start(rt)
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 )
 
 const cutSeedsMin = 300
@@ -16,7 +17,7 @@ const cutSeedsMin = 300
 // small files of the log ask for: what one request changes is several appends, and a
 // crash keeps some of them. A load mends that, and all settles.
 func TestRandomCuts(t *testing.T) {
-	defaultSeeds(t, cutSeedsMin)
+	shardtest.Flags(t, map[string]int{"rapid.checks": cutSeedsMin})
 	cuts, played := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func(plain *consumerWorld) {

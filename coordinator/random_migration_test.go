@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
@@ -18,7 +19,7 @@ const migrationSeedsMin = 300
 // TestRandomMigration lets members of both protocols work in the same groups, which
 // change their kind as members come and go; see TestRandomConsumers.
 func TestRandomMigration(t *testing.T) {
-	defaultSeeds(t, migrationSeedsMin)
+	shardtest.Flags(t, map[string]int{"rapid.checks": migrationSeedsMin})
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, rt, func(plain *consumerWorld) {
 			w := &mixedWorld{consumerWorld: plain, cooperative: rapid.Bool().Draw(rt, "cooperative")}

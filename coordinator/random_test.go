@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -27,7 +27,7 @@ const seedsMin = 2000
 // the machine must be what its records say and every invariant must hold; at
 // the end every request must have had its one answer.
 func TestRandomConversations(t *testing.T) {
-	defaultSeeds(t, seedsMin)
+	shardtest.Flags(t, map[string]int{"rapid.checks": seedsMin})
 	rapid.Check(t, func(rt *rapid.T) {
 		synctest.Test(t, func(*testing.T) {
 			w := newWorld(rt)
@@ -41,17 +41,6 @@ func TestRandomConversations(t *testing.T) {
 			w.end(rt)
 		})
 	})
-}
-
-// defaultSeeds makes a test hold so many conversations unless it was told otherwise.
-func defaultSeeds(t *testing.T, seeds int) {
-	t.Helper()
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := flag.Set("rapid.checks", strconv.Itoa(seeds)); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = flag.Set("rapid.checks", f.DefValue) })
-	}
 }
 
 // identity is what a client knows of its membership.
@@ -378,7 +367,7 @@ func (w *world) disturb(rt *rapid.T) {
 
 func (w *world) restart(rt *rapid.T) {
 	w.groups.Close()
-	w.settleJournal(rt)
+	shardtest.Settle(rt, w.journal)
 	w.journal.Set(func(j *shard.MemoryState) { j.Broken, j.LoadErr = false, nil })
 	w.start(rt)
 }
@@ -388,7 +377,7 @@ func (w *world) restart(rt *rapid.T) {
 func (w *world) inherit(rt *rapid.T) {
 	records := rapid.SliceOfN(consumerRecords("k"), 0, 8).Draw(rt, "inherited")
 	w.groups.Close()
-	w.settleJournal(rt)
+	shardtest.Settle(rt, w.journal)
 	w.journal.Set(func(j *shard.MemoryState) {
 		m := newMachine()
 		for _, r := range j.Durable {
@@ -407,18 +396,9 @@ func (w *world) inherit(rt *rapid.T) {
 // move takes the shard away and brings it back, whatever is under way and held.
 func (w *world) move(rt *rapid.T) {
 	w.groups.Unload(0)
-	w.settleJournal(rt)
+	shardtest.Settle(rt, w.journal)
 	go func() { _ = w.groups.Load(0) }() // a failure is retried
 	synctest.Wait()
-}
-
-// settleJournal ends what is under way, as a journal does before it loads.
-func (w *world) settleJournal(rt *rapid.T) {
-	if rapid.Bool().Draw(rt, "lose") {
-		w.journal.Lose()
-		return
-	}
-	w.journal.Release(-1)
 }
 
 func (w *world) check(rt *rapid.T) {

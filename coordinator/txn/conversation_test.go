@@ -2,10 +2,6 @@ package txn
 
 import (
 	"cmp"
-	"fmt"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -45,22 +42,13 @@ import (
 //
 // Ids can be LONGn, n letters.
 func TestConversations(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no conversations: %v", err)
-	}
-	for _, path := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				talk := newConversation(t, nil)
-				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return talk.play(t, d) })
-				talk.txns.Close()
-				for tag := range talk.open {
-					t.Errorf("request %s was never answered", tag)
-				}
-			})
+	shardtest.Conversations(t,
+		func(t *testing.T) *conversation { return newConversation(t, nil) },
+		func(t *testing.T, c *conversation, d *datadriven.TestData) string { return c.play(t, d) },
+		func(c *conversation) []string {
+			c.txns.Close()
+			return c.open.Open()
 		})
-	}
 }
 
 // conversation drives one coordinator and writes down what it does.
@@ -73,12 +61,9 @@ type conversation struct {
 	requests int
 	given    model.ProducerID // the last producer id
 	left     int              // producer ids that are there; -1: enough
-	lines    struct {
-		sync.Mutex
-		text []string
-	}
-	seeds []shard.Record  // to be found at the next restart
-	open  map[string]bool // requests that have no answer yet
+	lines    shardtest.Lines
+	seeds    []shard.Record // to be found at the next restart
+	open     shardtest.Requests
 }
 
 // epochJournal is a partition with its leader epoch.
@@ -92,7 +77,7 @@ func (j *epochJournal) Epoch() int32 { return j.epoch }
 func newConversation(t *testing.T, change func(*Config)) *conversation {
 	t.Helper()
 	c := &conversation{
-		clock: clock.NewManual(time.UnixMilli(1_000_000)), config: DefaultConfig(), open: map[string]bool{}, left: -1,
+		clock: clock.NewManual(time.UnixMilli(1_000_000)), config: DefaultConfig(), left: -1,
 	}
 	c.config.Shards = 1
 	if change != nil {
@@ -112,9 +97,9 @@ func (c *conversation) begin(t *testing.T) {
 	for i, j := range c.journals {
 		j.OnAppend = func(records []shard.Record) { c.sayRecords(i, records) }
 	}
-	c.markers = &fakeMarkers{say: c.say, rest: synctest.Wait, fail: map[model.TopicPartition]protocol.ErrorCode{}}
+	c.markers = &fakeMarkers{say: c.lines.Say, rest: synctest.Wait, fail: map[model.TopicPartition]protocol.ErrorCode{}}
 	c.start(t)
-	c.taken()
+	c.lines.Taken()
 }
 
 func (c *conversation) start(t *testing.T) {
@@ -122,7 +107,7 @@ func (c *conversation) start(t *testing.T) {
 	txns, err := New(func() Config { return c.config }, Env{
 		Clock:         c.clock,
 		Journals:      func(shard int32) Journal { return c.journals[shard] },
-		Events:        func(e Event) { c.say("  * %s", eventText(e)) },
+		Events:        func(e Event) { c.lines.Say("  * %s", eventText(e)) },
 		NewProducerID: c.newProducerID,
 		WriteMarkers:  c.markers.write,
 	})
@@ -149,35 +134,16 @@ func (c *conversation) load() {
 	for i := range c.journals {
 		go func() {
 			if err := c.txns.Load(int32(i)); err != nil {
-				c.say("load %d: %v", i, err)
+				c.lines.Say("load %d: %v", i, err)
 			}
 		}()
 		synctest.Wait()
 	}
 }
 
-func (c *conversation) say(format string, args ...any) {
-	c.lines.Lock()
-	defer c.lines.Unlock()
-	c.lines.text = append(c.lines.text, plain(fmt.Sprintf(format, args...)))
-}
-
-// taken returns what was said and forgets it.
-func (c *conversation) taken() string {
-	synctest.Wait()
-	c.lines.Lock()
-	defer c.lines.Unlock()
-	text := c.lines.text
-	c.lines.text = nil
-	if len(text) == 0 {
-		return "ok\n"
-	}
-	return strings.Join(text, "\n") + "\n"
-}
-
 func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
-	a := arguments{t, d}
+	a := argumentsOf(t, d)
 	switch d.Cmd {
 	case "setup":
 		c.txns.Close()
@@ -193,7 +159,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 	case "config":
 		setConfig(t, d, &c.config)
 	case "ids":
-		c.left = int(a.number("left", -1))
+		c.left = int(a.Number("left", -1))
 	case "seed":
 		c.seed(a)
 	case "markers":
@@ -203,9 +169,11 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		if err != nil {
 			d.Fatalf(t, "%v", err)
 		}
-		c.advance(by)
+		shardtest.Advance(c.clock, by)
 	case "journal":
-		c.journal(t, d)
+		for _, j := range c.journals {
+			shardtest.Disturb(a.Arguments, &j.Memory)
+		}
 	case "load":
 		c.load()
 	case "unload":
@@ -223,11 +191,11 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 			c.sayRecords(i, j.All())
 		}
 	case "metrics":
-		c.say("%s", metricsText(c.txns.Metrics()))
+		c.lines.Say("%s", metricsText(c.txns.Metrics()))
 	default:
 		c.request(a)
 	}
-	text := c.taken()
+	text := c.lines.Taken()
 	for i, j := range c.journals {
 		if err := checkShard(c.txns, int32(i), j.All()); err != nil {
 			d.Fatalf(t, "%v", err)
@@ -237,82 +205,25 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 }
 
 func (c *conversation) sayRecords(shard int, records []shard.Record) {
-	prefix := ""
-	if len(c.journals) > 1 {
-		prefix = fmt.Sprintf("%d ", shard)
-	}
-	for _, r := range records {
-		c.say("%sappend %s", prefix, recordText(r))
-	}
-}
-
-// advance stops at each timer, so that loads which one starts end before the next.
-func (c *conversation) advance(by time.Duration) {
-	end := c.clock.Now().Add(by)
-	for {
-		next, ok := c.clock.Next()
-		if !ok || next.After(end) {
-			break
-		}
-		c.clock.Advance(max(next.Sub(c.clock.Now()), 0))
-		synctest.Wait()
-	}
-	c.clock.Set(end)
-	synctest.Wait()
-}
-
-func (c *conversation) journal(t *testing.T, d *datadriven.TestData) {
-	t.Helper()
-	for _, j := range c.journals {
-		switch what := d.CmdArgs[0].Key; what {
-		case "hold", "flow":
-			j.Set(func(j *shard.MemoryState) { j.Hold = what == "hold" })
-			if what == "flow" {
-				j.Release(-1)
-			}
-		case "release":
-			n := -1
-			d.MaybeScanArgs(t, "n", &n)
-			j.Release(n)
-		case "lose": // all is answered before the shard has loaded again
-			gate := make(chan struct{})
-			j.Set(func(j *shard.MemoryState) { j.Gate = gate })
-			j.Lose()
-			synctest.Wait()
-			j.Set(func(j *shard.MemoryState) { j.Gate = nil })
-			close(gate)
-		case "refuse", "accept":
-			j.Set(func(j *shard.MemoryState) { j.Refuse = what == "refuse" })
-		case "break-load":
-			j.Set(func(j *shard.MemoryState) { j.LoadErr = shard.ErrMemory })
-		case "heal-load":
-			j.Set(func(j *shard.MemoryState) { j.LoadErr = nil })
-		case "close-gate":
-			j.Set(func(j *shard.MemoryState) { j.Gate = make(chan struct{}) })
-		case "open-gate":
-			j.Set(func(j *shard.MemoryState) { close(j.Gate); j.Gate = nil })
-		default:
-			d.Fatalf(t, "journal %s?", what)
-		}
-	}
+	c.lines.SayRecords(shard, len(c.journals), records, recordText)
 }
 
 // seed makes a record that the next restart finds.
 func (c *conversation) seed(a arguments) {
-	id := a.text("id", "i")
+	id := a.Text("id", "i")
 	r := shard.Record{Key: appendKey(nil, id)}
-	if name := a.text("state", ""); name != "gone" {
+	if name := a.Text("state", ""); name != "gone" {
 		state, known := stateNamed(name)
 		if !known || state == stateCount {
-			a.d.Fatalf(a.t, "no state %q", name)
+			a.D.Fatalf(a.T, "no state %q", name)
 		}
 		who := a.producer("p")
 		r = record(id, &value{
 			state: state, producer: who.ID, epoch: who.Epoch,
-			previous: model.ProducerID(a.number("was", int64(who.ID))), next: model.ProducerID(a.number("next", -1)),
-			timeout: int32(a.span("timeout", time.Minute).Milliseconds()),
-			start:   a.number("start", -1), updated: a.number("updated", c.clock.Now().UnixMilli()),
-			client: int16(a.number("tv", 0)), partitions: c.joined(a),
+			previous: model.ProducerID(a.Number("was", int64(who.ID))), next: model.ProducerID(a.Number("next", -1)),
+			timeout: int32(a.Span("timeout", time.Minute).Milliseconds()),
+			start:   a.Number("start", -1), updated: a.Number("updated", c.clock.Now().UnixMilli()),
+			client: int16(a.Number("tv", 0)), partitions: c.joined(a),
 		})
 	}
 	c.seeds = append(c.seeds, r)
@@ -335,21 +246,21 @@ func (c *conversation) joined(a arguments) partitions {
 
 func setConfig(t *testing.T, d *datadriven.TestData, config *Config) {
 	t.Helper()
-	a := arguments{t, d}
+	a := argumentsOf(t, d)
 	for _, arg := range d.CmdArgs {
 		switch arg.Key {
 		case "shards":
-			config.Shards = int32(a.number("shards", 1))
+			config.Shards = int32(a.Number("shards", 1))
 		case "max":
-			config.TimeoutMax = a.span("max", 0)
+			config.TimeoutMax = a.Span("max", 0)
 		case "expiration":
-			config.Expiration = a.span("expiration", 0)
+			config.Expiration = a.Span("expiration", 0)
 		case "check":
-			config.ExpiryInterval = a.span("check", 0)
+			config.ExpiryInterval = a.Span("check", 0)
 		case "wait":
-			config.WaitMax = a.span("wait", 0)
+			config.WaitMax = a.Span("wait", 0)
 		case "unit":
-			config.UnitBytesMax = int(a.number("unit", 0))
+			config.UnitBytesMax = int(a.Number("unit", 0))
 			config.BatchBytesMax = cmp.Or(min(config.BatchBytesMax, config.UnitBytesMax), 1)
 		default:
 			d.Fatalf(t, "no setting %s", arg.Key)

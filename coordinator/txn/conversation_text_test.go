@@ -2,8 +2,6 @@ package txn
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,89 +11,33 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
 
-// arguments reads a command's arguments by name.
-type arguments struct {
-	t *testing.T
-	d *datadriven.TestData
-}
+// arguments are those of a command about transactions.
+type arguments struct{ shardtest.Arguments }
 
-func (a arguments) list(name string) []string {
-	for _, arg := range a.d.CmdArgs {
-		if arg.Key == name {
-			vals := slices.Clone(arg.Vals)
-			for i := range vals {
-				vals[i] = strange(vals[i])
-			}
-			return vals
-		}
-	}
-	return nil
-}
-
-// strange makes a name of n letters of LONGn.
-func strange(value string) string {
-	if n, err := strconv.Atoi(strings.TrimPrefix(value, "LONG")); err == nil && strings.HasPrefix(value, "LONG") {
-		return strings.Repeat("x", n)
-	}
-	return value
-}
-
-var longName = regexp.MustCompile("x{1000,}")
-
-func plain(text string) string {
-	return longName.ReplaceAllStringFunc(text, func(s string) string { return fmt.Sprintf("LONG%d", len(s)) })
-}
-
-func (a arguments) text(name, otherwise string) string {
-	if v := a.list(name); len(v) > 0 {
-		return v[0]
-	}
-	return otherwise
-}
-
-func (a arguments) number(name string, otherwise int64) int64 {
-	v := a.list(name)
-	if len(v) == 0 {
-		return otherwise
-	}
-	n, err := strconv.ParseInt(v[0], 10, 64)
-	if err != nil {
-		a.d.Fatalf(a.t, "%s: %v", name, err)
-	}
-	return n
-}
-
-func (a arguments) span(name string, otherwise time.Duration) time.Duration {
-	v := a.list(name)
-	if len(v) == 0 {
-		return otherwise
-	}
-	d, err := time.ParseDuration(v[0])
-	if err != nil {
-		a.d.Fatalf(a.t, "%s: %v", name, err)
-	}
-	return d
+func argumentsOf(t *testing.T, d *datadriven.TestData) arguments {
+	return arguments{shardtest.Arguments{T: t, D: d}}
 }
 
 func (a arguments) producer(name string) Producer {
-	v := a.list(name)
+	v := a.List(name)
 	if len(v) == 0 {
 		return nobody()
 	}
 	var p Producer
 	if _, err := fmt.Sscanf(v[0], "%d/%d", &p.ID, &p.Epoch); err != nil {
-		a.d.Fatalf(a.t, "%s: %v", name, err)
+		a.D.Fatalf(a.T, "%s: %v", name, err)
 	}
 	return p
 }
 
 func (a arguments) partitions() []model.TopicPartition {
 	var parts []model.TopicPartition
-	for _, v := range a.list("parts") {
+	for _, v := range a.List("parts") {
 		first, last, several := strings.Cut(v, "..")
 		p := a.partition(first)
 		parts = append(parts, p)
@@ -114,9 +56,9 @@ func (a arguments) partition(text string) model.TopicPartition {
 	at := strings.LastIndexByte(text, '-')
 	n, err := strconv.Atoi(text[at+1:])
 	if at < 0 || err != nil {
-		a.d.Fatalf(a.t, "%s is no partition", text)
+		a.D.Fatalf(a.T, "%s is no partition", text)
 	}
-	return tp(strange(text[:at]), int32(n))
+	return tp(shardtest.Strange(text[:at]), int32(n))
 }
 
 func partitionsText(parts []model.TopicPartition) string {
@@ -142,21 +84,20 @@ func producerText(p Producer) string { return fmt.Sprintf("%d/%d", p.ID, p.Epoch
 // request sends what a command says.
 func (c *conversation) request(a arguments) {
 	c.requests++
-	tag, cmd := fmt.Sprintf("#%d", c.requests), a.d.Cmd
-	c.open[tag] = true
+	tag, cmd := fmt.Sprintf("#%d", c.requests), a.D.Cmd
+	c.open.Ask(tag)
 	answer := func(format string, args ...any) {
-		if !c.open[tag] {
-			c.say("%s is answered twice", tag)
+		if !c.open.Answer(tag) {
+			c.lines.Say("%s is answered twice", tag)
 		}
-		delete(c.open, tag)
-		c.say("%s %s: %s", tag, cmd, fmt.Sprintf(format, args...))
+		c.lines.Say("%s %s: %s", tag, cmd, fmt.Sprintf(format, args...))
 	}
-	id := a.text("id", "i")
-	switch a.d.Cmd {
+	id := a.Text("id", "i")
+	switch a.D.Cmd {
 	case "init":
 		c.initProducer(a, id, answer)
 	case "add":
-		c.txns.AddPartitions(id, a.producer("p"), a.partitions(), a.number("tv", 2) >= 2, func(code protocol.ErrorCode, _ string) {
+		c.txns.AddPartitions(id, a.producer("p"), a.partitions(), a.Number("tv", 2) >= 2, func(code protocol.ErrorCode, _ string) {
 			answer("%s", codeText(code))
 		})
 	case "verify":
@@ -171,18 +112,18 @@ func (c *conversation) request(a arguments) {
 	case "commit", "abort":
 		req := kmsg.NewPtrEndTxnRequest()
 		who := a.producer("p")
-		req.Version, req.TransactionalID, req.Commit = int16(a.number("v", 5)), id, a.d.Cmd == "commit"
+		req.Version, req.TransactionalID, req.Commit = int16(a.Number("v", 5)), id, a.D.Cmd == "commit"
 		req.ProducerID, req.ProducerEpoch = int64(who.ID), int16(who.Epoch)
 		c.txns.EndTxn(req, func(r *kmsg.EndTxnResponse) {
 			answer("%s", identityText(r.ErrorCode, r.ProducerID, r.ProducerEpoch))
 		})
 	case "kill":
-		c.txns.Abort(id, a.number("start", AnyStart), Caller{ClientID: "tool"}, func(code protocol.ErrorCode) { answer("%s", codeText(code)) })
+		c.txns.Abort(id, a.Number("start", AnyStart), Caller{ClientID: "tool"}, func(code protocol.ErrorCode) { answer("%s", codeText(code)) })
 	case "list":
 		c.list(a, answer)
 	case "describe":
 		req := kmsg.NewPtrDescribeTransactionsRequest()
-		req.TransactionalIDs = a.list("ids")
+		req.TransactionalIDs = a.List("ids")
 		c.txns.Describe(req, func(r *kmsg.DescribeTransactionsResponse) { answer("%s", describeText(r)) })
 	case "look":
 		c.txns.Look(id, func(v View, code protocol.ErrorCode) {
@@ -201,32 +142,32 @@ func (c *conversation) request(a arguments) {
 			answer("%s", text)
 		})
 	default:
-		a.d.Fatalf(a.t, "%s?", a.d.Cmd)
+		a.D.Fatalf(a.T, "%s?", a.D.Cmd)
 	}
 }
 
 func (c *conversation) initProducer(a arguments, id string, answer func(string, ...any)) {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	who := a.producer("p")
-	req.Version, req.TransactionalID = int16(a.number("v", 5)), &id
-	req.TransactionTimeoutMillis = int32(a.span("timeout", time.Minute).Milliseconds())
+	req.Version, req.TransactionalID = int16(a.Number("v", 5)), &id
+	req.TransactionTimeoutMillis = int32(a.Span("timeout", time.Minute).Milliseconds())
 	req.ProducerID, req.ProducerEpoch = int64(who.ID), int16(who.Epoch)
-	c.txns.InitProducerID(req, Caller{ClientID: a.text("client", "")}, func(r *kmsg.InitProducerIDResponse) {
+	c.txns.InitProducerID(req, Caller{ClientID: a.Text("client", "")}, func(r *kmsg.InitProducerIDResponse) {
 		answer("%s", identityText(r.ErrorCode, r.ProducerID, r.ProducerEpoch))
 	})
 }
 
 func (c *conversation) list(a arguments, answer func(string, ...any)) {
 	req := kmsg.NewPtrListTransactionsRequest()
-	req.Version, req.StateFilters = int16(a.number("v", 2)), a.list("states")
-	for _, v := range a.list("producers") {
+	req.Version, req.StateFilters = int16(a.Number("v", 2)), a.List("states")
+	for _, v := range a.List("producers") {
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil {
-			a.d.Fatalf(a.t, "%v", err)
+			a.D.Fatalf(a.T, "%v", err)
 		}
 		req.ProducerIDFilters = append(req.ProducerIDFilters, n)
 	}
-	req.DurationFilterMillis = a.span("longer", -time.Millisecond).Milliseconds()
+	req.DurationFilterMillis = a.Span("longer", -time.Millisecond).Milliseconds()
 	c.txns.List(req, func(r *kmsg.ListTransactionsResponse) {
 		text := codeText(protocol.ErrorCode(r.ErrorCode))
 		for _, s := range r.TransactionStates {
@@ -383,10 +324,10 @@ func metricsText(m Metrics) string {
 // filter is that of an inspect: of all ids, or of those in some states.
 func (c *conversation) filter(a arguments) Filter {
 	f := Filter{LongerMs: -1}
-	for _, name := range a.list("states") {
+	for _, name := range a.List("states") {
 		state, known := stateNamed(name)
 		if !known {
-			a.d.Fatalf(a.t, "%s?", name)
+			a.D.Fatalf(a.T, "%s?", name)
 		}
 		f.States = append(f.States, state)
 	}

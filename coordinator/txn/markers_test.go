@@ -95,7 +95,7 @@ func (f *fakeMarkers) command(t *testing.T, d *datadriven.TestData) {
 		f.release(n)
 	case "fail":
 		for _, arg := range d.CmdArgs[1:] {
-			f.fail[arguments{t, d}.partition(arg.Key)] = codeNamed(t, arg.Vals[0])
+			f.fail[argumentsOf(t, d).partition(arg.Key)] = codeNamed(t, arg.Vals[0])
 		}
 	case "heal":
 		clear(f.fail)

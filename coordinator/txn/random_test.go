@@ -1,9 +1,7 @@
 package txn
 
 import (
-	"flag"
 	"fmt"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
@@ -51,28 +50,13 @@ func TestRandomConversations(t *testing.T) {
 	})
 }
 
-// inBubble plays with a world; if that fails, all of it has to end first.
+// inBubble plays with a world.
 func inBubble(t *testing.T, rt *rapid.T, play func(*world)) {
 	t.Helper()
-	var failure any
-	synctest.Test(t, func(*testing.T) {
-		var w *world
-		defer func() {
-			if failure = recover(); failure != nil && w != nil {
-				w.journal.Release(-1)
-				w.txns.Close()
-			}
-		}()
-		w = newWorld(rt)
-		play(w)
+	shardtest.Bubble(t, func() *world { return newWorld(rt) }, play, func(w *world) {
+		w.journal.Release(-1)
+		w.txns.Close()
 	})
-	switch {
-	case failure == nil:
-	case fmt.Sprintf("%T", failure) == "rapid.invalidData":
-		panic(failure) // rapid ran out of draws: it tells that from a failure by the line
-	default:
-		panic(failure)
-	}
 }
 
 // tally is what happened in all conversations.
@@ -114,16 +98,7 @@ func seeds(t *testing.T) {
 	if testing.Short() {
 		n = 5 * seedsShort // of which rapid plays a fifth then
 	}
-	for name, value := range map[string]int{"rapid.checks": n, "rapid.steps": steps} {
-		f := flag.Lookup(name)
-		if f.Value.String() != f.DefValue {
-			continue
-		}
-		if err := flag.Set(name, strconv.Itoa(value)); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = flag.Set(name, f.DefValue) })
-	}
+	shardtest.Flags(t, map[string]int{"rapid.checks": n, "rapid.steps": steps})
 }
 
 // world is one coordinator with one shard, partitions, and clients with what they

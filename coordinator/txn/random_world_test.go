@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
+	"github.com/mainstem-mq/mainstem/coordinator/shard/shardtest"
 	"github.com/mainstem-mq/mainstem/internal/model"
 	"github.com/mainstem-mq/mainstem/protocol"
 )
@@ -216,7 +217,7 @@ func (w *world) disturbMarkers(rt *rapid.T) {
 
 func (w *world) restart(rt *rapid.T) {
 	w.txns.Close()
-	w.settleJournal(rt)
+	shardtest.Settle(rt, &w.journal.Memory)
 	w.journal.Set(func(j *shard.MemoryState) { j.Broken, j.LoadErr = false, nil })
 	w.start(rt)
 }
@@ -224,18 +225,9 @@ func (w *world) restart(rt *rapid.T) {
 // move takes the shard away and brings it back, whatever is under way and held.
 func (w *world) move(rt *rapid.T) {
 	w.txns.Unload(0)
-	w.settleJournal(rt)
+	shardtest.Settle(rt, &w.journal.Memory)
 	go func() { _ = w.txns.Load(0) }() // a failure is retried
 	synctest.Wait()
-}
-
-// settleJournal ends what is under way, as a journal does before it loads.
-func (w *world) settleJournal(rt *rapid.T) {
-	if rapid.Bool().Draw(rt, "lose") {
-		w.journal.Lose()
-		return
-	}
-	w.journal.Release(-1)
 }
 
 func (w *world) check(rt *rapid.T) {

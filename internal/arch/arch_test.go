@@ -82,6 +82,7 @@ func TestWrongImportsAreDetected(t *testing.T) {
 		{"the wiring", "server/x.go", module + "/cmd/mainstem", "imports go downwards only"},
 		{"testing in the product", "log/x.go", "testing", "only tests may import"},
 		{"testing/fstest in the product", "log/x.go", "testing/fstest", "only tests may import"},
+		{"a room of tests in the product", "cmd/mainstem/x.go", module + "/coordinator/shard/shardtest", "only tests may import"},
 		{"a client in the broker", "server/x.go", "github.com/twmb/franz-go/pkg/kgo", "wrapped in cli"},
 		{"the broker and the commands", "server/x.go", module + "/cli", "imports go downwards only"},
 		{"the commands and the broker", "cli/x.go", module + "/server", "imports go downwards only"},
@@ -93,6 +94,7 @@ func TestWrongImportsAreDetected(t *testing.T) {
 		{"replication over the log", "replication/x.go", module + "/log", ""},
 		{"the wiring sees all", "cmd/mainstem/x.go", module + "/log", ""},
 		{"standard library", "log/x.go", "encoding/binary", ""},
+		{"testing for tests", "coordinator/shard/shardtest/x.go", "testing/synctest", ""},
 		{"part of a library", "protocol/batch/x.go", "github.com/klauspost/compress/zstd", ""},
 		{"tests wire what they like", "server/x_test.go", module + "/log", ""},
 	} {

@@ -80,8 +80,10 @@ func (p policy) judge(files []source) []string {
 func (p policy) refuse(room string, may []string, imp string) string {
 	first, _, _ := strings.Cut(imp, "/")
 	switch {
-	case imp == "testing" || strings.HasPrefix(imp, "testing/"):
+	case (imp == "testing" || strings.HasPrefix(imp, "testing/")) && !forTests(room):
 		return "only tests may import the testing library"
+	case strings.HasPrefix(imp, module+"/") && forTests(imp) && !forTests(room):
+		return "only tests may import a room of tests"
 	case imp == module || strings.HasPrefix(imp, module+"/"):
 		target := strings.TrimPrefix(strings.TrimPrefix(imp, module), "/")
 		if slices.ContainsFunc(may, func(m string) bool { return matches(m, target) }) {
@@ -104,6 +106,9 @@ func (p policy) refuse(room string, may []string, imp string) string {
 	}
 	return "policy.txt names no room for this library"
 }
+
+// forTests reports whether a room belongs to tests.
+func forTests(room string) bool { return strings.HasSuffix(room, "test") }
 
 // matches reports whether a pattern of the policy means a path.
 func matches(pattern, path string) bool {
