@@ -25,18 +25,19 @@ func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartiti
 	if limit := req.ResponsePartitionLimit; limit > 0 {
 		room = min(room, limit)
 	}
-	from := int32(0)
-	if cur := req.Cursor; cur != nil {
+	if req.Cursor != nil {
 		if !cursorFits(req) {
 			refuseCursor(c, req)
 			return
 		}
-		i, found := slices.BinarySearch(names, cur.Topic)
-		if names = names[i:]; found {
-			from = cur.Partition
-		}
+		i, _ := slices.BinarySearch(names, req.Cursor.Topic)
+		names = names[i:]
 	}
 	for _, name := range names {
+		from := int32(0)
+		if req.Cursor != nil && name == req.Cursor.Topic {
+			from = req.Cursor.Partition
+		}
 		if room == 0 {
 			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: from}
 			break
@@ -53,7 +54,6 @@ func (s *Server) describeTopicPartitions(c *call, req *kmsg.DescribeTopicPartiti
 			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: next}
 			break
 		}
-		from = 0
 	}
 	c.answer(resp)
 }
@@ -68,12 +68,8 @@ func cursorFits(req *kmsg.DescribeTopicPartitionsRequest) bool {
 }
 
 // refuseCursor gives each topic as it was asked for an error. The answer has no other
-// place for one, so that who asks for all topics loses the connection.
+// place for one: who asks for all topics is told of none.
 func refuseCursor(c *call, req *kmsg.DescribeTopicPartitionsRequest) {
-	if len(req.Topics) == 0 {
-		c.refuse("DescribeTopicPartitions with a negative cursor")
-		return
-	}
 	resp := kmsg.NewPtrDescribeTopicPartitionsResponse()
 	for i := range req.Topics {
 		t := kmsg.NewDescribeTopicPartitionsResponseTopic()
