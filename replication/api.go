@@ -56,7 +56,8 @@ type ReadRequest struct {
 	CurrentEpoch     model.LeaderEpoch
 	LastFetchedEpoch model.LeaderEpoch
 	Reader           *Reader // who asks; nil: nobody in particular
-	// Replica is that who asks says it is a replica of the partition. None has any.
+	// Replica: who asks takes itself for a replica of the partition, and is refused:
+	// a partition has no replica but its leader.
 	Replica bool
 }
 

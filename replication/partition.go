@@ -146,6 +146,6 @@ func (p *Partition) drop(err *protocol.Error) {
 	failed := p.mu.waiters.takeAbove(-1)
 	listeners := p.mu.listeners
 	p.mu.Unlock()
+	p.notify(listeners) // first, as where the watermark advances
 	failAll(failed, err)
-	p.notify(listeners)
 }

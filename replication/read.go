@@ -106,8 +106,9 @@ func (p *Partition) checkEpoch(current model.LeaderEpoch) *protocol.Error {
 	}
 }
 
-// refuseReplica has somebody who takes itself for a replica ask for metadata again. If
-// it knows the leader's epoch, that must have other replicas than are known here.
+// refuseReplica has somebody who takes itself for a replica ask for metadata again. The
+// codes are Kafka's: who knows a leader's epoch and asks as its replica has newer
+// metadata than the leader.
 func (p *Partition) refuseReplica(current model.LeaderEpoch) *protocol.Error {
 	code := protocol.NotLeaderOrFollower
 	if current >= 0 {

@@ -47,7 +47,8 @@ import (
 type produceCall struct {
 	gather
 
-	answer *kmsg.ProduceResponse // gather's
+	answer  *kmsg.ProduceResponse // gather's
+	leaders []model.BrokerID      // whom hints name; under gather's lock
 }
 
 func (s *Server) produce(c *call, req *kmsg.ProduceRequest) {
@@ -200,19 +201,27 @@ func codecOf(records []byte) batch.Codec {
 
 // settle notes the fate of one batch; it runs on any goroutine.
 func (p *produceCall) settle(topic *kmsg.ProduceResponseTopic, slot *kmsg.ProduceResponseTopicPartition, r replication.AppendResult) {
+	hint := p.hint(topic, slot.Partition, r.Err)
 	if !p.note() {
 		return
+	}
+	if hint != nil {
+		slot.CurrentLeader.LeaderID, slot.CurrentLeader.LeaderEpoch = int32(hint.Leader), int32(hint.Epoch)
+		if !slices.Contains(p.leaders, hint.Leader) {
+			p.leaders = append(p.leaders, hint.Leader)
+		}
+		p.finish = p.nameLeaders
 	}
 	slot.BaseOffset, slot.LogAppendTime, slot.LogStartOffset = int64(r.BaseOffset), r.LogAppendTime, int64(r.LogStart)
 	slot.ErrorCode = 0
 	if r.Err != nil {
-		p.describe(topic, slot, &r)
+		p.describe(slot, &r)
 	}
 	p.noted()
 }
 
 // describe fills the fields of a partition that went wrong.
-func (p *produceCall) describe(topic *kmsg.ProduceResponseTopic, slot *kmsg.ProduceResponseTopicPartition, r *replication.AppendResult) {
+func (p *produceCall) describe(slot *kmsg.ProduceResponseTopicPartition, r *replication.AppendResult) {
 	slot.ErrorCode = int16(oldCode(protocol.ErrorCode(p.call.failed(r.Err.Code)), p.call.header.Version, produceStorage))
 	slot.ErrorMessage = protocol.MessageOf(r.Err)
 	for _, bad := range r.RecordErrors {
@@ -222,28 +231,26 @@ func (p *produceCall) describe(topic *kmsg.ProduceResponseTopic, slot *kmsg.Prod
 		}
 		slot.ErrorRecords = append(slot.ErrorRecords, e)
 	}
-	if r.Err.Code == protocol.NotLeaderOrFollower && p.call.header.Version >= produceHints {
-		p.hint(topic, slot)
-	}
 }
 
 // produceHints is the version from which an answer names the leader to a client that
-// asked the wrong broker.
+// asked the wrong broker. One broker leads all partitions: that
+// waits for the cluster.
 const produceHints = 10
 
-// hint names the leader of a partition, and where it is.
-func (p *produceCall) hint(topic *kmsg.ProduceResponseTopic, slot *kmsg.ProduceResponseTopicPartition) {
-	s, version := p.call.conn.srv, p.call.header.Version
-	leader := s.leaderHint(topicNamed(s.meta.Image(), topic.Topic, topic.TopicID, version >= produceTopicIDs), slot.Partition)
-	if leader == nil {
-		return
+// hint names the leader of a partition to a client that asked the wrong broker.
+func (p *produceCall) hint(topic *kmsg.ProduceResponseTopic, index int32, err *protocol.Error) *protocol.LeaderHint {
+	version := p.call.header.Version
+	if err == nil || err.Code != protocol.NotLeaderOrFollower || version < produceHints {
+		return nil
 	}
-	slot.CurrentLeader.LeaderID, slot.CurrentLeader.LeaderEpoch = int32(leader.Leader), int32(leader.Epoch)
-	at := func(b kmsg.ProduceResponseBroker) bool { return b.NodeID == int32(leader.Leader) }
-	if slices.ContainsFunc(p.answer.Brokers, at) {
-		return
-	}
-	for _, e := range s.leaderEndpoints(p.call.conn.listener, []model.BrokerID{leader.Leader}) {
+	s := p.call.conn.srv
+	return s.leaderHint(topicNamed(s.meta.Image(), topic.Topic, topic.TopicID, version >= produceTopicIDs), index)
+}
+
+// nameLeaders says where the leaders are that hints name.
+func (p *produceCall) nameLeaders() {
+	for _, e := range p.call.conn.srv.leaderEndpoints(p.call.conn.listener, p.leaders) {
 		p.answer.Brokers = append(p.answer.Brokers, kmsg.ProduceResponseBroker{NodeID: int32(e.Node), Host: e.Host, Port: e.Port, Rack: e.Rack})
 	}
 }

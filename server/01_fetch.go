@@ -402,8 +402,9 @@ func (f *fetchCall) readOne(q *waitingPart, room int, first bool, r *fetchResult
 }
 
 // fetchHints is the version from which an answer names the leader to a client that
-// asked the wrong broker, or as of a leadership that is over. The field is there from
-// v12 on, for replicas of the metadata.
+// asked the wrong broker, or as of a leadership that is over (which clients from before
+// an unclean start hear). The field is there from v12 on, but not the leaders'
+// addresses, and Kafka leaves it empty there.
 const fetchHints = 16
 
 func (f *fetchCall) hint(p *fetchPart, code protocol.ErrorCode, r *fetchResult) {

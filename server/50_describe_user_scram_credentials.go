@@ -21,19 +21,25 @@ func (s *Server) describeUserScramCredentials(c *call, req *kmsg.DescribeUserSCR
 	for i := range req.Users {
 		named[req.Users[i].Name]++
 	}
-	for _, u := range distinct(req.Users, func(u kmsg.DescribeUserSCRAMCredentialsRequestUser) string { return u.Name }) {
-		err := protocol.Errorf(protocol.ResourceNotFound, "user %q has no SCRAM credentials: this broker has no logins yet", u.Name)
-		if named[u.Name] > 1 {
-			err = protocol.Errorf(protocol.DuplicateResource, "user %q is named %d times in one request: name it once", u.Name, named[u.Name])
+	for i := range req.Users {
+		name := req.Users[i].Name
+		err := protocol.Errorf(protocol.ResourceNotFound, "the user has no SCRAM credentials: this broker has no logins yet")
+		switch n := named[name]; {
+		case n == 0:
+			continue // it has its answer
+		case n > 1:
+			err = protocol.Errorf(protocol.DuplicateResource, "the user is named %d times in one request: name it once", n)
 		}
+		named[name] = 0
 		resp.Results = append(resp.Results, kmsg.DescribeUserSCRAMCredentialsResponseResult{
-			User: u.Name, ErrorCode: c.failed(err.Code), ErrorMessage: protocol.MessageOf(err),
+			User: name, ErrorCode: c.failed(err.Code), ErrorMessage: protocol.MessageOf(err),
 		})
 	}
 	c.answer(resp)
 }
 
-// weighScramCredentials is of users of which each has a message.
+// weighScramCredentials is of users of which each has a message, and of their names,
+// which stand in the answer, and in what it was encoded to as that grew.
 func (s *Server) weighScramCredentials(req *kmsg.DescribeUserSCRAMCredentialsRequest) int {
 	n := 0
 	for i := range req.Users {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,7 +34,7 @@ func checkQuery(raw string, parameters []string) error {
 	if err != nil {
 		return protocol.Errorf(protocol.InvalidRequest, "the query: %v", err)
 	}
-	for _, name := range sorted(query) {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case len(parameters) == 0:
 			return protocol.Errorf(protocol.InvalidRequest, "there is no parameter %s: this takes none", words.Quoted(name))

@@ -36,7 +36,7 @@
 // (looks at all of them, shared by who asks), groupwhy.go (what holds them up),
 // groupreset.go and groupresetto.go, grouprewind.go and groupmoves.go (moving what
 // they committed), groupcells.go (the members of a broadcast group), groupmetrics.go,
-// grouplabels.go, words.go.
+// grouplabels.go.
 //
 // Invariants:
 //   - The answers of a connection leave in the order of its requests; the work

@@ -15,6 +15,9 @@ import (
 type gather struct {
 	call *call
 	resp kmsg.Response
+	// finish, if any, adds what all outcomes together ask for. It runs without the
+	// lock, when no outcome is noted any more.
+	finish func()
 
 	mu   sync.Mutex
 	left int  // outcomes to come, that of the handler included
@@ -39,7 +42,7 @@ func (g *gather) noted() {
 	last := g.over
 	g.mu.Unlock()
 	if last {
-		g.call.encodeLater(g.resp)
+		g.send()
 	}
 }
 
@@ -58,5 +61,12 @@ func (g *gather) expire() {
 	g.over = true
 	g.call.failed(protocol.RequestTimedOut)
 	g.mu.Unlock()
+	g.send()
+}
+
+func (g *gather) send() {
+	if g.finish != nil {
+		g.finish()
+	}
 	g.call.encodeLater(g.resp)
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -233,7 +234,7 @@ func (e *explanation) idle(partitionsOf func(string) int) {
 	if !known {
 		return
 	}
-	for _, topic := range sorted(wanted) {
+	for _, topic := range slices.Sorted(maps.Keys(wanted)) {
 		n, free := partitionsOf(topic), 0
 		for p := range n {
 			if _, ok := given[partitionKey{topic, int32(p)}]; !ok {

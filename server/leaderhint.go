@@ -10,11 +10,8 @@ import (
 
 // leaderHint tells a client that asked the wrong broker, or as of a leadership that
 // is over, whom to ask for a partition (KIP-951): it is what Metadata would answer,
-// and spares the client that request. Nil: the topic is gone meanwhile.
-//
-// One broker leads all of its partitions, so NOT_LEADER_OR_FOLLOWER waits for the
-// cluster, but for who takes itself for a replica. FENCED_LEADER_EPOCH is what clients
-// from before an unclean start hear.
+// and spares the client that request. Nil: the topic is gone meanwhile, or has no such
+// partition.
 func (s *Server) leaderHint(t *cluster.Topic, index int32) *protocol.LeaderHint {
 	if t == nil || index < 0 || int(index) >= len(t.Partitions) {
 		return nil

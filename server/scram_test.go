@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,7 +19,7 @@ func TestScramCredentials(t *testing.T) {
 		}
 		resp := ask[*kmsg.DescribeUserSCRAMCredentialsResponse](c, 0, req)
 		for _, r := range resp.Results {
-			if len(r.CredentialInfos) > 0 || r.ErrorMessage == nil || !strings.Contains(*r.ErrorMessage, `"`+r.User+`"`) {
+			if len(r.CredentialInfos) > 0 || r.ErrorMessage == nil {
 				t.Errorf("%+v", r)
 			}
 			out = append(out, r.User+" "+protocol.ErrorCode(r.ErrorCode).String())

@@ -144,9 +144,12 @@ func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
 		}
 		moves.Topics = append(moves.Topics, m)
 	}
-	users := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
+	users, strangers := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest(), kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
 	for i := range 3000 {
 		users.Users = append(users.Users, kmsg.DescribeUserSCRAMCredentialsRequestUser{Name: fmt.Sprint("user", i)})
+	}
+	for i := range 30 { // names that would grow if they were quoted
+		strangers.Users = append(strangers.Users, kmsg.DescribeUserSCRAMCredentialsRequestUser{Name: strings.Repeat("\x01", 100_000+i)})
 	}
 	return map[string]kmsg.Request{
 		"ElectLeaders": elections, "AlterPartitionReassignments": moves,
@@ -154,5 +157,6 @@ func largeRequests(t *testing.T, topics []string) map[string]kmsg.Request {
 		"Metadata": allTopicsRequest(), "DescribeConfigs": configs, "ListOffsets": listed, "DescribeLogDirs": sizes,
 		"OffsetFetch": offsets, "ListGroups": groups, "CreateTopics": create, "DescribeTopicPartitions": partitions, "Produce": produce,
 		"OffsetCommit": commit, "OffsetCommit with metadata": noted, "ListConfigResources": resources, "DescribeUserScramCredentials": users,
+		"DescribeUserScramCredentials of long names": strangers,
 	}
 }
