@@ -281,6 +281,38 @@ func TestListenersHearOfNews(t *testing.T) {
 	})
 }
 
+// first is a listener that notes how many answers there were when it heard.
+type first struct {
+	answers *answers
+	heard   []int
+}
+
+func (f *first) Advanced(*Partition) { f.heard = append(f.heard, len(f.answers.all())) }
+
+// TestReadersHearBeforeProducers: who is acknowledged, or told that the topic is gone,
+// may read in a session at once, which looks only at partitions that had news.
+func TestReadersHearBeforeProducers(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.part(0)
+		var a answers
+		f := first{answers: &a}
+		p.Subscribe(&f)
+		w.append(p, w.records(builder(), 1), &a)
+		w.settle()
+		w.holdSyncs()
+		w.append(p, w.records(builder(), 1), &a)
+		w.settle()
+		if err := w.journal.DeleteTopics([]string{"t"})[0]; err != nil {
+			t.Fatal(err)
+		}
+		w.settle()
+		defer w.letSyncs()
+		if n := len(a.all()); n != 2 || !slices.Equal(f.heard, []int{0, 1}) {
+			t.Fatalf("%d answers to 2 appends; the listener heard behind %d of them", n, f.heard)
+		}
+	})
+}
+
 // A topic is deleted while an append of it waits.
 func TestDeletedTopicFailsWaiters(t *testing.T) {
 	inWorld(t, func(w *world) {
