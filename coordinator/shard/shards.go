@@ -100,7 +100,8 @@ func shardOf(key string, shards int32) int32 {
 
 // Load starts serving a shard and returns when its first load has ended. A
 // failed load is tried again in the background; until one succeeds, tasks get
-// COORDINATOR_LOAD_IN_PROGRESS. A loaded shard is dropped and loaded again.
+// COORDINATOR_LOAD_IN_PROGRESS. A loaded shard is dropped and loaded again. Where
+// nobody else asks it anything, the shard is at rest when Load returns.
 func (ss *Shards[M, S]) Load(shard int32) error {
 	if shard < 0 || shard >= ss.Len() {
 		return fmt.Errorf("%w: %d", ErrNoShard, shard)

@@ -3,6 +3,7 @@ package shard
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -12,7 +13,10 @@ import (
 )
 
 // list is a machine that only has the keys of its records.
-type list struct{ keys []string }
+type list struct {
+	keys []string
+	next func() // called by Next; nil: nothing is
+}
 
 func (l *list) Replay(r Record) error {
 	l.keys = append(l.keys, string(r.Key))
@@ -21,24 +25,20 @@ func (l *list) Replay(r Record) error {
 
 func (l *list) Restore(*Turn, time.Duration) {}
 func (l *list) Settle(*Turn)                 {}
-func (l *list) Next() (time.Time, bool)      { return time.Time{}, false }
 func (l *list) Fire(*Turn) bool              { return false }
 func (l *list) Parked() []Answer             { return nil }
+
+func (l *list) Next() (time.Time, bool) {
+	if l.next != nil {
+		l.next()
+	}
+	return time.Time{}, false
+}
 
 // newLists makes shards on the real clock, and loads them.
 func newLists(t *testing.T, journals ...*Memory) *Shards[*list, *Turn] {
 	t.Helper()
-	lists := New(int32(len(journals)), Env[*list, *Turn]{
-		Clock:     clock.Real{},
-		Journal:   func(shard int32) Journal { return journals[shard] },
-		New:       func() *list { return &list{} },
-		Step:      func(_ int32, now time.Time) *Turn { return &Turn{Now: now} },
-		Publish:   func(int32, *list, *Turn) {},
-		Clear:     func(int32) {},
-		Events:    func(Event) {},
-		Sizes:     func() Sizes { return Sizes{1000, 1000} },
-		LoadRetry: func() time.Duration { return time.Second },
-	})
+	lists := makeLists(nil, journals...)
 	t.Cleanup(lists.Close)
 	for shard := range lists.Len() {
 		if err := lists.Load(shard); err != nil {
@@ -46,6 +46,42 @@ func newLists(t *testing.T, journals ...*Memory) *Shards[*list, *Turn] {
 		}
 	}
 	return lists
+}
+
+func makeLists(next func(), journals ...*Memory) *Shards[*list, *Turn] {
+	return New(int32(len(journals)), Env[*list, *Turn]{
+		Clock:     clock.Real{},
+		Journal:   func(shard int32) Journal { return journals[shard] },
+		New:       func() *list { return &list{next: next} },
+		Step:      func(_ int32, now time.Time) *Turn { return &Turn{Now: now} },
+		Publish:   func(int32, *list, *Turn) {},
+		Clear:     func(int32) {},
+		Events:    func(Event) {},
+		Sizes:     func() Sizes { return Sizes{1000, 1000} },
+		LoadRetry: func() time.Duration { return time.Second },
+	})
+}
+
+// TestLoadEndsWithItsTurn: who waited for a load finds a shard at rest, whose turn
+// ended with the question when its machine next has something to do.
+func TestLoadEndsWithItsTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		held, loaded := make(chan struct{}), make(chan error, 1)
+		lists := makeLists(func() { <-held }, &Memory{})
+		go func() { loaded <- lists.Load(0) }()
+		synctest.Wait()
+		select {
+		case err := <-loaded:
+			t.Fatalf("the load returned within its turn: %v", err)
+		default:
+		}
+		close(held)
+		if err := <-loaded; err != nil {
+			t.Fatal(err)
+		}
+		lists.Close()
+	})
 }
 
 // TestShard holds what Kafka computes: Java's String.hashCode over UTF-16,

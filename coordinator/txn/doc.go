@@ -26,8 +26,10 @@
 //
 //   - Replaying all records of a journal gives the durable state of the live machine
 //     (transaction.value): handlers decide, and only replay applies what they record.
-//     What is soft (who waits, which markers are left, lastEpoch, past) dies with the
-//     machine, and decides nothing but words.
+//     What is soft (who waits, which markers are left, past) dies with the machine, and
+//     decides nothing but words. Two that are soft decide a code, and may be forgotten:
+//     without lastEpoch a client that repeats itself is fenced, without hasty one is
+//     told once more to come again.
 //   - A transaction ends by one record, PrepareCommit or PrepareAbort, and never in
 //     two ways. Nobody is told, and no marker is written, before that is below the
 //     high watermark. From then on its markers are written until all stand, also by
