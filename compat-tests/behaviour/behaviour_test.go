@@ -74,11 +74,7 @@ func replay(t *testing.T, file string) {
 		}
 	}
 	w := newTalk(shared.Addr())
-	t.Cleanup(func() {
-		if err := w.close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { w.close(t) })
 	if err := w.warm(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,9 @@ import (
 
 // startOwn starts a broker for this conversation alone, which it may restart.
 func (w *talk) startOwn() error {
+	if w.own != nil {
+		return errors.New("the conversation has a broker of its own already")
+	}
 	target, err := harness.ParseTarget(os.Getenv("TARGET"))
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ const (
 	node                       // <node>; -1 stays.
 	moment                     // T+n for times a conversation set, else <time>; negative stays.
 	some                       // <some> unless zero.
-	leadership                 // $epoch if it is the saved one, else as it is.
+	leadership                 // $leaderepoch if it is the saved one, else as it is.
 )
 
 // masks are by field name, or by the name with its struct's where that is another thing.
@@ -208,10 +208,10 @@ func nodes(f reflect.Value) string {
 }
 
 // epoch shows a leader epoch: brokers raise it by as much as they like, so a
-// conversation saves a new one as epoch.
+// conversation saves a new one as leaderepoch.
 func (w *talk) epoch(n int32) string {
-	if saved, ok := w.saved["epoch"]; ok && saved.CanInt() && saved.Int() == int64(n) {
-		return "$epoch"
+	if saved, ok := w.saved["leaderepoch"]; ok && saved.CanInt() && saved.Int() == int64(n) {
+		return "$leaderepoch"
 	}
 	return strconv.Itoa(int(n))
 }

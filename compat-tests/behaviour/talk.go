@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/cockroachdb/datadriven"
@@ -58,13 +59,20 @@ func (w *talk) warm() error {
 	return nil
 }
 
-// close ends the conversation, with the broker that was started for it.
-func (w *talk) close() error {
+// close ends the conversation, with the broker that was started for it, whose log is
+// shown if the conversation failed.
+func (w *talk) close(t *testing.T) {
+	t.Helper()
 	w.forgetConns()
 	if w.own == nil {
-		return nil
+		return
 	}
-	return w.own.Remove()
+	if t.Failed() {
+		t.Log(harness.EndOfLog(w.own))
+	}
+	if err := w.own.Remove(); err != nil {
+		t.Error(err)
+	}
 }
 
 func (w *talk) conn(name string) *conn {

@@ -61,6 +61,18 @@ type Broker interface {
 	Remove() error
 }
 
+// EndOfLog is what a broker said last, with a line that says whose it is, for somebody
+// who looks for the reason of a failure.
+func EndOfLog(b Broker) string {
+	const most = 4000
+	log, err := os.ReadFile(b.LogFile())
+	if err != nil {
+		return err.Error()
+	}
+	log = log[max(0, len(log)-most):]
+	return fmt.Sprintf("--- end of the log of %s\n%s", b.Target(), log)
+}
+
 // Options say how a broker is started. The zero value is good for tests.
 type Options struct {
 	// Dir holds data, config and log; by default a new scratch directory.

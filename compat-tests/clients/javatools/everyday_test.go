@@ -26,7 +26,7 @@ func TestEveryday(t *testing.T) {
 	here := strings.NewReplacer("localhost:9092", shared.Addr(), "orders", topic, "readers", group)
 	shows := map[string]string{
 		"--create": "Created topic " + topic, "--describe --topic": "PartitionCount: 6", "--alter": "Completed updating config",
-		"--describe --entity-type": "max.message.bytes=2000000", "--num-records": "1000 records sent", "--max-messages": "",
+		"--describe --entity-type": "max.message.bytes=2000000", "--num-records": "1000 records sent",
 		"kafka-get-offsets": topic + ":5:", "--describe --group": topic, "--reset-offsets": "NEW-OFFSET",
 	}
 	for line := range strings.Lines(string(text)) {
@@ -41,7 +41,10 @@ func TestEveryday(t *testing.T) {
 		if out.Code != 0 {
 			t.Fatalf("%s: exit code %d\n%s%s", line, out.Code, out.Stdout, out.Stderr)
 		}
-		shown := false
+		shown := strings.Contains(line, "--max-messages")
+		if shown {
+			consumed(t, out.Stdout)
+		}
 		for part, want := range shows {
 			if strings.Contains(line, part) {
 				shown = true
@@ -51,5 +54,19 @@ func TestEveryday(t *testing.T) {
 		if !shown {
 			t.Errorf("%s: nothing says what it is to show", line)
 		}
+	}
+}
+
+// consumed wants the records of the producer before it: 1,000 lines of 100 characters.
+func consumed(t *testing.T, out string) {
+	t.Helper()
+	n := 0
+	for line := range strings.Lines(out) {
+		if len(strings.TrimSuffix(line, "\n")) == 100 {
+			n++
+		}
+	}
+	if n != 1000 {
+		t.Errorf("%d records of 100 bytes were consumed, not 1,000:\n%.2000s", n, out)
 	}
 }

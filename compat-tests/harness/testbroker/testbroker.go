@@ -46,7 +46,7 @@ func (s *Shared) MainWith(m *testing.M, more map[string]string) int {
 	}
 	code := m.Run()
 	if code != 0 {
-		code = keepLog(s.broker, code)
+		fmt.Fprintln(os.Stderr, harness.EndOfLog(s.broker))
 	}
 	// A broker that cannot stop has failed too.
 	if err := errors.Join(s.broker.Stop(), s.broker.Remove()); err != nil {
@@ -58,20 +58,6 @@ func (s *Shared) MainWith(m *testing.M, more map[string]string) int {
 func fail(err error) int {
 	fmt.Fprintln(os.Stderr, "testbroker:", err)
 	return 1
-}
-
-// keepLog shows the end of the broker's log beside the failed tests.
-func keepLog(b harness.Broker, code int) int {
-	const most = 4000
-	log, err := os.ReadFile(b.LogFile())
-	if err != nil {
-		return fail(err)
-	}
-	if len(log) > most {
-		log = log[len(log)-most:]
-	}
-	fmt.Fprintf(os.Stderr, "--- end of the log of %s\n%s\n", b.Target(), log)
-	return code
 }
 
 // Kill has the broker die.
