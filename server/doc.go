@@ -3,8 +3,8 @@
 // back in order.
 //
 // Reading order: config.go, settings.go and server.go (what it is made of),
-// listener.go, sparing.go (the last descriptors are not for connections) and
-// connset.go (who may connect), conn.go and frame.go (reading), call.go and
+// listener.go, sparing.go (the last descriptors are not for connections), unsent.go
+// (nor the kernel's memory) and connset.go (who may connect), conn.go and frame.go (reading), call.go and
 // pipeline.go (one request, and the order of answers), answers.go and weight.go (the
 // memory for answers), gather.go (outcomes from elsewhere), tasks.go (short
 // goroutines), throttle.go (quotas: who has to pause) and gone.go (who left

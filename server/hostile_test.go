@@ -163,6 +163,21 @@ func TestUnreadAnswerHoldsNoRequest(t *testing.T) {
 	}
 }
 
+// TestUnreadAnswersStayHere: the kernel keeps little of what a client does not read.
+func TestUnreadAnswersStayHere(t *testing.T) {
+	const topics, most = 4000, 1 << 20 // the client's own buffer is in it
+	b := startBroker(t, options{})
+	c := b.dial()
+	c.createMany(topics)
+	req := allTopicsRequest()
+	one := len(mustFrame(t, c, req))
+	before := b.gauge("mainstem_response_bytes_total")
+	b.hog(c, req, 16*most/one)
+	if took := b.gauge("mainstem_response_bytes_total") - before; took > most {
+		t.Errorf("%.0f bytes of answers of %d are with the kernel", took, one)
+	}
+}
+
 // TestUnreadJoins: answers with the metadata of others count, and are made one
 // after the other.
 func TestUnreadJoins(t *testing.T) {

@@ -93,6 +93,9 @@ func (l *listener) run() {
 		if !l.srv.conns.admit(l.srv, nc) {
 			continue
 		}
+		if err := boundUnsent(nc); err != nil {
+			l.srv.limitedWarn("a connection may take more of the kernel's memory than it should", zap.Error(err))
+		}
 		c := newConn(l, nc)
 		l.srv.conns.add(c)
 		l.conns.Add(1)
