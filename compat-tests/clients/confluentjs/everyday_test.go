@@ -4,9 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/everyday"
 	"github.com/mainstem-mq/mainstem/compat-tests/clients/program"
+	"github.com/mainstem-mq/mainstem/compat-tests/harness"
 	"github.com/mainstem-mq/mainstem/compat-tests/harness/testbroker"
 )
 
@@ -19,6 +21,7 @@ func TestEveryday(t *testing.T) {
 	// Where its ready binary cannot be had it builds its librdkafka, with the libraries
 	// that the machine has: by itself it would fetch their sources.
 	t.Setenv("CKJS_LINKING", "dynamic")
+	withZstd(t)
 	command, env := program.Node(t, ".", filepath.Join("testdata", "everyday.js"))
 	const none = "its admin client has no configs"
 	everyday.Play(t, &shared, everyday.New(command, env, map[everyday.Feature]string{
@@ -26,4 +29,20 @@ func TestEveryday(t *testing.T) {
 		everyday.Configs: none,
 		everyday.Alter:   none,
 	}))
+}
+
+// withZstd has compilers find zstd, without which librdkafka is built without that
+// codec and does not say so.
+func withZstd(t *testing.T) {
+	t.Helper()
+	root, _, err := harness.Debian(testbroker.Context(t, 5*time.Minute), "libzstd-dev", "libzstd1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	libs, err := filepath.Glob(filepath.Join(root, "usr", "lib", "*-linux-gnu"))
+	if err != nil || len(libs) != 1 {
+		t.Fatalf("libraries of libzstd-dev: %q, %v", libs, err)
+	}
+	t.Setenv("CPATH", filepath.Join(root, "usr", "include"))
+	t.Setenv("LIBRARY_PATH", libs[0])
 }
