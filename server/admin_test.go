@@ -221,6 +221,80 @@ func TestDescribeTopicPartitionsCursor(t *testing.T) {
 	}
 }
 
+// TestDescribeTopicPartitionsRefusals: a cursor counts for its own topic alone, be that
+// there or not, and one that can not be is refused to each topic that is named.
+func TestDescribeTopicPartitionsRefusals(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	c.createTopic("a", 2)
+	c.createTopic("c", 2)
+	for _, want := range []struct {
+		topics    []string
+		cursor    string
+		partition int32
+		answer    string
+	}{
+		{[]string{"a", "b", "c"}, "b", 1, "b:UNKNOWN_TOPIC_OR_PARTITION c:NONE:01"},
+		{[]string{"a", "c", "a"}, "a", 1, "a:NONE:1 c:NONE:01"},
+		{[]string{"a", "c"}, "z", 0, "a:INVALID_REQUEST c:INVALID_REQUEST"},
+		{[]string{"a", "c"}, "a", -1, "a:INVALID_REQUEST c:INVALID_REQUEST"},
+		{nil, "a", -1, ""},
+		{nil, "b", 1, "c:NONE:01"},
+	} {
+		req := kmsg.NewPtrDescribeTopicPartitionsRequest()
+		for _, name := range want.topics {
+			req.Topics = append(req.Topics, kmsg.DescribeTopicPartitionsRequestTopic{Topic: name})
+		}
+		req.Cursor = &kmsg.DescribeTopicPartitionsRequestCursor{Topic: want.cursor, Partition: want.partition}
+		var got []string
+		for _, topic := range ask[*kmsg.DescribeTopicPartitionsResponse](c, 0, req).Topics {
+			text := *topic.Topic + ":" + protocol.ErrorCode(topic.ErrorCode).String()
+			if len(topic.Partitions) > 0 {
+				text += ":"
+			}
+			for _, p := range topic.Partitions {
+				text += fmt.Sprint(p.Partition)
+			}
+			got = append(got, text)
+		}
+		if d := cmp.Diff(want.answer, strings.Join(got, " ")); d != "" {
+			t.Errorf("%v at %s/%d: %s", want.topics, want.cursor, want.partition, d)
+		}
+	}
+}
+
+// TestDescribeLogDirsNames: a topic that is named twice is one, and one of which no
+// partition is wanted is none.
+func TestDescribeLogDirsNames(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	c.createTopic("a", 3)
+	c.createTopic("b", 1)
+	req := kmsg.NewPtrDescribeLogDirsRequest()
+	req.Topics = []kmsg.DescribeLogDirsRequestTopic{
+		{Topic: "a", Partitions: []int32{2}}, {Topic: "b"}, {Topic: "none", Partitions: []int32{0}}, {Topic: "a", Partitions: []int32{0, 2, 7}},
+	}
+	var got []string
+	for _, topic := range ask[*kmsg.DescribeLogDirsResponse](c, 4, req).Dirs[0].Topics {
+		for _, p := range topic.Partitions {
+			got = append(got, topic.Topic+fmt.Sprint(p.Partition))
+		}
+	}
+	if d := cmp.Diff([]string{"a0", "a2"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestDescribeClusterEndpoints: there are brokers to describe, and nothing else.
+func TestDescribeClusterEndpoints(t *testing.T) {
+	c := startBroker(t, options{}).dial()
+	for kind, want := range map[int8]protocol.ErrorCode{1: protocol.NoError, 2: protocol.MismatchedEndpointType, 3: protocol.UnsupportedEndpointType} {
+		req := kmsg.NewPtrDescribeClusterRequest()
+		req.EndpointType = kind
+		if got := protocol.ErrorCode(ask[*kmsg.DescribeClusterResponse](c, 1, req).ErrorCode); got != want {
+			t.Errorf("endpoint type %d: %s, want %s", kind, got, want)
+		}
+	}
+}
+
 // TestGrowAndTrim: more partitions, DeleteRecords, sizes.
 func TestGrowAndTrim(t *testing.T) {
 	c := startBroker(t, options{}).dial()
