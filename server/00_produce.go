@@ -234,8 +234,8 @@ func (p *produceCall) describe(slot *kmsg.ProduceResponseTopicPartition, r *repl
 }
 
 // produceHints is the version from which an answer names the leader to a client that
-// asked the wrong broker. One broker leads all partitions: that
-// waits for the cluster.
+// asked the wrong broker. A single broker leads all partitions, so nobody hears this
+// before there is a cluster.
 const produceHints = 10
 
 // hint names the leader of a partition to a client that asked the wrong broker.
@@ -244,8 +244,7 @@ func (p *produceCall) hint(topic *kmsg.ProduceResponseTopic, index int32, err *p
 	if err == nil || err.Code != protocol.NotLeaderOrFollower || version < produceHints {
 		return nil
 	}
-	s := p.call.conn.srv
-	return s.leaderHint(topicNamed(s.meta.Image(), topic.Topic, topic.TopicID, version >= produceTopicIDs), index)
+	return p.call.conn.srv.leaderHint(topic.Topic, topic.TopicID, version >= produceTopicIDs, index)
 }
 
 // nameLeaders says where the leaders are that hints name.

@@ -411,7 +411,7 @@ func (f *fetchCall) hint(p *fetchPart, code protocol.ErrorCode, r *fetchResult) 
 	if f.version < fetchHints || code != protocol.NotLeaderOrFollower && code != protocol.FencedLeaderEpoch {
 		return
 	}
-	leader := f.srv.leaderHint(topicNamed(f.srv.meta.Image(), p.topic.name, p.topic.id, p.topic.byID), p.index)
+	leader := f.srv.leaderHint(p.topic.name, p.topic.id, p.topic.byID, p.index)
 	if leader == nil {
 		return
 	}

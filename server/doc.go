@@ -3,10 +3,11 @@
 // back in order.
 //
 // Reading order: config.go, settings.go and server.go (what it is made of),
-// listener.go, sparing.go (the last descriptors are not for connections), unsent.go
-// (nor the kernel's memory) and connset.go (who may connect), conn.go and frame.go (reading), call.go and
-// pipeline.go (one request, and the order of answers), answers.go and weight.go (the
-// memory for answers), gather.go (outcomes from elsewhere), tasks.go (short
+// listener.go, socket.go, sparing.go (the last descriptors are not for connections),
+// unsent.go (nor the kernel's memory) and connset.go (who may connect), conn.go and
+// frame.go (reading), call.go and pipeline.go (one request, and the order of answers),
+// answers.go and weight.go (the memory for answers), gather.go (outcomes from
+// elsewhere), tasks.go (short
 // goroutines), throttle.go (quotas: who has to pause) and gone.go (who left
 // meanwhile), clientmetrics.go (what clients push about themselves), loglimit.go (how
 // many lines clients can cause), janitor.go (idle and stalled clients), stranded.go

@@ -15,18 +15,10 @@ const (
 // notice otherwise. What it sent before it closed the connection counts as of one that is
 // there; after a reset nothing does.
 func gone(nc net.Conn) bool {
-	c, ok := nc.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return false
-	}
 	left := false
-	err = raw.Control(func(fd uintptr) {
+	err := control(nc, func(fd int) {
 		// The state is the first byte of what TCP_INFO gives.
-		info, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO)
+		info, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_INFO)
 		if err != nil {
 			return
 		}
@@ -34,7 +26,7 @@ func gone(nc net.Conn) bool {
 		case tcpClosed:
 			left = true
 		case tcpCloseWait:
-			n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			n, _, err := syscall.Recvfrom(fd, make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 			left = err == nil && n == 0
 		}
 	})

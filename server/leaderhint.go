@@ -10,9 +10,15 @@ import (
 
 // leaderHint tells a client that asked the wrong broker, or as of a leadership that
 // is over, whom to ask for a partition (KIP-951): it is what Metadata would answer,
-// and spares the client that request. Nil: the topic is gone meanwhile, or has no such
-// partition.
-func (s *Server) leaderHint(t *cluster.Topic, index int32) *protocol.LeaderHint {
+// and spares the client that request. The topic is named as the request did it: by id in
+// newer versions, by name before. Nil: it is gone meanwhile, or has no such partition.
+func (s *Server) leaderHint(name string, id model.TopicID, byID bool, index int32) *protocol.LeaderHint {
+	var t *cluster.Topic
+	if img := s.meta.Image(); byID {
+		t, _ = img.TopicByID(id)
+	} else {
+		t, _ = img.Topic(name)
+	}
 	if t == nil || index < 0 || int(index) >= len(t.Partitions) {
 		return nil
 	}
@@ -27,15 +33,4 @@ func (s *Server) leaderEndpoints(l *listener, named []model.BrokerID) []protocol
 		return nil
 	}
 	return slices.DeleteFunc(s.brokers(l, s.meta.Image()), func(e protocol.NodeEndpoint) bool { return !slices.Contains(named, e.Node) })
-}
-
-// topicNamed finds a topic as requests name it: by id in newer versions, by name before.
-func topicNamed(img *cluster.Image, name string, id model.TopicID, byID bool) *cluster.Topic {
-	var t *cluster.Topic
-	if byID {
-		t, _ = img.TopicByID(id)
-	} else {
-		t, _ = img.Topic(name)
-	}
-	return t
 }

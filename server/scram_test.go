@@ -20,16 +20,19 @@ func TestScramCredentials(t *testing.T) {
 		resp := ask[*kmsg.DescribeUserSCRAMCredentialsResponse](c, 0, req)
 		for _, r := range resp.Results {
 			if len(r.CredentialInfos) > 0 || r.ErrorMessage == nil {
-				t.Errorf("%+v", r)
+				t.Fatalf("%+v", r)
 			}
-			out = append(out, r.User+" "+protocol.ErrorCode(r.ErrorCode).String())
+			out = append(out, r.User+" "+protocol.ErrorCode(r.ErrorCode).String()+": "+*r.ErrorMessage)
 		}
 		return out
 	}
 	if d := cmp.Diff([]string(nil), describe()); d != "" {
 		t.Error(d)
 	}
-	want := []string{"b DUPLICATE_RESOURCE", "a RESOURCE_NOT_FOUND"}
+	want := []string{
+		"b DUPLICATE_RESOURCE: the user is named 3 times in one request: name it once",
+		"a RESOURCE_NOT_FOUND: the user has no SCRAM credentials: this broker has no logins yet",
+	}
 	if d := cmp.Diff(want, describe("b", "a", "b", "b")); d != "" {
 		t.Error(d)
 	}

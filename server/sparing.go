@@ -49,15 +49,7 @@ func (l *sparingListener) Accept() (net.Conn, error) {
 // that was free; -1 if it has none.
 func descriptorOf(nc net.Conn) int {
 	number := -1
-	c, ok := nc.(syscall.Conn)
-	if !ok {
-		return number
-	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return number
-	}
-	if err := raw.Control(func(fd uintptr) { number = int(fd) }); err != nil {
+	if err := control(nc, func(fd int) { number = fd }); err != nil {
 		return -1
 	}
 	return number

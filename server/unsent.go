@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"syscall"
@@ -21,20 +22,14 @@ const (
 // boundUnsent keeps the kernel from taking more than unsentMax for a connection. It
 // has to be said of each: they do not inherit it.
 func boundUnsent(nc net.Conn) error {
-	c, ok := nc.(syscall.Conn)
-	if !ok {
-		return nil // no socket
+	var setErr error
+	err := control(nc, func(fd int) {
+		setErr = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, tcpNotsentLowat, unsentMax)
+	})
+	if errors.Is(err, errNoSocket) {
+		return nil
 	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("socket: %w", err)
-	}
-	if controlErr := raw.Control(func(fd uintptr) {
-		err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotsentLowat, unsentMax)
-	}); controlErr != nil {
-		return fmt.Errorf("socket: %w", controlErr)
-	}
-	if err != nil {
+	if err := errors.Join(err, setErr); err != nil {
 		return fmt.Errorf("TCP_NOTSENT_LOWAT: %w", err)
 	}
 	return nil

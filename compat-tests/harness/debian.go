@@ -11,8 +11,9 @@ import (
 
 // Debian unpacks packages of Debian, with what they depend on and the system has not,
 // into the cache, and returns the root of that tree and what programs in it want in
-// the environment. Nothing is installed: no daemon is started, none of the system's
-// is replaced, and packages that conflict are there beside each other.
+// the environment: where libraries are, to run with them and to build with them.
+// Nothing is installed: no daemon is started, none of the system's is replaced, and
+// packages that conflict are there beside each other.
 func Debian(ctx context.Context, packages ...string) (root string, env []string, err error) {
 	release, err := os.ReadFile("/etc/os-release")
 	if err != nil {
@@ -27,7 +28,10 @@ func Debian(ctx context.Context, packages ...string) (root string, env []string,
 	libs, err := filepath.Glob(filepath.Join(root, "usr", "lib", "*-linux-gnu"))
 	more, moreErr := filepath.Glob(filepath.Join(root, "lib", "*-linux-gnu"))
 	path := strings.Join(append(libs, more...), string(filepath.ListSeparator))
-	return root, []string{"LD_LIBRARY_PATH=" + path}, errors.Join(err, moreErr)
+	return root, []string{
+		"LD_LIBRARY_PATH=" + path,
+		"LIBRARY_PATH=" + path, "CPATH=" + filepath.Join(root, "usr", "include"),
+	}, errors.Join(err, moreErr)
 }
 
 // unpack fetches packages and unpacks them.

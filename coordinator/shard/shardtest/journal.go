@@ -4,8 +4,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/mainstem-mq/mainstem/coordinator/shard"
 	"github.com/mainstem-mq/mainstem/internal/clock"
 )
@@ -43,15 +41,6 @@ func Disturb(a Arguments, j *shard.Memory) {
 	default:
 		a.D.Fatalf(a.T, "journal %s?", what)
 	}
-}
-
-// Settle ends what is under way, well or not, as a journal does before it loads.
-func Settle(rt *rapid.T, j *shard.Memory) {
-	if rapid.Bool().Draw(rt, "lose") {
-		j.Lose()
-		return
-	}
-	j.Release(-1)
 }
 
 // Advance moves a bubble's clock. It stops at each timer, so that loads which one

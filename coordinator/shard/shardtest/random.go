@@ -6,6 +6,10 @@ import (
 	"strconv"
 	"testing"
 	"testing/synctest"
+
+	"pgregory.net/rapid"
+
+	"github.com/mainstem-mq/mainstem/coordinator/shard"
 )
 
 // Flags gives flags of the test binary, such as rapid.checks, other defaults for
@@ -31,7 +35,8 @@ func Bubble[W any](t *testing.T, begin func() W, play, stop func(W)) {
 	t.Helper()
 	var failure any
 	synctest.Test(t, func(*testing.T) {
-		world, begun := *new(W), false
+		var world W
+		begun := false
 		defer func() {
 			if failure = recover(); failure != nil && begun {
 				stop(world)
@@ -48,4 +53,13 @@ func Bubble[W any](t *testing.T, begin func() W, play, stop func(W)) {
 	default:
 		panic(failure)
 	}
+}
+
+// Settle ends what is under way, well or not, as a journal does before it loads.
+func Settle(rt *rapid.T, j *shard.Memory) {
+	if rapid.Bool().Draw(rt, "lose") {
+		j.Lose()
+		return
+	}
+	j.Release(-1)
 }
