@@ -26,6 +26,21 @@ type client struct {
 
 // connect makes a client of the cluster that the flags name, and sees that it is there.
 func (f *flags) connect(ctx context.Context, opts ...kgo.Opt) (*client, error) {
+	c, err := f.newClient(opts...)
+	if err != nil {
+		return nil, err
+	}
+	ping, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	if err := c.Ping(ping); err != nil {
+		c.Close()
+		return nil, c.unreachable(err)
+	}
+	return c, nil
+}
+
+// newClient makes a client of the cluster that the flags name, which may not be there.
+func (f *flags) newClient(opts ...kgo.Opt) (*client, error) {
 	addresses, source, err := f.seeds()
 	if err != nil {
 		return nil, err
@@ -41,12 +56,6 @@ func (f *flags) connect(ctx context.Context, opts ...kgo.Opt) (*client, error) {
 	}, opts...)...)
 	if err != nil {
 		return nil, UsageError{err} // its options contradict each other
-	}
-	ping, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	if err := c.Ping(ping); err != nil {
-		c.Close()
-		return nil, c.unreachable(err)
 	}
 	return c, nil
 }

@@ -25,7 +25,9 @@ func (f *consume) readGroup(cmd *cobra.Command, other *client, topics []string, 
 	defer f.shell.BrokenPipes()() // else the group would wait for a member that is gone
 	alive, abandon := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	defer abandon()
-	c, err := f.connect(cmd.Context(), append(r.options(), kgo.WithContext(alive), kgo.ConsumerGroup(r.group), kgo.ConsumeTopics(topics...),
+	// The cluster has just been seen to be there, by other. This client joins at once, and
+	// whatever ends it has to leave the group, or it would wait for the others to join.
+	c, err := f.newClient(append(r.options(), kgo.WithContext(alive), kgo.ConsumerGroup(r.group), kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(begin), kgo.AutoCommitMarks(), kgo.BlockRebalanceOnPoll(),
 		// Those that also Java and librdkafka have by default, so that their members may be in it.
 		kgo.Balancers(kgo.RangeBalancer(), kgo.RoundRobinBalancer()))...)
