@@ -1,6 +1,7 @@
 package compaction
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,9 +46,11 @@ func TestConnect(t *testing.T) {
 	source := map[string]string{
 		"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": "1", "file": file, "topic": name + ".lines",
 	}
+	// What is delivered and not committed may come again after whatever ends a task.
 	delivered := func() {
 		t.Helper()
 		w.Eventually("lines", func() error { return linesAre(t, name+".lines", lines) })
+		w.Eventually("offsets", func() error { return committed(w, file) })
 	}
 	for i := range 5 {
 		source["batch.size"] = fmt.Sprint(100 + i)
@@ -56,7 +59,9 @@ func TestConnect(t *testing.T) {
 		write(5)
 		delivered()
 	}
-	w.Must(http.MethodPut, "/connectors/gone/config", source)
+	w.Must(http.MethodPut, "/connectors/gone/config", map[string]string{
+		"connector.class": source["connector.class"], "tasks.max": "1", "file": file, "topic": name + ".gone",
+	})
 	w.Must(http.MethodDelete, "/connectors/gone", nil)
 	w.Must(http.MethodPut, "/connectors/source/pause", nil)
 	w.Runs("source", "PAUSED")
@@ -80,6 +85,28 @@ func TestConnect(t *testing.T) {
 	write(5)
 	delivered()
 	w.Stop()
+}
+
+// committed tells whether Connect has kept that it has read a file to its end.
+func committed(w *connect.Worker, file string) error {
+	answer, err := w.Ask(http.MethodGet, "/connectors/source/offsets", nil)
+	if err != nil {
+		return err
+	}
+	var kept struct {
+		Offsets []struct{ Offset struct{ Position int64 } }
+	}
+	if err := json.Unmarshal([]byte(answer), &kept); err != nil {
+		return err
+	}
+	stat, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if len(kept.Offsets) != 1 || kept.Offsets[0].Offset.Position != stat.Size() {
+		return fmt.Errorf("of %d bytes are read: %s", stat.Size(), answer)
+	}
+	return nil
 }
 
 // linesAre checks that a topic holds the lines, each once.

@@ -33,11 +33,14 @@ func TestImport(t *testing.T) {
 	w.refusals()
 }
 
-// killAll kills the importer, the target, and the source. The target takes little at a
-// time, so that there is something to be killed at.
+// slowly is how much the target takes in a second, of the 24 MiB of bulk, so that there
+// is something to be killed at.
+const slowly = 3 << 20
+
+// killAll kills the importer, the target, and the source.
 func (w *world) killAll() {
 	w.t.Helper()
-	w.quota(6 << 20)
+	w.quota(slowly)
 	im := w.begin("--topics", allTopics, "--parallel", "2")
 	first := w.awaitCopied(1)
 	w.kill(im)
@@ -45,7 +48,7 @@ func (w *world) killAll() {
 	second := w.awaitCopied(first + 2500) // more than the first one can have had under way
 	w.must(w.target.Kill())
 	w.must(w.target.Restart())
-	w.quota(6 << 20)
+	w.quota(slowly)
 	third := w.awaitCopied(second)
 	if third == 12<<10 {
 		w.t.Error("all was copied before the source was killed")

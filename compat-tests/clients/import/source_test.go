@@ -153,6 +153,10 @@ func (w *world) fillCompacted() {
 		}
 		return nil
 	})
+	// From here on neither broker takes anything out of it, so that they can be compared.
+	resp, err := w.sourceAdmin().AlterTopicConfigs(w.ctx, []kadm.AlterConfig{{Name: "min.compaction.lag.ms", Value: kadm.StringPtr("86400000")}}, compacted)
+	w.must(err)
+	w.must(resp[0].Err)
 }
 
 func (w *world) fillDeleted() {

@@ -22,6 +22,9 @@ import (
 // most is how long Connect may take to do something.
 const most = 5 * time.Minute
 
+// shown is how much of a worker's log is shown of a test that failed, in bytes.
+const shown = 32 << 10
+
 // Worker is a worker of Kafka Connect in distributed mode.
 type Worker struct {
 	t      *testing.T
@@ -66,7 +69,7 @@ func New(t *testing.T, broker, name string, more ...string) *Worker {
 			<-w.exited
 		}
 		if log, err := os.ReadFile(w.log); err == nil && t.Failed() {
-			t.Logf("the worker: %s", log[max(0, len(log)-3000):])
+			t.Logf("the worker: %s", log[max(0, len(log)-shown):])
 		}
 	})
 	return w
@@ -110,6 +113,8 @@ func (w *Worker) Stop() {
 	select {
 	case <-w.exited:
 	case <-time.After(most):
+		_ = w.cmd.Process.Signal(syscall.SIGQUIT) // Java prints what its threads wait for.
+		time.Sleep(time.Second)
 		w.t.Fatal("the worker does not end")
 	}
 	w.cmd = nil

@@ -1,7 +1,7 @@
 package binlog
 
 import (
-	"sync"
+	"context"
 	"testing"
 	"time"
 )
@@ -9,31 +9,33 @@ import (
 // troubleTime is how long a pipeline may take to catch up.
 const troubleTime = 4 * time.Minute
 
-// load is transactions that are written in the background.
+// load is transactions that are written in the background, until it is stopped.
 type load struct {
-	wg  sync.WaitGroup
-	err error
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error
 }
 
 // write writes transactions to the table, as fast as the database takes them.
-func write(t *testing.T, db *mariaDB, h *history, transactions int) *load {
+func write(t *testing.T, db *mariaDB, h *history) *load {
 	t.Helper()
-	l := &load{}
-	l.wg.Go(func() {
-		for range transactions {
-			if _, l.err = db.query(t, "USE shop;"+h.transaction()); l.err != nil {
-				return
-			}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(l.ended)
+		for ctx.Err() == nil && l.err == nil {
+			_, l.err = db.query(t, "USE shop;"+h.transaction())
 		}
-	})
-	t.Cleanup(l.wg.Wait)
+	}()
+	t.Cleanup(func() { cancel(); <-l.ended })
 	return l
 }
 
-// wait waits for the end of the load.
-func (l *load) wait(t *testing.T) {
+// stop ends the load with a whole transaction.
+func (l *load) stop(t *testing.T) {
 	t.Helper()
-	l.wg.Wait()
+	l.cancel()
+	<-l.ended
 	if l.err != nil {
 		t.Fatal(l.err)
 	}

@@ -35,13 +35,13 @@ func TestReader(t *testing.T) {
 	}
 	tp.until(t, ids)
 	for round := range 3 {
-		l := write(t, db, h, 150)
+		l := write(t, db, h)
 		at := tp.length(t)
 		tp.until(t, at+40)
 		shared.Restart(t)
 		tp.until(t, at+120)
 		reader.Kill()
-		l.wait(t)
+		l.stop(t)
 		t.Logf("round %d: the reader was started %d times", round, reader.Starts())
 	}
 	tp.whole(t, h, db, false)

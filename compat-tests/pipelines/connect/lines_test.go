@@ -1,12 +1,14 @@
 package connect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -17,11 +19,13 @@ type lines struct {
 	count int
 }
 
-func (l *lines) write(t *testing.T, n int) {
-	t.Helper()
+// pace is how long a file that grows takes for its next ten lines.
+const pace = 20 * time.Millisecond
+
+func (l *lines) write(n int) error {
 	f, err := os.OpenFile(l.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	var text strings.Builder
 	for range n {
@@ -29,8 +33,31 @@ func (l *lines) write(t *testing.T, n int) {
 		l.count++
 	}
 	_, err = f.WriteString(text.String())
-	if err := errors.Join(err, f.Close()); err != nil {
-		t.Fatal(err)
+	return errors.Join(err, f.Close())
+}
+
+// grow has the file grow until the end that it returns is called: whatever happens
+// meanwhile happens with lines on the way.
+func (l *lines) grow(t *testing.T) (end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			if err := l.write(10); err != nil || ctx.Err() != nil {
+				ended <- err
+				return
+			}
+			time.Sleep(pace)
+		}
+	}()
+	t.Cleanup(cancel)
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
