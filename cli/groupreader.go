@@ -44,23 +44,25 @@ func (f *consume) readGroup(cmd *cobra.Command, other *client, topics []string, 
 		if cmd.Context().Err() != nil {
 			return nil
 		}
-		err := groupError(c, r.group, fetches)
 		var printed []*kgo.Record
 		var output error
 		fetches.EachRecord(func(rec *kgo.Record) {
-			if err == nil && output == nil {
+			if output == nil {
 				output = out.write(rec)
 				printed = append(printed, rec)
 			}
 		})
 		output = errors.Join(output, out.flush())
+		err := groupError(c, r.group, fetches)
 		if errors.Is(output, syscall.EPIPE) {
 			return err // who reads has seen enough
+		}
+		if output == nil {
+			c.MarkCommitRecords(printed...)
 		}
 		if err := errors.Join(err, output); err != nil {
 			return err
 		}
-		c.MarkCommitRecords(printed...)
 		c.AllowRebalance()
 	}
 	return nil

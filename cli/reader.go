@@ -95,12 +95,12 @@ func (x *reader) run(ctx context.Context) error {
 		poll, cancel := context.WithTimeout(ctx, pollPatience)
 		fetches := x.consumer.PollRecords(poll, pollRecordsMax)
 		cancel()
-		if err := fetchError(x.consumer, fetches); err != nil {
-			return errors.Join(err, x.out.flush())
-		}
 		before := x.out.records
 		moved, err := x.print(fetches)
 		if err := errors.Join(err, x.out.flush()); err != nil {
+			return err
+		}
+		if err := fetchError(x.consumer, fetches); err != nil && x.left() {
 			return err
 		}
 		if x.out.records > before {
@@ -222,6 +222,12 @@ func byName(a, b model.TopicPartition) int {
 	return int(a.Partition) - int(b.Partition)
 }
 
+// damaged reports whether a partition could not be read for what is in it: the broker
+// knows that it is damaged, or the client has held it against its checksum.
+func damaged(err error) bool {
+	return errors.Is(err, kerr.CorruptMessage) || strings.Contains(err.Error(), "does not match calculated crc") // of franz-go
+}
+
 // fetchError is what makes going on useless.
 func fetchError(c *client, fetches kgo.Fetches) error {
 	for _, e := range fetches.Errors() {
@@ -231,10 +237,13 @@ func fetchError(c *client, fetches kgo.Fetches) error {
 		case errors.Is(e.Err, kerr.OffsetOutOfRange):
 			return fmt.Errorf("partition %s-%d: what was to be read next is gone from the log (retention, or the topic is another one by now): begin again (%s)",
 				words.Quoted(e.Topic), e.Partition, kerr.OffsetOutOfRange.Message)
-		case e.Topic != "":
-			return fmt.Errorf("partition %s-%d: %w", words.Quoted(e.Topic), e.Partition, c.explain(e.Err))
+		case e.Topic == "":
+			return c.explain(e.Err)
+		case damaged(e.Err):
+			return fmt.Errorf("partition %s-%d: what comes next is damaged: %w; --partition %d --from OFFSET goes on behind it, and `mainstem log check` on the stopped broker tells where it ends",
+				words.Quoted(e.Topic), e.Partition, e.Err, e.Partition)
 		}
-		return c.explain(e.Err)
+		return fmt.Errorf("partition %s-%d: %w", words.Quoted(e.Topic), e.Partition, c.explain(e.Err))
 	}
 	return nil
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
@@ -26,6 +29,7 @@ import (
 //	ctrl-c N ARGS...   runs the command with these, and ends it after N lines as ctrl-C does
 //	join-ctrl-c GROUP TOPIC  ends a member as ctrl-C does while its group waits for another
 //	set KEY VALUE      changes a setting of the broker
+//	damage TEXT        changes a byte of it in the log, of which the broker does not know
 //	logged PATTERN     waits until the broker's log has a line that matches
 //	bench-ctrl-c TOPIC  ends a bench as ctrl-C does once there is a record of it
 //	exits CODE COMMAND runs it, and demands that exit code
@@ -46,6 +50,7 @@ func TestCommandScripts(t *testing.T) {
 			"ctrl-c":       scripted(func(b *scriptBroker, args []string) error { return b.interrupt(args[0], args[1:]) }),
 			"join-ctrl-c":  scripted(func(b *scriptBroker, args []string) error { return b.interruptJoin(args[0], args[1]) }),
 			"set":          scripted(func(b *scriptBroker, args []string) error { return b.set(args[0], args[1]) }),
+			"damage":       scripted(func(b *scriptBroker, args []string) error { return b.damage(args[0]) }),
 			"logged":       scripted(func(b *scriptBroker, args []string) error { return b.log.await(args[0]) }),
 			"bench-ctrl-c": scripted(func(b *scriptBroker, args []string) error { return b.interruptBench(args[0]) }),
 			"exits":        exits,
@@ -89,6 +94,29 @@ func (b *scriptBroker) interrupt(lines string, args []string) error {
 		return fmt.Errorf("it ended with %d: %s", code, stderr.String())
 	}
 	return nil
+}
+
+// damage changes a byte of what was stored, once.
+func (b *scriptBroker) damage(text string) error {
+	segments, err := filepath.Glob(filepath.Join(b.data, "*.segment"))
+	if err != nil {
+		return err
+	}
+	for _, name := range segments {
+		stored, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if at := bytes.Index(stored, []byte(text)); at >= 0 {
+			f, err := os.OpenFile(name, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt([]byte{stored[at] ^ 1}, int64(at))
+			return errors.Join(err, f.Close())
+		}
+	}
+	return fmt.Errorf("%q is in none of %d segments", text, len(segments))
 }
 
 // interruptJoin ends a consumer whose group waits for a member that does not come: it is

@@ -116,6 +116,7 @@ func alike(text string) string {
 // scriptBroker is a broker that runs as a command would, and a client of it.
 type scriptBroker struct {
 	kafka   string
+	data    string
 	client  *kgo.Client
 	current *kgo.Client // the running member
 	log     *scriptLog
@@ -131,13 +132,14 @@ func startForScript(env *testscript.Env) (*scriptBroker, error) {
 	if err != nil {
 		return nil, err
 	}
+	data := filepath.Join(env.WorkDir, "data")
 	ctx, stop := context.WithCancel(context.Background())
 	out, w := io.Pipe()
 	log := newScriptLog()
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(ctx, process{stdout: w, stderr: log, args: []string{
-			"serve", "--listen", kafka, "--http", http, "--data-dir", filepath.Join(env.WorkDir, "data"),
+			"serve", "--listen", kafka, "--http", http, "--data-dir", data,
 			"--set", "mainstem.log.segment.bytes=16777216", "--set", "mainstem.disk.ballast.bytes=0",
 			"--set", "group.initial.rebalance.delay.ms=0", "--set", "offsets.topic.num.partitions=4",
 		}})
@@ -156,7 +158,7 @@ func startForScript(env *testscript.Env) (*scriptBroker, error) {
 	env.Setenv("HTTP", http)
 	env.Setenv("KAFKA", kafka)
 	env.Setenv("MAINSTEM_HTTP_LISTEN", http)
-	b := &scriptBroker{kafka: kafka, log: log}
+	b := &scriptBroker{kafka: kafka, data: data, log: log}
 	b.client, err = kgo.NewClient(kgo.SeedBrokers(kafka), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxVersions(kversion.V3_8_0())) // its commits name topics
 	if err == nil {
