@@ -23,7 +23,7 @@ ends it. "mainstem txn list --hanging" shows them. A transaction that is known i
 refused: its id is what to abort.
 
 It shows the transaction and asks before it does it. If that one is over meanwhile,
-nothing is aborted.`
+nothing is aborted. It ends when who reads committed data can go on.`
 
 // txnAbort is the command's flags.
 type txnAbort struct {

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -166,22 +167,37 @@ func (m *machine) end(s *step, r *request, e ending, answer func(ended)) {
 // AnyStart stands for a transaction whenever it began.
 const AnyStart = noTime
 
-// Abort aborts an ongoing transaction as an operator wishes, and is answered when
-// that is safe. start is when it began, ms, for who has looked at it before: another
-// one stays. TRANSACTIONAL_ID_NOT_FOUND: there is no such id; INVALID_TXN_STATE: it
-// has no such transaction open; CONCURRENT_TRANSACTIONS: that is being ended already.
+// Abort aborts an ongoing transaction as an operator wishes, and is answered when its
+// markers are written: who reads committed data goes on by then. start is when it
+// began, ms, for who has looked at it before: another one stays.
+// TRANSACTIONAL_ID_NOT_FOUND: there is no such id; INVALID_TXN_STATE: it has no such
+// transaction open; CONCURRENT_TRANSACTIONS: that was being ended already, or is aborted
+// and its markers take longer than abortPatience.
 func (t *Transactions) Abort(id string, start int64, caller Caller, reply func(protocol.ErrorCode)) {
+	decided := false
 	t.ask(id, func(m *machine, s *step, r *request) {
+		tx := m.ids[id]
 		code := protocol.InvalidTxnState
-		switch tx := m.ids[id]; {
+		switch {
+		case decided: // and it has waited
+			code = protocol.NoError
 		case tx == nil:
 			code = protocol.TransactionalIDNotFound
 		case start != AnyStart && start != tx.start:
 		case tx.state == Ongoing:
 			code = m.fence(s, tx, ByOperator, caller)
+			decided = code == protocol.NoError
 		case tx.state.prepared():
 			code = protocol.ConcurrentTransactions
+		}
+		if tx = m.ids[id]; decided && tx != nil && tx.state.prepared() {
+			m.awaitFor(s, tx, r, abortPatience)
+			return
 		}
 		s.reply(r, code)
 	}, reply)
 }
+
+// abortPatience is how long an operator waits for the markers: longer than a client,
+// who is told to come again.
+const abortPatience = 5 * time.Second

@@ -25,9 +25,11 @@ type request struct {
 // await keeps a request until the transaction is over, for a while. A client that
 // is told CONCURRENT_TRANSACTIONS comes again after 20 to 100 ms; markers take less
 // as a rule.
-func (m *machine) await(s *step, tx *transaction, r *request) {
+func (m *machine) await(s *step, tx *transaction, r *request) { m.awaitFor(s, tx, r, s.config.WaitMax) }
+
+func (m *machine) awaitFor(s *step, tx *transaction, r *request, most time.Duration) {
 	if r.until.IsZero() {
-		r.until = s.Now.Add(s.config.WaitMax)
+		r.until = s.Now.Add(most)
 		m.requests++
 		r.number = m.requests
 	}
