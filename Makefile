@@ -2,7 +2,7 @@
 GO       ?= go
 BIN      := bin/mainstem
 DATA     ?= ./mainstem-data
-TOOL     := $(GO) tool -modfile=tools/go.mod
+TOOL     := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 30s
@@ -32,6 +32,7 @@ race: ## all tests under the race detector (needs a C compiler)
 
 lint: ## formatting, linters, layers
 	$(TOOL) golangci-lint run ./...
+	cd compat-tests && $(TOOL) golangci-lint run ./...
 	$(GO) test ./internal/arch
 
 fuzz: ## every fuzz target for FUZZTIME (30s) each

@@ -74,12 +74,14 @@ func produceAll(ctx context.Context, cl *kgo.Client, topic string, acked *atomic
 	return nil
 }
 
-// consumeAll consumes until ctx ends.
+// consumeAll consumes until ctx ends, and counts what came before.
 func consumeAll(ctx context.Context, cl *kgo.Client, got *atomic.Int64) error {
 	for {
 		fetches := cl.PollFetches(ctx)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		if err := fetches.Err(); err != nil {
 			return err

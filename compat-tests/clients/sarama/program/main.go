@@ -136,7 +136,7 @@ func (c *client) Read(topic string, partitions int32, committed bool, got func(c
 	if err != nil {
 		return err
 	}
-	defer consumer.Close()
+	defer func() { _ = consumer.Close() }()
 	all, done := make(chan *sarama.ConsumerMessage), make(chan struct{})
 	defer close(done)
 	for p := range partitions {
@@ -164,7 +164,7 @@ func (c *client) admin(do func(sarama.ClusterAdmin) error) error {
 	if err != nil {
 		return err
 	}
-	defer admin.Close()
+	defer func() { _ = admin.Close() }()
 	return do(admin)
 }
 
@@ -200,11 +200,19 @@ func (c *client) Describe(topic string) (partitions int, err error) {
 
 func (c *client) Config(topic, name string) (value string, err error) {
 	err = c.admin(func(a sarama.ClusterAdmin) error {
-		entries, err := a.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+		resource := &sarama.ConfigResource{Type: sarama.TopicResource, Name: topic}
+		results, err := a.DescribeConfigs([]*sarama.ConfigResource{resource}, sarama.DescribeConfigsOptions{})
+		if err != nil {
+			return err
+		}
+		if results[0].ErrorCode != 0 {
+			return results[0].ErrorCode
+		}
+		entries := results[0].Configs
 		if i := slices.IndexFunc(entries, func(e sarama.ConfigEntry) bool { return e.Name == name }); i >= 0 {
 			value = entries[i].Value
 		}
-		return err
+		return nil
 	})
 	return value, err
 }
@@ -234,6 +242,6 @@ func (c *client) Offset(topic string, partition int32, at int64) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	defer cl.Close()
+	defer func() { _ = cl.Close() }()
 	return cl.GetOffset(topic, partition, at)
 }

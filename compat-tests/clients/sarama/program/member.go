@@ -37,7 +37,7 @@ func (c *client) Join(topic, group, _ string) error {
 	go func() {
 		defer close(m.done)
 		// Consume ends with each rebalance, and when the broker is away.
-		for err := error(nil); err != sarama.ErrClosedConsumerGroup; {
+		for err := error(nil); !errors.Is(err, sarama.ErrClosedConsumerGroup); {
 			err = g.Consume(context.Background(), []string{topic}, &handler{member: m})
 		}
 	}()

@@ -97,7 +97,7 @@ func (c *client) Read(topic string, partitions int32, committed bool, got func(c
 		r := kafka.NewReader(kafka.ReaderConfig{
 			Brokers: []string{c.bootstrap}, Topic: topic, Partition: int(p), IsolationLevel: level, MaxWait: 250 * time.Millisecond,
 		})
-		defer r.Close()
+		defer func() { _ = r.Close() }()
 		go func() {
 			for {
 				m, err := r.ReadMessage(ctx)
